@@ -1,0 +1,4 @@
+//! monkeytown
+#![warn(missing_docs)]
+pub mod git;
+pub mod town;

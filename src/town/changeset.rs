@@ -1,0 +1,85 @@
+//! What a run wants to change: a changeset, and the proposal that the gate judges.
+//! Lives here: plain values, and how they read in a pull request. Never here: git.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AgentId, Oid};
+use super::pattern::Pattern;
+
+/// What kind of thing a tree entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A plain file, 100644.
+    File,
+    /// An executable file, 100755.
+    Executable,
+    /// A symbolic link, 120000.
+    Link,
+    /// A submodule, 160000.
+    Module,
+}
+
+/// A file's content on one side of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blob {
+    /// What kind of entry it is.
+    pub mode: Mode,
+    /// Its content; for a link the target, for a submodule nothing.
+    pub bytes: Arc<[u8]>,
+}
+
+/// One path that differs. A rename is a deletion and an addition, so both ends are judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// The path as git stores it; bytes that are not UTF-8 are shown as `\xNN`.
+    pub path: String,
+    /// What was there; `None` for an addition.
+    pub before: Option<Blob>,
+    /// What shall be there; `None` for a deletion.
+    pub after: Option<Blob>,
+}
+
+/// A blob that would be pushed although the final tree does not show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HiddenBlob {
+    /// The commit that carries it.
+    pub commit: Oid,
+    /// Where it stood.
+    pub path: String,
+    /// Its content.
+    pub bytes: Arc<[u8]>,
+}
+
+/// Everything that the gate needs to know about a piece of work.
+#[derive(Clone, Debug, Default)]
+pub struct Proposal {
+    /// Who proposes; `None` when a diff of unknown origin is judged (ownership is then not checked).
+    pub agent: Option<AgentId>,
+    /// What the agent owns, grants included.
+    pub owns: Vec<Pattern>,
+    /// Reserved paths (town file, charters, workflows…) that a human granted to this agent by name.
+    pub grants: Vec<Pattern>,
+    /// Paths that need an approved OpenSpec change.
+    pub guarded: Vec<Pattern>,
+    /// Paths whose files may be executable.
+    pub executable: Vec<Pattern>,
+    /// How many files the agent may change at once.
+    pub max_files: u32,
+    /// The pull request's title.
+    pub title: String,
+    /// The pull request's body.
+    pub body: String,
+    /// The OpenSpec change that the work belongs to.
+    pub change: Option<String>,
+    /// What differs, by path.
+    pub changes: Vec<FileChange>,
+    /// Blobs of intermediate commits.
+    pub hidden: Vec<HiddenBlob>,
+    /// Every path of the tree after the change, sorted (for twins and for spec checks).
+    pub tree: Vec<String>,
+    /// OpenSpec files after the change that the spec checks read, by path.
+    pub specs: Vec<(String, Arc<[u8]>)>,
+}

@@ -1,0 +1,121 @@
+//! The charter of an agent: `agents/<name>.md`, front matter and persona.
+//! Lives here: its shape, its parsing and its own rules. Never here: rules across charters (see
+//! `ownership` and `check`).
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::AgentId;
+use super::pattern::Pattern;
+
+/// One agent role as its file describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Charter {
+    /// The agent's name; the file is `agents/<name>.md`.
+    pub name: AgentId,
+    /// What the role does and when to use it.
+    pub description: String,
+    /// Tools by their Claude Code names; empty means all that the town offers.
+    pub tools: Vec<String>,
+    /// `inherit` or `provider/model`.
+    pub model: String,
+    /// The paths that the agent may write.
+    pub owns: Vec<Pattern>,
+    /// When it runs by itself.
+    pub schedule: Option<Schedule>,
+    /// What one run may use.
+    pub limits: RunLimits,
+    /// The facts its briefing contains, most important first.
+    pub senses: Vec<Sense>,
+    /// The one file that the agent keeps up to date, if it keeps one.
+    pub page: Option<String>,
+    /// The persona and task: the Markdown below the front matter.
+    pub persona: String,
+}
+
+/// A cron schedule, in UTC unless a zone is named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Five cron fields: minute, hour, day of month, month, day of week.
+    pub cron: String,
+    /// An IANA time zone such as `Europe/Zurich`; UTC without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+}
+
+/// What one run may use at the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunLimits {
+    /// Questions put to the brain.
+    pub turns: u32,
+    /// Minutes from claim to finish; also how long the lease lives.
+    pub minutes: u32,
+    /// Files that one pull request may change.
+    pub files: u32,
+    /// Tokens of context that a briefing may fill.
+    pub context: u32,
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        Self { turns: 40, minutes: 60, files: 25, context: 32_000 }
+    }
+}
+
+/// A deterministic reading of the repository.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Sense {
+    /// Commits since the agent's last run, by domain, author and churn.
+    Activity,
+    /// Open pull requests and human verdicts.
+    Proposals,
+    /// OpenSpec specs and changes with their state.
+    Specs,
+    /// Files and lines that look like secrets.
+    Secrets,
+    /// Broken relative links and anchors in Markdown.
+    Links,
+    /// TODO and FIXME notes with their age.
+    Todos,
+    /// The configured test command and its result.
+    Tests,
+    /// Manifests, their dependencies and licences.
+    Dependencies,
+    /// The files with their sizes.
+    Files,
+}
+
+impl Sense {
+    /// Every sense, in alphabetical order of meaning to a reader of `--help`.
+    pub const ALL: [Self; 9] = [
+        Self::Activity,
+        Self::Proposals,
+        Self::Specs,
+        Self::Secrets,
+        Self::Links,
+        Self::Todos,
+        Self::Tests,
+        Self::Dependencies,
+        Self::Files,
+    ];
+
+    /// The name that a charter uses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Activity => "activity",
+            Self::Proposals => "proposals",
+            Self::Specs => "specs",
+            Self::Secrets => "secrets",
+            Self::Links => "links",
+            Self::Todos => "todos",
+            Self::Tests => "tests",
+            Self::Dependencies => "dependencies",
+            Self::Files => "files",
+        }
+    }
+}

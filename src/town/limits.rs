@@ -1,0 +1,48 @@
+//! Every limit of the town in one place, quoted in the error that enforces it.
+//! Lives here: numbers with their unit. Never here: the code that enforces them.
+
+/// An event's JSON line, in bytes.
+pub const EVENT_BYTES: usize = 16 * 1024;
+/// Events between two snapshots in the journal's tree.
+pub const SNAPSHOT_EVERY: u64 = 1_000;
+/// What one run may write in all, in bytes.
+pub const CHANGESET_BYTES: u64 = 10 * 1024 * 1024;
+/// Lines in one file that a run writes.
+pub const FILE_LINES: usize = 20_000;
+/// A pull request's title, in characters.
+pub const TITLE_CHARS: usize = 72;
+/// A pull request's body, in bytes (GitHub refuses more).
+pub const BODY_BYTES: usize = 64 * 1024;
+/// A run's longest life, in minutes (a hosted job ends after six hours).
+pub const RUN_MINUTES: u32 = 360;
+/// Turns of one run, at the most.
+pub const RUN_TURNS: u32 = 500;
+/// A run's output kept in its transcript, in bytes.
+pub const RUN_OUTPUT_BYTES: usize = 10 * 1024 * 1024;
+/// What one tool call may return to the brain, in bytes; the middle is left out beyond it.
+pub const TOOL_OUTPUT_BYTES: usize = 32 * 1024;
+/// Days that transcripts under `refs/monkeytown/runs/` are kept.
+pub const TRANSCRIPT_DAYS: u64 = 30;
+/// Times that the gate's findings go back to the brain before the run ends.
+pub const GATE_RETRIES: u32 = 2;
+/// Seconds between two pushes of a run's checkpoint.
+pub const CHECKPOINT_PUSH_SECONDS: i64 = 30;
+/// A front matter, in bytes.
+pub const FRONT_MATTER_BYTES: usize = 64 * 1024;
+/// A charter or a town file, in bytes.
+pub const TOWN_FILE_BYTES: usize = 1024 * 1024;
+/// Memory entries of one agent.
+pub const MEMORY_ENTRIES: usize = 200;
+/// One memory entry's text, in characters.
+pub const MEMORY_CHARS: usize = 500;
+/// A job's step summary on GitHub, in bytes; a larger one is dropped whole.
+pub const SUMMARY_BYTES: usize = 1024 * 1024;
+/// Annotations of one kind that GitHub shows for a step.
+pub const ANNOTATIONS: usize = 10;
+
+/// The branch that holds the journal.
+pub const JOURNAL_BRANCH: &str = "monkeytown/journal";
+/// What every agent's branch starts with.
+pub const AGENT_BRANCH_PREFIX: &str = "agent/";
+/// The file that makes a repository a town.
+pub const TOWN_FILE: &str = ".monkeytown/town.yaml";

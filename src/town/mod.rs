@@ -1,0 +1,14 @@
+//! The town: what it is, what may happen in it, and what follows from what happened. PURE.
+//!
+//! Lives here: values and the rules over them. Time, ids, randomness, files and settings come in as
+//! arguments, so everything here is a function that a table of cases can test.
+//! Never here: git, the network, the clock, the environment, async.
+//! Start with [`event`] for the vocabulary, [`fold`] for the state, [`decide`] for what is allowed.
+
+pub mod changeset;
+pub mod charter;
+pub mod finding;
+pub mod ids;
+pub mod limits;
+pub mod pattern;
+pub mod settings;

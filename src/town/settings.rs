@@ -1,0 +1,181 @@
+//! The town's settings: `.monkeytown/town.yaml`.
+//! Lives here: every key with its meaning, default and JSON Schema. Never here: reading the file.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::AgentId;
+use super::pattern::Pattern;
+
+/// Everything that `.monkeytown/town.yaml` can say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The town's name, shown to people.
+    pub name: String,
+    /// What thinks where a charter says `model: inherit`.
+    #[serde(default)]
+    pub brain: BrainSettings,
+    /// Where pull requests live.
+    #[serde(default)]
+    pub forge: ForgeKind,
+    /// The git remote that is the town's home: `auto`, `none`, or a remote's name.
+    #[serde(default = "auto")]
+    pub remote: String,
+    /// The branch that says what the town is; found by itself when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// Caps over all agents.
+    #[serde(default)]
+    pub limits: TownLimits,
+    /// Paths that change only with an approved OpenSpec change.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub guarded: Vec<Pattern>,
+    /// Paths beyond its charter's reach that a human lets an agent write, by agent.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Vec<String>>")]
+    pub grants: BTreeMap<AgentId, Vec<Pattern>>,
+    /// Paths whose files may carry the executable bit.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub executable: Vec<Pattern>,
+    /// Who may do what, by login.
+    #[serde(default)]
+    pub people: BTreeMap<String, Role>,
+    /// What tools may reach.
+    #[serde(default)]
+    pub network: Network,
+    /// How the project's own tests run, for the sense `tests`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<TestCommand>,
+    /// Agents that do not run until a human takes them off this list.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub paused: Vec<AgentId>,
+}
+
+fn auto() -> String {
+    "auto".to_owned()
+}
+
+/// What thinks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BrainSettings {
+    /// The provider: `embedded`, `scripted` and `replay` need no model.
+    pub provider: Provider,
+    /// The provider's name for the model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Where the provider's API answers, when not at its usual place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// The environment variable that holds the key; the key itself never stands in a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_env: Option<String>,
+    /// Prices in US dollars per million tokens, by model.
+    pub prices: BTreeMap<String, Price>,
+    /// The file that a `scripted` or `replay` brain reads, relative to the repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
+}
+
+impl Default for BrainSettings {
+    fn default() -> Self {
+        Self {
+            provider: Provider::Embedded,
+            model: None,
+            base_url: None,
+            key_env: None,
+            prices: BTreeMap::new(),
+            script: None,
+        }
+    }
+}
+
+/// What a model costs, in US dollars per million tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Prompt tokens, as a decimal number in a string or a number.
+    pub input: String,
+    /// Reply tokens.
+    pub output: String,
+}
+
+/// Who makes the replies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// No model: the senses become the agent's page.
+    #[default]
+    Embedded,
+    /// Replies read from a script, for tests.
+    Scripted,
+    /// The replies of a recorded transcript again, for debugging.
+    Replay,
+}
+
+/// Where pull requests live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ForgeKind {
+    /// GitHub where it is at hand, else the local forge.
+    #[default]
+    Auto,
+    /// GitHub's pull requests.
+    Github,
+    /// Pull requests in the journal.
+    Local,
+}
+
+/// Caps over all agents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TownLimits {
+    /// Runs that one agent may start on one day (UTC).
+    pub runs_per_day: u32,
+}
+
+impl Default for TownLimits {
+    fn default() -> Self {
+        Self { runs_per_day: 24 }
+    }
+}
+
+/// What a person may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Watches.
+    Witness,
+    /// Merges, rejects, comments, gives.
+    Citizen,
+    /// Also freezes, thaws and moderates.
+    Mayor,
+}
+
+/// What tools may reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// Host names that tools may reach; none by default.
+    pub allow: Vec<String>,
+}
+
+/// How the project's own tests run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestCommand {
+    /// The command line, run by `sh -c` at the root of a private checkout.
+    pub command: String,
+    /// Minutes after which it is stopped.
+    #[serde(default = "ten")]
+    pub minutes: u32,
+}
+
+fn ten() -> u32 {
+    10
+}
