@@ -64,9 +64,7 @@ impl Default for RunLimits {
 }
 
 /// A deterministic reading of the repository.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sense {
     /// Commits since the agent's last run, by domain, author and churn.
