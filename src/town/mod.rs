@@ -10,5 +10,6 @@ pub mod charter;
 pub mod finding;
 pub mod ids;
 pub mod limits;
+pub mod overlap;
 pub mod pattern;
 pub mod settings;
