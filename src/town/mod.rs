@@ -7,7 +7,11 @@
 
 pub mod changeset;
 pub mod charter;
+pub mod decide;
+pub mod envelope;
+pub mod event;
 pub mod finding;
+pub mod fold;
 pub mod ids;
 pub mod limits;
 pub mod pattern;
