@@ -12,3 +12,5 @@ pub mod ids;
 pub mod limits;
 pub mod pattern;
 pub mod settings;
+pub mod transcript;
+pub mod turn;
