@@ -1,4 +1,5 @@
 //! monkeytown
 #![warn(missing_docs)]
+pub mod brain;
 pub mod git;
 pub mod town;
