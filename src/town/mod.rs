@@ -10,5 +10,7 @@ pub mod charter;
 pub mod finding;
 pub mod ids;
 pub mod limits;
+pub mod path;
 pub mod pattern;
 pub mod settings;
+pub mod text;
