@@ -62,7 +62,7 @@ impl<F: FnMut() -> PageOutcome + Send> Brain for Embedded<F> {
         let finish = json!({"title": title, "body": body, "evidence": evidence});
         match last_own_call(&request.messages) {
             None => Ok(reply("Write", json!({"file_path": path, "content": content}))),
-            Some((tool, false, why)) if tool == "Write" => {
+            Some(("Write", false, why)) => {
                 // It has no second idea, so it says so instead of failing the same way again.
                 Err(BrainError::Refused { brain: self.name(), why: format!("{path} could not be written: {why}") })
             }

@@ -21,6 +21,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Brain, BrainError, Message, Request, read_bounded};
+use crate::town::text::truncate_middle;
 use crate::town::transcript::{Reply, StopReason, ToolCall, Usage, hash_of};
 
 /// A brain with a script.
@@ -163,7 +164,7 @@ fn check_order(messages: &[Message<'_>]) -> Result<(), String> {
             _ => return Err(format!("message {at}: the same side speaks twice")),
         }
     }
-    if messages.len() % 2 == 0 {
+    if messages.len().is_multiple_of(2) {
         return Err("the last word is not ours".to_owned());
     }
     Ok(())
@@ -206,7 +207,7 @@ impl Brain for Scripted {
         for wanted in &next.expect {
             if !contains(request, wanted) {
                 let last = request.messages.last().map(readable).unwrap_or_default();
-                let (last, _) = crate::town::transcript::cut_middle(&last, 2_000);
+                let last = truncate_middle(&last, 2_000);
                 return Err(bad(format!("reply {at}: the request does not contain {wanted:?}; it ends with\n{last}")));
             }
         }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::ids::{AgentId, RunId};
 use super::limits;
+use super::text::truncate_middle;
 
 /// Everything that was said and done in one run, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -182,7 +183,8 @@ impl CallResult {
     /// The answer to `call`, its output cut to [`limits::TOOL_OUTPUT_BYTES`] in the middle.
     #[must_use]
     pub fn of(call: &ToolCall, ok: bool, output: &str) -> Self {
-        let (shown, truncated) = cut_middle(output, limits::TOOL_OUTPUT_BYTES);
+        let shown = truncate_middle(output, limits::TOOL_OUTPUT_BYTES);
+        let truncated = shown.len() != output.len();
         let record =
             CallRecord { argv_hash: call.hash(), out_hash: hash_of(output.as_bytes()), ..CallRecord::default() };
         Self {
@@ -351,44 +353,9 @@ fn value_bytes(value: &Value) -> usize {
     }
 }
 
-/// `text` with its middle left out so that it is at most `limit` bytes, and whether anything was left out. Head and tail
-/// stay, because a command says first what it does and last how it went.
-#[must_use]
-pub fn cut_middle(text: &str, limit: usize) -> (String, bool) {
-    if text.len() <= limit {
-        return (text.to_owned(), false);
-    }
-    let gap = |left_out: usize| format!("\n[… {left_out} bytes left out here …]\n");
-    // The longest the note can be, so that the result never exceeds the limit.
-    let room = limit.saturating_sub(gap(text.len()).len());
-    let head = floor_char(text, room / 2);
-    let tail = ceil_char(text, text.len() - (room - room / 2));
-    let cut = format!("{}{}{}", &text[..head], gap(tail - head), &text[tail..]);
-    if cut.len() <= limit { (cut, true) } else { (text[..floor_char(text, limit)].to_owned(), true) }
-}
-
-/// The last character boundary at or before `at`.
-#[must_use]
-pub fn floor_char(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-fn ceil_char(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at += 1;
-    }
-    at
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -455,20 +422,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_output_keeps_head_and_tail() {
-        let text = format!("head{}tail", "é".repeat(1_000));
-        let (cut, truncated) = cut_middle(&text, 200);
-        assert!(truncated && cut.len() <= 200);
-        assert!(cut.starts_with("head") && cut.ends_with("tail") && cut.contains("bytes left out"));
-        assert_eq!(cut_middle("short", 200), ("short".to_owned(), false));
-    }
-
-    proptest! {
-        #[test]
-        fn cutting_never_exceeds_the_limit(text in "\\PC{0,300}", limit in 0_usize..200) {
-            let (cut, truncated) = cut_middle(&text, limit);
-            prop_assert!(cut.len() <= limit || !truncated && cut == text);
-            prop_assert_eq!(truncated, text.len() > limit);
-        }
+    fn a_long_output_is_cut_and_its_hash_is_of_the_whole() {
+        let call = ToolCall { id: "c".into(), name: "Grep".into(), arguments: json!({}) };
+        let whole = "é".repeat(limits::TOOL_OUTPUT_BYTES);
+        let result = CallResult::of(&call, true, &whole);
+        assert!(result.truncated && result.output.len() <= limits::TOOL_OUTPUT_BYTES);
+        assert_eq!(result.record.out_hash, hash_of(whole.as_bytes()));
+        assert!(!CallResult::of(&call, true, "short").truncated);
     }
 }

@@ -121,7 +121,7 @@ pub(super) fn reason(arguments: &Value) -> Result<String, String> {
     if reason.is_empty() {
         return Err(format!("{NOTHING_TO_DO} takes a reason: why is nothing worth proposing now?"));
     }
-    let end = crate::town::transcript::floor_char(reason, limits::BODY_BYTES / 2);
+    let end = reason.floor_char_boundary(limits::BODY_BYTES / 2);
     Ok(reason[..end].to_owned())
 }
 
