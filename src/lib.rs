@@ -2,4 +2,5 @@
 #![warn(missing_docs)]
 pub mod brain;
 pub mod git;
+pub mod run;
 pub mod town;
