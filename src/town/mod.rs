@@ -5,6 +5,7 @@
 //! Never here: git, the network, the clock, the environment, async.
 //! Start with [`event`] for the vocabulary, [`fold`] for the state, [`decide`] for what is allowed.
 
+pub mod briefing;
 pub mod changeset;
 pub mod charter;
 pub mod decide;
@@ -14,5 +15,9 @@ pub mod finding;
 pub mod fold;
 pub mod ids;
 pub mod limits;
+pub mod path;
 pub mod pattern;
 pub mod settings;
+pub mod text;
+pub mod transcript;
+pub mod turn;
