@@ -22,6 +22,26 @@ impl Repo {
         result.map(|_| ()).map_err(|source| reference_error(name, source))
     }
 
+    /// Sets one of our own references, wherever it stands.
+    pub fn force_reference(&self, name: &str, to: Oid) -> Result<(), GitError> {
+        let result = self.git().reference(name, to, true, "monkeytown");
+        result.map(|_| ()).map_err(|source| reference_error(name, source))
+    }
+
+    /// The references below a prefix that ends with `/`, with where they stand, sorted.
+    pub fn references(&self, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
+        let failed = |source| GitError::ReadReference { reference: prefix.to_owned(), source };
+        let mut found = Vec::new();
+        for reference in self.git().references_glob(&format!("{prefix}*")).map_err(failed)? {
+            let reference = reference.map_err(failed)?;
+            if let (Ok(name), Some(oid)) = (reference.name(), reference.target()) {
+                found.push((name.to_owned(), oid));
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
     /// Deletes a reference if it still stands at `expected`. One that is gone already is fine.
     pub fn delete_reference(&self, name: &str, expected: Oid) -> Result<(), GitError> {
         let mut found = match self.git().find_reference(name) {

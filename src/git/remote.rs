@@ -110,19 +110,16 @@ impl Remote {
         self.fetch_with(repo, refspecs, None, limit).map(|(fetched, _)| fetched)
     }
 
-    /// Fetches like [`Remote::fetch`] and moves the boundary of a shallow clone.
+    /// Fetches like [`Remote::fetch`] and moves the boundary of a shallow clone. A handle that has cached the boundary has to
+    /// be [refreshed](Repo::refresh) before it walks over it.
     pub fn deepen(
         &self,
-        repo: &mut Repo,
+        repo: &Repo,
         refspecs: &[String],
         depth: Deepen,
         limit: Duration,
     ) -> Result<Fetched, GitError> {
-        let (fetched, moved) = self.fetch_with(repo, refspecs, Some(depth), limit)?;
-        if moved {
-            repo.refresh()?;
-        }
-        Ok(fetched)
+        self.fetch_with(repo, refspecs, Some(depth), limit).map(|(fetched, _)| fetched)
     }
 
     fn fetch_with(
@@ -171,6 +168,22 @@ impl Remote {
         atomic: bool,
         limit: Duration,
     ) -> Result<Vec<Pushed>, GitError> {
+        self.push_with(repo, specs, atomic, false, limit)
+    }
+
+    /// Pushes references that only we write, over whatever they point at on the remote.
+    pub fn push_over(&self, repo: &Repo, specs: &[PushSpec], limit: Duration) -> Result<Vec<Pushed>, GitError> {
+        self.push_with(repo, specs, false, true, limit)
+    }
+
+    fn push_with(
+        &self,
+        repo: &Repo,
+        specs: &[PushSpec],
+        atomic: bool,
+        over: bool,
+        limit: Duration,
+    ) -> Result<Vec<Pushed>, GitError> {
         if specs.is_empty() {
             return Ok(Vec::new());
         }
@@ -182,7 +195,7 @@ impl Remote {
         let names: Vec<&str> = specs.iter().map(|spec| spec.reference.as_str()).collect();
         let failed =
             |remote: &Self, kind| GitError::Push { remote: remote.name.clone(), reference: names.join(", "), kind };
-        let output = self.heard(net.git(&push_args(&url, specs, atomic)?, limit), failed)?;
+        let output = self.heard(net.git(&push_args(&url, specs, atomic, over)?, limit), failed)?;
         let lines = answer::push_lines(&output.stdout);
         if let Some((reference, kind)) = answer::first_rejection(&lines, &output.stderr) {
             return Err(GitError::Push { remote: self.name.clone(), reference, kind });
@@ -296,7 +309,7 @@ fn fetch_args(url: &str, wanted: &[Refspec], depth: Option<Deepen>, shallow: boo
     args
 }
 
-fn push_args(url: &str, specs: &[PushSpec], atomic: bool) -> Result<Vec<String>, GitError> {
+fn push_args(url: &str, specs: &[PushSpec], atomic: bool, over: bool) -> Result<Vec<String>, GitError> {
     let mut args = strings(&["push", "--porcelain", "--no-progress", "--no-verify", "--no-follow-tags", "--no-signed"]);
     if atomic {
         args.push("--atomic".to_owned());
@@ -310,7 +323,8 @@ fn push_args(url: &str, specs: &[PushSpec], atomic: bool) -> Result<Vec<String>,
             let expected = if lease.is_zero() { String::new() } else { lease.to_string() };
             args.push(format!("--force-with-lease={reference}:{expected}"));
         }
-        pushed.push(format!("{}:{reference}", local.map(|oid| oid.to_string()).unwrap_or_default()));
+        let plus = if over && local.is_some() { "+" } else { "" };
+        pushed.push(format!("{plus}{}:{reference}", local.map(|oid| oid.to_string()).unwrap_or_default()));
     }
     args.extend(["--".to_owned(), url.to_owned()]);
     args.extend(pushed);

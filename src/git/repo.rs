@@ -177,6 +177,30 @@ impl Repo {
 
     /// Takes the lock called `name`, or returns `None` when another process holds it.
     pub fn lock(&self, name: &str) -> Result<Option<LockGuard>, GitError> {
+        let (file, path) = self.lock_file(name)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(LockGuard { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(GitError::File { operation: "lock", path, source }),
+        }
+    }
+
+    /// Takes the lock called `name`, as soon as every other process has given it back. For short work only.
+    pub fn lock_waiting(&self, name: &str) -> Result<LockGuard, GitError> {
+        let (file, path) = self.lock_file(name)?;
+        file.lock().map_err(GitError::file("lock", path))?;
+        Ok(LockGuard { _file: file })
+    }
+
+    /// What git calls the user here, if it is configured.
+    #[must_use]
+    pub fn user(&self) -> Option<(String, String)> {
+        let signature = self.git().signature().ok()?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Some((text(signature.name_bytes()), text(signature.email_bytes())))
+    }
+
+    fn lock_file(&self, name: &str) -> Result<(File, PathBuf), GitError> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         if name.is_empty() || name.len() > 100 || !name.chars().all(fits) {
             return Err(GitError::bad_path(name, "use letters, digits, - and _ for the name of a lock"));
@@ -188,11 +212,7 @@ impl Repo {
             .write(true)
             .open(&path)
             .map_err(GitError::file("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(LockGuard { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(GitError::File { operation: "lock", path, source }),
-        }
+        Ok((file, path))
     }
 
     /// What kind of repository this is.

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::envelope::{Actor, Draft};
+use super::envelope::{Actor, Draft, Stamp};
 use super::event::{
     AgentSeen, Event, FailureKind, GateFailed, GatePassed, Offer, Outcome, PullCommented, PullMerged, PullOpened,
     PullRejected, PullUpdated, Reason, RunExpired, RunFailed, RunFinished, RunProposed, RunResumed, RunStarted,
@@ -225,6 +225,9 @@ pub enum Rejected {
     /// It is already so.
     #[error("{0}")]
     Already(String),
+    /// It does not fit into an event.
+    #[error("too large for the journal: {0}")]
+    TooLarge(String),
 }
 
 impl Rejected {
@@ -306,6 +309,25 @@ pub fn decide(town: &Town, command: &Command, now: DateTime<Utc>) -> Result<Vec<
             )]),
         },
     }
+}
+
+/// Decides commands one after the other, each on the state that the ones before it leave.
+///
+/// # Errors
+/// [`Rejected`] when the state forbids one of them; nothing is to be recorded then.
+pub fn decide_all(town: &Town, commands: &[Command], stamp: &Stamp) -> Result<(Vec<Draft>, Town), Rejected> {
+    let mut town = town.clone();
+    let mut drafts = Vec::new();
+    for command in commands {
+        for draft in decide(&town, command, stamp.time)? {
+            match draft.seal(stamp, drafts.len()) {
+                Ok(envelope) => town.apply(&envelope).map_err(|misfit| Rejected::Already(misfit.why))?,
+                Err(bad) => return Err(Rejected::TooLarge(bad.to_string())),
+            }
+            drafts.push(draft);
+        }
+    }
+    Ok((drafts, town))
 }
 
 fn start_run(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<Vec<Draft>, Rejected> {
@@ -429,7 +451,7 @@ fn propose(town: &Town, proposed: &RunProposed) -> Result<Vec<Draft>, Rejected> 
     if run.proposed.as_ref() == Some(proposed) {
         return Ok(Vec::new());
     }
-    let key = format!("{}/{}", proposed.run, proposed.head);
+    let key = format!("{}/{}", proposed.run, proposed.offer.head);
     let actor = Actor::Agent(proposed.agent.clone());
     Ok(vec![of_run(Event::RunProposed(proposed.clone()), actor, &proposed.run, &key)])
 }

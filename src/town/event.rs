@@ -186,23 +186,12 @@ pub struct RunProposed {
     pub run: RunId,
     /// Whose run it is.
     pub agent: AgentId,
-    /// The branch that will carry it.
-    pub branch: String,
-    /// The commit to publish.
-    pub head: Oid,
-    /// The commit of the default branch that it stands on.
-    pub base: Oid,
     /// What the branch pointed at when this was decided; absent when there was no branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<Oid>,
-    /// The pull request's title.
-    pub title: String,
-    /// Whether it is published as a draft.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub draft: bool,
-    /// The files that conflict with the default branch.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub conflicts: Vec<String>,
+    /// What will be published.
+    #[serde(flatten)]
+    pub offer: Offer,
 }
 
 /// How a run ended well.
@@ -519,7 +508,7 @@ impl Event {
             Self::RunStarted(e) => format!("{}: run {} started for slot {}", e.agent, e.run, e.slot),
             Self::RunResumed(e) => format!("{}: run {} resumed", e.agent, e.run),
             Self::UsageMetered(e) => format!("{}: run {} took {} turns of {}", e.agent, e.run, e.turns, e.brain),
-            Self::RunProposed(e) => format!("{}: run {} proposes “{}”", e.agent, e.run, e.title),
+            Self::RunProposed(e) => format!("{}: run {} proposes “{}”", e.agent, e.run, e.offer.title),
             Self::RunFinished(e) => format!("{}: run {} finished, {}", e.agent, e.run, e.reason),
             Self::RunFailed(e) => format!("{}: run {} failed, {}", e.agent, e.run, e.reason),
             Self::RunExpired(e) => format!("{}: run {} expired", e.agent, e.run),

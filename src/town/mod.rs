@@ -17,6 +17,7 @@ pub mod ids;
 pub mod limits;
 pub mod path;
 pub mod pattern;
+pub mod schedule;
 pub mod settings;
 pub mod text;
 pub mod transcript;
