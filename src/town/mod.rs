@@ -8,6 +8,7 @@
 pub mod changeset;
 pub mod charter;
 pub mod finding;
+pub mod gate;
 pub mod ids;
 pub mod limits;
 pub mod memory;
