@@ -11,6 +11,9 @@ use crate::town::path::problems;
 use crate::town::pattern::Pattern;
 use crate::town::text::one_line;
 
+/// The largest file that a tool takes into memory, in bytes.
+const FILE_BYTES: u64 = 2 * limits::CHANGESET_BYTES;
+
 /// Files by path.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
@@ -32,18 +35,22 @@ impl Files {
         Ok(self.files.get(path).cloned())
     }
 
-    /// The paths of all files that start with `prefix`, sorted.
+    /// The size of the file at `path` in bytes, without reading it.
     ///
     /// # Errors
     /// [`ToolError::Fatal`] when the store cannot be read.
-    pub fn list(&self, prefix: &str) -> Result<Vec<String>, ToolError> {
-        Ok(self
-            .files
-            .range(prefix.to_owned()..)
-            .map(|(path, _)| path)
-            .take_while(|p| p.starts_with(prefix))
-            .cloned()
-            .collect())
+    pub fn size(&self, path: &str) -> Result<Option<u64>, ToolError> {
+        Ok(self.files.get(path).map(|blob| blob.bytes.len() as u64))
+    }
+
+    /// Every path in the folder `under`, at any depth, sorted; every path where it is empty.
+    ///
+    /// # Errors
+    /// [`ToolError::Fatal`] when the store cannot be read.
+    pub fn list(&self, under: &str) -> Result<Vec<String>, ToolError> {
+        let prefix = if under.is_empty() { String::new() } else { format!("{under}/") };
+        let below = self.files.range(prefix.clone()..).map(|(path, _)| path);
+        Ok(below.take_while(|path| path.starts_with(&prefix)).cloned().collect())
     }
 
     /// Puts `bytes` at `path`; an executable file stays one.
@@ -94,6 +101,9 @@ pub(super) fn shown(path: &str) -> String {
 impl Context<'_> {
     /// The plain file at `path`, or what to tell.
     pub(super) fn file(&self, path: &str) -> Result<Blob, ToolError> {
+        if let Some(size) = self.files.size(path)?.filter(|&size| size > FILE_BYTES) {
+            return tell(format!("{} has {size} bytes; tools take up to {FILE_BYTES}.", shown(path)));
+        }
         let Some(blob) = self.files.read(path)? else {
             return tell(self.missing(path)?);
         };
@@ -121,8 +131,7 @@ impl Context<'_> {
         if path.starts_with('/') {
             return Ok(format!("{} is absolute; give paths relative to the root of the repository.", shown(path)));
         }
-        let folder = format!("{}/", path.trim_end_matches('/'));
-        if path.is_empty() || !self.files.list(&folder)?.is_empty() {
+        if path.is_empty() || !self.files.list(path.trim_end_matches('/'))?.is_empty() {
             return Ok(format!("{} is a folder; list it with Glob.", shown(path)));
         }
         let name = path.rsplit('/').next().unwrap_or(path);
@@ -158,7 +167,7 @@ impl Context<'_> {
         {
             return tell(format!("{} is a link or a submodule and cannot be written.", shown(path)));
         }
-        if !self.files.list(&format!("{path}/"))?.is_empty() {
+        if !self.files.list(path)?.is_empty() {
             return tell(format!("{} is a folder.", shown(path)));
         }
         for (at, _) in path.match_indices('/') {

@@ -35,11 +35,11 @@ impl Glob {
     }
 }
 
-/// The prefix that all paths below `folder` have.
-pub(super) fn below(folder: &str) -> String {
-    match relative(folder).trim_matches('/') {
-        "" | "." => String::new(),
-        folder => format!("{folder}/"),
+/// A folder as a brain names it; nothing for the root.
+pub(super) fn folder(path: &str) -> &str {
+    match relative(path).trim_matches('/') {
+        "." => "",
+        folder => folder,
     }
 }
 
@@ -52,9 +52,12 @@ impl Tool for Glob {
     async fn call(&self, context: &mut Context<'_>, value: Value) -> Result<ToolOutput, ToolError> {
         let Arguments { pattern, path } = arguments(&self.spec, value)?;
         let glob = glob(&pattern)?;
-        let prefix = below(&path);
-        let mut found = context.files.list(&prefix)?;
-        found.retain(|path| glob.is_match(&path[prefix.len()..]) || glob.is_match(path));
+        let folder = folder(&path);
+        let mut found = context.files.list(folder)?;
+        // Models mean patterns both ways: from the folder that they name, and from the root.
+        let inside =
+            |path: &str| glob.is_match(path.strip_prefix(folder).map_or(path, |rest| rest.trim_start_matches('/')));
+        found.retain(|path| inside(path) || glob.is_match(path));
         let all = found.len();
         found.truncate(SHOWN);
         let mut text = match all {

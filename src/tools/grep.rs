@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::files::as_text;
-use super::glob::below;
+use super::glob::folder;
 use super::matcher::{COMPILED_BYTES, glob};
 use super::{Context, Tool, ToolError, ToolOutput, ToolSpec, arguments, spec};
 use crate::town::changeset::Mode;
@@ -20,7 +20,7 @@ const MAX_HITS: usize = 1_000;
 /// Characters of one line that are shown.
 const LINE_CHARS: usize = 300;
 /// Files larger than this are passed over, in bytes.
-const FILE_BYTES: usize = 4 * 1024 * 1024;
+const FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// What one search reads at the most, in bytes.
 const READ_BYTES: usize = 256 * 1024 * 1024;
 
@@ -139,14 +139,17 @@ impl Tool for Grep {
             .map_err(|e| ToolError::Arguments(format!("The pattern is no regular expression: {e}.")))?;
         let glob = asked.glob.as_deref().map(glob).transpose()?;
         let limit = asked.head_limit.unwrap_or(HITS).clamp(1, MAX_HITS);
-        let prefix = below(&asked.path);
-        let alone = prefix.trim_end_matches('/');
-        let paths = match context.files.read(alone)? {
-            Some(_) => vec![alone.to_owned()],
-            None => context.files.list(&prefix)?,
+        let place = folder(&asked.path);
+        let paths = match context.files.size(place)? {
+            Some(_) => vec![place.to_owned()],
+            None => context.files.list(place)?,
         };
         let mut found = Found::default();
         for path in paths.iter().filter(|path| glob.as_ref().is_none_or(|glob| glob.is_match(path))) {
+            if context.files.size(path)?.is_some_and(|size| size > FILE_BYTES) {
+                found.passed_over += 1;
+                continue;
+            }
             let Some(blob) = context.files.read(path)? else { continue };
             if !matches!(blob.mode, Mode::File | Mode::Executable) {
                 continue;
@@ -156,7 +159,7 @@ impl Tool for Grep {
                 found.stopped = true;
                 break;
             }
-            match as_text(&blob.bytes).filter(|text| text.len() <= FILE_BYTES) {
+            match as_text(&blob.bytes) {
                 Some(text) => found.search(path, text, &regex, asked.output_mode, limit),
                 None => found.passed_over += 1,
             }

@@ -149,6 +149,14 @@ async fn grep_shows_path_line_and_text() {
 }
 
 #[tokio::test]
+async fn very_large_files_are_named_and_not_searched() {
+    let mut files = files(&[("docs/big.txt", "alpha\n".repeat(4 * 1024 * 1024).as_bytes())]);
+    let found = ok(&mut files, "Grep", json!({"pattern": "alpha"})).await;
+    assert_eq!(found, "No line matches.\n[1 binary or very large files passed over]");
+    assert!(told(&mut files, "Read", json!({"file_path": "docs/big.txt"})).await.contains("has 25165824 bytes"));
+}
+
+#[tokio::test]
 async fn write_creates_and_replaces_and_notices_no_change() {
     let mut files = small();
     let new = json!({"file_path": "docs/new.md", "content": "a\nb\n"});
