@@ -8,11 +8,16 @@
 pub mod briefing;
 pub mod changeset;
 pub mod charter;
+pub mod decide;
+pub mod envelope;
+pub mod event;
 pub mod finding;
+pub mod fold;
 pub mod ids;
 pub mod limits;
 pub mod path;
 pub mod pattern;
+pub mod schedule;
 pub mod settings;
 pub mod text;
 pub mod transcript;
