@@ -3,4 +3,5 @@
 pub mod brain;
 pub mod git;
 pub mod run;
+pub mod tools;
 pub mod town;

@@ -5,3 +5,6 @@
 
 pub mod brief;
 pub mod template;
+
+#[cfg(test)]
+mod thinking;
