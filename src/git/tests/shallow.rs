@@ -1,7 +1,7 @@
 //! Shallow clones: the right answer, or the word that more history is needed.
 
 use super::*;
-use crate::git::remote::Deepen;
+use crate::git::remote::{Deepen, Remote};
 
 /// A remote with ten commits on main and a branch from the third, and a clone of depth 1 of both.
 fn shallow(box_: &Sandbox) -> (Repo, Vec<Oid>, Oid) {
@@ -21,6 +21,12 @@ fn shallow(box_: &Sandbox) -> (Repo, Vec<Oid>, Oid) {
 }
 
 const BOTH: [&str; 2] = ["+refs/heads/main:refs/remotes/origin/main", "+refs/heads/side:refs/remotes/origin/side"];
+
+/// Moves the boundary, and lets the handle see it.
+fn deepen(remote: &Remote, repo: &mut Repo, wanted: &[String], depth: Deepen) {
+    remote.deepen(repo, wanted, depth, LIMIT).unwrap();
+    repo.refresh().unwrap();
+}
 
 #[test]
 fn what_lies_beyond_the_boundary_is_said_so_and_deepening_answers() {
@@ -45,23 +51,23 @@ fn what_lies_beyond_the_boundary_is_said_so_and_deepening_answers() {
 
     let remote = repo.remote("origin").unwrap();
     let wanted = BOTH.map(str::to_owned);
-    remote.deepen(&mut repo, &wanted, Deepen::By(3), LIMIT).unwrap();
+    deepen(&remote, &mut repo, &wanted, Deepen::By(3));
     assert!(repo.is_shallow());
     assert_eq!(repo.parents(tip).unwrap(), [line[8]]);
     assert!(repo.is_ancestor(line[8], tip).unwrap());
     // libgit2's own reading follows the moved boundary, too.
     assert_eq!(repo.git().find_commit(tip).unwrap().parent_count(), 1);
-    remote.deepen(&mut repo, &wanted, Deepen::By(5), LIMIT).unwrap();
+    deepen(&remote, &mut repo, &wanted, Deepen::By(5));
     assert_eq!(repo.merge_base(tip, side).unwrap(), Some(line[3]));
     assert!(!repo.is_ancestor(side, line[3]).unwrap());
 
-    remote.deepen(&mut repo, &wanted, Deepen::Full, LIMIT).unwrap();
+    deepen(&remote, &mut repo, &wanted, Deepen::Full);
     assert!(!repo.is_shallow() && !repo.common_dir().join("shallow").exists());
     assert!(!repo.is_ancestor(side, tip).unwrap());
     assert_eq!(repo.commits_between(&[], tip).unwrap(), line);
     // What was whole stays whole.
-    remote.deepen(&mut repo, &wanted, Deepen::By(1), LIMIT).unwrap();
-    remote.deepen(&mut repo, &wanted, Deepen::Full, LIMIT).unwrap();
+    deepen(&remote, &mut repo, &wanted, Deepen::By(1));
+    deepen(&remote, &mut repo, &wanted, Deepen::Full);
     assert!(!repo.is_shallow());
     box_.git("shallow", &["fsck", "--full", "--strict"]);
 }
@@ -97,7 +103,7 @@ fn a_branch_alone_is_fetched_at_depth_one_without_cutting_the_rest() {
     let mut clone = box_.open("clone");
     let remote = clone.remote("origin").unwrap();
     let wanted = ["+refs/heads/journal:refs/remotes/origin/journal".to_owned()];
-    remote.deepen(&mut clone, &wanted, Deepen::Depth(1), LIMIT).unwrap();
+    deepen(&remote, &mut clone, &wanted, Deepen::Depth(1));
     let tip = repo.tip("refs/heads/main").unwrap().unwrap();
     assert_eq!(clone.tip("refs/remotes/origin/journal").unwrap(), Some(tip));
     assert_eq!(clone.boundary().unwrap().into_iter().collect::<Vec<_>>(), [tip]);
