@@ -284,10 +284,16 @@ pub enum GitError {
         /// The checkout.
         path: PathBuf,
     },
+    /// The user is in the middle of a merge, a rebase or the like.
+    #[error("a merge, rebase or the like is not finished at {}; finish or abort it first", .path.display())]
+    Unfinished {
+        /// The working tree.
+        path: PathBuf,
+    },
     /// Work of the user that would be overwritten.
-    #[error("{} would be overwritten: {}; commit, stash or move them first", .why, .paths.join(", "))]
+    #[error("{why}: {}; commit, stash or move them first", .paths.join(", "))]
     InTheWay {
-        /// What kind of work.
+        /// What would happen to it.
         why: &'static str,
         /// Which files.
         paths: Vec<String>,

@@ -4,12 +4,14 @@
 //! Never here: decisions (see [`crate::town`]), pull requests, models.
 //!
 //! Start with [`repo`] (opening), then [`objects`] (writing), [`history`] (who comes after whom),
-//! [`remote`] (fetch and push).
+//! [`remote`] (fetch and push) and [`workspace`] (what a run works in).
 
+pub mod advance;
 mod answer;
 pub mod branch;
 pub mod changes;
 pub mod errors;
+pub mod folder;
 pub mod history;
 pub mod home;
 pub mod journal;
@@ -21,6 +23,7 @@ pub mod program;
 pub mod propose;
 pub mod remote;
 pub mod repo;
+pub mod workspace;
 
 #[cfg(test)]
 mod tests;

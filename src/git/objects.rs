@@ -13,7 +13,7 @@ use crate::town::changeset::Mode;
 /// The deepest nesting of folders that is followed. Git itself gives up not far beyond it.
 pub(super) const DEPTH: usize = 512;
 /// The most paths that one tree may list; a tree can name itself so often that no memory would hold them.
-pub(super) const PATHS: usize = 2_000_000;
+pub(super) const PATHS: usize = 1_000_000;
 /// Id of the tree without entries.
 const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 

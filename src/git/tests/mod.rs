@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod advancing;
 mod branches;
 mod hostile;
 mod merging;
@@ -10,6 +11,7 @@ mod network;
 mod opening;
 mod shallow;
 mod trees;
+mod workspaces;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -75,8 +77,9 @@ impl Sandbox {
 
     /// A new repository with a working tree and no commit.
     pub fn init(&self, name: &str) -> Repo {
-        std::fs::create_dir_all(self.path(name)).unwrap();
-        self.git(name, &["init", "-q", "-b", "main", "."]);
+        let mut options = git2::RepositoryInitOptions::new();
+        options.initial_head("main").external_template(false);
+        git2::Repository::init_opts(self.path(name), &options).unwrap();
         self.open(name)
     }
 
