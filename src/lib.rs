@@ -1,4 +1,7 @@
 //! monkeytown
 #![warn(missing_docs)]
+pub mod brain;
 pub mod git;
+pub mod run;
+pub mod tools;
 pub mod town;
