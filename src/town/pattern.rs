@@ -15,6 +15,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::text::is_invisible;
+
 /// A pattern's length, in bytes, at the most.
 pub const PATTERN_BYTES: usize = 512;
 /// A pattern's segments, at the most.
@@ -198,6 +200,9 @@ fn refusal(text: &str) -> Option<String> {
     if text.chars().any(char::is_control) {
         return Some("it contains a control character".to_owned());
     }
+    if text.chars().any(is_invisible) {
+        return Some("it contains a character that nobody can see".to_owned());
+    }
     if text.contains('\\') {
         return Some("it contains a backslash; write / between folders".to_owned());
     }
@@ -313,6 +318,8 @@ mod tests {
             ("!a", "not supported"),
             ("a\nb", "control"),
             ("a\0", "control"),
+            ("docs\u{200b}/**", "nobody can see"),
+            ("docs/\u{202e}x", "nobody can see"),
             ("a /b", "space"),
             (long.as_str(), "512"),
             (deep.as_str(), "32 segments"),
