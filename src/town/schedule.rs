@@ -61,7 +61,7 @@ pub fn last_planned(schedule: &Schedule, now: DateTime<Utc>) -> Option<DateTime<
     // Going forward from a moment before, in growing windows, works across the shifts of summer time; the last
     // occurrence in the window is the one.
     LOOK_BACK_DAYS.iter().find_map(|days| {
-        let from = now.clone() - TimeDelta::days(*days);
+        let from = now - TimeDelta::days(*days);
         let mut last = None;
         for time in cron.iter_after(from) {
             if time > now {
@@ -92,6 +92,7 @@ pub fn slot_of(time: DateTime<Utc>) -> Slot {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn at(text: &str) -> DateTime<Utc> {
         DateTime::parse_from_rfc3339(text).unwrap().to_utc()
@@ -133,13 +134,47 @@ mod tests {
 
     #[test]
     fn around_the_shifts_of_summer_time_every_slot_is_one_moment() {
-        // The clocks go back at 01:00 UTC on 2026-10-25: 02:30 comes twice, and is planned at most twice.
-        let schedule = schedule("30 2 * * *", Some("Europe/Zurich"));
-        let last = last_planned(&schedule, at("2026-10-25T12:00:00Z")).unwrap();
-        assert!(last == at("2026-10-25T00:30:00Z") || last == at("2026-10-25T01:30:00Z"), "{last}");
-        // They go forward on 2026-03-29: 02:30 does not exist, and the day is not without a finite answer.
-        let last = last_planned(&schedule, at("2026-03-29T12:00:00Z")).unwrap();
-        assert!(last <= at("2026-03-29T12:00:00Z") && last >= at("2026-03-28T00:00:00Z"), "{last}");
+        let cases = [
+            // The clocks go back at 01:00 UTC on 2026-10-25: 02:30 comes twice, and counts the first time.
+            ("30 2 * * *", "Europe/Zurich", "2026-10-25T00:29:59Z", "2026-10-24T00:30:00Z", "2026-10-25T00:30:00Z"),
+            ("30 2 * * *", "Europe/Zurich", "2026-10-25T12:00:00Z", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"),
+            // They go forward at 01:00 UTC on 2026-03-29: 02:30 does not exist, and 03:00 stands in for it.
+            ("30 2 * * *", "Europe/Zurich", "2026-03-29T00:59:59Z", "2026-03-28T01:30:00Z", "2026-03-29T01:00:00Z"),
+            ("30 2 * * *", "Europe/Zurich", "2026-03-29T12:00:00Z", "2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"),
+            // What comes round all day comes in the hour that is there twice, too.
+            ("15 * * * *", "Europe/Zurich", "2026-10-25T01:20:00Z", "2026-10-25T01:15:00Z", "2026-10-25T02:15:00Z"),
+            ("15 * * * *", "Europe/Zurich", "2026-03-29T01:10:00Z", "2026-03-29T00:15:00Z", "2026-03-29T01:15:00Z"),
+            // Half an hour of summer time, and a zone that is not at a whole hour.
+            (
+                "45 1 * * *",
+                "Australia/Lord_Howe",
+                "2026-04-04T23:00:00Z",
+                "2026-04-04T14:45:00Z",
+                "2026-04-05T15:15:00Z",
+            ),
+            ("0 6 * * *", "Asia/Kathmandu", "2026-11-21T00:14:00Z", "2026-11-20T00:15:00Z", "2026-11-21T00:15:00Z"),
+        ];
+        for (cron, zone, now, last, next) in cases {
+            let schedule = schedule(cron, Some(zone));
+            assert_eq!(last_planned(&schedule, at(now)), Some(at(last)), "{cron} {zone} last at {now}");
+            assert_eq!(next_planned(&schedule, at(now)), Some(at(next)), "{cron} {zone} next at {now}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_next_planned_time_becomes_the_last(
+            seconds in 1_767_225_600_i64..1_830_000_000, minute in 0..60, hour in prop_oneof!["[0-3]", "\\*", "\\*/4"],
+            zone in prop_oneof![Just(None), Just(Some("Europe/Zurich")), Just(Some("America/New_York"))],
+        ) {
+            let schedule = schedule(&format!("{minute} {hour} * * *"), zone);
+            let now = DateTime::from_timestamp(seconds, 0).unwrap();
+            let (last, next) = (last_planned(&schedule, now).unwrap(), next_planned(&schedule, now).unwrap());
+            prop_assert!(last <= now && now < next);
+            prop_assert_eq!(last_planned(&schedule, next), Some(next));
+            prop_assert_eq!(last_planned(&schedule, next - TimeDelta::seconds(1)), Some(last));
+            prop_assert_eq!(next_planned(&schedule, last), Some(next));
+        }
     }
 
     #[test]
