@@ -14,5 +14,8 @@ pub mod finding;
 pub mod fold;
 pub mod ids;
 pub mod limits;
+pub mod overlap;
 pub mod pattern;
+pub mod schedule;
 pub mod settings;
+pub mod yaml;
