@@ -26,3 +26,4 @@ pub mod settings;
 pub mod text;
 pub mod transcript;
 pub mod turn;
+pub mod yaml;
