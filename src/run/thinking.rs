@@ -1,31 +1,24 @@
 //! A whole run's thinking, brain and machine and tools together: how the pieces are driven.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
-
 use chrono::DateTime;
 
 use crate::brain::{Brain, Replay, Request, Scripted, messages};
-use crate::tools::{Context, Files, table};
-use crate::town::changeset::{Blob, Mode};
+use crate::git::workspace::Workspace;
+use crate::tools::fixture::{Town, text};
+use crate::tools::{Context, table};
 use crate::town::ids::RunId;
 use crate::town::limits;
 use crate::town::pattern::Pattern;
 use crate::town::transcript::{CallResult, Entry, Transcript, Why};
 use crate::town::turn::{Budget, Finish, Step, next};
 
-fn small() -> Files {
-    let files = [("README.md", "# Town\n\nSee [docs](docs/a.md).\n"), ("docs/a.md", "alpha\nbeta\nalpha\n")];
-    let blob = |text: &str| Blob { mode: Mode::File, bytes: Arc::from(text.as_bytes()) };
-    Files::in_memory(files.map(|(path, text)| (path.to_owned(), blob(text))))
-}
-
-fn text(files: &Files, path: &str) -> String {
-    String::from_utf8(files.read(path).unwrap().unwrap().bytes.to_vec()).unwrap()
+fn small() -> Town {
+    Town::of(&[("README.md", b"# Town\n\nSee [docs](docs/a.md).\n"), ("docs/a.md", b"alpha\nbeta\nalpha\n")])
 }
 
 /// The whole of a run's thinking: what a driver does, without journal, clock or checkpoint.
-async fn drive(brain: &mut dyn Brain, files: &mut Files, transcript: &mut Transcript) -> Step {
+async fn drive(brain: &mut dyn Brain, files: &mut Workspace, transcript: &mut Transcript) -> Step {
     let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
     let budget = Budget {
         max_turns: 10,
@@ -80,7 +73,8 @@ replies:
       - { name: Finish, arguments: { title: Name beta loudly, body: It was too quiet., evidence: ["docs/a.md:2"] } }
 "#;
     let mut brain = Scripted::parse(script).unwrap();
-    let (mut files, mut transcript) = (small(), briefed());
+    let town = small();
+    let (mut files, mut transcript) = (town.workspace(), briefed());
     let Step::Finish(Finish { title, evidence, .. }) = drive(&mut brain, &mut files, &mut transcript).await else {
         panic!("finished")
     };
@@ -99,14 +93,14 @@ replies:
         brain.skip(again.turns() as usize);
         // What was changed before the kill is part of the checkpoint.
         let changed = again.entries.iter().any(|e| matches!(e, Entry::Result(r) if r.changed));
-        let mut files = if changed { files.clone() } else { small() };
+        let mut files = if changed { town.workspace_at(files.tree().unwrap()) } else { town.workspace() };
         assert!(matches!(drive(&mut brain, &mut files, &mut again).await, Step::Finish(_)), "kept {kept}");
         assert_eq!(again, transcript, "kept {kept}");
     }
 
     let mut replay = Replay::new(&transcript);
     let mut replayed = briefed();
-    assert!(matches!(drive(&mut replay, &mut small(), &mut replayed).await, Step::Finish(_)));
+    assert!(matches!(drive(&mut replay, &mut town.workspace(), &mut replayed).await, Step::Finish(_)));
     replay.finish().unwrap();
     assert_eq!(replayed, transcript);
 }
@@ -121,7 +115,8 @@ async fn the_gate_sends_the_work_back_and_the_embedded_brain_insists() {
         evidence: vec![],
     };
     let mut brain = crate::brain::Embedded::new(update);
-    let (mut files, mut transcript) = (small(), briefed());
+    let town = small();
+    let (mut files, mut transcript) = (town.workspace(), briefed());
     for _ in 0..2 {
         assert!(matches!(drive(&mut brain, &mut files, &mut transcript).await, Step::Finish(_)));
         let note = Entry::Note { text: "docs/page.md: error [size]: too large".into(), why: Why::Gate };

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::files::{relative, shown};
-use super::{Context, Tool, ToolError, ToolOutput, ToolSpec, arguments, spec};
+use super::{Context, Tool, ToolError, ToolOutput, ToolSpec, arguments, spec, tell};
 
 pub(super) struct Delete {
     spec: ToolSpec,
@@ -37,8 +37,9 @@ impl Tool for Delete {
         let Arguments { file_path } = arguments(&self.spec, value)?;
         let path = relative(&file_path);
         context.may_write(path)?;
-        context.file(path)?;
-        context.files.delete(path)?;
+        if !context.delete(path)? {
+            return tell(context.missing(path)?);
+        }
         Ok(ToolOutput::changed(format!("Deleted {}.", shown(path))))
     }
 }

@@ -53,7 +53,7 @@ impl Tool for Glob {
         let Arguments { pattern, path } = arguments(&self.spec, value)?;
         let glob = glob(&pattern)?;
         let folder = folder(&path);
-        let mut found = context.files.list(folder)?;
+        let mut found = context.list(folder)?;
         // Models mean patterns both ways: from the folder that they name, and from the root.
         let inside =
             |path: &str| glob.is_match(path.strip_prefix(folder).map_or(path, |rest| rest.trim_start_matches('/')));

@@ -114,7 +114,7 @@ impl Found {
             self.lines.push(format!("[{limit} of {} shown; use a narrower pattern]", self.hits));
         }
         if self.passed_over > 0 {
-            self.lines.push(format!("[{} binary or very large files passed over]", self.passed_over));
+            self.lines.push(format!("[files passed over as binary, very large or not readable: {}]", self.passed_over));
         }
         if self.stopped {
             self.lines.push(format!("[stopped after {READ_BYTES} bytes; give a path or a glob]"));
@@ -140,17 +140,21 @@ impl Tool for Grep {
         let glob = asked.glob.as_deref().map(glob).transpose()?;
         let limit = asked.head_limit.unwrap_or(HITS).clamp(1, MAX_HITS);
         let place = folder(&asked.path);
-        let paths = match context.files.size(place)? {
+        let paths = match context.size(place)? {
             Some(_) => vec![place.to_owned()],
-            None => context.files.list(place)?,
+            None => context.list(place)?,
         };
         let mut found = Found::default();
         for path in paths.iter().filter(|path| glob.as_ref().is_none_or(|glob| glob.is_match(path))) {
-            if context.files.size(path)?.is_some_and(|size| size > FILE_BYTES) {
+            if context.size(path)?.is_some_and(|size| size > FILE_BYTES) {
                 found.passed_over += 1;
                 continue;
             }
-            let Some(blob) = context.files.read(path)? else { continue };
+            // A submodule, or a name that is not UTF-8.
+            let Some(blob) = context.read(path)? else {
+                found.passed_over += 1;
+                continue;
+            };
             if !matches!(blob.mode, Mode::File | Mode::Executable) {
                 continue;
             }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::git::workspace::Workspace;
 use crate::town::briefing::ToolLine;
 use crate::town::pattern::Pattern;
 use crate::town::text::escape_invisible;
@@ -16,7 +17,7 @@ use crate::town::transcript::{CallResult, ToolCall, ToolSpec};
 
 mod delete;
 mod edit;
-pub mod files;
+mod files;
 mod finish;
 mod glob;
 mod grep;
@@ -25,12 +26,10 @@ mod read;
 mod rename;
 mod write;
 
-pub use files::Files;
-
 /// What a call may touch.
 pub struct Context<'a> {
     /// The files as the run sees them, its own changes included.
-    pub files: &'a mut Files,
+    pub files: &'a mut Workspace,
     /// What the agent may write, grants included.
     pub owns: &'a [Pattern],
 }
@@ -191,5 +190,7 @@ fn arguments<T: DeserializeOwned>(tool: &ToolSpec, value: Value) -> Result<T, To
         .map_err(|e| ToolError::Arguments(format!("The arguments do not fit {}: {e}.", tool.name)))
 }
 
+#[cfg(test)]
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

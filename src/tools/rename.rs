@@ -41,11 +41,10 @@ impl Tool for Move {
         context.may_write(from)?;
         context.may_write(to)?;
         context.file(from)?;
-        if context.files.read(to)?.is_some() {
+        if context.read(to)?.is_some() {
             return tell(format!("{} is there already; delete it first or choose another path.", shown(to)));
         }
-        context.may_stand(to)?;
-        context.files.rename(from, to)?;
+        context.rename(from, to)?;
         Ok(ToolOutput::changed(format!("Moved {} to {}.", shown(from), shown(to))))
     }
 }

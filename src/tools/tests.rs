@@ -1,19 +1,13 @@
 //! What each tool answers, to friendly and to hostile arguments.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
-
+use super::fixture::{Town, text};
 use super::*;
-use crate::town::changeset::{Blob, Mode};
+use crate::town::changeset::Mode;
 use crate::town::limits;
 
-fn files(list: &[(&str, &[u8])]) -> Files {
-    let blob = |bytes: &[u8]| Blob { mode: Mode::File, bytes: Arc::from(bytes) };
-    Files::in_memory(list.iter().map(|(path, bytes)| ((*path).to_owned(), blob(bytes))))
-}
-
-fn small() -> Files {
-    files(&[
+fn small() -> Town {
+    Town::of(&[
         ("README.md", b"# Town\n\nSee [docs](docs/a.md).\n"),
         ("docs/a.md", b"alpha\nbeta\nalpha\n"),
         ("docs/dos.md", b"\xef\xbb\xbfone\r\ntwo\r\nthree\r\n"),
@@ -27,30 +21,27 @@ fn owns() -> Vec<Pattern> {
     vec!["docs/**".parse().unwrap()]
 }
 
-async fn result(files: &mut Files, name: &str, arguments: Value) -> CallResult {
+async fn result(files: &mut Workspace, name: &str, arguments: Value) -> CallResult {
     let call = ToolCall { id: "c".into(), name: name.into(), arguments };
     table(&[]).call(&mut Context { files, owns: &owns() }, &call).await.unwrap()
 }
 
-async fn ok(files: &mut Files, name: &str, arguments: Value) -> String {
+async fn ok(files: &mut Workspace, name: &str, arguments: Value) -> String {
     let result = result(files, name, arguments).await;
     assert!(result.ok, "{}", result.output);
     result.output
 }
 
-async fn told(files: &mut Files, name: &str, arguments: Value) -> String {
+async fn told(files: &mut Workspace, name: &str, arguments: Value) -> String {
     let result = result(files, name, arguments).await;
     assert!(!result.ok && !result.changed, "{}", result.output);
     result.output
 }
 
-fn text(files: &Files, path: &str) -> String {
-    String::from_utf8(files.read(path).unwrap().unwrap().bytes.to_vec()).unwrap()
-}
-
 #[tokio::test]
 async fn read_numbers_lines_and_names_the_window() {
-    let mut files = small();
+    let town = small();
+    let mut files = town.workspace();
     assert_eq!(
         ok(&mut files, "Read", json!({"file_path": "./docs/a.md"})).await,
         "     1\talpha\n     2\tbeta\n     3\talpha\n"
@@ -64,7 +55,8 @@ async fn read_numbers_lines_and_names_the_window() {
 
 #[tokio::test]
 async fn read_tells_what_it_cannot_show() {
-    let mut files = small();
+    let town = small();
+    let mut files = town.workspace();
     let cases = [
         ("docs/logo.png", "is binary (6 bytes)"),
         ("docs", "is a folder"),
@@ -72,6 +64,7 @@ async fn read_tells_what_it_cannot_show() {
         ("/etc/passwd", "is absolute"),
         ("docs/../README.md", "There is no file"),
         ("", "is a folder"),
+        ("docs/\0", "is no path"),
     ];
     for (path, part) in cases {
         let output = told(&mut files, "Read", json!({"file_path": path})).await;
@@ -84,7 +77,8 @@ async fn read_tells_what_it_cannot_show() {
 #[tokio::test]
 async fn read_bounds_long_files_and_long_lines() {
     let long = format!("{}\n{}", "é".repeat(5_000), "line\n".repeat(20_000));
-    let mut files = files(&[("docs/long.md", long.as_bytes())]);
+    let town = Town::of(&[("docs/long.md", long.as_bytes())]);
+    let mut files = town.workspace();
     let result = result(&mut files, "Read", json!({"file_path": "docs/long.md", "limit": 100_000})).await;
     assert!(result.ok && !result.truncated && result.output.len() <= limits::TOOL_OUTPUT_BYTES);
     assert!(result.output.contains("[… 6000 bytes more]"));
@@ -93,41 +87,48 @@ async fn read_bounds_long_files_and_long_lines() {
 
 #[tokio::test]
 async fn links_are_named_and_never_followed() {
-    let link = Blob { mode: Mode::Link, bytes: Arc::from(&b"/etc/passwd"[..]) };
-    let mut files = Files::in_memory([("docs/link".to_owned(), link)]);
+    let town = Town::with(&[("docs/link", Mode::Link, b"/etc/passwd"), ("docs/up", Mode::Link, b"../src")]);
+    let mut files = town.workspace();
     assert!(told(&mut files, "Read", json!({"file_path": "docs/link"})).await.contains("link to /etc/passwd"));
     let write = json!({"file_path": "docs/link", "content": "x"});
-    assert!(told(&mut files, "Write", write).await.contains("is a link"));
+    assert!(told(&mut files, "Write", write).await.contains("is a symbolic link"));
+    let through = json!({"file_path": "docs/up/x.md", "content": "x"});
+    assert!(told(&mut files, "Write", through).await.contains("docs/up is a symbolic link"));
+    let same = json!({"file_path": "docs/link", "content": "/etc/passwd"});
+    assert!(told(&mut files, "Write", same).await.contains("is a symbolic link"));
     assert!(ok(&mut files, "Grep", json!({"pattern": "passwd"})).await.contains("No line matches"));
 }
 
 #[tokio::test]
 async fn what_hides_in_a_file_is_shown() {
-    let mut files = files(&[("docs/trap.md", "safe\u{202e}evil".as_bytes())]);
+    let town = Town::of(&[("docs/trap.md", "safe\u{202e}evil".as_bytes())]);
+    let mut files = town.workspace();
     let output = ok(&mut files, "Read", json!({"file_path": "docs/trap.md"})).await;
     assert!(output.contains("safe\\u{202E}evil") && output.contains("1 invisible"), "{output}");
 }
 
 #[tokio::test]
 async fn glob_lists_sorted_and_bounded() {
-    let mut files = small();
+    let town = small();
+    let mut files = town.workspace();
     assert_eq!(
         ok(&mut files, "Glob", json!({"pattern": "*.md"})).await,
         "README.md\ndocs/a.md\ndocs/dos.md\ndocs/empty.md"
     );
     assert_eq!(ok(&mut files, "Glob", json!({"pattern": "a*", "path": "docs/"})).await, "docs/a.md");
     assert_eq!(ok(&mut files, "Glob", json!({"pattern": "*.py"})).await, "No file matches.");
-    let many: Vec<_> =
-        (0..600).map(|n| (format!("f{n:03}"), Blob { mode: Mode::File, bytes: Arc::from(&b""[..]) })).collect();
-    let listed = ok(&mut Files::in_memory(many), "Glob", json!({"pattern": "**"})).await;
+    let names: Vec<_> = (0..600).map(|n| format!("f{n:03}")).collect();
+    let many = Town::of(&names.iter().map(|name| (name.as_str(), &b""[..])).collect::<Vec<_>>());
+    let listed = ok(&mut many.workspace(), "Glob", json!({"pattern": "**"})).await;
     assert!(listed.ends_with("f499\n[500 of 600 shown; use a narrower pattern]"), "{listed}");
 }
 
 #[tokio::test]
 async fn grep_shows_path_line_and_text() {
-    let mut files = small();
+    let town = small();
+    let mut files = town.workspace();
     let all = ok(&mut files, "Grep", json!({"pattern": "ALPHA", "-i": true, "-n": true})).await;
-    let expected = "docs/a.md:1: alpha\ndocs/a.md:3: alpha\nsrc/lib.rs:2: let alpha = 1;\n[1 binary or very large files passed over]";
+    let expected = "docs/a.md:1: alpha\ndocs/a.md:3: alpha\nsrc/lib.rs:2: let alpha = 1;\n[files passed over as binary, very large or not readable: 1]";
     assert_eq!(all, expected);
     let cases = [
         (json!({"pattern": "alpha", "glob": "*.rs"}), "src/lib.rs:2: let alpha = 1;"),
@@ -150,15 +151,17 @@ async fn grep_shows_path_line_and_text() {
 
 #[tokio::test]
 async fn very_large_files_are_named_and_not_searched() {
-    let mut files = files(&[("docs/big.txt", "alpha\n".repeat(4 * 1024 * 1024).as_bytes())]);
+    let town = Town::of(&[("docs/big.txt", "alpha\n".repeat(4 * 1024 * 1024).as_bytes())]);
+    let mut files = town.workspace();
     let found = ok(&mut files, "Grep", json!({"pattern": "alpha"})).await;
-    assert_eq!(found, "No line matches.\n[1 binary or very large files passed over]");
+    assert_eq!(found, "No line matches.\n[files passed over as binary, very large or not readable: 1]");
     assert!(told(&mut files, "Read", json!({"file_path": "docs/big.txt"})).await.contains("has 25165824 bytes"));
 }
 
 #[tokio::test]
 async fn write_creates_and_replaces_and_notices_no_change() {
-    let mut files = small();
+    let town = small();
+    let mut files = town.workspace();
     let new = json!({"file_path": "docs/new.md", "content": "a\nb\n"});
     assert_eq!(ok(&mut files, "Write", new.clone()).await, "Created docs/new.md (2 lines, 4 bytes).");
     assert_eq!(text(&files, "docs/new.md"), "a\nb\n");
@@ -170,8 +173,8 @@ async fn write_creates_and_replaces_and_notices_no_change() {
 
 #[tokio::test]
 async fn what_is_not_owned_cannot_be_touched_by_any_tool() {
-    let mut files = small();
-    let before = files.clone();
+    let town = small();
+    let mut files = town.workspace();
     let cases = [
         ("Write", json!({"file_path": "src/lib.rs", "content": "x"}), "You own docs/**"),
         ("Write", json!({"file_path": "docs/../src/lib.rs", "content": "x"}), "`..`"),
@@ -186,18 +189,20 @@ async fn what_is_not_owned_cannot_be_touched_by_any_tool() {
         ("Move", json!({"from": "docs/a.md", "to": "docs/dos.md"}), "there already"),
         ("Move", json!({"from": "docs/none.md", "to": "docs/b.md"}), "There is no file"),
         ("Delete", json!({"file_path": "docs/none.md"}), "There is no file"),
+        ("Write", json!({"file_path": "docs/\0", "content": "x"}), "control character"),
+        ("Write", json!({"file_path": "docs/.git/config", "content": "x"}), "`.git`"),
     ];
     for (tool, arguments, part) in cases {
         let output = told(&mut files, tool, arguments.clone()).await;
         assert!(output.contains(part), "{tool} {arguments}: {output}");
     }
-    let all = |files: &Files| files.list("").unwrap().into_iter().map(|p| files.read(&p).unwrap()).collect::<Vec<_>>();
-    assert_eq!(all(&files), all(&before));
+    assert_eq!(files.changed(), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn delete_and_move_change_what_is_owned() {
-    let mut files = small();
+    let town = small();
+    let mut files = town.workspace();
     assert_eq!(
         ok(&mut files, "Move", json!({"from": "docs/a.md", "to": "docs/sub/b.md"})).await,
         "Moved docs/a.md to docs/sub/b.md."
@@ -210,7 +215,8 @@ async fn delete_and_move_change_what_is_owned() {
 #[tokio::test]
 async fn edit_replaces_exactly_one_place_or_all() {
     let edit = |old: &str, new: &str, all: bool| json!({"file_path": "docs/a.md", "old_string": old, "new_string": new, "replace_all": all});
-    let mut files = small();
+    let town = small();
+    let mut files = town.workspace();
     assert_eq!(ok(&mut files, "Edit", edit("beta", "gamma", false)).await, "Changed 1 place in docs/a.md.");
     let twice = told(&mut files, "Edit", edit("alpha", "omega", false)).await;
     assert!(twice.contains("occurs 2 times") && twice.contains("(lines 1, 3)"), "{twice}");
@@ -223,7 +229,8 @@ async fn edit_replaces_exactly_one_place_or_all() {
 #[tokio::test]
 async fn an_edit_that_does_not_match_names_the_nearest_line() {
     let edit = |old: &str| json!({"file_path": "docs/a.md", "old_string": old, "new_string": "x"});
-    let mut files = small();
+    let town = small();
+    let mut files = town.workspace();
     let near = told(&mut files, "Edit", edit("betas")).await;
     assert!(near.contains("The nearest is line 2: \"beta\""), "{near}");
     let space = told(&mut files, "Edit", edit("  beta\n  alpha")).await;
@@ -234,7 +241,8 @@ async fn an_edit_that_does_not_match_names_the_nearest_line() {
 
 #[tokio::test]
 async fn an_edit_over_lines_that_end_with_crlf_keeps_them() {
-    let mut files = small();
+    let town = small();
+    let mut files = town.workspace();
     let edit = json!({"file_path": "docs/dos.md", "old_string": "one\ntwo", "new_string": "uno\ndue\ntre"});
     ok(&mut files, "Edit", edit).await;
     assert_eq!(text(&files, "docs/dos.md"), "\u{feff}uno\r\ndue\r\ntre\r\nthree\r\n");
@@ -242,7 +250,8 @@ async fn an_edit_over_lines_that_end_with_crlf_keeps_them() {
 
 #[tokio::test]
 async fn an_edit_cannot_blow_a_file_up() {
-    let mut files = files(&[("docs/a.md", "a".repeat(100_000).as_bytes())]);
+    let town = Town::of(&[("docs/a.md", "a".repeat(100_000).as_bytes())]);
+    let mut files = town.workspace();
     let new = "b".repeat(100_000);
     let edit = json!({"file_path": "docs/a.md", "old_string": "a", "new_string": new, "replace_all": true});
     assert!(told(&mut files, "Edit", edit).await.contains("are allowed"));
@@ -250,7 +259,8 @@ async fn an_edit_cannot_blow_a_file_up() {
 
 #[tokio::test]
 async fn wrong_calls_are_invalid_and_say_why() {
-    let mut files = small();
+    let town = small();
+    let mut files = town.workspace();
     let cases = [
         ("Bash", json!({"command": "ls"}), "There is no tool \"Bash\". There are: Read, Glob"),
         ("Read", json!({}), "missing field `file_path`"),

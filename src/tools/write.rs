@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::files::{relative, shown};
 use super::{Context, Tool, ToolError, ToolOutput, ToolSpec, arguments, spec};
+use crate::town::changeset::Mode;
 
 pub(super) struct Write {
     spec: ToolSpec,
@@ -41,15 +42,13 @@ impl Tool for Write {
         let Arguments { file_path, content } = arguments(&self.spec, value)?;
         let path = relative(&file_path);
         context.may_write(path)?;
-        context.may_stand(path)?;
-        let before = context.files.read(path)?;
-        let verb = match &before {
-            Some(blob) if *blob.bytes == *content.as_bytes() => {
-                return Ok(ToolOutput::seen(format!("{} has this content already.", shown(path))));
-            }
-            Some(_) => "Replaced",
-            None => "Created",
-        };
+        let size = context.size(path)?;
+        let same = size == Some(content.len() as u64)
+            && context.read(path)?.is_some_and(|blob| blob.mode != Mode::Link && *blob.bytes == *content.as_bytes());
+        if same {
+            return Ok(ToolOutput::seen(format!("{} has this content already.", shown(path))));
+        }
+        let verb = if size.is_some() { "Replaced" } else { "Created" };
         context.put(path, &content)?;
         let text = format!("{verb} {} ({} lines, {} bytes).", shown(path), content.lines().count(), content.len());
         Ok(ToolOutput::changed(text))
