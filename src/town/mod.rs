@@ -15,6 +15,8 @@ pub mod fold;
 pub mod ids;
 pub mod limits;
 pub mod memory;
+pub mod overlap;
+pub mod ownership;
 pub mod path;
 pub mod pattern;
 pub mod secrets;
