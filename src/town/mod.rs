@@ -7,6 +7,7 @@
 
 pub mod changeset;
 pub mod charter;
+pub mod check;
 pub mod decide;
 pub mod envelope;
 pub mod event;
@@ -21,4 +22,5 @@ pub mod path;
 pub mod pattern;
 pub mod secrets;
 pub mod settings;
+pub mod starter;
 pub mod text;
