@@ -148,6 +148,11 @@ fn hostile_towns_end_with_a_finding() {
     let same = prove(&many(1_000, |_| vec!["**".to_owned()]), &[], &[]);
     assert!(same.iter().any(|finding| finding.rule == UNPROVED));
     assert!(same.len() <= 1_000 + MOST_OVERLAPS + 1);
+    let plain = owners(&[("a", &["r/*a*"]), ("b", &["r/*b*"])]);
+    assert_eq!(prove_within(1_000, &plain, &[], &[])[0].rule, OVERLAP);
+    let given_up: Vec<Finding> = prove_within(20, &plain, &[], &[]);
+    assert_eq!((given_up.len(), given_up[0].rule.as_str()), (1, UNPROVED));
+    assert!(!prove_within(2, &plain, &[], &[]).is_empty(), "what was not compared is not proved");
     let involved = |n| (0..40).map(|k| format!("{}b{n}x{k}/**/q", "**/*a*/".repeat(3))).collect();
     assert!(prove(&many(60, involved), &[], &[]).iter().any(Finding::is_error));
 }
