@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::charter::Charter;
+use super::charter::{Charter, Parsed};
 use super::finding::Finding;
 use super::ids::AgentId;
 use super::limits::{TOWN_FILE, TOWN_FILE_BYTES};
@@ -22,7 +22,6 @@ pub const RULES: &[(&str, &str)] = &[
     (NO_TOWN, "The repository has no `.monkeytown/town.yaml`."),
     (NO_CHARTERS, "The town has no agent."),
     (SIZE, "A town file is larger than 1 MiB."),
-    (SAME_NAME, "Two charters give their agents the same name."),
     (TWINS, "Two charters' files are one file where case or Unicode form is ignored."),
     (UNKNOWN_AGENT, "The town file names an agent that has no charter."),
     (NO_AGENT, "A memory file belongs to no agent."),
@@ -34,7 +33,6 @@ pub const RULES: &[(&str, &str)] = &[
 const NO_TOWN: &str = "town-file";
 const NO_CHARTERS: &str = "no-charters";
 const SIZE: &str = "town-file-size";
-const SAME_NAME: &str = "same-name";
 const TWINS: &str = "charter-twins";
 const UNKNOWN_AGENT: &str = "unknown-agent";
 const NO_AGENT: &str = "memory-without-agent";
@@ -124,7 +122,6 @@ pub fn check(town: &TownFiles) -> Checked {
     read.charters.sort_by(|a, b| (&a.charter.name, a.path).cmp(&(&b.charter.name, b.path)));
     let mut findings = std::mem::take(&mut read.findings);
     read.presence(town, &mut findings);
-    read.names(&mut findings);
     read.paths(town, &mut findings);
     read.pages(&mut findings);
     read.schedules(&mut findings);
@@ -141,6 +138,7 @@ struct ReadCharter<'a> {
     path: &'a str,
     text: &'a [u8],
     charter: Charter,
+    owns_lines: Vec<u32>,
 }
 
 /// All files after each was read by itself.
@@ -177,8 +175,8 @@ impl<'a> Read<'a> {
                 self.findings.extend(findings);
             }
             Kind::Charter(_) => {
-                let (charter, findings) = Charter::parse(path, bytes);
-                self.charters.extend(charter.map(|charter| ReadCharter { path, text: bytes, charter }));
+                let Parsed { charter, findings, owns_lines } = Parsed::read(path, bytes);
+                self.charters.extend(charter.map(|charter| ReadCharter { path, text: bytes, charter, owns_lines }));
                 self.findings.extend(findings);
             }
             Kind::Memory(_) => self.findings.extend(Memory::parse(path, bytes).1),
@@ -201,19 +199,6 @@ impl<'a> Read<'a> {
         if self.stems.is_empty() {
             let finding = Finding::error(NO_CHARTERS, "the town has no agent: there is no charter in agents/");
             findings.push(finding.at("agents").fix("run `monkeytown init`, or write agents/<name>.md"));
-        }
-    }
-
-    /// Two charters for one name.
-    fn names(&self, findings: &mut Vec<Finding>) {
-        for pair in self.charters.windows(2) {
-            let [first, second] = pair else { continue };
-            if first.charter.name == second.charter.name {
-                let message = format!("the name `{}` is taken by {}", second.charter.name, one_line(first.path, 160));
-                let line = Lines::of(second.text, true).line("name:", "name:");
-                let finding = Finding::error(SAME_NAME, message).at(second.path);
-                findings.push(lined(finding, line).fix("give each agent its own name, the one of its file"));
-            }
         }
     }
 
@@ -261,7 +246,7 @@ impl<'a> Read<'a> {
                 && *other != read.charter.name
             {
                 let message = format!("the page `{}` is kept by {other} too", one_line(page, 160));
-                let line = Lines::of(read.text, true).line("page:", "page:");
+                let line = Lines::of(read.text, true).first("page:");
                 let finding = Finding::error(SAME_PAGE, message).at(read.path);
                 findings.push(lined(finding, line).fix("give each agent a page of its own"));
             }
@@ -287,7 +272,7 @@ impl<'a> Read<'a> {
             let (cron, zone) = (one_line(&cron, 80), one_line(zone, 40));
             let message =
                 format!("{} and {} start at the same times: {cron} ({zone})", first.charter.name, names.join(", "));
-            let line = Lines::of(first.text, true).line("schedule:", "schedule:");
+            let line = Lines::of(first.text, true).first("schedule:");
             let finding = Finding::info(SAME_TIME, message).at(first.path);
             findings
                 .push(lined(finding, line).fix("spread them over the hour, so that they do not wait for each other"));
@@ -296,12 +281,12 @@ impl<'a> Read<'a> {
 
     fn owners(&self) -> Vec<Owner> {
         let one = |read: &ReadCharter<'_>| {
-            let lines = Lines::of(read.text, true);
             let claims = read
                 .charter
                 .owns
                 .iter()
-                .map(|pattern| Claim { pattern: pattern.clone(), line: lines.line("owns:", pattern.as_str()) });
+                .enumerate()
+                .map(|(at, pattern)| Claim { pattern: pattern.clone(), line: read.owns_lines.get(at).copied() });
             Owner { path: read.path.to_owned(), name: read.charter.name.clone(), claims: claims.collect() }
         };
         self.charters.iter().map(one).collect()
@@ -311,8 +296,9 @@ impl<'a> Read<'a> {
     fn town_claims(&self, findings: &mut Vec<Finding>) -> (Vec<Owner>, Vec<Pattern>) {
         let Some(settings) = &self.settings else { return (Vec::new(), Vec::new()) };
         let (lines, known) = (Lines::of(self.town_text, false), self.known());
-        let granted = settings.grants.keys().map(|name| ("grants", name, lines.line("grants:", &format!("{name}:"))));
-        let paused = settings.paused.iter().map(|name| ("paused", name, lines.line("paused:", name.as_str())));
+        let granted =
+            settings.grants.keys().map(|name| ("grants", name, lines.after(&["grants:"], &format!("{name}:"))));
+        let paused = settings.paused.iter().map(|name| ("paused", name, lines.after(&["paused:"], name.as_str())));
         let unknown = granted.chain(paused).filter(|(_, name, _)| !known.contains(name.as_str()));
         for (at, (key, name, line)) in unknown.enumerate() {
             let message = format!("`{key}` names `{name}`, and there is no such agent");
@@ -326,7 +312,7 @@ impl<'a> Read<'a> {
         let grant = |(name, patterns): (&AgentId, &Vec<Pattern>)| {
             let claims = patterns.iter().map(|pattern| Claim {
                 pattern: pattern.clone(),
-                line: lines.line_after(&["grants:", &format!("{name}:")], pattern.as_str()),
+                line: lines.after(&["grants:", &format!("{name}:")], pattern.as_str()),
             });
             Owner { path: TOWN_FILE.to_owned(), name: name.clone(), claims: claims.collect() }
         };
@@ -371,13 +357,14 @@ impl<'a> Lines<'a> {
         Self { words }
     }
 
-    /// The first line with `word` at or after the first line with `key`; else that of `key`.
-    fn line(&self, key: &str, word: &str) -> Option<u32> {
-        self.line_after(&[key], word)
+    /// The first line with `word`.
+    fn first(&self, word: &str) -> Option<u32> {
+        self.words.get(word)?.first().copied()
     }
 
-    /// The same, where each key is looked for at or after the one before it.
-    fn line_after(&self, keys: &[&str], word: &str) -> Option<u32> {
+    /// The first line with `word` at or after those of the keys, each of which is looked for from the one before it;
+    /// where the word is not to be seen, the line of the last key.
+    fn after(&self, keys: &[&str], word: &str) -> Option<u32> {
         let from = |word: &str, start: u32| {
             let lines = self.words.get(word)?;
             lines.get(lines.partition_point(|line| *line < start)).copied()
