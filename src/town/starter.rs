@@ -41,7 +41,7 @@ pub const OPENSPEC: &[(&str, &str)] = shipped![
 ];
 
 /// A town's name in characters, at the most; a folder's name may be longer.
-const NAME_CHARS: usize = 80;
+const NAME_CHARS: usize = 64;
 /// The town file up to the name's value, and from there on.
 const TOWN_HEAD: &str = include_str!("starter/town_head.yaml");
 const TOWN_TAIL: &str = include_str!("starter/town_tail.yaml");
