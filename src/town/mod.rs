@@ -7,8 +7,10 @@
 
 pub mod changeset;
 pub mod charter;
+pub mod facts;
 pub mod finding;
 pub mod ids;
 pub mod limits;
+pub mod markdown;
 pub mod pattern;
 pub mod settings;
