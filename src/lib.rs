@@ -1,4 +1,6 @@
 //! monkeytown
 #![warn(missing_docs)]
+pub mod brain;
 pub mod git;
+pub mod run;
 pub mod town;

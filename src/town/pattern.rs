@@ -29,6 +29,32 @@ impl Pattern {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// Whether the pattern matches `path`.
+    #[must_use]
+    pub fn matches(&self, path: &str) -> bool {
+        let pattern: Vec<&str> = self.text.split('/').collect();
+        let path: Vec<&str> = path.split('/').collect();
+        segments_match(&pattern, &path)
+    }
+}
+
+fn segments_match(pattern: &[&str], path: &[&str]) -> bool {
+    match (pattern.split_first(), path.split_first()) {
+        (None, None) => true,
+        (Some((&"**", rest)), _) => (0..=path.len()).any(|skip| segments_match(rest, &path[skip..])),
+        (Some((one, rest)), Some((name, more))) => segment_matches(one, name) && segments_match(rest, more),
+        _ => false,
+    }
+}
+
+fn segment_matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((head, rest)) => name.strip_prefix(head).is_some_and(|tail| {
+            tail.char_indices().map(|(at, _)| at).chain([tail.len()]).any(|at| segment_matches(rest, &tail[at..]))
+        }),
+    }
 }
 
 impl FromStr for Pattern {
