@@ -19,6 +19,7 @@ pub mod ids;
 pub mod limits;
 pub mod markdown;
 pub mod memory;
+pub mod page;
 pub mod path;
 pub mod pattern;
 pub mod schedule;
