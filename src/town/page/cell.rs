@@ -28,9 +28,14 @@ const FILLER: [&str; 8] = [
 pub(super) fn plain(text: &str, max: usize) -> String {
     // More than four times the length cannot matter, and the text may be of any size.
     let masked = mask(&visible(text, max * 4), &[]);
-    let shown = escape_invisible(&visible(&masked, usize::MAX)).0;
-    let shown = shown.replace("\\|", "\\u{7c}").replace("<!--", "<\\u{21}--").replace("-->", "--\\u{3e}");
-    visible(&without_filler(shown), max)
+    let shown = harmless(&visible(&masked, usize::MAX).replace("\\|", "\\u{7c}"));
+    visible(&shown, max)
+}
+
+/// Without what a scan of the page would take for its own sign: invisible characters, comments, filler.
+fn harmless(text: &str) -> String {
+    let shown = escape_invisible(text).0;
+    without_filler(shown.replace("<!--", "<\\u{21}--").replace("-->", "--\\u{3e}"))
 }
 
 fn without_filler(mut text: String) -> String {
@@ -59,8 +64,9 @@ pub(super) fn is_clean(line: &str) -> bool {
     scan("", line.as_bytes()).is_empty()
 }
 
-/// The line, or a sentence in its place where it holds what looks like a secret.
+/// The line made harmless, or a sentence in its place where it holds what looks like a secret.
 pub(super) fn clean(line: String) -> String {
+    let line = harmless(&line);
     if is_clean(&line) { line } else { format!("- A line here holds what looks like a secret and is {WITHHELD}.") }
 }
 
@@ -151,7 +157,7 @@ pub(super) fn split(line: &str) -> Option<Vec<&str>> {
     Some(cells)
 }
 
-/// The cells as a row, or without what looks like a secret where masking was not enough.
+/// The cells as a row.
 pub(super) fn row(cells: &[String]) -> String {
     format!("| {} |", cells.join(" | "))
 }

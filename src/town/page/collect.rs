@@ -61,12 +61,17 @@ fn merged(all: Vec<Entry>) -> Vec<Entry> {
 }
 
 fn sorted(mut all: Vec<Entry>, role: &Role) -> Vec<Entry> {
-    let rank = |kind: Kind| role.emphasis.iter().position(|one| *one == kind).unwrap_or(role.emphasis.len());
+    let rank = |entry: &Entry| {
+        // What looks like a secret in an example hardly ever is one, whatever the role cares for.
+        let is_sample = entry.kind == Kind::Secret && entry.severity == Severity::Low;
+        let found = role.emphasis.iter().position(|one| *one == entry.kind && !is_sample);
+        found.unwrap_or(role.emphasis.len())
+    };
     all.sort_by_cached_key(|entry| {
         let urgent = entry.severity != Severity::High;
         let day = entry.day.clone().unwrap_or_else(|| "~".to_owned());
         let line = entry.lines.first().copied();
-        (urgent, rank(entry.kind), entry.severity, entry.kind, day, entry.path.clone(), line, entry.key.clone())
+        (urgent, rank(entry), entry.severity, entry.kind, day, entry.path.clone(), line, entry.key.clone())
     });
     all
 }

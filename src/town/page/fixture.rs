@@ -139,8 +139,7 @@ fn specs() -> SpecFacts {
     }
 }
 
-/// A small repository with something to find for each sense.
-pub(super) fn facts() -> Facts {
+fn secrets() -> SecretFacts {
     let secret = |path: &str, sample| SecretFound {
         path: path.to_owned(),
         line: 4,
@@ -150,6 +149,14 @@ pub(super) fn facts() -> Facts {
         sample,
         owner: None,
     };
+    SecretFacts {
+        found: vec![secret("deploy/env.sh", false), secret("tests/data.txt", true)],
+        scanned: 90,
+        ..SecretFacts::default()
+    }
+}
+
+fn dependencies() -> DependencyFacts {
     let manifest = Manifest {
         path: "Cargo.toml".to_owned(),
         dependencies: vec![dependency("serde", "1"), dependency("left-pad", "*"), dependency("rand", "=0.8.5")],
@@ -158,6 +165,14 @@ pub(super) fn facts() -> Facts {
         ..Manifest::default()
     };
     let versions = vec!["1.0.109".to_owned(), "2.0.60".to_owned()];
+    DependencyFacts {
+        manifests: vec![manifest],
+        duplicates: vec![Duplicate { lock: "Cargo.lock".to_owned(), name: "syn".to_owned(), versions }],
+        ..DependencyFacts::default()
+    }
+}
+
+fn tests() -> TestFacts {
     let summary = TestSummary {
         runner: "cargo test".to_owned(),
         passed: 41,
@@ -172,14 +187,15 @@ pub(super) fn facts() -> Facts {
         cut: 0,
         skipped: 0,
     };
+    TestFacts { command: Some("cargo test".to_owned()), suggested: Vec::new(), run: Some(run) }
+}
+
+/// A small repository with something to find for each sense.
+pub(super) fn facts() -> Facts {
     Facts {
         activity: Some(activity()),
         specs: Some(specs()),
-        secrets: Some(SecretFacts {
-            found: vec![secret("deploy/env.sh", false), secret("tests/data.txt", true)],
-            scanned: 90,
-            ..SecretFacts::default()
-        }),
+        secrets: Some(secrets()),
         links: Some(LinkFacts {
             broken: vec![
                 link("README.md", 12, "docs/setup.md", Some("docs/install.md")),
@@ -199,12 +215,8 @@ pub(super) fn facts() -> Facts {
             today: Some("2024-05-12".to_owned()),
             ..TodoFacts::default()
         }),
-        tests: Some(TestFacts { command: Some("cargo test".to_owned()), suggested: Vec::new(), run: Some(run) }),
-        dependencies: Some(DependencyFacts {
-            manifests: vec![manifest],
-            duplicates: vec![Duplicate { lock: "Cargo.lock".to_owned(), name: "syn".to_owned(), versions }],
-            ..DependencyFacts::default()
-        }),
+        tests: Some(tests()),
+        dependencies: Some(dependencies()),
         files: Some(FileFacts {
             count: 96,
             bytes: 400_000,

@@ -36,10 +36,11 @@ pub(super) fn title(charter: &Charter, role: &Role, facts: &Facts, register: &Re
         parts.push(format!("{dismissed} dismissed"));
     }
     let mut title = role.title.clone();
-    for (at, part) in parts.iter().enumerate() {
-        let longer = format!("{title}{} {part}", if at == 0 { ":" } else { "," });
+    let mut sign = ':';
+    for part in parts {
+        let longer = format!("{title}{sign} {part}");
         if longer.chars().count() <= TITLE_CHARS {
-            title = longer;
+            (title, sign) = (longer, ',');
         }
     }
     title
@@ -55,6 +56,7 @@ fn counted(kind: Kind, facts: &Facts, register: &Register) -> String {
     });
     match kind {
         Kind::Note if old > 0 && old == count => format!("{} older than a year", count_of(count, "note")),
+        Kind::Note if old > 0 => format!("{} ({old} over a year)", count_of(count, "note")),
         _ => count_of(count, kind.word()),
     }
 }
@@ -176,10 +178,9 @@ fn commands(charter: &Charter, facts: &Facts, register: &Register) -> Vec<String
     if let Some(entry) = first(Kind::Secret).filter(|entry| is_simple(&entry.path)) {
         out.push(format!("`git log --oneline -- '{}'` shows since when the place stands.", entry.path));
     }
-    if let Some(entry) = first(Kind::Wildcard).or_else(|| first(Kind::Duplicate)) {
-        if is_simple(&entry.path) && is_simple(&entry.subject) {
-            out.push(format!("`git grep -nF -e '{}' -- '{}'` shows the dependency.", entry.subject, entry.path));
-        }
+    let dependency = first(Kind::Wildcard).or_else(|| first(Kind::Duplicate));
+    if let Some(entry) = dependency.filter(|entry| is_simple(&entry.path) && is_simple(&entry.subject)) {
+        out.push(format!("`git grep -nF -e '{}' -- '{}'` shows the dependency.", entry.subject, entry.path));
     }
     if first(Kind::BareRequirement).is_some() {
         let search = "git grep -nE '^#{3,4} (Requirement|Scenario)' -- openspec";

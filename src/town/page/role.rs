@@ -42,7 +42,7 @@ const ROLES: [Row; 17] = [
     ),
     Row(
         "simianresearcher",
-        "Open questions and state of the repository",
+        "State of the repository",
         "RQ",
         "What the repository leaves unanswered (notes, loose dependencies, requirements without a scenario) and what it \
          is made of.",

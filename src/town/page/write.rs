@@ -96,7 +96,8 @@ fn top(charter: &Charter, facts: &Facts, register: &Register) -> Vec<String> {
 
 fn section(out: &mut String, sense: Sense, role: &Role, facts: &Facts, register: &Register) {
     let entries: Vec<&Numbered> = register.open.iter().filter(|one| one.entry.kind.sense() == sense).collect();
-    let told = sections::facts(sense, facts);
+    let mut told = sections::facts(sense, facts);
+    told.retain(|lines| !lines.is_empty());
     if told.is_empty() && entries.is_empty() {
         return;
     }
