@@ -11,6 +11,7 @@ mod answer;
 pub mod branch;
 pub mod changes;
 pub mod errors;
+pub mod files;
 pub mod folder;
 pub mod history;
 pub mod home;
