@@ -3,5 +3,6 @@
 pub mod brain;
 pub mod git;
 pub mod run;
+pub mod senses;
 pub mod tools;
 pub mod town;

@@ -35,6 +35,8 @@ pub enum DependencyKind {
     Optional,
     /// Provided by who uses the package.
     Peer,
+    /// Needed by another dependency.
+    Indirect,
 }
 
 /// One declared dependency.
@@ -150,6 +152,7 @@ impl DependencyKind {
             Self::Build => "build",
             Self::Optional => "optional",
             Self::Peer => "peer",
+            Self::Indirect => "indirect",
         }
     }
 }
@@ -176,6 +179,7 @@ impl Manifest {
             DependencyKind::Build,
             DependencyKind::Optional,
             DependencyKind::Peer,
+            DependencyKind::Indirect,
         ] {
             let count = self.dependencies.iter().filter(|one| one.kind == kind).count();
             if count > 0 {
