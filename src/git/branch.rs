@@ -28,6 +28,11 @@ impl Repo {
         result.map(|_| ()).map_err(|source| reference_error(name, source))
     }
 
+    /// Deletes one of our own references, wherever it stands.
+    pub fn drop_reference(&self, name: &str) -> Result<(), GitError> {
+        self.tip(name)?.map_or(Ok(()), |oid| self.delete_reference(name, oid))
+    }
+
     /// The references below a prefix that ends with `/`, with where they stand, sorted.
     pub fn references(&self, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
         let failed = |source| GitError::ReadReference { reference: prefix.to_owned(), source };

@@ -147,20 +147,30 @@ impl Repo {
         let introduced = self.blobs_between(exclude, head)?;
         let hidden: Vec<Introduced> = introduced.into_iter().filter(|blob| !shown.contains(&blob.blob)).collect();
 
-        let mut old_side = Budget::new("the content that the proposal replaces");
         let mut new_side = Budget::new("the content of the proposal");
-        let mut changes = Vec::with_capacity(raw.len());
-        for change in raw {
-            let before = change.before.map(|at| self.bounded(at, &mut old_side)).transpose()?;
-            let after = change.after.map(|at| self.bounded(at, &mut new_side)).transpose()?;
-            changes.push(FileChange { path: change.path, before, after });
-        }
+        let changes = self.with_content(raw, &mut new_side)?;
         let mut blobs = Vec::with_capacity(hidden.len());
         for Introduced { commit, path, blob } in hidden {
             let bytes = self.bounded((Mode::File, blob), &mut new_side)?.bytes;
             blobs.push(HiddenBlob { commit: id(commit), path, bytes });
         }
         Ok(ProposalContent { changes, hidden: blobs, tree: self.paths(after)? })
+    }
+
+    /// What differs between two trees, with contents.
+    pub fn file_changes(&self, before: Oid, after: Oid) -> Result<Vec<FileChange>, GitError> {
+        let raw = self.changes_between(Some(before), Some(after))?;
+        self.with_content(raw, &mut Budget::new("the content of the proposal"))
+    }
+
+    fn with_content(&self, raw: Vec<RawChange>, new_side: &mut Budget) -> Result<Vec<FileChange>, GitError> {
+        let mut old_side = Budget::new("the content that the proposal replaces");
+        let one = |change: RawChange| {
+            let before = change.before.map(|at| self.bounded(at, &mut old_side)).transpose()?;
+            let after = change.after.map(|at| self.bounded(at, new_side)).transpose()?;
+            Ok(FileChange { path: change.path, before, after })
+        };
+        raw.into_iter().map(one).collect()
     }
 
     fn bounded(&self, (mode, oid): (Mode, Oid), budget: &mut Budget) -> Result<Blob, GitError> {

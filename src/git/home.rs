@@ -186,6 +186,18 @@ impl Home {
         self.repo.set_branch(branch, new, old, "monkeytown: publish")
     }
 
+    /// Moves the default branch from `old` to `new`, as a human's merge does. In the human's own clone their checkout comes
+    /// along, unless that would overwrite work of theirs.
+    ///
+    /// # Errors
+    /// [`GitError`]; [`GitError::is_raced`] when somebody else moved it.
+    pub fn land(&self, new: Oid, old: Oid) -> Result<(), GitError> {
+        if self.remote.is_some() {
+            return self.publish(&self.branch, new, Some(old));
+        }
+        self.repo.advance_checked_out(&self.branch, new)
+    }
+
     /// Sends our own references (`refs/monkeytown/…`) home; a checkpoint there outlives this machine.
     ///
     /// # Errors

@@ -3,13 +3,13 @@
 //! Never here: what that means for a pull request.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use git2::Oid;
 
 use super::errors::GitError;
 use super::objects::TreeChange;
 use super::repo::Repo;
+use crate::town::changeset::NamedBytes;
 use crate::town::ids::AgentId;
 
 /// First-parent commits of the default branch that are looked at for the one that brought a commit in.
@@ -61,7 +61,7 @@ impl Repo {
     }
 
     /// The files below a folder (`openspec/`) of a tree, with their contents; files over 1 MiB are left out.
-    pub fn files_below(&self, tree: Oid, folder: &str) -> Result<Vec<(String, Arc<[u8]>)>, GitError> {
+    pub fn files_below(&self, tree: Oid, folder: &str) -> Result<Vec<NamedBytes>, GitError> {
         let mut found = Vec::new();
         let Some(name) = folder.strip_suffix('/') else { return Ok(found) };
         let root = self.git().find_tree(tree).map_err(GitError::read(tree))?;

@@ -200,6 +200,12 @@ impl Repo {
         Some((text(signature.name_bytes()), text(signature.email_bytes())))
     }
 
+    /// When a commit was made.
+    pub fn time_of(&self, commit: Oid) -> Result<Option<chrono::DateTime<chrono::Utc>>, GitError> {
+        let found = self.git().find_commit(commit).map_err(GitError::read(commit))?;
+        Ok(chrono::DateTime::from_timestamp(found.time().seconds(), 0))
+    }
+
     fn lock_file(&self, name: &str) -> Result<(File, PathBuf), GitError> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         if name.is_empty() || name.len() > 100 || !name.chars().all(fits) {

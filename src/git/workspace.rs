@@ -34,7 +34,6 @@ pub enum Entry {
 /// The files of a start commit with changes on top. It can be sent to another thread.
 pub struct Workspace {
     repo: Repo,
-    start: Oid,
     base: Oid,
     /// Only true differences from the start: what is changed back leaves the overlay.
     overlay: BTreeMap<String, Entry>,
@@ -52,12 +51,12 @@ impl Workspace {
     /// A workspace at a commit, without changes.
     pub fn new(repo: &Repo, start: Oid) -> Result<Self, GitError> {
         let base = repo.tree_of(start)?;
-        Ok(Self { repo: repo.reopen()?, start, base, overlay: BTreeMap::new(), paths: OnceCell::new() })
+        Self::at(repo, base, base)
     }
 
-    /// A workspace at a commit whose changes lead to `tree`, to go on where a checkpoint was written.
-    pub fn from_tree(repo: &Repo, start: Oid, tree: Oid) -> Result<Self, GitError> {
-        let mut workspace = Self::new(repo, start)?;
+    /// A workspace that starts from one tree and whose changes lead to another, to go on where a checkpoint was written.
+    pub fn at(repo: &Repo, base: Oid, tree: Oid) -> Result<Self, GitError> {
+        let mut workspace = Self { repo: repo.reopen()?, base, overlay: BTreeMap::new(), paths: OnceCell::new() };
         for change in repo.changes_between(Some(workspace.base), Some(tree))? {
             let entry = match change.after {
                 None => Entry::Delete,
@@ -74,12 +73,6 @@ impl Workspace {
             workspace.overlay.insert(change.path, entry);
         }
         Ok(workspace)
-    }
-
-    /// The commit that the workspace stands on.
-    #[must_use]
-    pub fn start(&self) -> Oid {
-        self.start
     }
 
     /// The repository that the workspace reads from: a handle of its own.

@@ -48,7 +48,7 @@ impl Town {
 
     /// A workspace as a checkpoint left it.
     pub(crate) fn workspace_at(&self, tree: Oid) -> Workspace {
-        Workspace::from_tree(&self.repo, self.start, tree).unwrap()
+        Workspace::at(&self.repo, self.repo.tree_of(self.start).unwrap(), tree).unwrap()
     }
 }
 

@@ -53,6 +53,9 @@ pub struct HiddenBlob {
     pub bytes: Arc<[u8]>,
 }
 
+/// A file with its content.
+pub type NamedBytes = (String, Arc<[u8]>);
+
 /// Everything that the gate needs to know about a piece of work.
 #[derive(Clone, Debug, Default)]
 pub struct Proposal {
@@ -81,10 +84,10 @@ pub struct Proposal {
     /// Every path of the tree after the change, sorted (for twins and for spec checks).
     pub tree: Vec<String>,
     /// OpenSpec files after the change that the spec checks read, by path.
-    pub specs: Vec<(String, Arc<[u8]>)>,
+    pub specs: Vec<NamedBytes>,
     /// The agent's own text files before the change, among which near-duplicates are looked for. The caller bounds
     /// how many it reads; files that this proposal changes need not be among them.
-    pub earlier: Vec<(String, Arc<[u8]>)>,
+    pub earlier: Vec<NamedBytes>,
 }
 
 impl Blob {
@@ -98,5 +101,36 @@ impl Blob {
     #[must_use]
     pub fn is_file(&self) -> bool {
         matches!(self.mode, Mode::File | Mode::Executable)
+    }
+}
+/// Bytes of one file's diff; a longer one is named and left out.
+const DIFF_BYTES: usize = 512 * 1024;
+
+/// The change as people read it: a unified diff, with what is invisible made visible.
+#[must_use]
+pub fn unified(changes: &[FileChange]) -> String {
+    let mut out = String::new();
+    for change in changes {
+        let name = |side: &str, there: bool| {
+            if there { format!("{side}/{}", change.path) } else { "/dev/null".to_owned() }
+        };
+        let (from, to) = (name("a", change.before.is_some()), name("b", change.after.is_some()));
+        let (Some(before), Some(after)) = (text_of(change.before.as_ref()), text_of(change.after.as_ref())) else {
+            out.push_str(&format!("Binary or very large files {from} and {to} differ\n"));
+            continue;
+        };
+        let diff = similar::TextDiff::from_lines(before, after);
+        let text = diff.unified_diff().context_radius(3).header(&from, &to).to_string();
+        out.push_str(&super::text::escape_invisible(&text).0);
+    }
+    out
+}
+
+/// The text of one side; nothing where that would show no text.
+fn text_of(blob: Option<&Blob>) -> Option<&str> {
+    match blob {
+        None => Some(""),
+        Some(blob) if blob.bytes.len() > DIFF_BYTES => None,
+        Some(blob) => std::str::from_utf8(&blob.bytes).ok().filter(|text| !text.contains('\0')),
     }
 }

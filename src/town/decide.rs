@@ -557,3 +557,8 @@ pub fn outcome_of(run: &Run) -> Outcome {
         None => Outcome::Nothing,
     }
 }
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -9,7 +9,7 @@ use crate::town::envelope::{BadEvent, Envelope};
 pub const FORMAT: u32 = 1;
 
 /// What the text around the events says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// Sequence number of the commit's last event.
     pub seq: u64,

@@ -135,12 +135,6 @@ pub struct Tip {
     pub town: Town,
 }
 
-impl Default for Position {
-    fn default() -> Self {
-        Self { seq: 0, height: 0 }
-    }
-}
-
 /// What an append did.
 #[derive(Clone, Debug)]
 pub struct Appended {
@@ -322,6 +316,29 @@ impl<'r> Journal<'r> {
             return Err(JournalError::Missing { oid: oid.to_string() });
         }
         self.fold_on(Tip::default(), commits)
+    }
+
+    /// Where the journal's newest commit stands, without folding anything.
+    ///
+    /// # Errors
+    /// When that commit cannot be read.
+    pub fn tip_position(&self) -> Result<Position, JournalError> {
+        let Some(tip) = self.head()? else { return Ok(Position::default()) };
+        codec::position(&read::raw(self.git(), tip)?.message)
+            .map_err(|source| JournalError::Damaged { oid: tip.to_string(), source })
+    }
+
+    /// The state after event `seq`, folded from the start. What does not fit is left out of it, as `log verify` tells.
+    ///
+    /// # Errors
+    /// When an object cannot be read or a commit is damaged.
+    pub fn state_at(&self, seq: u64) -> Result<Town, JournalError> {
+        let mut town = Town::default();
+        for commit in self.commits_after(0)? {
+            let wanted = commit.events.iter().take(usize::try_from(seq.saturating_sub(town.seq)).unwrap_or(usize::MAX));
+            town.fold_on(wanted);
+        }
+        Ok(town)
     }
 
     /// Reads the commits that carry the events after `after`, oldest first.

@@ -242,6 +242,7 @@ impl Journal<'_> {
                 }
                 Err(JournalError::Git(error)) if error.is_raced() => {
                     let Some(wait) = waits.next() else { return Err(JournalError::Crowded(REMOTE_ATTEMPTS)) };
+                    #[expect(clippy::disallowed_methods, reason = "a backoff between two attempts")]
                     std::thread::sleep(wait);
                     self.fetch(remote)?;
                     self.reconcile(remote, stamp)?;

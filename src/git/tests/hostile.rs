@@ -46,7 +46,7 @@ fn trapped(box_: &Sandbox) -> (Repo, PathBuf) {
 #[test]
 fn nothing_of_a_hostile_repository_runs() {
     let box_ = Sandbox::new();
-    let (mut repo, canary) = trapped(&box_);
+    let (repo, canary) = trapped(&box_);
     let head = repo.head_commit().unwrap().unwrap();
     let remote = repo.remote("origin").unwrap();
     repo.facts().unwrap();
@@ -57,7 +57,7 @@ fn nothing_of_a_hostile_repository_runs() {
     remote.list(&repo, &["refs/heads/*"], LIMIT).unwrap();
     let spec = PushSpec { local: Some(head), reference: "refs/heads/main".into(), lease: None };
     assert!(remote.push(&repo, &[spec], true, LIMIT).unwrap()[0].moved);
-    remote.deepen(&mut repo, &wanted, Deepen::Full, LIMIT).unwrap();
+    remote.deepen(&repo, &wanted, Deepen::Full, LIMIT).unwrap();
 
     let blob = repo.write_blob(b"two\n").unwrap();
     let change = |name: &str| {

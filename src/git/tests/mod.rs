@@ -124,6 +124,7 @@ impl Sandbox {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "the tests need the programs of this machine")]
 fn path_variable() -> String {
     std::env::var("PATH").unwrap()
 }

@@ -1,0 +1,300 @@
+//! Tests of the decisions and of the fold: a table of claims, and properties over random histories.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
+
+use super::*;
+use crate::town::envelope::{Envelope, Stamp};
+use crate::town::event::CallSeen;
+use crate::town::fold::fold;
+use crate::town::ids::Slot;
+
+const NOW: i64 = 1_795_232_628;
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(NOW + seconds, 0).unwrap()
+}
+
+fn stamp(seconds: i64) -> Stamp {
+    Stamp { time: at(seconds), source: "/towns/test".to_owned(), random: u128::from(seconds.unsigned_abs()) << 8 }
+}
+
+fn oid(digit: u8) -> Oid {
+    format!("{:x}", digit % 16).repeat(40).parse().unwrap()
+}
+
+fn agent(name: &str) -> AgentId {
+    name.parse().unwrap()
+}
+
+fn run_id(number: u64) -> RunId {
+    RunId::from_parts(1_795_232_628_000 + number, 7)
+}
+
+fn claim(name: &str, number: u64, slot: &str) -> StartRun {
+    StartRun {
+        run: run_id(number),
+        agent: AgentSeen { agent: agent(name), owns: vec!["a/**".parse().unwrap()], charter: oid(1) },
+        slot: slot.parse::<Slot>().unwrap(),
+        trigger: Trigger::Manual,
+        base: oid(2),
+        start: oid(2),
+        minutes: 60,
+        holder: "here".to_owned(),
+        brain: "embedded".to_owned(),
+        paused: false,
+        runs_per_day: 3,
+        checkpoint: None,
+    }
+}
+
+fn start(claim: StartRun) -> Command {
+    Command::StartRun(Box::new(claim))
+}
+
+fn offer(digit: u8) -> Offer {
+    Offer {
+        branch: "agent/a".to_owned(),
+        head: oid(digit),
+        base: oid(2),
+        title: format!("Title {digit}"),
+        body: "Body".to_owned(),
+        draft: false,
+        conflicts: Vec::new(),
+        paths: vec!["a/x".to_owned()],
+        files: 1,
+        adds: 1,
+        dels: 0,
+        content: digit.to_string(),
+    }
+}
+
+fn publish(name: &str, number: u64, digit: u8) -> Command {
+    Command::Publish(Box::new(Publish {
+        run: run_id(number),
+        agent: agent(name),
+        offer: offer(digit),
+        number: None,
+        url: None,
+    }))
+}
+
+fn finish(name: &str, number: u64) -> Command {
+    Command::Finish(RunFinished {
+        run: run_id(number),
+        agent: agent(name),
+        outcome: Outcome::Opened,
+        reason: "done".to_owned(),
+        pull: None,
+        partial: false,
+    })
+}
+
+/// The town after these commands, each at its second; all of them must be accepted.
+fn after(commands: &[(i64, Command)]) -> Town {
+    let mut town = Town::default();
+    for (seconds, command) in commands {
+        town = decide_all(&town, std::slice::from_ref(command), &stamp(*seconds)).unwrap().1;
+    }
+    town
+}
+
+fn kinds(drafts: &[Draft]) -> Vec<&'static str> {
+    drafts.iter().map(|draft| draft.event.kind().trim_start_matches("monkeytown.").trim_end_matches(".v1")).collect()
+}
+
+/// What the claim comes to on this town at this second: the kinds of its events, or why it is refused.
+fn check(town: &Town, seconds: i64, claim: StartRun, expected: Result<&[&str], &str>) {
+    match (decide(town, &start(claim), at(seconds)), expected) {
+        (Ok(drafts), Ok(expected)) => assert_eq!(kinds(&drafts), expected),
+        (Err(rejected), Err(expected)) => {
+            assert!(rejected.to_string().contains(expected), "{rejected}");
+            assert!(rejected.is_quiet(), "{rejected} is a normal end of a scheduled run");
+        }
+        (got, expected) => panic!("{got:?} instead of {expected:?}"),
+    }
+}
+
+#[test]
+fn a_claim_is_granted_resumed_or_refused() {
+    let new = Town::default();
+    check(&new, 0, claim("a", 1, "s1"), Ok(&["agent.registered", "run.started"]));
+    check(&new, 0, StartRun { paused: true, ..claim("a", 1, "s1") }, Err("paused"));
+    let frozen = after(&[(0, Command::Freeze { by: "m".to_owned(), reason: "smoke".to_owned() })]);
+    check(&frozen, 1, claim("a", 1, "s1"), Err("frozen by m: smoke"));
+
+    let alive = after(&[(0, start(claim("a", 1, "s1")))]);
+    let elsewhere = |number, slot| StartRun { holder: "there".to_owned(), ..claim("a", number, slot) };
+    check(&alive, 10, elsewhere(2, "s2"), Err("holds the lease until"));
+    check(&alive, 10, claim("a", 2, "s2"), Ok(&["run.resumed"]));
+    check(&alive, 3_601, elsewhere(2, "s2"), Ok(&["run.expired", "run.started"]));
+    check(&alive, 3_601, elsewhere(2, "s1"), Ok(&["run.expired", "run.started"]));
+    let kept = StartRun { checkpoint: Some(run_id(1)), ..elsewhere(2, "s2") };
+    check(&alive, 3_601, kept, Ok(&["run.resumed"]));
+    let stale = StartRun { checkpoint: Some(run_id(9)), ..elsewhere(2, "s2") };
+    check(&alive, 3_601, stale, Ok(&["run.expired", "run.started"]));
+    check(&alive, 10, claim("b", 2, "s1"), Ok(&["agent.registered", "run.started"]));
+
+    let ended = after(&[(0, start(claim("a", 1, "s1"))), (5, finish("a", 1))]);
+    check(&ended, 10, claim("a", 2, "s1"), Err("slot s1 of a was taken"));
+    check(&ended, 10, claim("a", 2, "s2"), Ok(&["run.started"]));
+    let mended = StartRun { agent: AgentSeen { charter: oid(3), ..claim("a", 2, "s2").agent }, ..claim("a", 2, "s2") };
+    check(&ended, 10, mended, Ok(&["agent.updated", "run.started"]));
+}
+
+#[test]
+fn a_day_has_as_many_runs_as_the_town_allows() {
+    let mut commands = Vec::new();
+    for number in 1..=3 {
+        commands.push((number, start(claim("a", number as u64, &format!("s{number}")))));
+        commands.push((number, finish("a", number as u64)));
+    }
+    let busy = after(&commands);
+    check(&busy, 10, claim("a", 4, "s4"), Err("started 3 runs today and the town allows 3"));
+    check(&busy, 86_400, claim("a", 4, "s4"), Ok(&["run.started"]));
+}
+
+#[test]
+fn a_pull_request_is_opened_once_updated_in_place_and_closed_once() {
+    let opened = after(&[(0, start(claim("a", 1, "s1"))), (1, publish("a", 1, 5))]);
+    assert_eq!(opened.open_pulls().map(|pull| pull.number).collect::<Vec<_>>(), [1]);
+    assert!(decide(&opened, &publish("a", 1, 5), at(2)).unwrap().is_empty());
+    assert_eq!(kinds(&decide(&opened, &publish("a", 1, 6), at(2)).unwrap()), ["pull.updated"]);
+
+    let merge = |head| Command::Merge { number: 1, by: "h".to_owned(), commit: oid(9), edited: false, head };
+    assert!(matches!(decide(&opened, &merge(Some(oid(6))), at(3)), Err(Rejected::Moved { .. })));
+    let merged = decide_all(&opened, &[merge(Some(oid(5)))], &stamp(61)).unwrap().1;
+    assert_eq!(merged.pulls[&1].verdict.as_ref().unwrap().seconds_open, 60);
+    assert!(decide(&merged, &merge(None), at(70)).unwrap().is_empty());
+    let reject = Command::Reject { number: 1, by: "h".to_owned(), reason: Reason::Spam, text: String::new() };
+    assert!(matches!(decide(&merged, &reject, at(70)), Err(Rejected::Closed { state: "merged", .. })));
+    assert!(matches!(decide(&Town::default(), &reject, at(70)), Err(Rejected::NoPull { number: 1 })));
+}
+
+#[test]
+fn a_run_that_lost_its_lease_cannot_propose() {
+    let elsewhere = StartRun { holder: "there".to_owned(), ..claim("a", 2, "s2") };
+    let town = after(&[(0, start(claim("a", 1, "s1"))), (3_700, start(elsewhere))]);
+    let late = Command::Propose(RunProposed { run: run_id(1), agent: agent("a"), replaces: None, offer: offer(5) });
+    assert!(matches!(decide(&town, &late, at(3_701)), Err(Rejected::NotInFlight { .. })));
+}
+
+#[test]
+fn calls_are_recorded_once_however_often_a_run_is_resumed() {
+    let call = |number: u64| CallSeen {
+        tool: "Read".to_owned(),
+        argv_hash: number.to_string(),
+        ok: true,
+        ms: 1,
+        out_hash: String::new(),
+        truncated: false,
+    };
+    let calls =
+        |count| Command::RecordCalls(ToolsCalled { run: run_id(1), first: 0, calls: (0..count).map(call).collect() });
+    let town = after(&[(0, start(claim("a", 1, "s1"))), (1, calls(60))]);
+    assert!(decide(&town, &calls(60), at(2)).unwrap().is_empty());
+    let more = decide(&town, &calls(62), at(2)).unwrap();
+    let Event::ToolsCalled(batch) = &more[0].event else { panic!("{more:?}") };
+    assert_eq!((batch.first, batch.calls.len(), more.len()), (60, 2, 1));
+}
+
+#[test]
+fn an_unknown_type_is_counted_and_kept_and_no_error() {
+    let line = r#"{"specversion":"1.0","id":"x","type":"monkeytown.torch.lit.v1","source":"/t","time":"2026-11-21T04:20:00Z","actor":"system:x","data":{"a":[1, 2]}}"#;
+    let event = Envelope::parse(line).unwrap();
+    let (town, findings) = fold([&event]);
+    assert!(findings.is_empty());
+    assert_eq!((town.seq, town.totals.unknown), (1, 1));
+    assert!(event.line().unwrap().contains(r#""data":{"a":[1, 2]}"#), "the payload stays as it was written");
+}
+
+#[test]
+fn what_does_not_fit_is_a_finding_and_changes_nothing() {
+    let draft = &decide(&Town::default(), &start(claim("a", 1, "s1")), at(0)).unwrap()[1];
+    let event = draft.seal(&stamp(0), 0).unwrap();
+    let (town, findings) = fold([&event, &event]);
+    assert_eq!((town.seq, findings.len()), (2, 1));
+    assert_eq!(town.totals.runs, 1);
+}
+
+/// A command over few agents, slots and numbers, so that they meet.
+fn any_command() -> impl Strategy<Value = Command> {
+    let names = prop::sample::select(vec!["a", "b"]);
+    (0..9_u8, names, 1..6_u64, 0..4_u8).prop_map(|(kind, name, number, digit)| match kind {
+        0 | 1 => start(StartRun {
+            holder: if digit % 2 == 0 { "here" } else { "there" }.to_owned(),
+            checkpoint: (digit == 3).then(|| run_id(number)),
+            ..claim(name, number, &format!("s{digit}"))
+        }),
+        2 => Command::Propose(RunProposed {
+            run: run_id(number),
+            agent: agent(name),
+            replaces: None,
+            offer: offer(digit),
+        }),
+        3 => publish(name, number, digit),
+        4 => finish(name, number),
+        5 => Command::Merge { number, by: "h".to_owned(), commit: oid(9), edited: false, head: None },
+        6 => Command::Reject { number, by: "h".to_owned(), reason: Reason::Wrong, text: "no".to_owned() },
+        7 => Command::Comment { number, by: "h".to_owned(), text: "hm".to_owned() },
+        _ => {
+            Command::Fail { run: run_id(number), agent: agent(name), kind: FailureKind::Gate, reason: "no".to_owned() }
+        }
+    })
+}
+
+proptest! {
+    /// Whatever is decided fits; nothing is recorded twice; the state is the same however the log is cut.
+    #[test]
+    fn decisions_and_the_fold_agree(commands in prop::collection::vec((any_command(), 0..4_000_i64), 1..60)) {
+        let (mut town, mut log, mut now) = (Town::default(), Vec::<Envelope>::new(), 0);
+        for (command, seconds) in &commands {
+            now += seconds;
+            let Ok(drafts) = decide(&town, command, at(now)) else { continue };
+            for (index, draft) in drafts.iter().enumerate() {
+                let event = draft.seal(&stamp(now), index).unwrap();
+                prop_assert!(town.apply(&event).is_ok(), "{:?} does not fit", draft.event);
+                log.push(event);
+            }
+            prop_assert!(town.agents.keys().all(|agent| {
+                town.open_pulls().filter(|pull| pull.agent == *agent).count() <= 1
+            }), "one open pull request for each agent");
+        }
+        let (whole, findings) = fold(&log);
+        prop_assert!(findings.is_empty());
+        prop_assert_eq!(&whole, &town);
+        let cut = log.len() / 2;
+        let (half, _) = fold(&log[..cut]);
+        let stored = serde_json::to_string(&half).unwrap();
+        let mut again: Town = serde_json::from_str(&stored).unwrap();
+        prop_assert!(again.fold_on(&log[cut..]).is_empty());
+        prop_assert_eq!(serde_json::to_string(&again).unwrap(), serde_json::to_string(&whole).unwrap());
+    }
+
+    /// An event reads back as it was written, byte for byte.
+    #[test]
+    fn an_event_survives_its_line(text in "\\PC{0,200}", seconds in 0..1_000_000_i64) {
+        let command = Command::Freeze { by: text.clone(), reason: text };
+        let draft = &decide(&Town::default(), &command, at(seconds)).unwrap()[0];
+        let event = draft.seal(&stamp(seconds), 0).unwrap();
+        let line = event.line().unwrap();
+        prop_assert!(!line.contains('\n'));
+        let again = Envelope::parse(&line).unwrap();
+        prop_assert_eq!(again.line().unwrap(), line);
+        prop_assert_eq!(again.event().unwrap().unwrap(), draft.event.clone());
+    }
+
+    /// Reading never panics, whatever stands there.
+    #[test]
+    fn any_line_is_read_or_refused(line in "\\PC{0,300}") {
+        let _ = Envelope::parse(&line);
+    }
+}
+
+#[test]
+fn times_before_1970_and_far_ahead_do_not_break_a_decision() {
+    for seconds in [-NOW - 1, 200_000_000_000] {
+        let now = at(0) + TimeDelta::seconds(seconds);
+        assert!(decide(&Town::default(), &start(claim("a", 1, "s1")), now).is_ok());
+    }
+}
