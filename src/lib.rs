@@ -1,6 +1,8 @@
 //! monkeytown
 #![warn(missing_docs)]
 pub mod brain;
+pub mod config;
+pub mod forge;
 pub mod git;
 pub mod run;
 pub mod senses;

@@ -1,0 +1,223 @@
+//! What the process was given: the environment, the clock, files of a working directory.
+//!
+//! Lives here: the only code that reads them. Everything else takes what it needs as an argument, so that a test can
+//! say what time it is. Never here: what any of it means for a town.
+
+pub mod files;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use chrono::{DateTime, SubsecRound as _, Utc};
+
+/// A value that must never be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The value, for the one place that uses it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A snapshot of the environment.
+#[derive(Clone, Debug, Default)]
+pub struct Env {
+    variables: BTreeMap<String, Secret>,
+    program: Option<PathBuf>,
+}
+
+/// A variable that is set and cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{name} is {value:?}, and it must be {expected}")]
+pub struct BadVariable {
+    /// Which.
+    pub name: &'static str,
+    /// What it is.
+    pub value: String,
+    /// What it must be.
+    pub expected: &'static str,
+}
+
+/// Names whose values are secrets by what they are called.
+const SECRET_NAMES: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "PRIVATE_KEY"];
+/// A shorter value is no secret that could be recognised in a text.
+const SECRET_LENGTH: usize = 6;
+
+impl Env {
+    /// Reads the environment of the process, once.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the place")]
+    pub fn from_process() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, Secret(value.into_string().ok()?)))
+        };
+        Self { variables: std::env::vars_os().filter_map(text).collect(), program: std::env::current_exe().ok() }
+    }
+
+    /// An environment as a test wants it.
+    #[must_use]
+    pub fn of<const N: usize>(variables: [(&str, &str); N]) -> Self {
+        let pair = |(name, value): (&str, &str)| (name.to_owned(), Secret(value.to_owned()));
+        Self { variables: variables.into_iter().map(pair).collect(), program: None }
+    }
+
+    /// The value of a variable that is set and not empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(Secret::reveal).filter(|value| !value.is_empty())
+    }
+
+    /// How a person starts this program again: by its name where their shell finds it, else by its path.
+    #[must_use]
+    pub fn program(&self) -> String {
+        let name = "monkeytown";
+        let Some(program) = &self.program else { return name.to_owned() };
+        let found = std::env::split_paths(self.path()).any(|folder| folder.join(name) == *program);
+        if found { name.to_owned() } else { program.display().to_string() }
+    }
+
+    /// Whether a runner of GitHub Actions started us.
+    #[must_use]
+    pub fn is_actions(&self) -> bool {
+        self.get("GITHUB_ACTIONS") == Some("true")
+    }
+
+    /// Whether some CI started us, so that people read a log instead of a terminal.
+    #[must_use]
+    pub fn is_ci(&self) -> bool {
+        self.is_actions() || self.get("CI").is_some_and(|ci| ci != "false" && ci != "0")
+    }
+
+    /// Whether a schedule started us.
+    #[must_use]
+    pub fn is_scheduled(&self) -> bool {
+        self.get("GITHUB_EVENT_NAME") == Some("schedule")
+    }
+
+    /// Where GitHub's runner wants the step summary.
+    #[must_use]
+    pub fn step_summary(&self) -> Option<PathBuf> {
+        self.get("GITHUB_STEP_SUMMARY").filter(|_| self.is_actions()).map(PathBuf::from)
+    }
+
+    /// Where GitHub's runner wants the step's outputs.
+    #[must_use]
+    pub fn output(&self) -> Option<PathBuf> {
+        self.get("GITHUB_OUTPUT").filter(|_| self.is_actions()).map(PathBuf::from)
+    }
+
+    /// The `PATH` for commands of the project.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.get("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin")
+    }
+
+    /// Values that must be masked wherever we write: what is called a secret, and what `key_env` names.
+    #[must_use]
+    pub fn secrets(&self, key_env: Option<&str>) -> Vec<String> {
+        let secret = |name: &str| SECRET_NAMES.iter().any(|part| name.contains(part)) || Some(name) == key_env;
+        let mut values: Vec<String> = self
+            .variables
+            .iter()
+            .filter(|(name, value)| secret(name) && value.reveal().len() >= SECRET_LENGTH)
+            .map(|(_, value)| value.reveal().to_owned())
+            .collect();
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        values.dedup();
+        values
+    }
+
+    /// The clock: the system's, or the fixed moment of `MONKEYTOWN_NOW` (RFC 3339) for tests and replays.
+    ///
+    /// # Errors
+    /// [`BadVariable`] when that is set to something else.
+    pub fn clock(&self) -> Result<Clock, BadVariable> {
+        let name = "MONKEYTOWN_NOW";
+        let Some(value) = self.get(name) else { return Ok(Clock::System) };
+        let parsed = DateTime::parse_from_rfc3339(value).map(|time| Clock::Fixed(time.to_utc()));
+        parsed.map_err(|_| BadVariable {
+            name,
+            value: value.to_owned(),
+            expected: "a moment as in RFC 3339, for example 2026-11-21T04:20:00Z",
+        })
+    }
+
+    /// The moment of a run at which a test wants the process to stand still, so that it can be killed there.
+    /// Builds for release have no such moments.
+    #[must_use]
+    pub fn halt_at(&self) -> Option<&str> {
+        if cfg!(debug_assertions) { self.get("MONKEYTOWN_HALT_AT") } else { None }
+    }
+}
+
+/// Where the time comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// From the system.
+    System,
+    /// It stands still.
+    Fixed(DateTime<Utc>),
+}
+
+impl Clock {
+    /// The moment that it is, in whole milliseconds.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the place")]
+    pub fn now(self) -> DateTime<Utc> {
+        match self {
+            Self::System => Utc::now().trunc_subsecs(3),
+            Self::Fixed(time) => time,
+        }
+    }
+}
+
+/// Randomness for ids: 80 bits are used.
+#[must_use]
+pub fn random() -> u128 {
+    ulid::Ulid::generate().random()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_known_by_name_and_never_shown() {
+        let value = ["hush", "hush", "hush"].concat();
+        let env = Env::of([("MY_TOKEN", value.as_str()), ("LLM", "abcdefgh"), ("HOME", "/home/x"), ("A_TOKEN", "ab")]);
+        assert_eq!(env.secrets(Some("LLM")), [value.clone(), "abcdefgh".to_owned()]);
+        assert!(!format!("{env:?}").contains(&value));
+    }
+
+    #[test]
+    fn the_clock_can_stand_still() {
+        let env = Env::of([("MONKEYTOWN_NOW", "2026-11-21T04:20:00+01:00")]);
+        assert_eq!(env.clock().unwrap().now().to_rfc3339(), "2026-11-21T03:20:00+00:00");
+        let wrong = Env::of([("MONKEYTOWN_NOW", "tomorrow")]).clock().unwrap_err();
+        assert!(wrong.to_string().contains("RFC 3339"));
+    }
+
+    #[test]
+    fn outputs_go_to_files_only_under_actions() {
+        let env = Env::of([("GITHUB_OUTPUT", "/tmp/out")]);
+        assert_eq!(env.output(), None);
+        assert!(!env.is_ci());
+        assert!(Env::of([("CI", "true")]).is_ci());
+    }
+
+    #[test]
+    fn randomness_differs() {
+        assert_ne!(random(), random());
+    }
+}

@@ -1,0 +1,230 @@
+//! The checkpoint of a run: workspace and transcript after each accepted step, under a reference of its own.
+//! Lives here: writing, reading and sending it, and the transcripts of ended runs. Never here: when to take one.
+
+use chrono::{DateTime, Utc};
+use git2::{Oid, Signature, Time};
+use serde::{Deserialize, Serialize};
+
+use super::RunError;
+use super::stand::Stand;
+use crate::git::errors::GitError;
+use crate::git::home::Home;
+use crate::git::repo;
+use crate::town::ids::{AgentId, Oid as Id, RunId};
+use crate::town::limits::{CHECKPOINT_PUSH_SECONDS, TRANSCRIPT_DAYS};
+use crate::town::transcript::Transcript;
+
+/// What a checkpoint remembers besides the transcript.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Memo {
+    run: RunId,
+    /// The tree that the workspace started from.
+    start: Id,
+    /// The tree of the workspace.
+    workspace: Id,
+    /// Where the run stands.
+    stand: Stand,
+}
+
+/// A checkpoint that was read back.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// The run that it belongs to.
+    pub run: RunId,
+    /// Where the run stands.
+    pub stand: Stand,
+    /// The tree of its workspace.
+    pub workspace: Oid,
+    /// What was said and done.
+    pub transcript: Transcript,
+}
+
+/// The reference of an agent's checkpoint.
+#[must_use]
+pub fn reference(agent: &AgentId) -> String {
+    format!("refs/monkeytown/checkpoints/{agent}")
+}
+
+/// The reference of an ended run's transcript.
+#[must_use]
+pub fn transcript_reference(run: &RunId) -> String {
+    format!("refs/monkeytown/runs/{run}")
+}
+
+/// Writes checkpoints of one run and sends them home now and then.
+pub struct Keeper<'a> {
+    home: &'a Home,
+    agent: AgentId,
+    run: RunId,
+    sent: Option<DateTime<Utc>>,
+    dry: bool,
+}
+
+impl<'a> Keeper<'a> {
+    /// A keeper for this run; a dry one writes nothing.
+    #[must_use]
+    pub fn new(home: &'a Home, agent: &AgentId, run: &RunId, dry: bool) -> Self {
+        Self { home, agent: agent.clone(), run: run.clone(), sent: None, dry }
+    }
+
+    /// Writes a checkpoint. It is sent home when the last one was sent long enough ago.
+    ///
+    /// # Errors
+    /// [`RunError`] when objects or the reference cannot be written. A remote that cannot be reached is no error: the
+    /// next checkpoint is sent instead.
+    pub fn keep(
+        &mut self,
+        stand: &Stand,
+        workspace: Oid,
+        transcript: &Transcript,
+        now: DateTime<Utc>,
+    ) -> Result<(), RunError> {
+        if self.dry {
+            return Ok(());
+        }
+        let commit = self.write(stand, workspace, transcript, None, now)?;
+        let due = self.sent.is_none_or(|sent| (now - sent).num_seconds() >= CHECKPOINT_PUSH_SECONDS);
+        if due && self.sent.is_some() {
+            self.send(commit);
+        }
+        // The first interval begins now: a run that ends within it never needs to send one.
+        if due {
+            self.sent = Some(now);
+        }
+        Ok(())
+    }
+
+    /// Writes the checkpoint that carries the commit to be published, so that it reaches home together.
+    ///
+    /// # Errors
+    /// As [`Keeper::keep`].
+    pub fn keep_proposal(
+        &mut self,
+        stand: &Stand,
+        workspace: Oid,
+        transcript: &Transcript,
+        head: Oid,
+        now: DateTime<Utc>,
+    ) -> Result<(), RunError> {
+        if !self.dry {
+            let commit = self.write(stand, workspace, transcript, Some(head), now)?;
+            self.send(commit);
+        }
+        Ok(())
+    }
+
+    fn send(&self, commit: Oid) {
+        if let Err(error) = self.home.send(&[(reference(&self.agent), Some(commit))]) {
+            tracing::warn!(%error, "the checkpoint stays on this machine");
+        }
+    }
+
+    fn write(
+        &self,
+        stand: &Stand,
+        workspace: Oid,
+        transcript: &Transcript,
+        head: Option<Oid>,
+        now: DateTime<Utc>,
+    ) -> Result<Oid, RunError> {
+        let memo = Memo {
+            run: self.run.clone(),
+            start: repo::id(stand.tree()?),
+            workspace: repo::id(workspace),
+            stand: stand.clone(),
+        };
+        let git = self.home.repo.git();
+        let failed = |what| move |source| GitError::WriteObject { what, source };
+        let mut tree = git.treebuilder(None).map_err(failed("checkpoint"))?;
+        for (name, json) in
+            [("run.json", serde_json::to_vec(&memo)), ("transcript.json", serde_json::to_vec(transcript))]
+        {
+            let blob = git.blob(&json.map_err(RunError::Checkpoint)?).map_err(failed("blob"))?;
+            tree.insert(name, blob, 0o100_644).map_err(failed("checkpoint"))?;
+        }
+        // Both trees hang on the checkpoint, so that a fetch of it brings them along.
+        tree.insert("start", stand.tree()?, 0o040_000).map_err(failed("checkpoint"))?;
+        tree.insert("workspace", workspace, 0o040_000).map_err(failed("checkpoint"))?;
+        let tree = tree.write().and_then(|oid| git.find_tree(oid)).map_err(failed("checkpoint"))?;
+        let who = Signature::new("monkeytown", "checkpoint@monkeytown.invalid", &Time::new(now.timestamp(), 0))
+            .map_err(failed("signature"))?;
+        let parent = head.map(|head| git.find_commit(head)).transpose().map_err(failed("commit"))?;
+        let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
+        let message = format!("checkpoint of run {}\n", self.run);
+        let commit = git.commit(None, &who, &who, &message, &tree, &parents).map_err(failed("commit"))?;
+        self.home.repo.force_reference(&reference(&self.agent), commit)?;
+        Ok(commit)
+    }
+
+    /// Keeps the transcript of the ended run under its own reference, drops the checkpoint, and prunes transcripts that are
+    /// older than 30 days.
+    ///
+    /// # Errors
+    /// [`RunError`] when the references cannot be written here; a remote that does not take them is no error.
+    pub fn close(&self, transcript: &Transcript, ended_well: bool, now: DateTime<Utc>) -> Result<(), RunError> {
+        if self.dry {
+            return Ok(());
+        }
+        let git = self.home.repo.git();
+        let failed = |what| move |source| GitError::WriteObject { what, source };
+        let json = serde_json::to_vec_pretty(transcript).map_err(RunError::Checkpoint)?;
+        let blob = git.blob(&json).map_err(failed("blob"))?;
+        let mut tree = git.treebuilder(None).map_err(failed("transcript"))?;
+        tree.insert("transcript.json", blob, 0o100_644).map_err(failed("transcript"))?;
+        let tree = tree.write().and_then(|oid| git.find_tree(oid)).map_err(failed("transcript"))?;
+        let who = Signature::new("monkeytown", "transcript@monkeytown.invalid", &Time::new(now.timestamp(), 0))
+            .map_err(failed("signature"))?;
+        let message = format!("transcript of run {} of {}\n", self.run, self.agent);
+        let commit = git.commit(None, &who, &who, &message, &tree, &[]).map_err(failed("commit"))?;
+        let name = transcript_reference(&self.run);
+        self.home.repo.force_reference(&name, commit)?;
+        let mut moved = vec![(name, Some(commit))];
+        if ended_well {
+            self.home.repo.drop_reference(&reference(&self.agent))?;
+            moved.push((reference(&self.agent), None));
+        }
+        for old in self.outdated(now)? {
+            self.home.repo.drop_reference(&old)?;
+            moved.push((old, None));
+        }
+        if let Err(error) = self.home.send(&moved) {
+            tracing::warn!(%error, "the transcript stays on this machine");
+        }
+        Ok(())
+    }
+
+    fn outdated(&self, now: DateTime<Utc>) -> Result<Vec<String>, RunError> {
+        let oldest = now.timestamp_millis() - i64::try_from(TRANSCRIPT_DAYS * 86_400_000).unwrap_or(i64::MAX);
+        let names = self.home.repo.references("refs/monkeytown/runs/")?;
+        let old = |name: &String| {
+            let run = name.rsplit('/').next().and_then(|run| run.parse::<RunId>().ok());
+            run.is_some_and(|run| i64::try_from(run.millis()).unwrap_or(i64::MAX) < oldest)
+        };
+        Ok(names.into_iter().map(|(name, _)| name).filter(old).collect())
+    }
+}
+
+/// Reads the checkpoint of an agent, from home where it lives on a remote. One that cannot be read is as good as none.
+///
+/// # Errors
+/// [`RunError::Git`] when the reference cannot be read.
+pub fn read(home: &Home, agent: &AgentId) -> Result<Option<Checkpoint>, RunError> {
+    let name = reference(agent);
+    let here = home.repo.tip(&name)?;
+    let found = match here {
+        Some(oid) => Some(oid),
+        None => home.receive(&name)?,
+    };
+    Ok(found.and_then(|oid| decode(home, oid)))
+}
+
+fn decode(home: &Home, commit: Oid) -> Option<Checkpoint> {
+    let git = home.repo.git();
+    let tree = git.find_commit(commit).ok()?.tree().ok()?;
+    let bytes = |name: &str| Some(git.find_blob(tree.get_name(name)?.id()).ok()?.content().to_vec());
+    let memo: Memo = serde_json::from_slice(&bytes("run.json")?).ok()?;
+    let transcript: Transcript = serde_json::from_slice(&bytes("transcript.json")?).ok()?;
+    let workspace = repo::oid(&memo.workspace).ok()?;
+    git.find_tree(workspace).ok()?;
+    Some(Checkpoint { run: memo.run, stand: memo.stand, workspace, transcript })
+}

@@ -1,0 +1,159 @@
+//! Steps 2 and 3: what happened to our pull requests, and the claim of a slot.
+//! Lives here: recording news, choosing the slot, the lease. Never here: the rule who may have it
+//! (see [`crate::town::decide`]).
+
+use super::checkpoint::{self, Checkpoint};
+use super::house::House;
+use super::stand::Stand;
+use super::{Edge, Progress, Request, RunError, SlotChoice};
+use crate::forge::{Forge, ForgeError};
+use crate::git::journal::Journal;
+use crate::git::repo;
+use crate::town::charter::Charter;
+use crate::town::decide::{self, Command, StartRun};
+use crate::town::event::Trigger;
+use crate::town::fold::{Run, Town};
+use crate::town::ids::{RunId, Slot};
+use crate::town::limits;
+use crate::town::schedule;
+
+/// What the sync brought.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// What was new, as sentences.
+    pub sentences: Vec<String>,
+    /// Whether remote and forge could be reached.
+    pub online: bool,
+    /// Queued events that no longer fitted.
+    pub dropped: Vec<String>,
+}
+
+/// Step 2. Appends what humans did since the journal last heard of it. A forge that cannot be reached is no obstacle.
+///
+/// # Errors
+/// [`RunError`] when the journal is damaged or was rewritten.
+pub async fn sync(
+    edge: &Edge<'_>,
+    town: &str,
+    journal: &Journal<'_>,
+    forge: &dyn Forge,
+    dry: bool,
+) -> Result<News, RunError> {
+    let synced = journal.sync(&edge.stamp(town))?;
+    let mut news = News { online: synced.online, dropped: synced.dropped, ..News::default() };
+    let seen = match forge.observe(&journal.load()?.town).await {
+        Ok(seen) => seen,
+        Err(ForgeError::Unavailable(why)) => {
+            tracing::warn!(why, "the forge is unavailable; going on with what is known");
+            news.online = false;
+            Vec::new()
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if dry {
+        return Ok(news);
+    }
+    for command in seen {
+        let stamp = edge.stamp(town);
+        let appended = journal.append(&stamp, |town| decide::decide(town, &command, stamp.time))?;
+        for event in &appended.events {
+            if let Ok(Some(event)) = event.event() {
+                news.sentences.push(event.sentence());
+            }
+        }
+    }
+    Ok(news)
+}
+
+/// A slot that is ours.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The run as the journal has it.
+    pub run: Run,
+    /// Where it stands.
+    pub stand: Stand,
+    /// What is left of it, where a run that had died goes on.
+    pub checkpoint: Option<Checkpoint>,
+    /// Whether a run that had died goes on.
+    pub resumed: bool,
+    /// The state after the claim.
+    pub town: Town,
+}
+
+/// Step 3. Claims the slot by compare-and-swap; the loser gets [`RunError::Rejected`].
+///
+/// # Errors
+/// [`RunError`].
+pub fn claim(
+    edge: &Edge<'_>,
+    house: &House,
+    journal: &Journal<'_>,
+    charter: &Charter,
+    request: &Request,
+    brain: &str,
+) -> Result<Claim, RunError> {
+    let now = (edge.now)();
+    let (slot, trigger) = choose_slot(edge, charter, request)?;
+    let checkpoint = checkpoint::read(&house.home, &charter.name)?;
+    let stand = Stand::find(house, &journal.load()?.town, &charter.name)?;
+    let minutes = charter.limits.minutes.min(limits::RUN_MINUTES);
+    let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
+    let start = StartRun {
+        run: RunId::from_parts(millis, (edge.random)()),
+        agent: house.seen(charter)?,
+        slot,
+        trigger,
+        base: repo::id(house.base),
+        start: stand.branch_tip.clone().filter(|_| stand.pull.is_some()).unwrap_or_else(|| repo::id(house.base)),
+        minutes,
+        holder: house.home.repo.machine_id()?,
+        brain: brain.to_owned(),
+        paused: house.settings.paused.contains(&charter.name),
+        runs_per_day: house.settings.limits.runs_per_day,
+        checkpoint: checkpoint.as_ref().map(|checkpoint| checkpoint.run.clone()),
+    };
+    let stamp = edge.stamp(&house.settings.name);
+    let command = Command::StartRun(Box::new(start.clone()));
+    let town = if request.dry_run {
+        decide::decide_all(&journal.load()?.town, &[command], &stamp)?.1
+    } else {
+        journal.append(&stamp, |town| decide::decide(town, &command, stamp.time))?.tip.town
+    };
+    let run = town
+        .agents
+        .get(&charter.name)
+        .and_then(|agent| agent.active.clone())
+        .ok_or_else(|| decide::Rejected::NotInFlight { run: start.run, agent: charter.name.clone() })?;
+    let resumed = run.attempt > 0;
+    let checkpoint = checkpoint.filter(|checkpoint| resumed && checkpoint.run == run.run);
+    let stand = checkpoint.as_ref().map_or(stand, |checkpoint| checkpoint.stand.clone());
+    edge.tell(&Progress::Claimed { run: run.run.clone(), slot: run.slot.clone(), resumed });
+    Ok(Claim { run, stand, checkpoint, resumed, town })
+}
+
+fn choose_slot(edge: &Edge<'_>, charter: &Charter, request: &Request) -> Result<(Slot, Trigger), RunError> {
+    let now = (edge.now)();
+    let planned = || {
+        let schedule = charter.schedule.as_ref();
+        schedule.and_then(|schedule| schedule::last_planned(schedule, now)).map(schedule::slot_of)
+    };
+    let own = || {
+        let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
+        // A ULID is a slot by its alphabet.
+        format!("manual-{}", RunId::from_parts(millis, (edge.random)()))
+            .parse()
+            .map_err(|_| RunError::NoSchedule { agent: charter.name.clone() })
+    };
+    match &request.slot {
+        SlotChoice::Named(slot) => Ok((slot.clone(), Trigger::Manual)),
+        SlotChoice::Planned => {
+            let slot = planned().ok_or_else(|| RunError::NoSchedule { agent: charter.name.clone() })?;
+            Ok((slot, Trigger::Schedule))
+        }
+        SlotChoice::Auto if edge.scheduled => match planned() {
+            Some(slot) => Ok((slot, Trigger::Schedule)),
+            None => Ok((own()?, Trigger::Manual)),
+        },
+        SlotChoice::Auto => Ok((own()?, Trigger::Manual)),
+    }
+}

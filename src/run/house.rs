@@ -1,0 +1,132 @@
+//! Step 1, open: the repository, its home, and the town's files as the base commit has them.
+//! Lives here: reading charters and settings from the default branch, never from an agent's branch or the checkout.
+//! Never here: the rules over these files (see [`crate::town::check`]).
+
+use std::path::Path;
+
+use git2::Oid;
+
+use super::RunError;
+use crate::git::errors::GitError;
+use crate::git::files::{Content, Files};
+use crate::git::home::{Home, Wanted};
+use crate::git::repo::{self, Repo};
+use crate::town::charter::Charter;
+use crate::town::check::{self, TownFiles};
+use crate::town::event::AgentSeen;
+use crate::town::finding::{Finding, any_error};
+use crate::town::ids::AgentId;
+use crate::town::limits::{TOWN_FILE, TOWN_FILE_BYTES};
+use crate::town::settings::Settings;
+
+/// A town that has been opened.
+pub struct House {
+    /// Where it lives.
+    pub home: Home,
+    /// The commit that everything is read from.
+    pub base: Oid,
+    /// Its settings.
+    pub settings: Settings,
+    /// Its agents.
+    pub charters: Vec<Charter>,
+    /// What the check of the town's files has to say.
+    pub findings: Vec<Finding>,
+}
+
+/// The settings' own word about branch and remote, read before the home is known.
+fn early(repo: &Repo) -> (Option<String>, Option<String>) {
+    let read = |oid: Oid| -> Option<Settings> {
+        let tree = repo.git().find_commit(oid).ok()?.tree().ok()?;
+        let entry = tree.get_path(Path::new(TOWN_FILE)).ok()?;
+        let blob = repo.git().find_blob(entry.id()).ok()?;
+        crate::town::settings::parse(TOWN_FILE, blob.content()).0
+    };
+    let head = repo.head_commit().ok().flatten();
+    let settings = head.and_then(read);
+    (settings.as_ref().and_then(|s| s.branch.clone()), settings.map(|s| s.remote))
+}
+
+impl House {
+    /// Opens the town at `path`. `remote` is what the caller wants instead of the settings' `remote`.
+    ///
+    /// # Errors
+    /// [`RunError`] when there is no repository, no default branch or no town on it.
+    pub fn open(path: &Path, remote: Option<&str>) -> Result<Self, RunError> {
+        let repo = Repo::open(path)?;
+        if repo.facts()?.empty {
+            return Err(GitError::EmptyRepository { path: repo.place().to_owned() }.into());
+        }
+        let (branch, said) = early(&repo);
+        let wanted = Wanted::from(remote.or(said.as_deref()).unwrap_or("auto"));
+        let home = Home::open(repo, &wanted, branch.as_deref())?;
+        Self::read(home)
+    }
+
+    /// Reads the town's files of a home at its newest base.
+    ///
+    /// # Errors
+    /// [`RunError::NotATown`], or [`RunError::Git`] when the tree cannot be read.
+    pub fn read(home: Home) -> Result<Self, RunError> {
+        let base = home.main()?;
+        let (checked, has_town_file) = {
+            let files = Files::open(home.repo.git(), base)?;
+            (check::check(&town_files(&files)), files.get(TOWN_FILE).is_some())
+        };
+        let Some(settings) = checked.settings else {
+            let branch = home.branch.clone();
+            if !has_town_file {
+                return Err(RunError::NotATown { branch });
+            }
+            return Err(RunError::TownFiles { branch, findings: checked.findings });
+        };
+        Ok(Self { home, base, settings, charters: checked.charters, findings: checked.findings })
+    }
+
+    /// The charter of an agent, if the town's files are all in order: a town in disorder lets nobody write.
+    ///
+    /// # Errors
+    /// [`RunError::NoAgent`] or [`RunError::TownFiles`].
+    pub fn charter(&self, agent: &AgentId) -> Result<&Charter, RunError> {
+        if any_error(&self.findings) {
+            let findings = self.findings.iter().filter(|finding| finding.is_error()).cloned().collect();
+            return Err(RunError::TownFiles { branch: self.home.branch.clone(), findings });
+        }
+        self.charters.iter().find(|charter| charter.name == *agent).ok_or_else(|| {
+            let known: Vec<&str> = self.charters.iter().map(|charter| charter.name.as_str()).collect();
+            RunError::NoAgent {
+                agent: agent.clone(),
+                branch: self.home.branch.clone(),
+                known: if known.is_empty() { "none".to_owned() } else { known.join(", ") },
+            }
+        })
+    }
+
+    /// The agent as the journal registers it.
+    ///
+    /// # Errors
+    /// [`RunError::Git`] when its charter is not in the tree.
+    pub fn seen(&self, charter: &Charter) -> Result<AgentSeen, RunError> {
+        let repo = &self.home.repo;
+        let path = charter.name.charter_path();
+        let entry = repo.entry(repo.tree_of(self.base)?, &path)?.ok_or(GitError::NoReference { reference: path })?;
+        Ok(AgentSeen { agent: charter.name.clone(), owns: charter.owns.clone(), charter: repo::id(entry.1) })
+    }
+}
+
+/// The files that the check reads, and every path there is.
+fn town_files(files: &Files<'_>) -> TownFiles {
+    let mut found = TownFiles::default();
+    for entry in files.entries() {
+        if check::is_town_file(&entry.path) && entry.is_file() {
+            let bytes = match files.content(entry, TOWN_FILE_BYTES as u64) {
+                Content::Bytes(object) => object.data().to_vec(),
+                // The check refuses it by its size.
+                Content::TooLarge(_) => vec![b' '; TOWN_FILE_BYTES + 1],
+                Content::Missing => continue,
+            };
+            found.files.push((entry.path.clone(), bytes));
+        }
+        found.all_paths.push(entry.path.clone());
+    }
+    found
+}

@@ -1,0 +1,312 @@
+//! Steps 7 and 8: the changeset, the gate, the commit on the newest default branch.
+//! Lives here: from a workspace's tree to a commit that may be published, with its offer. Never here: publishing.
+
+use git2::Oid;
+
+use super::house::House;
+use super::report;
+use super::stand::Stand;
+use super::{Edge, RunError};
+use crate::git::merge::Merged;
+use crate::git::propose::Message;
+use crate::git::repo;
+use crate::town::changeset::{FileChange, Mode, NamedBytes, Proposal};
+use crate::town::charter::Charter;
+use crate::town::event::Offer;
+use crate::town::finding::Finding;
+use crate::town::fold::{Run, Town};
+use crate::town::gate;
+use crate::town::ids::Oid as Id;
+use crate::town::ownership;
+use crate::town::turn::Finish;
+
+/// Files of the agent that are compared with what it proposes.
+const EARLIER_FILES: usize = 200;
+/// How large such a file may be, in bytes.
+const EARLIER_BYTES: u64 = 64 * 1024;
+/// How many paths an offer lists by name.
+const PATHS_LISTED: usize = 100;
+
+/// What a run wants to offer.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// The tree of the workspace.
+    pub tree: Oid,
+    /// What the agent says about it.
+    pub finish: Finish,
+    /// Why it is only a part of what was meant, if so.
+    pub partial: Option<String>,
+}
+
+/// What came of the work on the newest default branch.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// There is nothing to offer, and why.
+    Nothing(String),
+    /// The gate refuses it.
+    Refused {
+        /// Everything that the gate found.
+        findings: Vec<Finding>,
+        /// The tree that it judged.
+        tree: Oid,
+    },
+    /// It may be published.
+    Ready(Box<Ready>),
+}
+
+/// A commit that may be published.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// The commit.
+    pub head: Oid,
+    /// What the branch must point at for it to be moved there.
+    pub replaces: Option<Oid>,
+    /// What is offered.
+    pub offer: Offer,
+    /// What the gate remarked.
+    pub findings: Vec<Finding>,
+    /// What differs from the default branch.
+    pub changes: Vec<FileChange>,
+}
+
+/// The three trees of a proposal.
+struct Trees {
+    /// What the default branch has now.
+    main: Oid,
+    /// What will be offered.
+    offered: Oid,
+    /// Files that conflict; the offer is then the work as it stood on its own base.
+    conflicts: Vec<String>,
+    /// The commit of the default branch that the offer stands on.
+    base: Oid,
+}
+
+/// Makes a proposal of the work, against the default branch as it is now.
+///
+/// # Errors
+/// [`RunError::Git`] when objects cannot be read or written.
+pub fn propose(
+    edge: &Edge<'_>,
+    house: &House,
+    charter: &Charter,
+    town: &Town,
+    run: &Run,
+    stand: &Stand,
+    work: &Work,
+) -> Result<Outcome, RunError> {
+    let repo = &house.home.repo;
+    if work.tree == stand.tree()? {
+        return Ok(Outcome::Nothing("nothing was changed".to_owned()));
+    }
+    let trees = merge_onto_newest(house, stand, work)?;
+    if trees.offered == trees.main {
+        return Ok(Outcome::Nothing(format!("{} already has all of it", house.home.branch)));
+    }
+    let tip = stand.branch_tip.as_ref().map(repo::oid).transpose()?;
+    let parents = parents(house, stand, &trees, tip)?;
+    let title = work.finish.title.clone();
+    let before = match (stand.human, tip) {
+        // What people put on the branch is theirs: only what is new is judged.
+        (true, Some(tip)) if trees.conflicts.is_empty() => merged_tip(house, tip, trees.main)?,
+        (true, Some(tip)) => repo.tree_of(tip)?,
+        _ if trees.conflicts.is_empty() => trees.main,
+        _ => repo.tree_of(trees.base)?,
+    };
+    let mut proposal = Proposal {
+        title: title.clone(),
+        body: work.finish.body.clone(),
+        change: work.finish.change.clone(),
+        ..rules(house, Some(charter))
+    };
+    fill(house, &mut proposal, before, trees.offered)?;
+    let findings = gate::judge(&proposal);
+    if findings.iter().any(Finding::is_error) {
+        return Ok(Outcome::Refused { findings, tree: trees.offered });
+    }
+    let hash = content_hash(&proposal.changes);
+    if let Some(reason) = rejected_before(town, charter, &hash) {
+        return Ok(Outcome::Nothing(reason));
+    }
+    let message = Message {
+        title: title.clone(),
+        body: work.finish.body.clone(),
+        agent: charter.name.clone(),
+        run: run.run.clone(),
+        base: repo::id(trees.base),
+        change: work.finish.change.clone(),
+    };
+    let head = repo.commit_of_agent(trees.offered, &parents, &message, run.started.timestamp())?;
+    let (adds, dels) = lines(&proposal.changes);
+    let mut offer = Offer {
+        branch: charter.name.branch(),
+        head: repo::id(head),
+        base: repo::id(trees.base),
+        title,
+        body: String::new(),
+        draft: !trees.conflicts.is_empty() || work.partial.is_some(),
+        conflicts: trees.conflicts,
+        paths: proposal.changes.iter().map(|change| change.path.clone()).take(PATHS_LISTED).collect(),
+        files: u32::try_from(proposal.changes.len()).unwrap_or(u32::MAX),
+        adds,
+        dels,
+        content: hash,
+    };
+    offer.body = report::body(&report::Body {
+        finish: &work.finish,
+        partial: work.partial.as_deref(),
+        offer: &offer,
+        findings: &findings,
+        checks: gate::CHECKS.len(),
+        run,
+        town,
+        agent: &charter.name,
+        secrets: &edge.secrets,
+    });
+    let ready = Ready { head, replaces: tip, offer, findings, changes: proposal.changes };
+    Ok(Outcome::Ready(Box::new(ready)))
+}
+
+/// What the town allows this agent, or anybody.
+fn rules(house: &House, charter: Option<&Charter>) -> Proposal {
+    let settings = &house.settings;
+    Proposal {
+        agent: charter.map(|charter| charter.name.clone()),
+        owns: charter.map(|charter| ownership::owned(charter, settings)).unwrap_or_default(),
+        grants: charter.and_then(|charter| settings.grants.get(&charter.name).cloned()).unwrap_or_default(),
+        guarded: settings.guarded.clone(),
+        executable: settings.executable.clone(),
+        max_files: charter.map_or(u32::MAX, |charter| charter.limits.files),
+        ..Proposal::default()
+    }
+}
+
+/// What differs between two trees, and what the checks look at besides.
+fn fill(house: &House, proposal: &mut Proposal, before: Oid, after: Oid) -> Result<(), RunError> {
+    let repo = &house.home.repo;
+    proposal.changes = repo.file_changes(before, after)?;
+    proposal.tree = repo.paths(after)?;
+    proposal.specs = repo.files_below(after, "openspec/")?;
+    proposal.earlier = earlier(house, proposal, before)?;
+    Ok(())
+}
+
+/// The agent's own text files before the change, to recognise a near-copy of one.
+fn earlier(house: &House, proposal: &Proposal, before: Oid) -> Result<Vec<NamedBytes>, RunError> {
+    let repo = &house.home.repo;
+    let mut found = Vec::new();
+    if proposal.agent.is_none() {
+        return Ok(found);
+    }
+    for path in repo.paths(before)? {
+        if found.len() == EARLIER_FILES || !proposal.owns.iter().any(|pattern| pattern.matches(&path)) {
+            continue;
+        }
+        if let Some((Mode::File, blob)) = repo.entry(before, &path)?
+            && repo.blob_size(blob)? <= EARLIER_BYTES
+        {
+            found.push((path, repo.read_blob(blob)?.into()));
+        }
+    }
+    Ok(found)
+}
+
+/// A diff between two commits as the gate judges it, intermediate commits included.
+///
+/// # Errors
+/// [`RunError::Git`] when a commit cannot be read.
+pub fn of_commits(
+    house: &House,
+    charter: Option<&Charter>,
+    base: Oid,
+    head: Oid,
+    exclude: &[Oid],
+) -> Result<Proposal, RunError> {
+    let repo = &house.home.repo;
+    let mut proposal = rules(house, charter);
+    let message = repo.message_of(head)?;
+    let (title, body) = message.split_once('\n').unwrap_or((&message, ""));
+    proposal.title = title.trim().to_owned();
+    proposal.body = body.trim().to_owned();
+    proposal.change = crate::git::propose::trailer(&message, "Change");
+    fill(house, &mut proposal, repo.tree_of(base)?, repo.tree_of(head)?)?;
+    proposal.hidden = repo.proposal(base, head, exclude)?.hidden;
+    Ok(proposal)
+}
+
+fn merge_onto_newest(house: &House, stand: &Stand, work: &Work) -> Result<Trees, RunError> {
+    let repo = &house.home.repo;
+    let newest = house.home.main()?;
+    let main = repo.tree_of(newest)?;
+    let ancestor = repo::oid(&stand.ancestor_tree)?;
+    match repo.merge_trees(Some(ancestor), work.tree, main)? {
+        Merged::Clean(tree) => Ok(Trees { main, offered: tree, conflicts: Vec::new(), base: newest }),
+        Merged::Conflicts(paths) => {
+            Ok(Trees { main, offered: work.tree, conflicts: paths, base: repo::oid(&stand.base)? })
+        }
+    }
+}
+
+/// What people's branch tip looks like on the newest default branch.
+fn merged_tip(house: &House, tip: Oid, main: Oid) -> Result<Oid, RunError> {
+    let repo = &house.home.repo;
+    let fork = repo.merge_base(tip, house.home.main()?)?;
+    let Some(fork) = fork else { return Ok(repo.tree_of(tip)?) };
+    match repo.merge_trees(Some(repo.tree_of(fork)?), repo.tree_of(tip)?, main)? {
+        Merged::Clean(tree) => Ok(tree),
+        Merged::Conflicts(_) => Ok(repo.tree_of(tip)?),
+    }
+}
+
+/// Where the commit hangs. Our own branch is one commit on the newest default branch; where people have pushed to it, our
+/// commit goes on top of theirs, as a merge where the default branch has moved on.
+fn parents(house: &House, stand: &Stand, trees: &Trees, tip: Option<Oid>) -> Result<Vec<Oid>, RunError> {
+    let Some(tip) = tip.filter(|_| stand.human) else { return Ok(vec![trees.base]) };
+    let up_to_date = house.home.repo.is_ancestor(trees.base, tip)?;
+    Ok(if up_to_date || !trees.conflicts.is_empty() { vec![tip] } else { vec![tip, trees.base] })
+}
+
+/// What is offered, as one hash over paths and contents.
+#[must_use]
+pub fn content_hash(changes: &[FileChange]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for change in changes {
+        hasher.update(change.path.as_bytes());
+        hasher.update(&[0]);
+        match &change.after {
+            Some(blob) => hasher.update(blake3::hash(&blob.bytes).as_bytes()),
+            None => hasher.update(&[0]),
+        };
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// The same offer is not made twice after a human said no.
+fn rejected_before(town: &Town, charter: &Charter, hash: &str) -> Option<String> {
+    let rejected = town.verdicts(&charter.name).into_iter().find(|pull| {
+        pull.offer.content == hash && pull.verdict.as_ref().is_some_and(|verdict| verdict.reason.is_some())
+    })?;
+    let reason = rejected.verdict.as_ref().and_then(|verdict| verdict.reason).map_or("other", |reason| reason.code());
+    Some(format!("the same content was rejected as #{} ({reason})", rejected.number))
+}
+
+/// Lines added and deleted, by a line diff.
+fn lines(changes: &[FileChange]) -> (u64, u64) {
+    let text = |blob: &Option<crate::town::changeset::Blob>| {
+        blob.as_ref().map(|blob| String::from_utf8_lossy(&blob.bytes).into_owned()).unwrap_or_default()
+    };
+    let (mut adds, mut dels) = (0, 0);
+    for change in changes {
+        let (before, after) = (text(&change.before), text(&change.after));
+        for op in similar::TextDiff::from_lines(&before, &after).ops() {
+            adds += op.new_range().len() as u64 * u64::from(op.tag() != similar::DiffTag::Equal);
+            dels += op.old_range().len() as u64 * u64::from(op.tag() != similar::DiffTag::Equal);
+        }
+    }
+    (adds, dels)
+}
+
+/// The id of a tree or commit for an event.
+#[must_use]
+pub fn id(oid: Oid) -> Id {
+    repo::id(oid)
+}

@@ -1,0 +1,79 @@
+//! Step 4, where a run stands: the base, the open pull request, and the tree that the workspace starts from.
+//! Lives here: finding that out. Never here: the workspace itself (see [`crate::git::workspace`]).
+
+use git2::Oid;
+use serde::{Deserialize, Serialize};
+
+use super::RunError;
+use super::house::House;
+use crate::git::merge::Merged;
+use crate::git::repo;
+use crate::town::fold::Town;
+use crate::town::ids::{AgentId, Oid as Id};
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stand {
+    /// The newest commit of the default branch when the run started.
+    pub base: Id,
+    /// The tree that the workspace starts from.
+    pub start_tree: Id,
+    /// The common ancestor's tree for the merge onto a newer default branch.
+    pub ancestor_tree: Id,
+    /// The open pull request, if there is one.
+    pub pull: Option<u64>,
+    /// What the agent's branch points at, if it exists.
+    pub branch_tip: Option<Id>,
+    /// Whether the branch carries commits of people that must stay: our work then goes on top.
+    pub human: bool,
+}
+
+impl Stand {
+    /// The tree that the workspace starts from.
+    ///
+    /// # Errors
+    /// [`RunError::Git`] when the id is none of this repository.
+    pub fn tree(&self) -> Result<Oid, RunError> {
+        Ok(repo::oid(&self.start_tree)?)
+    }
+
+    /// Finds out where a run of `agent` stands on this base.
+    ///
+    /// # Errors
+    /// [`RunError::Git`] when commits or trees cannot be read.
+    pub fn find(house: &House, town: &Town, agent: &AgentId) -> Result<Self, RunError> {
+        let repo = &house.home.repo;
+        let base_tree = repo.tree_of(house.base)?;
+        let tip = house.home.tip(&agent.branch())?;
+        let pull = town.open_pull(agent);
+        let mut stand = Self {
+            base: repo::id(house.base),
+            start_tree: repo::id(base_tree),
+            ancestor_tree: repo::id(base_tree),
+            pull: pull.map(|pull| pull.number),
+            branch_tip: tip.map(repo::id),
+            human: false,
+        };
+        let Some(tip) = tip else { return Ok(stand) };
+        if repo.is_ancestor(tip, house.base)? {
+            // Merged before: a dead branch, nothing on it is open.
+            return Ok(stand);
+        }
+        stand.human = !repo.only_by(agent, tip, house.base)?;
+        if pull.is_none() && !stand.human {
+            return Ok(stand);
+        }
+        // The workspace shows the open work as it would look on the newest base, so that nothing in it is stale.
+        let fork = repo.merge_base(tip, house.base)?;
+        let fork_tree = fork.map(|fork| repo.tree_of(fork)).transpose()?;
+        let tip_tree = repo.tree_of(tip)?;
+        match repo.merge_trees(fork_tree, tip_tree, base_tree)? {
+            Merged::Clean(tree) => stand.start_tree = repo::id(tree),
+            Merged::Conflicts(_) => {
+                stand.start_tree = repo::id(tip_tree);
+                stand.ancestor_tree = repo::id(fork_tree.unwrap_or(base_tree));
+            }
+        }
+        Ok(stand)
+    }
+}

@@ -1,0 +1,156 @@
+//! What a human does to a pull request of the local forge: merge, reject, comment.
+//! Lives here: the merge on the default branch, and the events. A merge that was made and not recorded (the process died
+//! between) is recognised by the next sync, so it is recorded once in any case.
+//! Never here: deciding whether it should be merged.
+
+use git2::Oid;
+
+use super::house::House;
+use super::{RunError, publish::Hands};
+use crate::git::merge::Merged;
+use crate::git::objects::{Author, NewCommit};
+use crate::git::repo;
+use crate::town::decide::{Command, Rejected};
+use crate::town::event::Reason;
+use crate::town::fold::{Pull, PullState, Town};
+
+/// A merge that was made.
+#[derive(Clone, Debug)]
+pub struct MergedPull {
+    /// The pull request.
+    pub number: u64,
+    /// The merge commit on the default branch.
+    pub commit: Oid,
+    /// Whether people had added commits to the branch.
+    pub edited: bool,
+}
+
+/// Why a pull request cannot be merged as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotMerge {
+    /// It conflicts with the default branch.
+    #[error(
+        "#{number} conflicts with {branch} in {}; merge {agent_branch} by hand, or reject it with --reason duplicate",
+        .paths.join(", ")
+    )]
+    Conflicts {
+        /// Which.
+        number: u64,
+        /// The default branch.
+        branch: String,
+        /// The agent's branch.
+        agent_branch: String,
+        /// The files.
+        paths: Vec<String>,
+    },
+    /// It is a draft.
+    #[error("#{number} is a draft ({why}); if you want it all the same, use --draft")]
+    Draft {
+        /// Which.
+        number: u64,
+        /// Why it is one.
+        why: String,
+    },
+    /// Its branch is gone.
+    #[error("the branch {0} of the pull request is gone")]
+    NoBranch(String),
+    /// Something else failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+impl<E: Into<RunError>> From<Wrapped<E>> for CannotMerge {
+    fn from(wrapped: Wrapped<E>) -> Self {
+        Self::Run(wrapped.0.into())
+    }
+}
+
+/// Carries an error of another room into [`CannotMerge`].
+struct Wrapped<E>(E);
+
+/// The pull request of this number, if it is open.
+///
+/// # Errors
+/// [`Rejected`] when there is none or it is closed.
+pub fn open_pull(town: &Town, number: u64) -> Result<&Pull, Rejected> {
+    match town.pulls.get(&number) {
+        None => Err(Rejected::NoPull { number }),
+        Some(pull) => match pull.state {
+            PullState::Open => Ok(pull),
+            PullState::Merged => Err(Rejected::Closed { number, state: "merged" }),
+            PullState::Rejected => Err(Rejected::Closed { number, state: "rejected" }),
+        },
+    }
+}
+
+/// Merges a pull request into the default branch, as `who`, and records it.
+///
+/// # Errors
+/// [`CannotMerge`] with what to do instead.
+pub fn merge(hands: &Hands<'_>, number: u64, who: &Author, drafts_too: bool) -> Result<MergedPull, CannotMerge> {
+    let house = hands.house;
+    let town = hands.journal.load().map_err(Wrapped)?.town;
+    let pull = open_pull(&town, number).map_err(Wrapped)?;
+    if pull.offer.draft && !drafts_too {
+        let why = if pull.offer.conflicts.is_empty() {
+            "a budget ended the run before its work was done".to_owned()
+        } else {
+            format!("it conflicts in {}", pull.offer.conflicts.join(", "))
+        };
+        return Err(CannotMerge::Draft { number, why });
+    }
+    let repo = &house.home.repo;
+    let branch = &pull.offer.branch;
+    let tip = house.home.tip(branch).map_err(Wrapped)?.ok_or_else(|| CannotMerge::NoBranch(branch.clone()))?;
+    let main = house.home.main().map_err(Wrapped)?;
+    let tree = merged_tree(house, pull, tip, main)?;
+    let message = format!("Merge pull request #{number} from {branch}\n\n{}\n\nPull: {number}\n", pull.offer.title);
+    let seconds = (hands.edge.now)().timestamp();
+    let new = NewCommit { parents: &[main, tip], message: &message, author: who, seconds };
+    let commit = repo.commit(tree, &new).map_err(Wrapped)?;
+    house.home.land(commit, main).map_err(Wrapped)?;
+    let edited = repo::id(tip) != pull.offer.head;
+    hands.record(&[Command::Merge {
+        number,
+        by: who.name.clone(),
+        commit: repo::id(commit),
+        edited,
+        head: Some(pull.offer.head.clone()),
+    }])?;
+    Ok(MergedPull { number, commit, edited })
+}
+
+fn merged_tree(house: &House, pull: &Pull, tip: Oid, main: Oid) -> Result<Oid, CannotMerge> {
+    let repo = &house.home.repo;
+    let fork = repo.merge_base(tip, main).map_err(Wrapped)?;
+    let fork = fork.map(|fork| repo.tree_of(fork)).transpose().map_err(Wrapped)?;
+    let (ours, theirs) = (repo.tree_of(main).map_err(Wrapped)?, repo.tree_of(tip).map_err(Wrapped)?);
+    match repo.merge_trees(fork, ours, theirs).map_err(Wrapped)? {
+        Merged::Clean(tree) => Ok(tree),
+        Merged::Conflicts(paths) => Err(CannotMerge::Conflicts {
+            number: pull.number,
+            branch: house.home.branch.clone(),
+            agent_branch: pull.offer.branch.clone(),
+            paths,
+        }),
+    }
+}
+
+/// Rejects a pull request, with a reason that its agent will read.
+///
+/// # Errors
+/// [`RunError`] when it is not open or the journal fails.
+pub fn reject(hands: &Hands<'_>, number: u64, by: &str, reason: Reason, text: &str) -> Result<(), RunError> {
+    open_pull(&hands.journal.load()?.town, number)?;
+    hands.record(&[Command::Reject { number, by: by.to_owned(), reason, text: text.to_owned() }])?;
+    Ok(())
+}
+
+/// Comments on a pull request; its agent reads it in its next briefing.
+///
+/// # Errors
+/// [`RunError`] when there is no such pull request or the journal fails.
+pub fn comment(hands: &Hands<'_>, number: u64, by: &str, text: &str) -> Result<(), RunError> {
+    hands.record(&[Command::Comment { number, by: by.to_owned(), text: text.to_owned() }])?;
+    Ok(())
+}
