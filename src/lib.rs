@@ -1,6 +1,7 @@
 //! monkeytown
 #![warn(missing_docs)]
 pub mod brain;
+pub mod cli;
 pub mod config;
 pub mod forge;
 pub mod git;

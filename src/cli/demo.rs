@@ -1,0 +1,109 @@
+//! `monkeytown demo`: a small real town in a folder of its own, and its agents at work in it.
+//! Lives here: making the town, running everybody's slot, the display, and what to do next.
+//! Never here: a shortcut: every run goes through the whole pipeline.
+
+mod show;
+mod town;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args as ClapArgs;
+
+use self::show::Show;
+use super::{Context, run as run_command, say};
+use crate::run::{Ending, Report, Request, SlotChoice};
+use crate::town::ids::AgentId;
+use crate::town::starter;
+
+/// Make a small town in a folder of its own and let its agents work in it, offline and without any key
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+The town stays where it is, so that you can look at its pull requests, merge and reject them, and run its agents again.")]
+pub struct Args {
+    /// The folder to make it in, which must not exist or be empty; a new temporary one when left out
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the folder is not empty, or a run fails in a way that no report tells.
+pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
+    let place = place(args.dir.as_deref())?;
+    let show = Show::new(say::is_live(context));
+    show.say(&format!("A small town in {}", place.display()));
+    town::make(&place, context)?;
+    show.say(
+        "  a project with a few faults, three people's commits, and nine charters: `monkeytown init` made it a town\n",
+    );
+    let inside = Context { dir: place.clone(), json: false, env: context.env.clone() };
+    let mut reports = Vec::new();
+    for (agent, _) in starter::MONKEYS {
+        let agent: AgentId = agent.parse()?;
+        reports.push(turn(&inside, &show, &agent)?);
+    }
+    summary(&inside, &show, &place, &reports);
+    Ok(u8::from(reports.iter().any(|report| report.outcome == Ending::Failed)))
+}
+
+fn place(wanted: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let Some(dir) = wanted else {
+        let made = tempfile::Builder::new().prefix("monkeytown-").tempdir().context("make a temporary folder")?;
+        return Ok(made.keep());
+    };
+    if dir.exists() && std::fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))?.next().is_some() {
+        return Err(
+            super::Usage(format!("{} is not empty; name a folder that does not exist yet", dir.display())).into()
+        );
+    }
+    std::fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
+    dir.canonicalize().with_context(|| format!("find {}", dir.display()))
+}
+
+/// One agent takes its planned slot.
+fn turn(context: &Context, show: &Show, agent: &AgentId) -> anyhow::Result<Report> {
+    let request = Request { agent: agent.clone(), slot: SlotChoice::Planned, brain: None, task: None, dry_run: false };
+    let line = show.begin(agent.as_str());
+    let report = run_command::once(context, Some("none"), &request, &|progress| line.step(progress));
+    match report {
+        Ok(report) => {
+            line.end(&report);
+            Ok(report)
+        }
+        Err(error) => {
+            line.broke();
+            bail!(error.context(format!("run {agent}")))
+        }
+    }
+}
+
+fn summary(context: &Context, show: &Show, place: &Path, reports: &[Report]) {
+    let opened: Vec<&Report> = reports.iter().filter(|report| report.outcome == Ending::Opened).collect();
+    show.say(&format!(
+        "\n{} of {} agents opened a pull request. Nothing on main has changed: that is for you to decide.\n",
+        opened.len(),
+        reports.len()
+    ));
+    let number = |agent: &str| opened.iter().find(|r| r.agent.as_str() == agent).and_then(|report| report.pull);
+    let program = context.env.program();
+    let here = place.display().to_string();
+    let here = if here.contains(' ') { format!("'{here}'") } else { here };
+    let tell = |what: &str, command: &str| show.say(&format!("  {what}\n      {program} -C {here} {command}"));
+    tell("See what waits:", "pulls");
+    let merge = number("chaostester").or_else(|| opened.first().and_then(|report| report.pull)).unwrap_or(1);
+    let reject = number("junglesecurity").or_else(|| opened.last().and_then(|report| report.pull)).unwrap_or(2);
+    tell("Look at one:", &format!("pulls show {merge} --diff"));
+    tell("Merge it:", &format!("pulls merge {merge}"));
+    tell("Reject another, and say why:", &format!("pulls reject {reject} --reason wrong \"{}\"", town::REJECTION));
+    tell("See what its agent is told now:", "agents brief junglesecurity");
+    tell("Let it run again: its next pull request answers you:", "run junglesecurity");
+    show.say(&format!(
+        "  Mend what chaostester found, as a person would, and let it run again:\n      cd {here} && {}",
+        town::MEND
+    ));
+    tell("and then", "run chaostester");
+    tell("What happened so far, and the proof that all of it adds up:", "log -n 0");
+    tell("", "log verify");
+}

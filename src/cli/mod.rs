@@ -1,0 +1,179 @@
+//! The command line: one thin file per command, and the place where everything is put together.
+//!
+//! Lives here: arguments with their help, output, exit codes. stdout is the answer, stderr is the story.
+//! Never here: rules, git, formats. Start with [`main`].
+
+pub mod agents;
+pub mod check;
+pub mod demo;
+pub mod freeze;
+pub mod gate;
+pub mod init;
+pub mod log;
+pub mod open;
+pub mod pulls;
+pub mod run;
+pub mod say;
+pub mod schema;
+pub mod senses;
+pub mod state;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Env;
+use crate::git::errors::GitError;
+use crate::git::journal::JournalError;
+use crate::run::RunError;
+
+/// A git repository runs a town of agents: they read its history, write only what they own, and propose
+/// their work as pull requests that people merge or reject.
+#[derive(Debug, Parser)]
+#[command(name = "monkeytown", version, max_term_width = 100, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "\
+Exit codes: 0 done, or nothing to do · 1 findings · 2 usage or configuration · 3 something was unavailable, try again
+Begin with `monkeytown demo`, or with `monkeytown init` in a repository of yours.")]
+pub struct Cli {
+    /// Work on the repository in this folder, or above it
+    #[arg(short = 'C', long = "in", global = true, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Print the answer as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Let one agent have its turn: claim, think, gate, propose
+    Run(run::Args),
+    /// Make this repository a town: write its settings and charters
+    Init(init::Args),
+    /// Check the town's files: charters, settings, who owns what
+    Check(check::Args),
+    /// List the agents, or show one
+    Agents(agents::Args),
+    /// List, look at, merge or reject pull requests of the local forge
+    Pulls(pulls::Args),
+    /// Read the journal: what happened
+    Log(log::Args),
+    /// Print the state that the journal folds to
+    State(state::Args),
+    /// Judge a diff by the gate's checks
+    Gate(gate::Args),
+    /// Print what the senses see in the repository
+    Senses(senses::Args),
+    /// Stop the town: nothing starts, nothing is pushed
+    Freeze(freeze::FreezeArgs),
+    /// Let a frozen town go on
+    Thaw(freeze::ThawArgs),
+    /// Print the JSON Schema of a town file
+    Schema(schema::Args),
+    /// Make a small town in a folder of its own and let its agents work
+    Demo(demo::Args),
+}
+
+/// What every command is given.
+pub struct Context {
+    /// The folder to work in.
+    pub dir: PathBuf,
+    /// Whether the answer is JSON.
+    pub json: bool,
+    /// The environment.
+    pub env: Env,
+}
+
+/// Runs the command of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let usage = error.use_stderr();
+            let _ = error.print();
+            return ExitCode::from(if usage { 2 } else { 0 });
+        }
+    };
+    let env = Env::from_process();
+    start_log(&env);
+    let context = Context { dir: cli.dir, json: cli.json, env };
+    match dispatch(&context, cli.command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            say::error(&context, &error);
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+fn dispatch(context: &Context, command: Command) -> anyhow::Result<u8> {
+    match command {
+        Command::Run(args) => run::run(context, &args),
+        Command::Init(args) => init::run(context, &args),
+        Command::Check(args) => check::run(context, &args),
+        Command::Agents(args) => agents::run(context, &args),
+        Command::Pulls(args) => pulls::run(context, &args),
+        Command::Log(args) => log::run(context, &args),
+        Command::State(args) => state::run(context, &args),
+        Command::Gate(args) => gate::run(context, &args),
+        Command::Senses(args) => senses::run(context, &args),
+        Command::Freeze(args) => freeze::freeze(context, &args),
+        Command::Thaw(args) => freeze::thaw(context, &args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Demo(args) => demo::run(context, &args),
+    }
+}
+
+/// A mistake of the caller: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// 2 where the caller has to mend something, 3 where the world has to, 1 otherwise.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let of_git = |error: &GitError| if error.is_unavailable() || error.is_raced() { 3 } else { 2 };
+    if error.downcast_ref::<Usage>().is_some() {
+        return 2;
+    }
+    if let Some(error) = error.downcast_ref::<RunError>() {
+        return match error {
+            error if error.is_unavailable() => 3,
+            error if error.is_usage() => 2,
+            RunError::Git(error) => of_git(error),
+            RunError::Journal(JournalError::Git(error)) => of_git(error),
+            _ => 1,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<JournalError>() {
+        return match error {
+            JournalError::Git(error) => of_git(error),
+            error if error.is_unavailable() => 3,
+            _ => 1,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<GitError>() {
+        return of_git(error);
+    }
+    if error.downcast_ref::<crate::config::BadVariable>().is_some() {
+        return 2;
+    }
+    1
+}
+
+/// The story goes to stderr: as text for people, as JSON lines under CI.
+fn start_log(env: &Env) {
+    use tracing_subscriber::{EnvFilter, fmt};
+    let filter =
+        EnvFilter::try_new(env.get("MONKEYTOWN_LOG").unwrap_or("warn")).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if env.is_ci() {
+        builder.json().init();
+    } else {
+        builder.without_time().with_target(false).compact().init();
+    }
+}

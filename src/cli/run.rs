@@ -1,0 +1,201 @@
+//! `monkeytown run`.
+//! Lives here: its arguments, its story, and what GitHub's runner wants written. Never here: the run.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use clap::Args as ClapArgs;
+
+use super::{Context, open, say};
+use crate::config;
+use crate::git::journal::Journal;
+use crate::run::{Ending, Progress, Report, Request, SlotChoice};
+use crate::town::ids::AgentId;
+
+/// Let one agent have its turn: claim its slot, brief it, let it think and work, judge the result, and open or update its
+/// one pull request.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Exit codes: 0 proposed, nothing to do, or somebody else has the slot · 1 the gate refused or no result
+            2 usage or configuration · 3 remote or forge unavailable: the work waits here for the next run
+Examples:
+  monkeytown run chaostester --dry-run      show what it would propose; write nothing
+  monkeytown run chaostester                propose it
+  monkeytown run chaostester --slot planned take the slot of its schedule, as cron does")]
+pub struct Args {
+    /// The agent, as in agents/<AGENT>.md
+    pub agent: AgentId,
+    /// `auto`: the planned slot when a schedule started us, else one of its own; `planned`; or a name of your own
+    #[arg(long, default_value = "auto", value_parser = parse_slot)]
+    pub slot: SlotChoice,
+    /// What shall think: `embedded`, `scripted:FILE` or `replay:FILE`, instead of what the town says
+    #[arg(long)]
+    pub brain: Option<String>,
+    /// A task besides the charter's
+    #[arg(long, value_name = "TEXT")]
+    pub task: Option<String>,
+    /// Show what it would propose, and write nothing anywhere
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The remote that is the town's home: `auto`, `none`, or its name
+    #[arg(long, value_name = "NAME")]
+    pub remote: Option<String>,
+}
+
+fn parse_slot(text: &str) -> Result<SlotChoice, String> {
+    match text {
+        "auto" => Ok(SlotChoice::Auto),
+        "planned" | "cron" => Ok(SlotChoice::Planned),
+        name => name.parse().map(SlotChoice::Named).map_err(|error| format!("{error}")),
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever kept the run from an end that the journal knows.
+pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
+    let request = Request {
+        agent: args.agent.clone(),
+        slot: args.slot.clone(),
+        brain: args.brain.clone(),
+        task: args.task.clone(),
+        dry_run: args.dry_run,
+    };
+    let halt = context.env.halt_at().map(str::to_owned);
+    let watch = |progress: &Progress| {
+        if let Some(line) = line(progress) {
+            say::story(context, &line);
+        }
+        stand_still(halt.as_deref(), progress);
+    };
+    let report = once(context, args.remote.as_deref(), &request, &watch)?;
+    publish(context, &report)?;
+    if context.json {
+        say::json(&report)?;
+    } else {
+        say::answer(&crate::town::text::neutralise_commands(&report.sentence()));
+        if let Some(diff) = &report.diff {
+            say::answer(diff);
+        }
+        if report.outcome == Ending::Opened || report.outcome == Ending::Updated {
+            let number = report.pull.unwrap_or_default();
+            say::story(context, &format!("look at it: monkeytown pulls show {number} --diff"));
+        }
+    }
+    Ok(report.exit_code())
+}
+
+/// One run, told to whoever watches.
+///
+/// # Errors
+/// As [`crate::run::run`].
+pub fn once(
+    context: &Context,
+    remote: Option<&str>,
+    request: &Request,
+    watch: &dyn Fn(&Progress),
+) -> anyhow::Result<Report> {
+    let house = open::house(context, remote)?;
+    let source = open::Source::new(context)?;
+    let now = || source.now();
+    let edge = open::edge(context, &house, &now, watch);
+    let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
+    let forge = open::forge(&house, &journal, &source)?;
+    let report = open::block_on(crate::run::run(&edge, &house, &journal, forge.as_ref(), request))??;
+    Ok(report)
+}
+
+/// What happens, as one line; some moments have none.
+#[must_use]
+pub fn line(progress: &Progress) -> Option<String> {
+    Some(match progress {
+        Progress::Opened { base, home } => format!("open     base {} at {home}", &base[..10]),
+        Progress::Synced { news, online } => {
+            let away = if *online { "" } else { " (remote or forge unavailable; going on with what is known)" };
+            if news.is_empty() {
+                format!("sync     nothing new{away}")
+            } else {
+                format!("sync     {}{away}", news.join("; "))
+            }
+        }
+        Progress::Claimed { run, slot, resumed: false } => format!("claim    run {run} for slot {slot}"),
+        Progress::Claimed { run, slot, resumed: true } => format!("claim    run {run} goes on, for slot {slot}"),
+        Progress::Briefed { tokens, left_out } if left_out.is_empty() => format!("brief    about {tokens} tokens"),
+        Progress::Briefed { tokens, left_out } => {
+            format!("brief    about {tokens} tokens, without {}", left_out.join(", "))
+        }
+        Progress::Thinking { turn, says } => format!("think    turn {turn}: {says}"),
+        Progress::Replied { .. } => return None,
+        Progress::Called { tool, about, ok } => {
+            format!("work     {tool} {about}{}", if *ok { "" } else { " (failed)" })
+        }
+        Progress::Gated { findings, files } => {
+            let errors = findings.iter().filter(|finding| finding.is_error()).count();
+            if errors > 0 {
+                let list: String =
+                    findings.iter().filter(|f| f.is_error()).take(20).map(|f| format!("\n  {f}")).collect();
+                format!("gate     refused, {}{list}", say::count(findings))
+            } else {
+                format!("gate     passed, {files} files, {}", say::count(findings))
+            }
+        }
+        Progress::Proposed { title } => format!("propose  {title}"),
+        Progress::Pushed { branch } => format!("publish  {branch}"),
+        Progress::Opening { number } => format!("publish  #{number}"),
+        Progress::Published { number, opened } => {
+            format!("publish  pull request #{number} {}", if *opened { "opened" } else { "updated" })
+        }
+        Progress::Finished { outcome } => format!("finish   {outcome}"),
+    })
+}
+
+/// Stands still at the moment that a test names, until the test kills the process. The test waits for the line that it
+/// prints, so nobody needs to sleep.
+fn stand_still(at: Option<&str>, progress: &Progress) {
+    use std::io::Read as _;
+    if at == Some(progress.name()) {
+        eprintln!("halted at {}", progress.name());
+        let _ = std::io::stdin().read(&mut [0]);
+        std::process::abort();
+    }
+}
+
+/// Writes what GitHub's runner reads: step summary, outputs, annotations.
+fn publish(context: &Context, report: &Report) -> anyhow::Result<()> {
+    let secrets = context.env.secrets(None);
+    let mask = |text: &str| crate::town::secrets::mask(text, &secrets);
+    if let Some(path) = context.env.step_summary() {
+        append(&path, &mask(&report.summary()))?;
+    }
+    if let Some(path) = context.env.output() {
+        append(&path, &outputs(report))?;
+    }
+    if context.env.is_actions() {
+        for line in report.annotations() {
+            eprintln!("{}", mask(&line));
+        }
+    }
+    Ok(())
+}
+
+fn append(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    Ok(file.write_all(text.as_bytes())?)
+}
+
+/// `name<<delimiter` with a random delimiter, so that no value can end it.
+fn outputs(report: &Report) -> String {
+    let delimiter = format!("end-{:032x}", config::random());
+    let outcome =
+        serde_json::to_value(report.outcome).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    let values = [
+        ("run", report.run.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("outcome", outcome),
+        ("pull", report.pull.map(|number| number.to_string()).unwrap_or_default()),
+        ("url", report.url.clone().unwrap_or_default()),
+        ("cost-usd", format!("{:.6}", report.cost_micros as f64 / 1e6)),
+    ];
+    values.iter().map(|(name, value)| format!("{name}<<{delimiter}\n{value}\n{delimiter}\n")).collect()
+}
