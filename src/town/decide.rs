@@ -436,11 +436,12 @@ fn record_calls(town: &Town, called: &ToolsCalled) -> Result<Vec<Draft>, Rejecte
 }
 
 fn record_gate(gated: &Gated) -> Vec<Draft> {
-    let (event, run, tree) = match gated {
-        Gated::Passed(e) => (Event::GatePassed(e.clone()), &e.run, &e.tree),
-        Gated::Failed(e) => (Event::GateFailed(e.clone()), &e.run, &e.tree),
+    let (event, run) = match gated {
+        Gated::Passed(e) => (Event::GatePassed(e.clone()), &e.run),
+        Gated::Failed(e) => (Event::GateFailed(e.clone()), &e.run),
     };
-    vec![of_run(event, Actor::System("gate"), run, &format!("{run}/{tree}"))]
+    // The same tree may be judged twice: an agent that was told and changed nothing is refused again. Each is a fact.
+    vec![Draft { event, actor: Actor::System("gate"), corr: Some(run.clone()), cause: None, key: None }]
 }
 
 fn propose(town: &Town, proposed: &RunProposed) -> Result<Vec<Draft>, Rejected> {
