@@ -298,8 +298,28 @@ fn masked(edge: &Edge<'_>, entry: Entry) -> Entry {
         Entry::Note { text, why } => Entry::Note { text: mask(text), why },
         Entry::Reply(mut reply) => {
             reply.text = mask(reply.text);
+            for call in &mut reply.calls {
+                mask_value(&mut call.arguments, &mask);
+            }
             Entry::Reply(reply)
         }
+    }
+}
+
+/// Masks every text in the arguments of a call, so that no secret reaches a file, a title or a body by way of a tool. The
+/// parser that made the value has bounded its depth.
+fn mask_value(value: &mut serde_json::Value, mask: &dyn Fn(String) -> String) {
+    match value {
+        serde_json::Value::String(text) => *text = mask(std::mem::take(text)),
+        serde_json::Value::Array(values) => values.iter_mut().for_each(|value| mask_value(value, mask)),
+        serde_json::Value::Object(fields) => {
+            let masked = std::mem::take(fields).into_iter().map(|(name, mut value)| {
+                mask_value(&mut value, mask);
+                (mask(name), value)
+            });
+            *fields = masked.collect();
+        }
+        _ => {}
     }
 }
 
