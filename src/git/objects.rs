@@ -43,6 +43,14 @@ pub struct NewCommit<'a> {
 }
 
 impl Repo {
+    /// From here on this handle keeps new objects in memory: they can be read back through it, and nobody else ever
+    /// sees them.
+    pub fn keep_objects_in_memory(&self) -> Result<(), GitError> {
+        // Above both of git's own places, whose priorities are 1 and 2.
+        let add = |odb: git2::Odb<'_>| odb.add_new_mempack_backend(1_000).map(|_| ());
+        self.git().odb().and_then(add).map_err(GitError::write("memory"))
+    }
+
     /// Stores a blob.
     pub fn write_blob(&self, bytes: &[u8]) -> Result<Oid, GitError> {
         self.git().blob(bytes).map_err(GitError::write("blob"))

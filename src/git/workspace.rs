@@ -198,15 +198,20 @@ impl Workspace {
 
     /// Stores the files as a tree.
     pub fn tree(&self) -> Result<Oid, GitError> {
+        self.tree_in(&self.repo)
+    }
+
+    /// The same, written through another handle of the repository, which may keep it in memory.
+    pub fn tree_in(&self, repo: &Repo) -> Result<Oid, GitError> {
         let mut changes = BTreeMap::new();
         for (path, entry) in &self.overlay {
             let change = match entry {
-                Entry::Write(bytes, mode) => Some((*mode, self.repo.write_blob(bytes)?)),
+                Entry::Write(bytes, mode) => Some((*mode, repo.write_blob(bytes)?)),
                 Entry::Delete => None,
             };
             changes.insert(path.clone(), change);
         }
-        self.repo.tree_with(Some(self.base), &changes)
+        repo.tree_with(Some(self.base), &changes)
     }
 
     pub(super) fn base_file(&self, path: &str) -> Result<Option<(Mode, Oid)>, GitError> {

@@ -62,6 +62,10 @@ pub async fn run(
         }
         Err(error) => return Err(error),
     };
+    if request.dry_run {
+        // Trees and commits are made all the same, to be judged; none of them may stay behind.
+        house.home.repo.keep_objects_in_memory()?;
+    }
     let hands = Hands { edge, house, journal, forge };
     let keeper = Keeper::new(&house.home, &charter.name, &claimed.run.run, request.dry_run);
     let mut report = Report::new(&charter.name, Ending::Nothing, "");

@@ -175,7 +175,7 @@ impl<'a> Turn<'a> {
     /// # Errors
     /// [`RunError::Git`] when it cannot be written.
     pub fn tree(&self) -> Result<Oid, RunError> {
-        Ok(self.workspace.tree()?)
+        Ok(self.workspace.tree_in(&self.hands.house.home.repo)?)
     }
 
     /// Says at the end whether the brain used all that it was given.
@@ -187,7 +187,7 @@ impl<'a> Turn<'a> {
     }
 
     fn keep(&self, stand: &Stand, transcript: &Transcript, keeper: &mut Keeper<'_>) -> Result<(), RunError> {
-        keeper.keep(stand, self.workspace.tree()?, transcript, (self.hands.edge.now)())
+        keeper.keep(stand, self.tree()?, transcript, (self.hands.edge.now)())
     }
 
     fn push(&self, transcript: &mut Transcript, entry: Entry) -> Result<(), ()> {
