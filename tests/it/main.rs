@@ -1,1 +1,12 @@
-//! t
+//! The end-to-end tests: real repositories in temporary folders, and the real binary.
+//!
+//! Lives here: what a user sees of the whole program, one file per promise. Start with [`village`], the fixture that
+//! every test is written in. Never here: network, clocks that run, sleeps.
+
+#![allow(clippy::unwrap_used)]
+
+mod village;
+
+mod refusals;
+mod report;
+mod verdicts;
