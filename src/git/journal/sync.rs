@@ -1,6 +1,8 @@
 //! The journal and its remote: fetching, publishing, and what waits while the remote is away.
 //! Lives here: the tracking reference, the shallow start, queued appends. Never here: local appends.
 
+use std::collections::HashSet;
+
 use git2::Oid;
 
 use super::codec::Position;
@@ -155,12 +157,15 @@ impl Journal<'_> {
     fn requeue(&self, here: Oid, there: Option<Oid>, stamp: &Stamp, synced: &mut Synced) -> Result<(), JournalError> {
         let Some(there) = there else { return Ok(()) };
         let waiting = self.commits_not_in(here, there)?;
+        // A fact that both sides observed has one id; it is recorded there already.
+        let known = self.commits_not_in(there, here)?.into_iter().flat_map(|commit| commit.events);
+        let known: HashSet<String> = known.map(|event| event.id).collect();
         self.set_head(there)?;
         let mut tip = self.load_at(there, None)?;
         for commit in waiting {
             let mut fitting = Vec::new();
             let mut town = tip.town.clone();
-            for event in commit.events {
+            for event in commit.events.into_iter().filter(|event| !known.contains(&event.id)) {
                 let mut tried = town.clone();
                 if tried.apply(&event).is_ok() {
                     town = tried;
