@@ -7,6 +7,9 @@
 
 mod village;
 
+mod crashes;
+mod meanwhile;
+mod races;
 mod refusals;
 mod report;
 mod verdicts;
