@@ -8,8 +8,11 @@
 mod village;
 
 mod crashes;
+mod damage;
+mod hostile;
 mod meanwhile;
 mod races;
 mod refusals;
 mod report;
+mod shallow;
 mod verdicts;

@@ -179,6 +179,12 @@ impl Village {
     pub fn another_clone(&self, name: &str) -> Self {
         let home = self.path("home.git");
         self.git_in(self.root.path(), ["clone", "-q", home.to_str().unwrap(), name]);
+        self.clone_at(name)
+    }
+
+    /// A clone that git made beside this one.
+    #[must_use]
+    pub fn clone_at(&self, name: &str) -> Self {
         let other = Self {
             root: Rc::clone(&self.root),
             clone: name.to_owned(),
