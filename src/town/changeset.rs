@@ -82,4 +82,21 @@ pub struct Proposal {
     pub tree: Vec<String>,
     /// OpenSpec files after the change that the spec checks read, by path.
     pub specs: Vec<(String, Arc<[u8]>)>,
+    /// The agent's own text files before the change, among which near-duplicates are looked for. The caller bounds
+    /// how many it reads; files that this proposal changes need not be among them.
+    pub earlier: Vec<(String, Arc<[u8]>)>,
+}
+
+impl Blob {
+    /// A plain file with this content.
+    #[must_use]
+    pub fn file(bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self { mode: Mode::File, bytes: bytes.into() }
+    }
+
+    /// Whether it is a file, executable or not: something whose content can be judged.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        matches!(self.mode, Mode::File | Mode::Executable)
+    }
 }

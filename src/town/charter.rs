@@ -1,11 +1,18 @@
 //! The charter of an agent: `agents/<name>.md`, front matter and persona.
-//! Lives here: its shape, its parsing and its own rules. Never here: rules across charters (see
+//! Lives here: its shape; its parsing and its own rules are in `rules`. Never here: rules across charters (see
 //! `ownership` and `check`).
+
+mod rules;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use super::finding::Finding;
 use super::ids::AgentId;
 use super::pattern::Pattern;
+
+pub use rules::{CLAUDE_KEYS, KEYS, RULES, TOOLS};
 
 /// One agent role as its file describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,6 +37,28 @@ pub struct Charter {
     pub page: Option<String>,
     /// The persona and task: the Markdown below the front matter.
     pub persona: String,
+}
+
+/// A charter as it was read, with what later findings need.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parsed {
+    /// The charter, unless nothing usable is left of it.
+    pub charter: Option<Charter>,
+    /// What is wrong with the file, by line.
+    pub findings: Vec<Finding>,
+    /// The line of each pattern in `charter.owns`, in the same order.
+    pub owns_lines: Vec<u32>,
+}
+
+impl Charter {
+    /// Reads a charter from its file at `path`. It is there also with errors as long as nothing in it could mean more
+    /// than its author wrote: a pattern that is none is left out, a limit beyond the range is brought back into it.
+    /// Whoever lets an agent run looks at the findings first.
+    #[must_use]
+    pub fn parse(path: &str, bytes: &[u8]) -> (Option<Self>, Vec<Finding>) {
+        let parsed = Parsed::read(path, bytes);
+        (parsed.charter, parsed.findings)
+    }
 }
 
 /// A cron schedule, in UTC unless a zone is named.

@@ -5,12 +5,30 @@
 //! Never here: git, the network, the clock, the environment, async.
 //! Start with [`event`] for the vocabulary, [`fold`] for the state, [`decide`] for what is allowed.
 
+pub mod briefing;
 pub mod changeset;
 pub mod charter;
+pub mod check;
+pub mod decide;
+pub mod envelope;
+pub mod event;
 pub mod facts;
 pub mod finding;
+pub mod fold;
+pub mod gate;
 pub mod ids;
 pub mod limits;
 pub mod markdown;
+pub mod memory;
+pub mod overlap;
+pub mod ownership;
+pub mod path;
 pub mod pattern;
+pub mod schedule;
+pub mod secrets;
 pub mod settings;
+pub mod starter;
+pub mod text;
+pub mod transcript;
+pub mod turn;
+pub mod yaml;

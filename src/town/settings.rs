@@ -1,9 +1,16 @@
 //! The town's settings: `.monkeytown/town.yaml`.
-//! Lives here: every key with its meaning, default and JSON Schema. Never here: reading the file.
+//! Lives here: every key with its meaning, default and JSON Schema; the rules over them are in `rules`.
+//! Never here: opening the file, the environment.
+
+mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use rules::{RULES, parse};
 
 use super::ids::AgentId;
 use super::pattern::Pattern;
@@ -13,6 +20,7 @@ use super::pattern::Pattern;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The town's name, shown to people.
+    #[schemars(length(min = 1, max = 64))]
     pub name: String,
     /// What thinks where a charter says `model: inherit`.
     #[serde(default)]
@@ -71,9 +79,11 @@ pub struct BrainSettings {
     pub model: Option<String>,
     /// Where the provider's API answers, when not at its usual place.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^https?://"))]
     pub base_url: Option<String>,
     /// The environment variable that holds the key; the key itself never stands in a file.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]{0,63}$"))]
     pub key_env: Option<String>,
     /// Prices in US dollars per million tokens, by model.
     pub prices: BTreeMap<String, Price>,
@@ -100,8 +110,12 @@ impl Default for BrainSettings {
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// Prompt tokens, as a decimal number in a string or a number.
+    #[serde(deserialize_with = "rules::decimal")]
+    #[schemars(schema_with = "decimal_schema")]
     pub input: String,
-    /// Reply tokens.
+    /// Reply tokens, as a decimal number in a string or a number.
+    #[serde(deserialize_with = "rules::decimal")]
+    #[schemars(schema_with = "decimal_schema")]
     pub output: String,
 }
 
@@ -136,6 +150,7 @@ pub enum ForgeKind {
 #[serde(deny_unknown_fields, default)]
 pub struct TownLimits {
     /// Runs that one agent may start on one day (UTC).
+    #[schemars(range(min = 1, max = 1000))]
     pub runs_per_day: u32,
 }
 
@@ -173,9 +188,22 @@ pub struct TestCommand {
     pub command: String,
     /// Minutes after which it is stopped.
     #[serde(default = "ten")]
+    #[schemars(range(min = 1, max = 120))]
     pub minutes: u32,
 }
 
 fn ten() -> u32 {
     10
+}
+
+fn decimal_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": ["string", "number"], "minimum": 0, "pattern": "^[0-9]+([.][0-9]+)?$" })
+}
+
+/// The JSON Schema (draft 2020-12) of `.monkeytown/town.yaml`, for editors and for `monkeytown schema town`.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(Settings);
+    schema.insert("title".to_owned(), "The settings of a monkeytown".into());
+    schema.to_value()
 }

@@ -1,0 +1,223 @@
+//! What differs between two commits, and what would be pushed with them.
+//! Lives here: the comparison of trees, the blobs of commits in between, the values that the gate judges.
+//! Never here: judging them (`town::gate`), textual differences.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use git2::{Oid, Tree};
+
+use super::errors::GitError;
+use super::objects::{check_count, check_depth, mode_of, show};
+use super::repo::{Repo, id};
+use crate::town::changeset::{Blob, FileChange, HiddenBlob, Mode};
+use crate::town::limits::CHANGESET_BYTES;
+
+/// How much content a proposal may make us read, on each of its sides. The gate refuses far smaller ones by name;
+/// this only keeps an absurd one from filling the memory.
+const PROPOSAL_BYTES: u64 = 4 * CHANGESET_BYTES;
+
+/// One path that differs between two trees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawChange {
+    /// The path; bytes that are not UTF-8 are shown as `\xNN`.
+    pub path: String,
+    /// What was there.
+    pub before: Option<(Mode, Oid)>,
+    /// What is there.
+    pub after: Option<(Mode, Oid)>,
+}
+
+/// A blob that a commit brought in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introduced {
+    /// The commit.
+    pub commit: Oid,
+    /// Where it stands in that commit.
+    pub path: String,
+    /// The blob.
+    pub blob: Oid,
+}
+
+/// What the repository knows about a proposal.
+#[derive(Clone, Debug, Default)]
+pub struct ProposalContent {
+    /// What differs, sorted by path.
+    pub changes: Vec<FileChange>,
+    /// Blobs of commits in between that the change itself does not show.
+    pub hidden: Vec<HiddenBlob>,
+    /// Every path after the change, sorted.
+    pub tree: Vec<String>,
+}
+
+impl Repo {
+    /// Every path that differs between two trees, sorted. Equal folders are not even read.
+    pub fn changes_between(&self, before: Option<Oid>, after: Option<Oid>) -> Result<Vec<RawChange>, GitError> {
+        let mut changes = Vec::new();
+        self.compare(before, after, &mut Vec::new(), 0, &mut changes)?;
+        changes.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(changes)
+    }
+
+    fn compare(
+        &self,
+        before: Option<Oid>,
+        after: Option<Oid>,
+        prefix: &mut Vec<u8>,
+        depth: usize,
+        changes: &mut Vec<RawChange>,
+    ) -> Result<(), GitError> {
+        if before == after {
+            return Ok(());
+        }
+        check_depth(depth)?;
+        check_count(changes.len())?;
+        let before = Entries::of(before.map(|oid| self.find_tree(oid)).transpose()?);
+        let after = Entries::of(after.map(|oid| self.find_tree(oid)).transpose()?);
+        let (mut i, mut j) = (0, 0);
+        loop {
+            let (old, new) = (before.list.get(i), after.list.get(j));
+            let order = match (old, new) {
+                (None, None) => return Ok(()),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(old), Some(new)) => old.key.cmp(&new.key),
+            };
+            let old = old.filter(|_| order != Ordering::Greater);
+            let new = new.filter(|_| order != Ordering::Less);
+            i += usize::from(old.is_some());
+            j += usize::from(new.is_some());
+            if old.map(|e| (e.mode, e.oid)) == new.map(|e| (e.mode, e.oid)) {
+                continue;
+            }
+            let Some(entry) = old.or(new) else { continue };
+            let length = prefix.len();
+            prefix.extend_from_slice(&entry.key);
+            if entry.mode.is_none() {
+                // The key of a folder ends with its slash, so both sides are folders or one is missing.
+                self.compare(old.map(|e| e.oid), new.map(|e| e.oid), prefix, depth + 1, changes)?;
+            } else {
+                let side = |e: &Entry| e.mode.map(|mode| (mode, e.oid));
+                let path = show(prefix);
+                changes.push(RawChange { path, before: old.and_then(side), after: new.and_then(side) });
+            }
+            prefix.truncate(length);
+        }
+    }
+
+    /// The blobs that commits reachable from `include` and not from `exclude` brought in, each once, in the order of
+    /// the oldest commit that has it.
+    pub fn blobs_between(&self, exclude: &[Oid], include: Oid) -> Result<Vec<Introduced>, GitError> {
+        let mut seen = HashSet::new();
+        let mut found = Vec::new();
+        for commit in self.commits_between(exclude, include)? {
+            let tree = self.tree_of(commit)?;
+            let parents = self.parents(commit)?;
+            let mut changes = match parents.first() {
+                Some(parent) => self.changes_between(Some(self.tree_of(*parent)?), Some(tree))?,
+                None => self.changes_between(None, Some(tree))?,
+            };
+            for parent in parents.iter().skip(1) {
+                // A merge brings in only what none of its parents had at that path.
+                let trees = self.changes_between(Some(self.tree_of(*parent)?), Some(tree))?;
+                let differing: HashSet<&str> = trees.iter().map(|change| change.path.as_str()).collect();
+                changes.retain(|change| differing.contains(change.path.as_str()));
+            }
+            for change in changes {
+                if let Some((mode, blob)) = change.after
+                    && mode != Mode::Module
+                    && change.before.is_none_or(|(_, old)| old != blob)
+                    && seen.insert(blob)
+                {
+                    check_count(found.len())?;
+                    found.push(Introduced { commit, path: change.path, blob });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Everything that the gate needs from the repository about the step from `base` to `head`. `exclude` are commits
+    /// that the remote has already, so that what they carry is not pushed again.
+    pub fn proposal(&self, base: Oid, head: Oid, exclude: &[Oid]) -> Result<ProposalContent, GitError> {
+        let (before, after) = (self.tree_of(base)?, self.tree_of(head)?);
+        let raw = self.changes_between(Some(before), Some(after))?;
+        let shown: HashSet<Oid> = raw.iter().filter_map(|change| change.after.map(|(_, oid)| oid)).collect();
+        let introduced = self.blobs_between(exclude, head)?;
+        let hidden: Vec<Introduced> = introduced.into_iter().filter(|blob| !shown.contains(&blob.blob)).collect();
+
+        let mut old_side = Budget::new("the content that the proposal replaces");
+        let mut new_side = Budget::new("the content of the proposal");
+        let mut changes = Vec::with_capacity(raw.len());
+        for change in raw {
+            let before = change.before.map(|at| self.bounded(at, &mut old_side)).transpose()?;
+            let after = change.after.map(|at| self.bounded(at, &mut new_side)).transpose()?;
+            changes.push(FileChange { path: change.path, before, after });
+        }
+        let mut blobs = Vec::with_capacity(hidden.len());
+        for Introduced { commit, path, blob } in hidden {
+            let bytes = self.bounded((Mode::File, blob), &mut new_side)?.bytes;
+            blobs.push(HiddenBlob { commit: id(commit), path, bytes });
+        }
+        Ok(ProposalContent { changes, hidden: blobs, tree: self.paths(after)? })
+    }
+
+    fn bounded(&self, (mode, oid): (Mode, Oid), budget: &mut Budget) -> Result<Blob, GitError> {
+        if mode == Mode::Module {
+            return Ok(Blob { mode, bytes: Arc::from([]) });
+        }
+        budget.take(self.blob_size(oid)?)?;
+        Ok(Blob { mode, bytes: self.read_blob(oid)?.into() })
+    }
+}
+
+struct Budget {
+    what: &'static str,
+    used: u64,
+}
+
+impl Budget {
+    const fn new(what: &'static str) -> Self {
+        Self { what, used: 0 }
+    }
+
+    fn take(&mut self, bytes: u64) -> Result<(), GitError> {
+        self.used = self.used.saturating_add(bytes);
+        if self.used <= PROPOSAL_BYTES {
+            return Ok(());
+        }
+        let what = format!("{} in bytes", self.what);
+        Err(GitError::TooLarge { what, size: self.used, limit: PROPOSAL_BYTES })
+    }
+}
+
+struct Entry {
+    /// The name, with a slash behind a folder's, as git sorts them.
+    key: Vec<u8>,
+    mode: Option<Mode>,
+    oid: Oid,
+}
+
+struct Entries {
+    list: Vec<Entry>,
+}
+
+impl Entries {
+    fn of(tree: Option<Tree<'_>>) -> Self {
+        let mut list: Vec<Entry> = Vec::new();
+        for entry in tree.iter().flat_map(Tree::iter) {
+            let mode = mode_of(entry.filemode());
+            let mut key = entry.name_bytes().to_vec();
+            if mode.is_none() {
+                key.push(b'/');
+            }
+            list.push(Entry { key, mode, oid: entry.id() });
+        }
+        // Trees are sorted like this already; one that is not was made by hand and must not hide anything.
+        if !list.is_sorted_by(|a, b| a.key <= b.key) {
+            list.sort_by(|a, b| a.key.cmp(&b.key));
+        }
+        Self { list }
+    }
+}

@@ -1,0 +1,230 @@
+//! The town's home: the repository here, or the remote that it was cloned from.
+//! Lives here: which of the two it is, the default branch, the agents' branches and our own references in it.
+//! Never here: the journal (see [`super::journal`]), merging.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use git2::Oid;
+
+use super::errors::{GitError, RemoteFailure};
+use super::remote::{PushSpec, Remote};
+use super::repo::Repo;
+use crate::town::limits::{AGENT_BRANCH_PREFIX, TOWN_FILE};
+
+/// How long one conversation with a remote may take.
+pub const NETWORK_LIMIT: Duration = Duration::from_secs(120);
+
+/// Where the town lives.
+pub struct Home {
+    /// The repository here.
+    pub repo: Repo,
+    /// The remote, where that is the home.
+    pub remote: Option<Remote>,
+    /// The short name of the default branch.
+    pub branch: String,
+    /// Whether the remote could be asked when the home was opened.
+    pub online: Cell<bool>,
+}
+
+/// Which remote a caller wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The remote where the town lives, if it lives on one.
+    Auto,
+    /// No remote: everything stays in this clone.
+    None,
+    /// This one.
+    Named(String),
+}
+
+impl From<&str> for Wanted {
+    fn from(text: &str) -> Self {
+        match text {
+            "auto" => Self::Auto,
+            "none" => Self::None,
+            name => Self::Named(name.to_owned()),
+        }
+    }
+}
+
+impl Home {
+    /// Finds the home of the town in `repo`. With [`Wanted::Auto`] that is the remote `origin` (or the only remote)
+    /// where its default branch carries a town file; a town that stands in this clone alone stays in this clone.
+    ///
+    /// # Errors
+    /// [`GitError`] when there is no default branch or the named remote does not exist.
+    pub fn open(repo: Repo, wanted: &Wanted, branch: Option<&str>) -> Result<Self, GitError> {
+        let remote = match wanted {
+            Wanted::None => None,
+            Wanted::Named(name) => Some(repo.remote(name)?),
+            Wanted::Auto => Self::likely_remote(&repo)?,
+        };
+        let mut online = true;
+        if let Some(remote) = &remote {
+            match Self::fetch(&repo, remote) {
+                Ok(()) => {}
+                Err(error) if error.is_unavailable() => online = false,
+                Err(error) => return Err(error),
+            }
+        }
+        if let (Wanted::Auto, Some(there)) = (wanted, &remote) {
+            let found = repo.default_branch(Some(&there.name), branch);
+            let lives_there = matches!(&found, Ok(found) if found.reference.starts_with("refs/remotes/")
+                && Self::is_town(&repo, found.tip));
+            if !lives_there {
+                let here = repo.default_branch(None, branch)?;
+                return Ok(Self { repo, remote: None, branch: here.name, online: Cell::new(true) });
+            }
+        }
+        let name = remote.as_ref().map(|remote| remote.name.clone());
+        let found = repo.default_branch(name.as_deref(), branch)?;
+        Ok(Self { repo, remote, branch: found.name, online: Cell::new(online) })
+    }
+
+    fn likely_remote(repo: &Repo) -> Result<Option<Remote>, GitError> {
+        let remotes = repo.facts()?.remotes;
+        let name = match remotes.as_slice() {
+            [] => return Ok(None),
+            [only] => only.clone(),
+            several if several.iter().any(|name| name == "origin") => "origin".to_owned(),
+            _ => return Ok(None),
+        };
+        match repo.remote(&name) {
+            Ok(remote) => Ok(Some(remote)),
+            Err(GitError::NoRemote { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_town(repo: &Repo, commit: Oid) -> bool {
+        let tree = repo.git().find_commit(commit).and_then(|commit| commit.tree());
+        tree.is_ok_and(|tree| tree.get_path(std::path::Path::new(TOWN_FILE)).is_ok())
+    }
+
+    /// Brings our view of the remote up to date: its branches, those deleted there included. The journal has its own
+    /// fetch, because it starts shallow.
+    fn fetch(repo: &Repo, remote: &Remote) -> Result<(), GitError> {
+        let there = remote.list(repo, &["HEAD", "refs/heads/*"], NETWORK_LIMIT)?;
+        let journal = super::journal::reference();
+        let mut wanted = Vec::new();
+        for (name, oid) in &there {
+            let Some(short) = name.strip_prefix("refs/heads/").filter(|_| *name != journal) else { continue };
+            let tracking = remote.tracking(short);
+            if repo.tip(&tracking)? != Some(*oid) {
+                wanted.push(format!("+{name}:{tracking}"));
+            }
+        }
+        if !wanted.is_empty() {
+            remote.fetch(repo, &wanted, NETWORK_LIMIT)?;
+        }
+        for (name, oid) in repo.references(&remote.tracking(AGENT_BRANCH_PREFIX))? {
+            let short = name.strip_prefix(&remote.tracking("")).unwrap_or(&name);
+            if !there.iter().any(|(there, _)| there.strip_prefix("refs/heads/") == Some(short)) {
+                repo.delete_reference(&name, oid)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches again.
+    ///
+    /// # Errors
+    /// [`GitError`] other than an unavailable remote, which turns `online` off instead.
+    pub fn refresh(&self) -> Result<(), GitError> {
+        if let Some(remote) = &self.remote {
+            match Self::fetch(&self.repo, remote) {
+                Ok(()) => self.online.set(true),
+                Err(error) if error.is_unavailable() => self.online.set(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The full name of a branch as this clone sees it at home.
+    #[must_use]
+    pub fn reference(&self, branch: &str) -> String {
+        match &self.remote {
+            Some(remote) => remote.tracking(branch),
+            None => format!("refs/heads/{branch}"),
+        }
+    }
+
+    /// The newest commit of the default branch.
+    ///
+    /// # Errors
+    /// [`GitError`] when the branch is gone.
+    pub fn main(&self) -> Result<Oid, GitError> {
+        let reference = self.reference(&self.branch);
+        self.repo.tip(&reference)?.ok_or(GitError::NoReference { reference })
+    }
+
+    /// The newest commit of a branch, if it exists.
+    ///
+    /// # Errors
+    /// [`GitError`] when the reference cannot be read.
+    pub fn tip(&self, branch: &str) -> Result<Option<Oid>, GitError> {
+        self.repo.tip(&self.reference(branch))
+    }
+
+    /// Moves a branch at home from `old` to `new`, or creates it. What stands there already is a success.
+    ///
+    /// # Errors
+    /// [`GitError`]; [`GitError::is_raced`] when somebody else moved it.
+    pub fn publish(&self, branch: &str, new: Oid, old: Option<Oid>) -> Result<(), GitError> {
+        if self.tip(branch)? == Some(new) && (self.remote.is_none() || self.online.get()) {
+            return Ok(());
+        }
+        let tracked = self.reference(branch);
+        if let Some(remote) = &self.remote {
+            let lease = Some(old.unwrap_or(Oid::ZERO_SHA1));
+            let spec = PushSpec { local: Some(new), reference: format!("refs/heads/{branch}"), lease };
+            remote.push(&self.repo, &[spec], false, NETWORK_LIMIT)?;
+            return self.repo.force_reference(&tracked, new);
+        }
+        self.repo.set_branch(branch, new, old, "monkeytown: publish")
+    }
+
+    /// Sends our own references (`refs/monkeytown/…`) home; a checkpoint there outlives this machine.
+    ///
+    /// # Errors
+    /// [`GitError`] when the remote does not take them.
+    pub fn send(&self, references: &[(String, Option<Oid>)]) -> Result<(), GitError> {
+        let Some(remote) = self.remote.as_ref().filter(|_| self.online.get()) else { return Ok(()) };
+        let specs: Vec<PushSpec> = references
+            .iter()
+            .map(|(name, oid)| PushSpec { local: *oid, reference: name.clone(), lease: None })
+            .collect();
+        remote.push_over(&self.repo, &specs, NETWORK_LIMIT).map(|_| ())
+    }
+
+    /// Fetches one of our own references from home.
+    ///
+    /// # Errors
+    /// [`GitError`] when the remote cannot be asked.
+    pub fn receive(&self, reference: &str) -> Result<Option<Oid>, GitError> {
+        if let Some(remote) = self.remote.as_ref().filter(|_| self.online.get()) {
+            remote.fetch(&self.repo, &[format!("+{reference}:{reference}")], NETWORK_LIMIT)?;
+        }
+        self.repo.tip(reference)
+    }
+
+    /// Keeps a commit here under a reference of its own, and sends it home if that can be reached.
+    ///
+    /// # Errors
+    /// [`GitError`] when the reference cannot be written here.
+    pub fn keep(&self, reference: &str, commit: Oid) -> Result<(), GitError> {
+        self.repo.force_reference(reference, commit)?;
+        if let Err(error) = self.send(&[(reference.to_owned(), Some(commit))]) {
+            tracing::warn!(%error, reference, "it stays on this machine");
+        }
+        Ok(())
+    }
+
+    /// The failure as a refusal to start, where the remote lets nobody in.
+    #[must_use]
+    pub fn is_denied(error: &GitError) -> bool {
+        matches!(error.remote_failure(), Some(RemoteFailure::Denied(_)))
+    }
+}

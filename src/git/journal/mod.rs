@@ -1,0 +1,477 @@
+//! The journal: a branch whose commits carry the events, appended by compare-and-swap.
+//!
+//! Lives here: loading the state (cache, snapshot, shallow start), appending with re-decide, verification.
+//! Never here: what an event means or what is allowed (see [`crate::town`]). Start with [`Journal::load`] and
+//! [`Journal::append`].
+
+pub mod cache;
+pub mod codec;
+pub mod read;
+pub mod snapshot;
+pub mod sync;
+pub mod verify;
+
+use git2::{Oid, Repository};
+
+use self::codec::{BadCommit, Position};
+use self::read::{Commit, End};
+use crate::town::decide::Rejected;
+use crate::town::envelope::{BadEvent, Draft, Envelope, Stamp};
+use crate::town::finding::Finding;
+use crate::town::fold::Town;
+use crate::town::limits::{JOURNAL_BRANCH, SNAPSHOT_EVERY};
+
+use super::errors::GitError;
+use super::remote::Remote;
+use super::repo::Repo;
+
+/// Times that a local append is decided again before it gives up: more than any town has writers.
+const LOCAL_ATTEMPTS: usize = 200;
+
+/// What can go wrong with the journal.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The decision itself was refused.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// An object could not be read.
+    #[error("read an object of the journal")]
+    ReadObject(#[source] git2::Error),
+    /// An object could not be written.
+    #[error("write an object of the journal")]
+    WriteObject(#[source] git2::Error),
+    /// A reference could not be moved.
+    #[error("move the journal's branch")]
+    MoveRef(#[source] git2::Error),
+    /// A commit is not as a journal commit must be.
+    #[error("journal commit {oid} is damaged; `monkeytown log verify` names everything that is wrong")]
+    Damaged {
+        /// Which commit.
+        oid: String,
+        /// How.
+        #[source]
+        source: BadCommit,
+    },
+    /// A commit is not there.
+    #[error(
+        "commit {oid} of the journal is missing here; `git fetch` the journal branch, or restore it from another clone"
+    )]
+    Missing {
+        /// Which commit.
+        oid: String,
+    },
+    /// History was rewritten under us.
+    #[error(
+        "the journal was rewritten: this clone has seen event {seq} in commit {seen}, and the branch now at {tip} does not \
+         contain it. Restore the branch from a clone that has it; if the rewrite was meant, delete {forget}"
+    )]
+    Rewritten {
+        /// The last event seen.
+        seq: u64,
+        /// The commit that was seen.
+        seen: String,
+        /// The branch now.
+        tip: String,
+        /// What remembers the old history.
+        forget: String,
+    },
+    /// The sequence has a gap or goes back.
+    #[error(
+        "journal commit {oid} ends at event {seq} with {events} events, after event {before}; run `monkeytown log verify`"
+    )]
+    Sequence {
+        /// Which commit.
+        oid: String,
+        /// Its trailer.
+        seq: u64,
+        /// How many events it has.
+        events: usize,
+        /// The sequence number before it.
+        before: u64,
+    },
+    /// The events do not fit each other.
+    #[error("the journal does not fold cleanly: {first}")]
+    DoesNotFold {
+        /// The first finding.
+        first: String,
+    },
+    /// An event is too large or cannot be written.
+    #[error("write an event")]
+    Event(#[from] BadEvent),
+    /// The snapshot could not be written.
+    #[error("write the journal's snapshot")]
+    Snapshot(#[source] serde_json::Error),
+    /// The thread that decodes events ended early.
+    #[error("decode the journal")]
+    Decoder,
+    /// Too many others wrote at the same time.
+    #[error("{0} other writers were faster each time; try again")]
+    Crowded(usize),
+    /// The repository or its remote failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl JournalError {
+    /// Whether trying again later can help.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Crowded(_) => true,
+            Self::Git(error) => error.is_unavailable(),
+            _ => false,
+        }
+    }
+}
+
+/// The state at the journal's newest commit.
+#[derive(Clone, Debug, Default)]
+pub struct Tip {
+    /// The commit; `None` before the first append.
+    pub oid: Option<Oid>,
+    /// Where it stands.
+    pub at: Position,
+    /// The state after it.
+    pub town: Town,
+}
+
+impl Default for Position {
+    fn default() -> Self {
+        Self { seq: 0, height: 0 }
+    }
+}
+
+/// What an append did.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// The state after it.
+    pub tip: Tip,
+    /// The events that were written; none where everything was recorded before.
+    pub events: Vec<Envelope>,
+    /// Whether they wait here because the remote could not be reached.
+    pub queued: bool,
+}
+
+/// The journal of one repository, and of its home where that is a remote.
+pub struct Journal<'r> {
+    repo: &'r Repo,
+    remote: Option<&'r Remote>,
+    offline: std::cell::Cell<bool>,
+}
+
+/// The full name of the journal's branch.
+#[must_use]
+pub fn reference() -> String {
+    format!("refs/heads/{JOURNAL_BRANCH}")
+}
+
+impl<'r> Journal<'r> {
+    /// The journal of `repo`; with a remote, that is where appends must arrive.
+    #[must_use]
+    pub fn new(repo: &'r Repo, remote: Option<&'r Remote>) -> Self {
+        Self { repo, remote, offline: std::cell::Cell::new(false) }
+    }
+
+    fn git(&self) -> &Repository {
+        self.repo.git()
+    }
+
+    /// Whether the remote could not be reached the last time it was asked.
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        self.offline.get()
+    }
+
+    /// The commit that the journal's branch points at.
+    ///
+    /// # Errors
+    /// [`JournalError::ReadObject`] when the reference cannot be read.
+    pub fn head(&self) -> Result<Option<Oid>, JournalError> {
+        find(self.git(), &reference())
+    }
+
+    /// The state at the tip: from the cache where it is still good, else from the snapshot and the events since.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the journal is damaged, rewritten or incomplete: nothing may be built on it then.
+    pub fn load(&self) -> Result<Tip, JournalError> {
+        let cached = cache::read(&self.repo.private_dir()?, &reference());
+        let Some(tip) = self.head()? else {
+            return match cached {
+                Some(seen) => Err(self.rewritten(&seen, None)),
+                None => Ok(Tip::default()),
+            };
+        };
+        self.load_at(tip, cached)
+    }
+
+    fn load_at(&self, tip: Oid, cached: Option<cache::Cached>) -> Result<Tip, JournalError> {
+        if let Some(cached) = &cached
+            && cached.tip == tip
+        {
+            return Ok(Tip { oid: Some(tip), at: cached.at, town: cached.town.clone() });
+        }
+        let loaded = match cached {
+            Some(cached) => self.catch_up(tip, &cached)?,
+            None => self.fold_from_snapshot(tip)?,
+        };
+        self.remember(&loaded);
+        Ok(loaded)
+    }
+
+    fn remember(&self, tip: &Tip) {
+        if let (Some(oid), Ok(private)) = (tip.oid, self.repo.private_dir()) {
+            let cached = cache::Cached { tip: oid, at: tip.at, town: tip.town.clone() };
+            cache::write(&private, &reference(), &cached);
+        }
+    }
+
+    /// Folds what came after the cached tip, which must still be part of the history.
+    fn catch_up(&self, tip: Oid, cached: &cache::Cached) -> Result<Tip, JournalError> {
+        let position = codec::position(&read::raw(self.git(), tip)?.message)
+            .map_err(|source| JournalError::Damaged { oid: tip.to_string(), source })?;
+        let seen = cached.tip;
+        let (commits, end) =
+            read::walk(self.git(), tip, |oid, at| oid == seen || at.is_some_and(|at| at.height <= cached.at.height))?;
+        let last = commits.first().and_then(|first| first.as_ref().ok()).and_then(|first| first.parent);
+        match end {
+            End::Stop if last == Some(seen) => {
+                self.fold_on(Tip { oid: Some(seen), at: cached.at, town: cached.town.clone() }, commits)
+            }
+            // A shallow fetch may have skipped the commits between: the snapshot bridges them if it is newer.
+            End::Shallow(_) if position.seq > cached.at.seq => self.fold_from_snapshot(tip),
+            _ => Err(self.rewritten(cached, Some(tip))),
+        }
+    }
+
+    fn rewritten(&self, seen: &cache::Cached, tip: Option<Oid>) -> JournalError {
+        JournalError::Rewritten {
+            seq: seen.at.seq,
+            seen: seen.tip.to_string(),
+            tip: tip.map_or_else(|| "nowhere".to_owned(), |oid| oid.to_string()),
+            forget: self.repo.common_dir().join("monkeytown/fold-*.json").display().to_string(),
+        }
+    }
+
+    /// Starts at the snapshot of the tip's tree and folds the events since. In a shallow clone the missing commits are
+    /// fetched, exactly as many as there are.
+    fn fold_from_snapshot(&self, tip: Oid) -> Result<Tip, JournalError> {
+        let raw = read::raw(self.git(), tip)?;
+        let at =
+            codec::position(&raw.message).map_err(|source| JournalError::Damaged { oid: tip.to_string(), source })?;
+        let snapshot = snapshot::read(self.git(), raw.tree)?.filter(|s| s.town.seq <= at.seq && s.height <= at.height);
+        let Some(snapshot) = snapshot else { return self.fold_from_start(tip, at) };
+        let reach = snapshot.height;
+        let stop = |_: Oid, at: Option<Position>| at.is_some_and(|at| at.height <= reach);
+        let (mut commits, mut end) = read::walk(self.git(), tip, stop)?;
+        if matches!(end, End::Shallow(_)) && (commits.len() as u64) < at.height - reach {
+            self.deepen(at.height - reach - commits.len() as u64)?;
+            (commits, end) = read::walk(self.git(), tip, stop)?;
+        }
+        let oldest = commits.first().and_then(|c| c.as_ref().ok()).map(|c| c.at.height);
+        match end {
+            End::Shallow(oid) if oldest.is_some_and(|height| height > reach + 1) => {
+                return Err(JournalError::Missing { oid: oid.to_string() });
+            }
+            End::Root if reach > 0 && oldest.is_some_and(|height| height != reach + 1) => {
+                return Err(JournalError::Missing { oid: format!("number {}", reach + 1) });
+            }
+            _ => {}
+        }
+        let start = Tip { oid: None, at: Position { seq: snapshot.town.seq, height: reach }, town: snapshot.town };
+        let mut loaded = self.fold_on(start, commits)?;
+        loaded.oid = Some(tip);
+        Ok(loaded)
+    }
+
+    fn fold_from_start(&self, tip: Oid, at: Position) -> Result<Tip, JournalError> {
+        let (mut commits, mut end) = read::walk(self.git(), tip, |_, _| false)?;
+        if matches!(end, End::Shallow(_)) {
+            self.deepen(at.height - commits.len() as u64)?;
+            (commits, end) = read::walk(self.git(), tip, |_, _| false)?;
+        }
+        if let End::Shallow(oid) = end {
+            return Err(JournalError::Missing { oid: oid.to_string() });
+        }
+        self.fold_on(Tip::default(), commits)
+    }
+
+    /// Applies decoded commits, oldest first. What does not fit stops here: a state that is wrong must not decide.
+    fn fold_on(&self, mut tip: Tip, commits: Vec<Result<Commit, JournalError>>) -> Result<Tip, JournalError> {
+        for commit in commits {
+            let commit = commit?;
+            check_sequence(&commit, tip.at)?;
+            let findings = tip.town.fold_on(&commit.events);
+            if let Some(first) = findings.first() {
+                return Err(JournalError::DoesNotFold { first: first.message.clone() });
+            }
+            tip.at = commit.at;
+            tip.oid = Some(commit.oid);
+        }
+        Ok(tip)
+    }
+
+    /// Folds everything from the first event, whatever the cache and the snapshots say.
+    ///
+    /// # Errors
+    /// As [`Journal::load`].
+    pub fn refold(&self) -> Result<Tip, JournalError> {
+        let Some(tip) = self.head()? else { return Ok(Tip::default()) };
+        let (commits, end) = read::walk(self.git(), tip, |_, _| false)?;
+        if let End::Shallow(oid) = end {
+            return Err(JournalError::Missing { oid: oid.to_string() });
+        }
+        self.fold_on(Tip::default(), commits)
+    }
+
+    /// Reads the commits that carry the events after `after`, oldest first.
+    ///
+    /// # Errors
+    /// When an object cannot be read or a commit is damaged.
+    pub fn commits_after(&self, after: u64) -> Result<Vec<Commit>, JournalError> {
+        let Some(tip) = self.head()? else { return Ok(Vec::new()) };
+        let (commits, _) = read::walk(self.git(), tip, |_, at| at.is_some_and(|at| at.seq <= after))?;
+        commits.into_iter().collect()
+    }
+
+    /// Decides on the newest state and appends what was decided. On a lost race it folds what came and decides again.
+    ///
+    /// # Errors
+    /// [`JournalError::Rejected`] when the (newest) state forbids it; others when the journal or the remote fail.
+    pub fn append(
+        &self,
+        stamp: &Stamp,
+        decide: impl Fn(&Town) -> Result<Vec<Draft>, Rejected>,
+    ) -> Result<Appended, JournalError> {
+        let _one_at_a_time = self.repo.lock_waiting("journal")?;
+        match self.remote {
+            Some(remote) if !self.offline.get() => self.append_remote(remote, stamp, &decide),
+            _ => {
+                let mut appended = self.append_local(stamp, &decide)?;
+                appended.queued = self.remote.is_some() && !appended.events.is_empty();
+                Ok(appended)
+            }
+        }
+    }
+
+    fn append_local(
+        &self,
+        stamp: &Stamp,
+        decide: &dyn Fn(&Town) -> Result<Vec<Draft>, Rejected>,
+    ) -> Result<Appended, JournalError> {
+        for _ in 0..LOCAL_ATTEMPTS {
+            let tip = self.load()?;
+            let Some(next) = self.prepare(&tip, stamp, decide)? else {
+                return Ok(Appended { tip, events: Vec::new(), queued: false });
+            };
+            if self.move_ref(&reference(), tip.oid, next.oid)? {
+                return Ok(self.landed(next, false));
+            }
+        }
+        Err(JournalError::Crowded(LOCAL_ATTEMPTS))
+    }
+
+    fn landed(&self, next: Next, queued: bool) -> Appended {
+        let tip = Tip { oid: Some(next.oid), at: next.at, town: next.town };
+        self.remember(&tip);
+        Appended { tip, events: next.events, queued }
+    }
+
+    /// Decides, and writes the commit that would follow `tip`, without moving anything. The events are applied to a
+    /// copy of the state first: what does not fold is never written.
+    fn prepare(
+        &self,
+        tip: &Tip,
+        stamp: &Stamp,
+        decide: &dyn Fn(&Town) -> Result<Vec<Draft>, Rejected>,
+    ) -> Result<Option<Next>, JournalError> {
+        let drafts = decide(&tip.town)?;
+        if drafts.is_empty() {
+            return Ok(None);
+        }
+        let sealed: Result<Vec<Envelope>, BadEvent> =
+            drafts.iter().enumerate().map(|(index, draft)| draft.seal(stamp, index)).collect();
+        let subject = drafts.last().map(|draft| draft.event.sentence()).unwrap_or_default();
+        self.commit(tip, &subject, sealed?, stamp).map(Some)
+    }
+
+    /// Writes a commit with these events on `tip`.
+    fn commit(&self, tip: &Tip, subject: &str, events: Vec<Envelope>, stamp: &Stamp) -> Result<Next, JournalError> {
+        let git = self.git();
+        let mut town = tip.town.clone();
+        let findings = town.fold_on(&events);
+        if let Some(Finding { message, .. }) = findings.first() {
+            return Err(JournalError::DoesNotFold { first: message.clone() });
+        }
+        let at = Position { seq: tip.at.seq + events.len() as u64, height: tip.at.height + 1 };
+        let parent = tip.oid.map(|oid| git.find_commit(oid)).transpose().map_err(JournalError::ReadObject)?;
+        let renew = tip.at.seq / SNAPSHOT_EVERY != at.seq / SNAPSHOT_EVERY;
+        let tree = match &parent {
+            Some(parent) if !renew => parent.tree_id(),
+            Some(_) => snapshot::write_tree(git, &town, at)?,
+            None => snapshot::write_tree(git, &Town::default(), Position::default())?,
+        };
+        let tree = git.find_tree(tree).map_err(JournalError::ReadObject)?;
+        let message = codec::message(subject, &events, at)?;
+        let time = git2::Time::new(stamp.time.timestamp(), 0);
+        let who = git2::Signature::new("monkeytown", "journal@monkeytown.invalid", &time)
+            .map_err(JournalError::WriteObject)?;
+        let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
+        let oid = git.commit(None, &who, &who, &message, &tree, &parents).map_err(JournalError::WriteObject)?;
+        Ok(Next { oid, at, town, events })
+    }
+
+    /// Moves a reference if it still points at `from`. Returns whether it did.
+    fn move_ref(&self, name: &str, from: Option<Oid>, to: Oid) -> Result<bool, JournalError> {
+        let git = self.git();
+        let moved = match from {
+            Some(from) => git.reference_matching(name, to, true, from, "monkeytown: append"),
+            None => git.reference(name, to, false, "monkeytown: first append"),
+        };
+        match moved {
+            Ok(_) => Ok(true),
+            Err(error)
+                if matches!(
+                    error.code(),
+                    git2::ErrorCode::Modified
+                        | git2::ErrorCode::Exists
+                        | git2::ErrorCode::Locked
+                        | git2::ErrorCode::NotFound
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(JournalError::MoveRef(error)),
+        }
+    }
+}
+
+/// A commit that has been written and not yet been made the tip.
+struct Next {
+    oid: Oid,
+    at: Position,
+    town: Town,
+    events: Vec<Envelope>,
+}
+
+/// A commit must continue exactly where the one before ended.
+fn check_sequence(commit: &Commit, before: Position) -> Result<(), JournalError> {
+    let fits = commit.at.seq == before.seq + commit.events.len() as u64 && commit.at.height == before.height + 1;
+    if fits {
+        return Ok(());
+    }
+    Err(JournalError::Sequence {
+        oid: commit.oid.to_string(),
+        seq: commit.at.seq,
+        events: commit.events.len(),
+        before: before.seq,
+    })
+}
+
+fn find(repo: &Repository, name: &str) -> Result<Option<Oid>, JournalError> {
+    match repo.refname_to_id(name) {
+        Ok(oid) => Ok(Some(oid)),
+        Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(JournalError::ReadObject(error)),
+    }
+}

@@ -1,0 +1,195 @@
+//! What an agent may call: each tool's description and its code are one value, one file per tool.
+//!
+//! Lives here: [`Tool`], the table of tools, and what every call has in common: reading its arguments, escaping and
+//! bounding its output. Never here: deciding which call comes next (see [`crate::town::turn`]), the clock, the gate,
+//! which judges all work again.
+//! Start with [`Toolbox::call`].
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::town::briefing::ToolLine;
+use crate::town::pattern::Pattern;
+use crate::town::text::escape_invisible;
+use crate::town::transcript::{CallResult, ToolCall, ToolSpec};
+
+mod delete;
+mod edit;
+pub mod files;
+mod finish;
+mod glob;
+mod grep;
+mod matcher;
+mod read;
+mod rename;
+mod write;
+
+pub use files::Files;
+
+/// What a call may touch.
+pub struct Context<'a> {
+    /// The files as the run sees them, its own changes included.
+    pub files: &'a mut Files,
+    /// What the agent may write, grants included.
+    pub owns: &'a [Pattern],
+}
+
+/// What came of a call that worked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolOutput {
+    /// What the brain sees.
+    pub text: String,
+    /// Whether files differ because of it.
+    pub changed: bool,
+    /// The exit code, where a command ran.
+    pub exit: Option<i32>,
+}
+
+impl ToolOutput {
+    fn seen(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    fn changed(text: impl Into<String>) -> Self {
+        Self { text: text.into(), changed: true, exit: None }
+    }
+}
+
+/// How a call fails.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ToolError {
+    /// The brain is told and may try something else.
+    #[error("{0}")]
+    Tell(String),
+    /// The call itself was wrong: the brain is told, and not for ever.
+    #[error("{0}")]
+    Arguments(String),
+    /// The run cannot go on.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+fn tell<T>(text: impl Into<String>) -> Result<T, ToolError> {
+    Err(ToolError::Tell(text.into()))
+}
+
+/// Something that an agent may call.
+#[async_trait]
+pub trait Tool: Send + Sync {
+    /// What it is called and what it takes.
+    fn spec(&self) -> &ToolSpec;
+
+    /// Does it.
+    async fn call(&self, context: &mut Context<'_>, arguments: Value) -> Result<ToolOutput, ToolError>;
+}
+
+/// The tools of one run.
+pub struct Toolbox {
+    tools: Vec<Box<dyn Tool>>,
+    specs: Vec<ToolSpec>,
+    absent: Vec<String>,
+}
+
+/// The tools that a charter's list gives. An empty list gives all that there are. `Delete` and `Move` come with `Write`,
+/// because who may write a file may also put it elsewhere; `Finish` and `NothingToDo` are always there.
+#[must_use]
+pub fn table(wanted: &[String]) -> Toolbox {
+    let every: Vec<Box<dyn Tool>> = vec![
+        Box::new(read::Read::new()),
+        Box::new(glob::Glob::new()),
+        Box::new(grep::Grep::new()),
+        Box::new(write::Write::new()),
+        Box::new(edit::Edit::new()),
+        Box::new(delete::Delete::new()),
+        Box::new(rename::Move::new()),
+    ];
+    let known: Vec<String> = every.iter().map(|tool| tool.spec().name.clone()).collect();
+    let asked = |name: &str| wanted.iter().any(|other| other == name);
+    let given = |name: &str| wanted.is_empty() || asked(name) || asked("Write") && matches!(name, "Delete" | "Move");
+    let tools: Vec<_> = every.into_iter().filter(|tool| given(&tool.spec().name)).collect();
+    let ends = [finish::finish(), finish::nothing_to_do()];
+    let absent: Vec<_> = wanted
+        .iter()
+        .filter(|name| !known.contains(name) && !ends.iter().any(|end| end.name == **name))
+        .cloned()
+        .collect();
+    let specs = tools.iter().map(|tool| tool.spec().clone()).chain(ends).collect();
+    Toolbox { tools, specs, absent }
+}
+
+impl Toolbox {
+    /// What a brain is offered, `Finish` and `NothingToDo` included.
+    #[must_use]
+    pub fn specs(&self) -> &[ToolSpec] {
+        &self.specs
+    }
+
+    /// Tools that were wanted and are not there.
+    #[must_use]
+    pub fn absent(&self) -> &[String] {
+        &self.absent
+    }
+
+    /// The tools as the system prompt lists them: a sentence each.
+    #[must_use]
+    pub fn lines(&self) -> Vec<ToolLine> {
+        let line = |spec: &ToolSpec| {
+            let sentence = spec.description.split_inclusive(". ").next().unwrap_or_default().trim();
+            ToolLine { name: spec.name.clone(), description: sentence.to_owned() }
+        };
+        self.specs.iter().map(line).collect()
+    }
+
+    /// Makes a call and says what came of it; how long it took is for the caller to add, who has a clock.
+    ///
+    /// # Errors
+    /// What makes it impossible to go on; everything else is in the result.
+    pub async fn call(&self, context: &mut Context<'_>, call: &ToolCall) -> Result<CallResult, ToolError> {
+        let Some(tool) = self.tools.iter().find(|tool| tool.spec().name == call.name) else {
+            let names: Vec<_> = self.specs.iter().map(|spec| spec.name.as_str()).collect();
+            let why = format!("There is no tool {:?}. There are: {}.", shorten(&call.name), names.join(", "));
+            return Ok(CallResult::refused(call, &why));
+        };
+        match tool.call(context, call.arguments.clone()).await {
+            Ok(output) => {
+                let mut result = CallResult::of(call, true, &visible(&output.text));
+                result.changed = output.changed;
+                result.record.exit = output.exit;
+                Ok(result)
+            }
+            Err(ToolError::Tell(why)) => Ok(CallResult::of(call, false, &visible(&why))),
+            Err(ToolError::Arguments(why)) => Ok(CallResult::refused(call, &visible(&why))),
+            Err(fatal @ ToolError::Fatal(_)) => Err(fatal),
+        }
+    }
+}
+
+/// What a brain is shown of text that may hide something.
+fn visible(text: &str) -> String {
+    match escape_invisible(text) {
+        (shown, 0) => shown,
+        (shown, n) => format!("{shown}\n[{n} invisible or control characters are shown as \\u{{…}}]"),
+    }
+}
+
+fn shorten(text: &str) -> String {
+    crate::town::text::one_line(text, 60)
+}
+
+/// The specification of a tool that takes an object with `fields`, of which `required` must be there.
+fn spec(name: &str, description: &str, fields: Value, required: &[&str]) -> ToolSpec {
+    let parameters =
+        json!({"type": "object", "properties": fields, "required": required, "additionalProperties": false});
+    ToolSpec { name: name.to_owned(), description: description.to_owned(), parameters }
+}
+
+/// Reads a call's arguments.
+fn arguments<T: DeserializeOwned>(tool: &ToolSpec, value: Value) -> Result<T, ToolError> {
+    let value = if value.is_null() { json!({}) } else { value };
+    serde_json::from_value(value)
+        .map_err(|e| ToolError::Arguments(format!("The arguments do not fit {}: {e}.", tool.name)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,559 @@
+//! What may happen: commands against the state, and the events that they yield.
+//! Lives here: one pure function, [`decide`]. It is called again on the newest state whenever an append lost a race,
+//! so that a lease, a slot or "one open pull request" holds across machines. What is recorded already yields
+//! no event, so that doing it twice records it once.
+//! Never here: reading the state or writing the events.
+
+use chrono::{DateTime, Utc};
+
+use super::envelope::{Actor, Draft, Stamp};
+use super::event::{
+    AgentSeen, Event, FailureKind, GateFailed, GatePassed, Offer, Outcome, PullCommented, PullMerged, PullOpened,
+    PullRejected, PullUpdated, Reason, RunExpired, RunFailed, RunFinished, RunProposed, RunResumed, RunStarted,
+    ToolsCalled, TownFrozen, TownThawed, Trigger, UsageMetered,
+};
+use super::fold::{PullState, Run, Town};
+use super::ids::{AgentId, Oid, RunId, Slot};
+
+/// Something that somebody wants to happen.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Claim a slot and its lease.
+    StartRun(Box<StartRun>),
+    /// Record tool calls.
+    RecordCalls(ToolsCalled),
+    /// Record what the gate said.
+    RecordGate(Gated),
+    /// Record what is about to be published.
+    Propose(RunProposed),
+    /// Open the agent's pull request, or update it if it is open.
+    Publish(Box<Publish>),
+    /// Record what a run used.
+    Meter(UsageMetered),
+    /// End a run well.
+    Finish(RunFinished),
+    /// End a run badly.
+    Fail {
+        /// The run.
+        run: RunId,
+        /// Whose it is.
+        agent: AgentId,
+        /// Which kind of failure.
+        kind: FailureKind,
+        /// What happened.
+        reason: String,
+    },
+    /// Record that a human merged.
+    Merge {
+        /// The pull request.
+        number: u64,
+        /// Who.
+        by: String,
+        /// The commit that brought it in.
+        commit: Oid,
+        /// Whether it was changed before.
+        edited: bool,
+        /// The head that was merged or looked at; another head by now means that the human saw something else.
+        head: Option<Oid>,
+    },
+    /// Record that a human rejected.
+    Reject {
+        /// The pull request.
+        number: u64,
+        /// Who.
+        by: String,
+        /// Why, as a code.
+        reason: Reason,
+        /// Why, in words.
+        text: String,
+    },
+    /// Record a comment.
+    Comment {
+        /// The pull request.
+        number: u64,
+        /// Who.
+        by: String,
+        /// What.
+        text: String,
+    },
+    /// Stop everything.
+    Freeze {
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// Let things go on.
+    Thaw {
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What the gate said of a run's changeset.
+#[derive(Clone, Debug)]
+pub enum Gated {
+    /// It may pass.
+    Passed(GatePassed),
+    /// It may not.
+    Failed(GateFailed),
+}
+
+/// A claim.
+#[derive(Clone, Debug)]
+pub struct StartRun {
+    /// The id of the run if it is a new one.
+    pub run: RunId,
+    /// The agent as its charter on the base describes it.
+    pub agent: AgentSeen,
+    /// The slot that is asked for.
+    pub slot: Slot,
+    /// What made it start.
+    pub trigger: Trigger,
+    /// The commit on the default branch that everything is read from.
+    pub base: Oid,
+    /// Where the workspace will stand.
+    pub start: Oid,
+    /// How long the lease lives, in minutes.
+    pub minutes: u32,
+    /// Which clone asks.
+    pub holder: String,
+    /// What thinks.
+    pub brain: String,
+    /// Whether town.yaml pauses the agent.
+    pub paused: bool,
+    /// Runs that an agent may start on one day.
+    pub runs_per_day: u32,
+    /// The run whose checkpoint is at hand, if there is one.
+    pub checkpoint: Option<RunId>,
+}
+
+/// An offer to be recorded as a pull request.
+#[derive(Clone, Debug)]
+pub struct Publish {
+    /// The run.
+    pub run: RunId,
+    /// Whose it is.
+    pub agent: AgentId,
+    /// What is offered.
+    pub offer: Offer,
+    /// The number that the forge gave; the next free one where the journal is the forge.
+    pub number: Option<u64>,
+    /// Where it can be looked at.
+    pub url: Option<String>,
+}
+
+/// Why a command is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// The town is frozen.
+    #[error("the town was frozen by {by}: {reason}; a mayor can thaw it with `monkeytown thaw`")]
+    Frozen {
+        /// Who froze it.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// The agent is paused.
+    #[error("{agent} is paused; take it off `paused` in .monkeytown/town.yaml to let it run")]
+    Paused {
+        /// Who.
+        agent: AgentId,
+    },
+    /// Somebody had the slot before.
+    #[error("slot {slot} of {agent} was taken before; the next run takes the next slot")]
+    SlotTaken {
+        /// Whose.
+        agent: AgentId,
+        /// Which.
+        slot: Slot,
+    },
+    /// Another run of the agent is alive.
+    #[error("run {run} of {agent} holds the lease until {until}")]
+    LeaseHeld {
+        /// Whose.
+        agent: AgentId,
+        /// Which run.
+        run: RunId,
+        /// Until when.
+        until: DateTime<Utc>,
+    },
+    /// The agent had its runs for today.
+    #[error(
+        "{agent} has started {count} runs today and the town allows {cap} (limits.runs_per_day in .monkeytown/town.yaml)"
+    )]
+    OverLimit {
+        /// Who.
+        agent: AgentId,
+        /// How many.
+        count: u32,
+        /// How many are allowed.
+        cap: u32,
+    },
+    /// The run is not in flight (any more).
+    #[error("run {run} of {agent} is not in flight any more; another run has taken over")]
+    NotInFlight {
+        /// Which run.
+        run: RunId,
+        /// Whose.
+        agent: AgentId,
+    },
+    /// There is no such pull request.
+    #[error("there is no pull request #{number}; `monkeytown pulls` lists them")]
+    NoPull {
+        /// Which.
+        number: u64,
+    },
+    /// The pull request is closed.
+    #[error("pull request #{number} is {state} already")]
+    Closed {
+        /// Which.
+        number: u64,
+        /// `merged` or `rejected`.
+        state: &'static str,
+    },
+    /// The pull request moved while a human looked at it.
+    #[error("pull request #{number} was updated to {head} meanwhile; look again before you decide")]
+    Moved {
+        /// Which.
+        number: u64,
+        /// Where it is now.
+        head: String,
+    },
+    /// It is already so.
+    #[error("{0}")]
+    Already(String),
+    /// It does not fit into an event.
+    #[error("too large for the journal: {0}")]
+    TooLarge(String),
+}
+
+impl Rejected {
+    /// Whether the refusal is a normal end of a scheduled run: nothing is wrong, somebody else has it or
+    /// it shall not be now.
+    #[must_use]
+    pub const fn is_quiet(&self) -> bool {
+        matches!(
+            self,
+            Self::Frozen { .. }
+                | Self::Paused { .. }
+                | Self::SlotTaken { .. }
+                | Self::LeaseHeld { .. }
+                | Self::OverLimit { .. }
+        )
+    }
+}
+
+/// Decides a command on a state.
+///
+/// # Errors
+/// [`Rejected`] when the state forbids it.
+pub fn decide(town: &Town, command: &Command, now: DateTime<Utc>) -> Result<Vec<Draft>, Rejected> {
+    match command {
+        Command::StartRun(start) => start_run(town, start, now),
+        Command::RecordCalls(calls) => record_calls(town, calls),
+        Command::RecordGate(gated) => Ok(record_gate(gated)),
+        Command::Propose(proposed) => propose(town, proposed),
+        Command::Publish(publish) => publish_offer(town, publish),
+        Command::Meter(usage) => {
+            let agent = Actor::Agent(usage.agent.clone());
+            Ok(vec![of_run(Event::UsageMetered(usage.clone()), agent, &usage.run, usage.run.as_str())])
+        }
+        Command::Finish(finished) => finish(town, finished),
+        Command::Fail { run, agent, kind, reason } => {
+            if in_flight(town, agent, run).is_err() {
+                return Ok(Vec::new());
+            }
+            let failed = RunFailed { run: run.clone(), agent: agent.clone(), kind: *kind, reason: cut(reason, 2_000) };
+            Ok(vec![of_run(Event::RunFailed(failed), Actor::System("run"), run, run.as_str())])
+        }
+        Command::Merge { number, by, commit, edited, head } => {
+            let Some(seconds_open) = closing(town, *number, head.as_ref(), PullState::Merged, now)? else {
+                return Ok(Vec::new());
+            };
+            let merged =
+                PullMerged { number: *number, by: by.clone(), commit: commit.clone(), seconds_open, edited: *edited };
+            Ok(vec![by_human(Event::PullMerged(merged), by, Some(number.to_string()))])
+        }
+        Command::Reject { number, by, reason, text } => {
+            let Some(seconds_open) = closing(town, *number, None, PullState::Rejected, now)? else {
+                return Ok(Vec::new());
+            };
+            let rejected =
+                PullRejected { number: *number, by: by.clone(), reason: *reason, text: cut(text, 4_000), seconds_open };
+            Ok(vec![by_human(Event::PullRejected(rejected), by, Some(number.to_string()))])
+        }
+        Command::Comment { number, by, text } => {
+            if !town.pulls.contains_key(number) {
+                return Err(Rejected::NoPull { number: *number });
+            }
+            let commented = PullCommented { number: *number, by: by.clone(), text: cut(text, 8_000) };
+            Ok(vec![by_human(Event::PullCommented(commented), by, None)])
+        }
+        Command::Freeze { by, reason } => match &town.frozen {
+            Some(frozen) => Err(Rejected::Already(format!("the town was frozen by {} before", frozen.by))),
+            None => Ok(vec![by_human(
+                Event::TownFrozen(TownFrozen { by: by.clone(), reason: cut(reason, 2_000) }),
+                by,
+                None,
+            )]),
+        },
+        Command::Thaw { by, reason } => match &town.frozen {
+            None => Err(Rejected::Already("the town is not frozen".to_owned())),
+            Some(_) => Ok(vec![by_human(
+                Event::TownThawed(TownThawed { by: by.clone(), reason: cut(reason, 2_000) }),
+                by,
+                None,
+            )]),
+        },
+    }
+}
+
+/// Decides commands one after the other, each on the state that the ones before it leave.
+///
+/// # Errors
+/// [`Rejected`] when the state forbids one of them; nothing is to be recorded then.
+pub fn decide_all(town: &Town, commands: &[Command], stamp: &Stamp) -> Result<(Vec<Draft>, Town), Rejected> {
+    let mut town = town.clone();
+    let mut drafts = Vec::new();
+    for command in commands {
+        for draft in decide(&town, command, stamp.time)? {
+            match draft.seal(stamp, drafts.len()) {
+                Ok(envelope) => town.apply(&envelope).map_err(|misfit| Rejected::Already(misfit.why))?,
+                Err(bad) => return Err(Rejected::TooLarge(bad.to_string())),
+            }
+            drafts.push(draft);
+        }
+    }
+    Ok((drafts, town))
+}
+
+fn start_run(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<Vec<Draft>, Rejected> {
+    let name = &ask.agent.agent;
+    if let Some(frozen) = &town.frozen {
+        return Err(Rejected::Frozen { by: frozen.by.clone(), reason: frozen.reason.clone() });
+    }
+    if ask.paused {
+        return Err(Rejected::Paused { agent: name.clone() });
+    }
+    let mut drafts = register(town, &ask.agent);
+    let known = town.agents.get(name);
+    let lease_until = now.timestamp() + i64::from(ask.minutes) * 60;
+    let mut freed = None;
+    if let Some(active) = known.and_then(|a| a.active.as_ref()) {
+        match take_over(active, ask, now)? {
+            TakeOver::Resume => {
+                let attempt = active.attempt + 1;
+                let resumed = RunResumed {
+                    run: active.run.clone(),
+                    agent: name.clone(),
+                    attempt,
+                    lease_until,
+                    holder: ask.holder.clone(),
+                };
+                let key = format!("{}/{attempt}", active.run);
+                drafts.push(of_run(Event::RunResumed(resumed), Actor::System("run"), &active.run, &key));
+                return Ok(drafts);
+            }
+            TakeOver::Expire => {
+                let expired = RunExpired { run: active.run.clone(), agent: name.clone() };
+                let key = active.run.as_str();
+                drafts.push(of_run(Event::RunExpired(expired), Actor::System("run"), &active.run, key));
+                freed = Some(&active.slot);
+            }
+        }
+    }
+    if let Some(agent) = known {
+        if agent.slots.contains(&ask.slot) && freed != Some(&ask.slot) {
+            return Err(Rejected::SlotTaken { agent: name.clone(), slot: ask.slot.clone() });
+        }
+        let today = agent.day == now.timestamp().div_euclid(86_400);
+        if today && agent.started_today >= ask.runs_per_day {
+            return Err(Rejected::OverLimit { agent: name.clone(), count: agent.started_today, cap: ask.runs_per_day });
+        }
+    }
+    let started = RunStarted {
+        run: ask.run.clone(),
+        agent: name.clone(),
+        slot: ask.slot.clone(),
+        trigger: ask.trigger,
+        base: ask.base.clone(),
+        start: ask.start.clone(),
+        lease_until,
+        holder: ask.holder.clone(),
+        brain: ask.brain.clone(),
+    };
+    drafts.push(of_run(Event::RunStarted(started), Actor::Agent(name.clone()), &ask.run, ask.run.as_str()));
+    Ok(drafts)
+}
+
+enum TakeOver {
+    Resume,
+    Expire,
+}
+
+/// A run in flight is taken over by the clone that holds its lease (which then knows that the process is dead), or by
+/// anybody once the lease has run out. It is resumed where something of it is left.
+fn take_over(active: &Run, ask: &StartRun, now: DateTime<Utc>) -> Result<TakeOver, Rejected> {
+    let mine = active.holder == ask.holder;
+    if !mine && active.lease_until > now.timestamp() {
+        return Err(Rejected::LeaseHeld {
+            agent: ask.agent.agent.clone(),
+            run: active.run.clone(),
+            until: DateTime::from_timestamp(active.lease_until, 0).unwrap_or(now),
+        });
+    }
+    let left = mine || active.proposed.is_some() || ask.checkpoint.as_ref() == Some(&active.run);
+    Ok(if left { TakeOver::Resume } else { TakeOver::Expire })
+}
+
+/// The agent as it is seen now, where the town does not know it so.
+fn register(town: &Town, seen: &AgentSeen) -> Vec<Draft> {
+    let actor = Actor::System("run");
+    let (event, key) = match town.agents.get(&seen.agent) {
+        Some(agent) if agent.charter.as_ref() == Some(&seen.charter) && agent.owns == seen.owns => return Vec::new(),
+        Some(agent) if agent.charter.is_some() => (Event::AgentUpdated(seen.clone()), None),
+        _ => (Event::AgentRegistered(seen.clone()), Some(seen.agent.to_string())),
+    };
+    vec![Draft { event, actor, corr: None, cause: None, key }]
+}
+
+fn record_calls(town: &Town, called: &ToolsCalled) -> Result<Vec<Draft>, Rejected> {
+    let known = town.agents.values().filter_map(|a| a.active.as_ref()).find(|r| r.run == called.run);
+    // What a resumed run recorded before it died is not recorded again.
+    let done = known.map_or(0, |run| run.calls).saturating_sub(called.first) as usize;
+    let Some(calls) = called.calls.get(done..).filter(|calls| !calls.is_empty()) else { return Ok(Vec::new()) };
+    let mut first = called.first + u32::try_from(done).unwrap_or(u32::MAX);
+    let mut drafts = Vec::new();
+    for batch in calls.chunks(50) {
+        let event = Event::ToolsCalled(ToolsCalled { run: called.run.clone(), first, calls: batch.to_vec() });
+        drafts.push(of_run(event, Actor::System("run"), &called.run, &format!("{}/{first}", called.run)));
+        first = first.saturating_add(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+    }
+    Ok(drafts)
+}
+
+fn record_gate(gated: &Gated) -> Vec<Draft> {
+    let (event, run, tree) = match gated {
+        Gated::Passed(e) => (Event::GatePassed(e.clone()), &e.run, &e.tree),
+        Gated::Failed(e) => (Event::GateFailed(e.clone()), &e.run, &e.tree),
+    };
+    vec![of_run(event, Actor::System("gate"), run, &format!("{run}/{tree}"))]
+}
+
+fn propose(town: &Town, proposed: &RunProposed) -> Result<Vec<Draft>, Rejected> {
+    if let Some(frozen) = &town.frozen {
+        return Err(Rejected::Frozen { by: frozen.by.clone(), reason: frozen.reason.clone() });
+    }
+    let run = in_flight(town, &proposed.agent, &proposed.run)?;
+    if run.proposed.as_ref() == Some(proposed) {
+        return Ok(Vec::new());
+    }
+    let key = format!("{}/{}", proposed.run, proposed.offer.head);
+    let actor = Actor::Agent(proposed.agent.clone());
+    Ok(vec![of_run(Event::RunProposed(proposed.clone()), actor, &proposed.run, &key)])
+}
+
+fn publish_offer(town: &Town, publish: &Publish) -> Result<Vec<Draft>, Rejected> {
+    let actor = Actor::Agent(publish.agent.clone());
+    if let Some(open) = town.open_pull(&publish.agent) {
+        if open.offer == publish.offer {
+            return Ok(Vec::new());
+        }
+        let updated = PullUpdated { number: open.number, run: publish.run.clone(), offer: publish.offer.clone() };
+        let key = format!("{}/{}/{}", open.number, publish.run, publish.offer.head);
+        return Ok(vec![of_run(Event::PullUpdated(updated), actor, &publish.run, &key)]);
+    }
+    let published = town.agents.get(&publish.agent).and_then(|a| a.active.as_ref()).and_then(|r| r.published.as_ref());
+    if published.is_some() {
+        // It was opened by this run and a human has closed it since: nothing to record.
+        return Ok(Vec::new());
+    }
+    let number = publish.number.unwrap_or(town.last_pull + 1);
+    let opened = PullOpened {
+        number,
+        agent: publish.agent.clone(),
+        run: publish.run.clone(),
+        offer: publish.offer.clone(),
+        url: publish.url.clone(),
+    };
+    Ok(vec![of_run(Event::PullOpened(opened), actor, &publish.run, &number.to_string())])
+}
+
+fn finish(town: &Town, finished: &RunFinished) -> Result<Vec<Draft>, Rejected> {
+    let ended = town.agents.get(&finished.agent).is_some_and(|a| a.runs.iter().any(|r| r.run == finished.run));
+    if ended {
+        return Ok(Vec::new());
+    }
+    in_flight(town, &finished.agent, &finished.run)?;
+    let mut finished = finished.clone();
+    finished.reason = cut(&finished.reason, 2_000);
+    let actor = Actor::Agent(finished.agent.clone());
+    let (run, key) = (finished.run.clone(), finished.run.to_string());
+    Ok(vec![of_run(Event::RunFinished(finished), actor, &run, &key)])
+}
+
+fn in_flight<'t>(town: &'t Town, agent: &AgentId, run: &RunId) -> Result<&'t Run, Rejected> {
+    town.agents
+        .get(agent)
+        .and_then(|a| a.active.as_ref())
+        .filter(|active| active.run == *run)
+        .ok_or_else(|| Rejected::NotInFlight { run: run.clone(), agent: agent.clone() })
+}
+
+/// How long the pull request was open, or `None` where the same verdict is recorded already.
+fn closing(
+    town: &Town,
+    number: u64,
+    head: Option<&Oid>,
+    verdict: PullState,
+    now: DateTime<Utc>,
+) -> Result<Option<u64>, Rejected> {
+    let pull = match town.pulls.get(&number) {
+        Some(pull) => pull,
+        None => return Err(Rejected::NoPull { number }),
+    };
+    match pull.state {
+        PullState::Open => {}
+        state if state == verdict => return Ok(None),
+        PullState::Merged => return Err(Rejected::Closed { number, state: "merged" }),
+        PullState::Rejected => return Err(Rejected::Closed { number, state: "rejected" }),
+    }
+    if let Some(head) = head.filter(|head| **head != pull.offer.head) {
+        let _ = head;
+        return Err(Rejected::Moved { number, head: pull.offer.head.short().to_owned() });
+    }
+    Ok(Some(u64::try_from((now - pull.opened_at).num_seconds()).unwrap_or_default()))
+}
+
+fn of_run(event: Event, actor: Actor, run: &RunId, key: &str) -> Draft {
+    Draft { event, actor, corr: Some(run.clone()), cause: None, key: Some(key.to_owned()) }
+}
+
+fn by_human(event: Event, by: &str, key: Option<String>) -> Draft {
+    Draft { event, actor: Actor::Human(by.to_owned()), corr: None, cause: None, key }
+}
+
+/// Cuts a text at a character's border so that the event stays within its limit.
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let mut end = most;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &text[..end])
+}
+
+/// The outcome that a finished run has, seen from what it published.
+#[must_use]
+pub fn outcome_of(run: &Run) -> Outcome {
+    match &run.published {
+        Some(published) if published.opened => Outcome::Opened,
+        Some(_) => Outcome::Updated,
+        None => Outcome::Nothing,
+    }
+}

@@ -1,0 +1,599 @@
+//! The state of the town: what follows from everything that happened.
+//! Lives here: [`Town`], its parts, and `apply` for each event. Pure, total and deterministic: the same journal folds to
+//! the same bytes everywhere. The state is bounded (old runs and closed pull requests leave it), so that a
+//! snapshot stays small however long the history is.
+//! Never here: what is allowed (see [`super::decide`]).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::envelope::Envelope;
+use super::event::{Event, Offer, Outcome, Reason, RunProposed, RunResumed, RunStarted, Tokens, Trigger};
+use super::finding::Finding;
+use super::ids::{AgentId, Oid, RunId, Slot};
+use super::pattern::Pattern;
+
+/// Finished runs that the state remembers for each agent.
+const RUNS_KEPT: usize = 20;
+/// Slots that the state remembers for each agent.
+const SLOTS_KEPT: usize = 64;
+/// Closed pull requests that the state remembers.
+const CLOSED_KEPT: usize = 100;
+/// Comments that the state remembers for each pull request.
+const COMMENTS_KEPT: usize = 50;
+
+/// The town at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Town {
+    /// The sequence number of the last event.
+    pub seq: u64,
+    /// Everybody who ever ran, by name.
+    pub agents: BTreeMap<AgentId, Agent>,
+    /// Open pull requests, and the most recent closed ones.
+    pub pulls: BTreeMap<u64, Pull>,
+    /// The highest number that a pull request has had.
+    pub last_pull: u64,
+    /// Who froze the town and why, while it is frozen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<Frozen>,
+    /// Sums over all history.
+    pub totals: Totals,
+}
+
+/// Sums over all history.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Totals {
+    /// Runs started.
+    pub runs: u64,
+    /// Runs that failed or expired.
+    pub failed: u64,
+    /// Pull requests opened.
+    pub opened: u64,
+    /// Pull requests merged.
+    pub merged: u64,
+    /// Pull requests rejected.
+    pub rejected: u64,
+    /// Tokens used.
+    pub tokens: u64,
+    /// What they cost, in millionths of a US dollar.
+    pub cost_micros: u64,
+    /// Events of a type that this version does not know.
+    pub unknown: u64,
+}
+
+/// A freeze in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// What the town knows of one agent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    /// What it owned by its charter when it last ran.
+    pub owns: Vec<Pattern>,
+    /// The blob of that charter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charter: Option<Oid>,
+    /// The run that holds its lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<Run>,
+    /// Its most recent ended runs, newest last.
+    pub runs: VecDeque<Ended>,
+    /// The slots that it took, newest last.
+    pub slots: VecDeque<Slot>,
+    /// The day (days since 1970, UTC) that `started_today` counts.
+    pub day: i64,
+    /// Runs started on that day.
+    pub started_today: u32,
+    /// Its pull requests that were merged.
+    pub merged: u64,
+    /// Its pull requests that were rejected.
+    pub rejected: u64,
+    /// What its runs cost, in millionths of a US dollar.
+    pub cost_micros: u64,
+}
+
+/// A run that has not ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its id.
+    pub run: RunId,
+    /// Its slot.
+    pub slot: Slot,
+    /// What made it start.
+    pub trigger: Trigger,
+    /// The commit that everything is read from.
+    pub base: Oid,
+    /// The commit that its workspace stands at.
+    pub start: Oid,
+    /// When its lease ends, in seconds since 1970.
+    pub lease_until: i64,
+    /// Which clone holds the lease.
+    pub holder: String,
+    /// What thinks.
+    pub brain: String,
+    /// How often it was resumed.
+    pub attempt: u32,
+    /// When it started.
+    pub started: DateTime<Utc>,
+    /// Tool calls recorded so far.
+    pub calls: u32,
+    /// What it is about to publish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposed: Option<RunProposed>,
+    /// The pull request that carries its proposal, once that is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<Published>,
+}
+
+/// The end of a run's publishing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// The pull request.
+    pub pull: u64,
+    /// Whether this run opened it.
+    pub opened: bool,
+}
+
+/// A run that has ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its id.
+    pub run: RunId,
+    /// Its slot.
+    pub slot: Slot,
+    /// The commit that it read.
+    pub base: Oid,
+    /// `opened`, `updated`, `nothing`, `failed` or `expired`.
+    pub outcome: String,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// Its pull request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull: Option<u64>,
+    /// When it started.
+    pub started: DateTime<Utc>,
+    /// When it ended.
+    pub ended: DateTime<Utc>,
+}
+
+/// Where a pull request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PullState {
+    /// It waits for a human.
+    Open,
+    /// A human merged it.
+    Merged,
+    /// A human rejected it.
+    Rejected,
+}
+
+/// A pull request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pull {
+    /// Its number.
+    pub number: u64,
+    /// Where it stands.
+    pub state: PullState,
+    /// Whose it is.
+    pub agent: AgentId,
+    /// The run that opened it.
+    pub run: RunId,
+    /// What it offers.
+    #[serde(flatten)]
+    pub offer: Offer,
+    /// Where it can be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// When it was opened.
+    pub opened_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+    /// How it was closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// What was said about it, oldest first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub comments: VecDeque<Comment>,
+}
+
+/// How a pull request was closed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Why it was rejected; absent for a merge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// How long it had been open.
+    pub seconds_open: u64,
+    /// Whether a human changed it before merging.
+    #[serde(default)]
+    pub edited: bool,
+    /// The commit that brought it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Oid>,
+}
+
+/// A comment on a pull request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// The id of the event that carries it.
+    pub id: String,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub text: String,
+}
+
+/// An event that does not fit the state it met. The state is left as it was, but for the sequence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Misfit {
+    /// What does not fit.
+    pub why: String,
+}
+
+fn misfit(why: impl Into<String>) -> Misfit {
+    Misfit { why: why.into() }
+}
+
+/// Applies a whole journal to the empty town. Never fails: what does not fit is a finding.
+#[must_use]
+pub fn fold<'a>(log: impl IntoIterator<Item = &'a Envelope>) -> (Town, Vec<Finding>) {
+    let mut town = Town::default();
+    let findings = town.fold_on(log);
+    (town, findings)
+}
+
+impl Town {
+    /// Applies more events to this state.
+    pub fn fold_on<'a>(&mut self, log: impl IntoIterator<Item = &'a Envelope>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for envelope in log {
+            if let Err(misfit) = self.apply(envelope) {
+                findings.push(
+                    Finding::error("event-fits", format!("event {} ({}): {misfit}", self.seq, envelope.kind))
+                        .fix("run `monkeytown log verify` and look at the journal around this event"),
+                );
+            }
+        }
+        findings
+    }
+
+    /// Applies one event. The sequence advances in any case.
+    ///
+    /// # Errors
+    /// [`Misfit`] when the event cannot have happened in this state; the state is then unchanged.
+    pub fn apply(&mut self, envelope: &Envelope) -> Result<(), Misfit> {
+        self.seq += 1;
+        match envelope.event() {
+            Ok(Some(event)) => self.evolve(&event, envelope),
+            Ok(None) => {
+                self.totals.unknown += 1;
+                Ok(())
+            }
+            Err(bad) => Err(misfit(bad.to_string())),
+        }
+    }
+
+    fn evolve(&mut self, event: &Event, envelope: &Envelope) -> Result<(), Misfit> {
+        let at = envelope.time;
+        match event {
+            Event::AgentRegistered(e) | Event::AgentUpdated(e) => {
+                let agent = self.agents.entry(e.agent.clone()).or_default();
+                agent.owns.clone_from(&e.owns);
+                agent.charter = Some(e.charter.clone());
+                Ok(())
+            }
+            Event::RunStarted(e) => self.run_started(e, at),
+            Event::RunResumed(e) => self.run_resumed(e),
+            Event::UsageMetered(e) => {
+                self.totals.tokens += e.tokens.total();
+                self.totals.cost_micros += e.cost_micros;
+                self.agents.entry(e.agent.clone()).or_default().cost_micros += e.cost_micros;
+                Ok(())
+            }
+            Event::RunProposed(e) => {
+                self.active(&e.agent, &e.run)?.proposed = Some(e.clone());
+                Ok(())
+            }
+            Event::RunFinished(e) => {
+                let outcome = match e.outcome {
+                    Outcome::Opened => "opened",
+                    Outcome::Updated => "updated",
+                    Outcome::Nothing => "nothing",
+                };
+                self.end(&e.agent, &e.run, outcome, &e.reason, e.pull, at)
+            }
+            Event::RunFailed(e) => {
+                self.totals.failed += 1;
+                self.end(&e.agent, &e.run, "failed", &e.reason, None, at)
+            }
+            Event::RunExpired(e) => self.run_expired(&e.agent, &e.run, at),
+            Event::ToolsCalled(e) => {
+                let count = u32::try_from(e.calls.len()).unwrap_or(u32::MAX);
+                if let Some(run) = self.agents.values_mut().filter_map(|a| a.active.as_mut()).find(|r| r.run == e.run) {
+                    run.calls = run.calls.max(e.first.saturating_add(count));
+                }
+                Ok(())
+            }
+            Event::GatePassed(_) | Event::GateFailed(_) => Ok(()),
+            Event::PullOpened(e) => self.pull_opened(e, at),
+            Event::PullUpdated(e) => self.pull_updated(e, at),
+            Event::PullCommented(e) => self.pull_commented(e, envelope),
+            Event::PullMerged(e) => {
+                let verdict = Verdict {
+                    by: e.by.clone(),
+                    at,
+                    reason: None,
+                    text: String::new(),
+                    seconds_open: e.seconds_open,
+                    edited: e.edited,
+                    commit: Some(e.commit.clone()),
+                };
+                self.close(e.number, PullState::Merged, verdict)
+            }
+            Event::PullRejected(e) => {
+                let verdict = Verdict {
+                    by: e.by.clone(),
+                    at,
+                    reason: Some(e.reason),
+                    text: e.text.clone(),
+                    seconds_open: e.seconds_open,
+                    edited: false,
+                    commit: None,
+                };
+                self.close(e.number, PullState::Rejected, verdict)
+            }
+            Event::TownFrozen(e) => {
+                self.frozen = Some(Frozen { by: e.by.clone(), reason: e.reason.clone(), since: at });
+                Ok(())
+            }
+            Event::TownThawed(_) => {
+                self.frozen = None;
+                Ok(())
+            }
+        }
+    }
+
+    fn run_started(&mut self, e: &RunStarted, at: DateTime<Utc>) -> Result<(), Misfit> {
+        let agent = self.agents.entry(e.agent.clone()).or_default();
+        if let Some(active) = &agent.active {
+            return Err(misfit(format!("run {} of {} had not ended", active.run, e.agent)));
+        }
+        if agent.slots.contains(&e.slot) {
+            return Err(misfit(format!("slot {} of {} was taken", e.slot, e.agent)));
+        }
+        agent.slots.push_back(e.slot.clone());
+        keep_last(&mut agent.slots, SLOTS_KEPT);
+        let day = at.timestamp().div_euclid(86_400);
+        agent.started_today = if agent.day == day { agent.started_today + 1 } else { 1 };
+        agent.day = day;
+        agent.active = Some(Run {
+            run: e.run.clone(),
+            slot: e.slot.clone(),
+            trigger: e.trigger,
+            base: e.base.clone(),
+            start: e.start.clone(),
+            lease_until: e.lease_until,
+            holder: e.holder.clone(),
+            brain: e.brain.clone(),
+            attempt: 0,
+            started: at,
+            calls: 0,
+            proposed: None,
+            published: None,
+        });
+        self.totals.runs += 1;
+        Ok(())
+    }
+
+    fn run_resumed(&mut self, e: &RunResumed) -> Result<(), Misfit> {
+        let run = self.active(&e.agent, &e.run)?;
+        run.attempt = e.attempt;
+        run.lease_until = e.lease_until;
+        run.holder.clone_from(&e.holder);
+        Ok(())
+    }
+
+    /// The slot of a run that left nothing is free again.
+    fn run_expired(&mut self, agent: &AgentId, run: &RunId, at: DateTime<Utc>) -> Result<(), Misfit> {
+        let slot = self.active(agent, run)?.slot.clone();
+        self.end(agent, run, "expired", "its lease ran out and nothing of it was left", None, at)?;
+        self.totals.failed += 1;
+        if let Some(agent) = self.agents.get_mut(agent) {
+            agent.slots.retain(|taken| *taken != slot);
+        }
+        Ok(())
+    }
+
+    fn active(&mut self, agent: &AgentId, run: &RunId) -> Result<&mut Run, Misfit> {
+        self.agents
+            .get_mut(agent)
+            .and_then(|a| a.active.as_mut())
+            .filter(|active| active.run == *run)
+            .ok_or_else(|| misfit(format!("{agent} has no run {run} in flight")))
+    }
+
+    fn end(
+        &mut self,
+        agent: &AgentId,
+        run: &RunId,
+        outcome: &str,
+        reason: &str,
+        pull: Option<u64>,
+        at: DateTime<Utc>,
+    ) -> Result<(), Misfit> {
+        self.active(agent, run)?;
+        let agent = self.agents.entry(agent.clone()).or_default();
+        if let Some(run) = agent.active.take() {
+            agent.runs.push_back(Ended {
+                run: run.run,
+                slot: run.slot,
+                base: run.base,
+                outcome: outcome.to_owned(),
+                reason: reason.to_owned(),
+                pull,
+                started: run.started,
+                ended: at,
+            });
+            keep_last(&mut agent.runs, RUNS_KEPT);
+        }
+        Ok(())
+    }
+
+    fn pull_opened(&mut self, e: &super::event::PullOpened, at: DateTime<Utc>) -> Result<(), Misfit> {
+        if e.number <= self.last_pull && self.pulls.contains_key(&e.number) {
+            return Err(misfit(format!("pull request #{} was there already", e.number)));
+        }
+        if let Some(open) = self.open_pull(&e.agent) {
+            return Err(misfit(format!("{} had #{} open already", e.agent, open.number)));
+        }
+        self.pulls.insert(
+            e.number,
+            Pull {
+                number: e.number,
+                state: PullState::Open,
+                agent: e.agent.clone(),
+                run: e.run.clone(),
+                offer: e.offer.clone(),
+                url: e.url.clone(),
+                opened_at: at,
+                updated_at: at,
+                verdict: None,
+                comments: VecDeque::new(),
+            },
+        );
+        self.last_pull = self.last_pull.max(e.number);
+        self.totals.opened += 1;
+        if let Ok(run) = self.active(&e.agent, &e.run) {
+            run.published = Some(Published { pull: e.number, opened: true });
+        }
+        Ok(())
+    }
+
+    fn pull_updated(&mut self, e: &super::event::PullUpdated, at: DateTime<Utc>) -> Result<(), Misfit> {
+        let pull = self.open(e.number)?;
+        pull.offer = e.offer.clone();
+        pull.updated_at = at;
+        let agent = pull.agent.clone();
+        if let Ok(run) = self.active(&agent, &e.run) {
+            run.published = Some(Published { pull: e.number, opened: false });
+        }
+        Ok(())
+    }
+
+    fn pull_commented(&mut self, e: &super::event::PullCommented, envelope: &Envelope) -> Result<(), Misfit> {
+        let pull = self.pulls.get_mut(&e.number).ok_or_else(|| misfit(format!("no pull request #{}", e.number)))?;
+        pull.comments.push_back(Comment {
+            id: envelope.id.clone(),
+            by: e.by.clone(),
+            at: envelope.time,
+            text: e.text.clone(),
+        });
+        keep_last(&mut pull.comments, COMMENTS_KEPT);
+        Ok(())
+    }
+
+    fn open(&mut self, number: u64) -> Result<&mut Pull, Misfit> {
+        match self.pulls.get_mut(&number) {
+            Some(pull) if pull.state == PullState::Open => Ok(pull),
+            Some(_) => Err(misfit(format!("pull request #{number} was closed already"))),
+            None => Err(misfit(format!("no open pull request #{number}"))),
+        }
+    }
+
+    fn close(&mut self, number: u64, state: PullState, verdict: Verdict) -> Result<(), Misfit> {
+        let pull = self.open(number)?;
+        pull.state = state;
+        pull.updated_at = verdict.at;
+        pull.verdict = Some(verdict);
+        // The body stays in the journal; the state keeps only what a briefing shows.
+        pull.offer.body = String::new();
+        let agent = pull.agent.clone();
+        let agent = self.agents.entry(agent).or_default();
+        if state == PullState::Merged {
+            agent.merged += 1;
+            self.totals.merged += 1;
+        } else {
+            agent.rejected += 1;
+            self.totals.rejected += 1;
+        }
+        self.forget_closed();
+        Ok(())
+    }
+
+    fn forget_closed(&mut self) {
+        let closed: Vec<u64> = self.pulls.values().filter(|p| p.state != PullState::Open).map(|p| p.number).collect();
+        for number in closed.iter().take(closed.len().saturating_sub(CLOSED_KEPT)) {
+            self.pulls.remove(number);
+        }
+    }
+
+    /// The one open pull request of an agent.
+    #[must_use]
+    pub fn open_pull(&self, agent: &AgentId) -> Option<&Pull> {
+        self.pulls.values().find(|p| p.state == PullState::Open && p.agent == *agent)
+    }
+
+    /// Open pull requests in the order of their numbers.
+    pub fn open_pulls(&self) -> impl Iterator<Item = &Pull> {
+        self.pulls.values().filter(|p| p.state == PullState::Open)
+    }
+
+    /// Closed pull requests of an agent that the state remembers, newest verdict first.
+    #[must_use]
+    pub fn verdicts(&self, agent: &AgentId) -> Vec<&Pull> {
+        let mut closed: Vec<&Pull> = self.pulls.values().filter(|p| p.verdict.is_some() && p.agent == *agent).collect();
+        closed.sort_by_key(|p| std::cmp::Reverse((p.updated_at, p.number)));
+        closed
+    }
+
+    /// The base of the agent's last run that came to a result.
+    #[must_use]
+    pub fn last_base(&self, agent: &AgentId) -> Option<&Oid> {
+        let runs = &self.agents.get(agent)?.runs;
+        runs.iter().rev().find(|r| !matches!(r.outcome.as_str(), "failed" | "expired")).map(|r| &r.base)
+    }
+}
+
+impl Tokens {
+    /// All buckets together.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.input + self.cached + self.cache_write + self.output + self.reasoning
+    }
+
+    /// Adds another count.
+    pub const fn add(&mut self, other: &Self) {
+        self.input += other.input;
+        self.cached += other.cached;
+        self.cache_write += other.cache_write;
+        self.output += other.output;
+        self.reasoning += other.reasoning;
+    }
+}
+
+fn keep_last<T>(list: &mut VecDeque<T>, most: usize) {
+    while list.len() > most {
+        list.pop_front();
+    }
+}

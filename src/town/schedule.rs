@@ -1,0 +1,193 @@
+//! When an agent runs by itself: the planned times of a charter's schedule.
+//! Lives here: the last and the next planned time, and the slot that a time is. Pure: the moment comes in.
+//! Never here: starting anything.
+
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use croner::Cron;
+use croner::parser::{CronParser, Seconds};
+
+use super::charter::Schedule;
+use super::ids::Slot;
+
+/// How far back a planned time is looked for: a yearly schedule has one in every window of this length.
+const LOOK_BACK_DAYS: [i64; 4] = [1, 8, 35, 400];
+
+/// Why a schedule cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSchedule {
+    /// The cron expression is not one of five fields.
+    #[error("cron {cron:?} is not understood: {why}")]
+    Cron {
+        /// As it is written.
+        cron: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The zone is not known.
+    #[error("time zone {0:?} is no IANA name such as Europe/Zurich")]
+    Zone(String),
+}
+
+/// Parses the cron expression of five fields.
+///
+/// # Errors
+/// [`BadSchedule::Cron`].
+pub fn cron(text: &str) -> Result<Cron, BadSchedule> {
+    let bad = |why: String| BadSchedule::Cron { cron: text.to_owned(), why };
+    let fields = text.split_whitespace().count();
+    if fields != 5 {
+        return Err(bad(format!("it has {fields} fields, and minute, hour, day, month and weekday are five")));
+    }
+    let parser = CronParser::builder().seconds(Seconds::Disallowed).build();
+    parser.parse(text).map_err(|error| bad(error.to_string()))
+}
+
+/// The zone of a schedule.
+///
+/// # Errors
+/// [`BadSchedule::Zone`].
+pub fn zone(schedule: &Schedule) -> Result<chrono_tz::Tz, BadSchedule> {
+    match &schedule.timezone {
+        None => Ok(chrono_tz::UTC),
+        Some(name) => name.parse().map_err(|_| BadSchedule::Zone(name.clone())),
+    }
+}
+
+/// The latest planned time that is not after `now`, if there is one within the last 400 days.
+#[must_use]
+pub fn last_planned(schedule: &Schedule, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let (cron, zone) = (cron(&schedule.cron).ok()?, zone(schedule).ok()?);
+    let now = zone.from_utc_datetime(&now.naive_utc());
+    // Going forward from a moment before, in growing windows, works across the shifts of summer time; the last
+    // occurrence in the window is the one.
+    LOOK_BACK_DAYS.iter().find_map(|days| {
+        let from = now - TimeDelta::days(*days);
+        let mut last = None;
+        for time in cron.iter_after(from) {
+            if time > now {
+                break;
+            }
+            last = Some(time.to_utc());
+        }
+        last
+    })
+}
+
+/// The first planned time after `now`.
+#[must_use]
+pub fn next_planned(schedule: &Schedule, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let (cron, zone) = (cron(&schedule.cron).ok()?, zone(schedule).ok()?);
+    let now = zone.from_utc_datetime(&now.naive_utc());
+    cron.find_next_occurrence(&now, false).ok().map(|time| time.to_utc())
+}
+
+/// The slot that a planned time is: `2026-11-21T04:20Z`.
+#[must_use]
+pub fn slot_of(time: DateTime<Utc>) -> Slot {
+    let text = time.format("%Y-%m-%dT%H:%MZ").to_string();
+    text.parse().unwrap_or_else(|_| unreachable!("a formatted time is a slot"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339(text).unwrap().to_utc()
+    }
+
+    fn schedule(cron: &str, zone: Option<&str>) -> Schedule {
+        Schedule { cron: cron.to_owned(), timezone: zone.map(str::to_owned) }
+    }
+
+    #[test]
+    fn last_and_next_planned_times() {
+        let cases = [
+            ("20 */4 * * *", None, "2026-11-21T05:00:00Z", "2026-11-21T04:20:00Z", "2026-11-21T08:20:00Z"),
+            ("20 */4 * * *", None, "2026-11-21T04:20:00Z", "2026-11-21T04:20:00Z", "2026-11-21T08:20:00Z"),
+            ("20 */4 * * *", None, "2026-11-21T04:19:59Z", "2026-11-21T00:20:00Z", "2026-11-21T04:20:00Z"),
+            ("0 9 * * 1", None, "2026-11-21T00:00:00Z", "2026-11-16T09:00:00Z", "2026-11-23T09:00:00Z"),
+            ("5 6 1 1 *", None, "2026-11-21T00:00:00Z", "2026-01-01T06:05:00Z", "2027-01-01T06:05:00Z"),
+            (
+                "30 8 * * *",
+                Some("Europe/Zurich"),
+                "2026-07-01T12:00:00Z",
+                "2026-07-01T06:30:00Z",
+                "2026-07-02T06:30:00Z",
+            ),
+            (
+                "30 8 * * *",
+                Some("Europe/Zurich"),
+                "2026-12-01T12:00:00Z",
+                "2026-12-01T07:30:00Z",
+                "2026-12-02T07:30:00Z",
+            ),
+        ];
+        for (cron, zone, now, last, next) in cases {
+            let schedule = schedule(cron, zone);
+            assert_eq!(last_planned(&schedule, at(now)), Some(at(last)), "{cron} {zone:?} last at {now}");
+            assert_eq!(next_planned(&schedule, at(now)), Some(at(next)), "{cron} {zone:?} next at {now}");
+        }
+    }
+
+    #[test]
+    fn around_the_shifts_of_summer_time_every_slot_is_one_moment() {
+        let cases = [
+            // The clocks go back at 01:00 UTC on 2026-10-25: 02:30 comes twice, and counts the first time.
+            ("30 2 * * *", "Europe/Zurich", "2026-10-25T00:29:59Z", "2026-10-24T00:30:00Z", "2026-10-25T00:30:00Z"),
+            ("30 2 * * *", "Europe/Zurich", "2026-10-25T12:00:00Z", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"),
+            // They go forward at 01:00 UTC on 2026-03-29: 02:30 does not exist, and 03:00 stands in for it.
+            ("30 2 * * *", "Europe/Zurich", "2026-03-29T00:59:59Z", "2026-03-28T01:30:00Z", "2026-03-29T01:00:00Z"),
+            ("30 2 * * *", "Europe/Zurich", "2026-03-29T12:00:00Z", "2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"),
+            // What comes round all day comes in the hour that is there twice, too.
+            ("15 * * * *", "Europe/Zurich", "2026-10-25T01:20:00Z", "2026-10-25T01:15:00Z", "2026-10-25T02:15:00Z"),
+            ("15 * * * *", "Europe/Zurich", "2026-03-29T01:10:00Z", "2026-03-29T00:15:00Z", "2026-03-29T01:15:00Z"),
+            // Half an hour of summer time, and a zone that is not at a whole hour.
+            (
+                "45 1 * * *",
+                "Australia/Lord_Howe",
+                "2026-04-04T23:00:00Z",
+                "2026-04-04T14:45:00Z",
+                "2026-04-05T15:15:00Z",
+            ),
+            ("0 6 * * *", "Asia/Kathmandu", "2026-11-21T00:14:00Z", "2026-11-20T00:15:00Z", "2026-11-21T00:15:00Z"),
+        ];
+        for (cron, zone, now, last, next) in cases {
+            let schedule = schedule(cron, Some(zone));
+            assert_eq!(last_planned(&schedule, at(now)), Some(at(last)), "{cron} {zone} last at {now}");
+            assert_eq!(next_planned(&schedule, at(now)), Some(at(next)), "{cron} {zone} next at {now}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_next_planned_time_becomes_the_last(
+            seconds in 1_767_225_600_i64..1_830_000_000, minute in 0..60, hour in prop_oneof!["[0-3]", "\\*", "\\*/4"],
+            zone in prop_oneof![Just(None), Just(Some("Europe/Zurich")), Just(Some("America/New_York"))],
+        ) {
+            let schedule = schedule(&format!("{minute} {hour} * * *"), zone);
+            let now = DateTime::from_timestamp(seconds, 0).unwrap();
+            let (last, next) = (last_planned(&schedule, now).unwrap(), next_planned(&schedule, now).unwrap());
+            prop_assert!(last <= now && now < next);
+            prop_assert_eq!(last_planned(&schedule, next), Some(next));
+            prop_assert_eq!(last_planned(&schedule, next - TimeDelta::seconds(1)), Some(last));
+            prop_assert_eq!(next_planned(&schedule, last), Some(next));
+        }
+    }
+
+    #[test]
+    fn what_is_no_schedule_says_why() {
+        for wrong in ["", "* * * *", "* * * * * *", "61 * * * *", "x * * * *"] {
+            assert!(cron(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(zone(&schedule("0 0 * * *", Some("Mars/Olympus"))).is_err());
+        assert_eq!(last_planned(&schedule("0 0 31 2 *", None), at("2026-11-21T00:00:00Z")), None);
+    }
+
+    #[test]
+    fn a_slot_is_its_minute_in_utc() {
+        assert_eq!(slot_of(at("2026-11-21T04:20:31Z")).as_str(), "2026-11-21T04:20Z");
+    }
+}

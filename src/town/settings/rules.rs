@@ -1,0 +1,290 @@
+//! What the town's settings must be, rule by rule.
+//! Lives here: reading the text and judging each value by itself. Never here: what needs the charters, or a network.
+
+use std::fmt;
+
+use serde::Deserializer;
+
+use super::{Price, Settings};
+use crate::town::finding::Finding;
+use crate::town::yaml::Doc;
+
+/// The rules of the settings: name, and what they ask for.
+pub const RULES: &[(&str, &str)] = &[
+    ("settings-name", "the town's name has 1 to 64 characters"),
+    ("settings-remote", "the remote is `auto`, `none` or the name of a git remote"),
+    ("settings-branch", "the branch is a name that git allows"),
+    ("settings-key-env", "`key_env` names an environment variable and holds no key"),
+    ("settings-base-url", "`base_url` is an http or https address without a password in it"),
+    ("settings-script", "the script is a path in the repository"),
+    ("settings-prices", "prices are decimal numbers from 0"),
+    ("settings-limits", "the limits are within their ranges"),
+    ("settings-network", "allowed hosts are host names, without scheme, port or path"),
+    ("settings-people", "people are named by their login"),
+    ("settings-tests", "the test command is there and ends within 120 minutes"),
+];
+
+/// The keys of the top level.
+const KEYS: [&str; 13] = [
+    "name",
+    "brain",
+    "forge",
+    "remote",
+    "branch",
+    "limits",
+    "guarded",
+    "grants",
+    "executable",
+    "people",
+    "network",
+    "tests",
+    "paused",
+];
+
+/// Reads the settings from the text of the file at `path`.
+///
+/// They are there also where a rule is broken, and not where a value could not be read. Whoever acts on them looks
+/// at the findings first.
+#[must_use]
+pub fn parse(path: &str, bytes: &[u8]) -> (Option<Settings>, Vec<Finding>) {
+    let doc = match Doc::load(path, bytes, 1) {
+        Ok(doc) => doc,
+        Err(findings) => return (None, findings),
+    };
+    let (settings, findings) = doc.typed::<Settings>(&KEYS);
+    let mut rules = Rules { path, doc: &doc, findings };
+    if let Some(settings) = &settings {
+        rules.top(settings);
+        rules.brain(settings);
+        rules.network(settings);
+        rules.people(settings);
+    }
+    rules.findings.sort_by_key(|finding| finding.line);
+    (settings, rules.findings)
+}
+
+struct Rules<'a> {
+    path: &'a str,
+    doc: &'a Doc,
+    findings: Vec<Finding>,
+}
+
+impl Rules<'_> {
+    fn error(&mut self, rule: &str, way: &[&str], message: impl Into<String>, remedy: &str) {
+        if self.findings.len() < crate::town::yaml::FINDINGS {
+            let finding = Finding::error(rule, message).at(self.path).line(self.doc.line(way));
+            self.findings.push(finding.fix(remedy));
+        }
+    }
+
+    fn top(&mut self, settings: &Settings) {
+        let length = settings.name.trim().chars().count();
+        if length == 0 || settings.name.chars().count() > 64 || settings.name.chars().any(char::is_control) {
+            let message = format!("the town's name has {length} characters; 1 to 64 on one line are possible");
+            self.error("settings-name", &["name"], message, "give it a short name");
+        }
+        if !is_ref_name(&settings.remote) {
+            let message = format!("{:?} cannot be a remote", short(&settings.remote));
+            self.error("settings-remote", &["remote"], message, "write auto, none or a name that `git remote` lists");
+        }
+        if let Some(branch) = settings.branch.as_deref().filter(|branch| !is_ref_name(branch)) {
+            let message = format!("{:?} cannot be a branch", short(branch));
+            self.error("settings-branch", &["branch"], message, "write the branch's name, for example main");
+        }
+        let runs = settings.limits.runs_per_day;
+        if !(1..=1000).contains(&runs) {
+            let message = format!("runs_per_day is {runs}; 1 to 1000 are possible");
+            let remedy = "write a number from 1 to 1000; `paused` stops single agents";
+            self.error("settings-limits", &["limits", "runs_per_day"], message, remedy);
+        }
+        if let Some(tests) = &settings.tests {
+            if tests.command.trim().is_empty() {
+                let remedy = "write the command line, or remove `tests`";
+                self.error("settings-tests", &["tests", "command"], "the test command is empty", remedy);
+            }
+            if !(1..=120).contains(&tests.minutes) {
+                let message = format!("minutes is {}; 1 to 120 are possible", tests.minutes);
+                self.error("settings-tests", &["tests", "minutes"], message, "write a number from 1 to 120");
+            }
+        }
+    }
+
+    fn brain(&mut self, settings: &Settings) {
+        let brain = &settings.brain;
+        if let Some(name) = &brain.key_env
+            && !is_variable(name)
+        {
+            self.key_env(name);
+        }
+        if let Some(url) = brain.base_url.as_deref()
+            && let Some(why) = bad_url(url)
+        {
+            // The address is not quoted: what is wrong with it may be a password.
+            self.error(
+                "settings-base-url",
+                &["brain", "base_url"],
+                why,
+                "write for example https://models.example.com/v1",
+            );
+        }
+        if let Some(script) = &brain.script
+            && script.parse::<super::Pattern>().ok().is_none_or(|pattern| pattern.as_path().is_none())
+        {
+            let message = format!("the script {:?} is not one path in the repository", short(script));
+            self.error("settings-script", &["brain", "script"], message, "write a path relative to the repository");
+        }
+        for (model, Price { input, output }) in &brain.prices {
+            for (key, price) in [("input", input), ("output", output)] {
+                if !is_decimal(price) {
+                    let message = format!("the price {:?} is no decimal number from 0", short(price));
+                    let way = ["brain", "prices", model, key];
+                    self.error(
+                        "settings-prices",
+                        &way,
+                        message,
+                        "write US dollars per million tokens, for example \"0.25\"",
+                    );
+                }
+            }
+        }
+    }
+
+    /// A text that is no variable's name is often the key itself, so it is never repeated.
+    fn key_env(&mut self, name: &str) {
+        let way = ["brain", "key_env"];
+        if looks_like_key(name) {
+            let message = "this looks like a key itself, and the file is published with the repository";
+            let remedy =
+                "remove it, have the provider revoke it and issue another, and name the variable that holds it";
+            self.error("settings-key-env", &way, message, remedy);
+        } else {
+            let message = "this is not the name of an environment variable";
+            self.error(
+                "settings-key-env",
+                &way,
+                message,
+                "use capital letters, digits and _, for example MODEL_API_KEY",
+            );
+        }
+    }
+
+    fn network(&mut self, settings: &Settings) {
+        for (at, host) in settings.network.allow.iter().enumerate() {
+            if !is_host(host) {
+                let message = format!("{:?} is no host name", short(host));
+                let remedy = "write only the host, for example crates.io or *.example.com: no scheme, port or path";
+                self.error("settings-network", &["network", "allow", &at.to_string()], message, remedy);
+            }
+        }
+    }
+
+    fn people(&mut self, settings: &Settings) {
+        for login in settings.people.keys().filter(|login| !is_login(login)) {
+            let message = format!("{:?} cannot be a login", short(login));
+            let remedy = "write the login as the forge knows it, without @";
+            self.error("settings-people", &["people", login], message, remedy);
+        }
+    }
+}
+
+/// A text as a message may quote it.
+fn short(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+/// Whether git takes the name for a branch or a remote.
+fn is_ref_name(name: &str) -> bool {
+    let odd = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
+    let fits = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+    let around = name.starts_with('-') || name.ends_with('.') || name == "@";
+    !around
+        && name.len() <= 200
+        && !name.contains(odd)
+        && !name.contains("..")
+        && !name.contains("@{")
+        && name.split('/').all(fits)
+}
+
+fn is_variable(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    // A key of capital letters and digits alone would pass for a name; without a _ such a long one is none.
+    let plausible = name.len() <= 64 && (name.len() < 20 || name.contains('_'));
+    plausible && name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_') && name.chars().all(fits)
+}
+
+fn looks_like_key(text: &str) -> bool {
+    let known = ["sk-", "pk-", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xox", "AKIA", "AIza", "hf_", "gsk_"];
+    let long = text.len() >= 20 && text.chars().any(|c| c.is_ascii_digit()) && !text.contains(char::is_whitespace);
+    long || known.iter().any(|start| text.starts_with(start))
+}
+
+/// Why the address cannot be used.
+fn bad_url(url: &str) -> Option<&'static str> {
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
+        return Some("the address does not begin with http:// or https://");
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Some("the address carries a user or a password");
+    }
+    if authority.is_empty() || url.len() > 500 || url.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        return Some("the address has no host that can be read");
+    }
+    None
+}
+
+fn is_decimal(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    text.len() <= 20 && digits(whole) && digits(fraction)
+}
+
+fn is_host(host: &str) -> bool {
+    let name = host.strip_prefix("*.").unwrap_or(host);
+    let fits = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // One star over a whole top-level domain would allow half of the internet.
+    name.len() <= 253 && name.split('.').all(fits) && (name.len() == host.len() || name.contains('.'))
+}
+
+/// Logins of people, and of applications such as `name[bot]`.
+fn is_login(login: &str) -> bool {
+    let name = login.strip_suffix("[bot]").unwrap_or(login);
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=64).contains(&name.len()) && name.chars().all(fits) && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+/// A price as it is written: a text, or a number of YAML.
+pub(super) fn decimal<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
+    struct Visitor;
+
+    impl serde::de::Visitor<'_> for Visitor {
+        type Value = String;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a decimal number")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+
+        fn visit_i64<E>(self, number: i64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+
+        fn visit_f64<E>(self, number: f64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+    }
+
+    de.deserialize_any(Visitor)
+}
