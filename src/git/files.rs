@@ -4,29 +4,13 @@
 
 use git2::{ObjectType, Odb, OdbObject, Oid, Repository};
 
+use super::errors::GitError;
 use crate::town::changeset::Mode;
 
 /// Entries that one walk lists at the most; a tree that names itself ten times per level ends here.
 pub const MAX_ENTRIES: usize = 500_000;
 /// Folders in folders that a walk enters.
 pub const MAX_DEPTH: usize = 128;
-
-/// Why a tree could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The commit or its tree is not in the repository.
-    #[error("read the tree of commit {commit}")]
-    Tree {
-        /// The commit that was asked for.
-        commit: Oid,
-        /// What git said.
-        #[source]
-        source: git2::Error,
-    },
-    /// The object database cannot be opened.
-    #[error("open the object database")]
-    Odb(#[source] git2::Error),
-}
 
 /// One entry of the tree: a file, a link or a submodule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,10 +60,11 @@ impl<'r> Files<'r> {
     ///
     /// # Errors
     /// When the commit, its tree or the object database cannot be read. A missing subtree is counted, not fatal.
-    pub fn open(repo: &'r Repository, commit: Oid) -> Result<Self, ReadError> {
-        let odb = repo.odb().map_err(ReadError::Odb)?;
+    pub fn open(repo: &'r Repository, commit: Oid) -> Result<Self, GitError> {
+        let failed = |source| GitError::ReadObject { oid: commit, source };
+        let odb = repo.odb().map_err(failed)?;
         let tree = repo.find_commit(commit).and_then(|c| c.tree());
-        let tree = tree.map_err(|source| ReadError::Tree { commit, source })?;
+        let tree = tree.map_err(failed)?;
         let mut files = Self { odb, entries: Vec::new(), left_out: 0 };
         files.walk(repo, tree.id());
         files.entries.sort_by(|a, b| a.path.cmp(&b.path).then_with(|| a.bytes().cmp(b.bytes())));

@@ -59,7 +59,8 @@ pub(super) fn author_of(commit: &Commit<'_>) -> String {
 
 fn walk(repo: &Repository, from: Oid, hide: Option<Oid>) -> Option<git2::Revwalk<'_>> {
     let mut walk = repo.revwalk().ok()?;
-    walk.set_sorting(Sort::TIME).ok()?;
+    // Newest first as commits come by; asking for a sorted walk would read the whole history before the first one.
+    walk.set_sorting(Sort::NONE).ok()?;
     walk.push(from).ok()?;
     if let Some(hide) = hide {
         walk.hide(hide).ok()?;

@@ -119,6 +119,6 @@ fn names_and_subjects_are_one_visible_line() {
     let sample = Sample::new();
     let head = sample.by("A\u{202e}da").commit("sub\u{200b}ject\n\nbody", &[("a", "1")]);
     let facts = activity(&sample, head, None).since;
-    assert_eq!(facts.newest[0].author, "A\\u{202e}da");
-    assert_eq!(facts.newest[0].subject, "sub\\u{200b}ject");
+    assert_eq!(facts.newest[0].author, "A\\u{202E}da");
+    assert_eq!(facts.newest[0].subject, "sub\\u{200B}ject");
 }

@@ -99,6 +99,7 @@ struct Walker<'a> {
 impl Walker<'_> {
     fn follow(&mut self, mut work: Work) {
         let mut at = work.at;
+        let mut paths = Paths::of(&work.tracked);
         for _ in 0..work.limit {
             if work.tracked.is_empty() {
                 return;
@@ -114,7 +115,11 @@ impl Walker<'_> {
             }
             let Ok(parent) = commit.parent(0) else { return self.settle(&work.tracked, &work.unknown) };
             if parent.tree_id() != commit.tree_id() {
-                self.step(&commit, &parent, &mut work);
+                let before = work.tracked.len();
+                self.step(&commit, &parent, &mut work, &paths);
+                if work.tracked.len() < before {
+                    paths = Paths::of(&work.tracked);
+                }
             }
             at = parent.id();
         }
@@ -129,9 +134,8 @@ impl Walker<'_> {
     }
 
     /// Takes the lines out of `work` that `commit` brought.
-    fn step(&mut self, commit: &Commit<'_>, parent: &Commit<'_>, work: &mut Work) {
-        let paths: BTreeSet<&[u8]> = work.tracked.iter().map(|one| one.path.as_slice()).collect();
-        let changed = changed(self.repo, commit.tree_id(), parent.tree_id(), &paths);
+    fn step(&mut self, commit: &Commit<'_>, parent: &Commit<'_>, work: &mut Work, paths: &Paths) {
+        let changed = changed(self.repo, commit.tree_id(), parent.tree_id(), paths);
         if changed.is_empty() {
             return;
         }
@@ -223,39 +227,52 @@ fn since(commit: &Commit<'_>) -> Age {
     Age::Since { commit: short(commit.id()), day: day(commit.time().seconds()), author: author_of(commit) }
 }
 
-/// A path, and what is left of it below the folder that is being looked at.
-type WholeAndRest<'a> = (&'a [u8], &'a [u8]);
+/// The wanted paths as a tree of their own, so that a step enters only folders that differ.
+#[derive(Default)]
+struct Paths {
+    /// Names in this folder, with the whole path.
+    files: BTreeMap<Vec<u8>, Vec<u8>>,
+    folders: BTreeMap<Vec<u8>, Paths>,
+}
 
-/// The paths that differ between two trees, with the blob on each side. Folders that are equal are not entered.
-fn changed(
-    repo: &Repository,
-    new: Oid,
-    old: Oid,
-    paths: &BTreeSet<&[u8]>,
-) -> BTreeMap<Vec<u8>, (Option<Oid>, Option<Oid>)> {
+impl Paths {
+    fn of(tracked: &[Tracked]) -> Self {
+        let mut root = Self::default();
+        for one in tracked {
+            let mut node = &mut root;
+            let mut rest = one.path.as_slice();
+            while let Some(at) = rest.iter().position(|byte| *byte == b'/') {
+                node = node.folders.entry(rest[..at].to_vec()).or_default();
+                rest = &rest[at + 1..];
+            }
+            node.files.insert(rest.to_vec(), one.path.clone());
+        }
+        root
+    }
+}
+
+/// The blobs of a path that differs: in the commit and in its parent.
+type Blobs = (Option<Oid>, Option<Oid>);
+
+/// The paths that differ between two trees. Folders that are equal are not entered.
+fn changed(repo: &Repository, new: Oid, old: Oid, paths: &Paths) -> BTreeMap<Vec<u8>, Blobs> {
     let mut out = BTreeMap::new();
-    let all: Vec<WholeAndRest<'_>> = paths.iter().map(|path| (*path, *path)).collect();
-    let mut stack = vec![(Some(new), Some(old), all)];
-    while let Some((new, old, rest)) = stack.pop() {
+    let mut stack = vec![(Some(new), Some(old), paths)];
+    while let Some((new, old, paths)) = stack.pop() {
         let tree = |id: Option<Oid>| id.and_then(|id| repo.find_tree(id).ok());
         let (new, old) = (tree(new), tree(old));
         let id = |tree: &Option<git2::Tree<'_>>, name: &[u8], kind: ObjectType| {
-            let entry = tree.as_ref()?.iter_by_name(name)?;
+            let entry = tree.as_ref()?.by_name(name)?;
             (entry.1 == kind).then_some(entry.0)
         };
-        let mut folders: BTreeMap<&[u8], Vec<WholeAndRest<'_>>> = BTreeMap::new();
-        for (whole, rest) in rest {
-            if let Some(at) = rest.iter().position(|byte| *byte == b'/') {
-                folders.entry(&rest[..at]).or_default().push((whole, &rest[at + 1..]));
-                continue;
-            }
-            let (now, before) = (id(&new, rest, ObjectType::Blob), id(&old, rest, ObjectType::Blob));
-            if now != before {
-                out.insert(whole.to_vec(), (now, before));
+        for (name, whole) in &paths.files {
+            let blobs = (id(&new, name, ObjectType::Blob), id(&old, name, ObjectType::Blob));
+            if blobs.0 != blobs.1 {
+                out.insert(whole.clone(), blobs);
             }
         }
-        for (folder, inner) in folders {
-            let (now, before) = (id(&new, folder, ObjectType::Tree), id(&old, folder, ObjectType::Tree));
+        for (name, inner) in &paths.folders {
+            let (now, before) = (id(&new, name, ObjectType::Tree), id(&old, name, ObjectType::Tree));
             if now != before {
                 stack.push((now, before, inner));
             }
@@ -266,11 +283,11 @@ fn changed(
 
 /// Looking up an entry by the bytes of its name.
 trait ByName {
-    fn iter_by_name(&self, name: &[u8]) -> Option<(Oid, ObjectType)>;
+    fn by_name(&self, name: &[u8]) -> Option<(Oid, ObjectType)>;
 }
 
 impl ByName for git2::Tree<'_> {
-    fn iter_by_name(&self, name: &[u8]) -> Option<(Oid, ObjectType)> {
+    fn by_name(&self, name: &[u8]) -> Option<(Oid, ObjectType)> {
         // Git's own look-up takes UTF-8 only; other names are rare enough to be searched for.
         let entry = match std::str::from_utf8(name) {
             Ok(name) => self.get_name(name)?,
@@ -284,7 +301,7 @@ fn blob_at(repo: &Repository, tree: Oid, path: &[u8]) -> Option<Oid> {
     let mut tree = repo.find_tree(tree).ok()?;
     let mut parts = path.split(|byte| *byte == b'/').peekable();
     while let Some(part) = parts.next() {
-        let (id, kind) = tree.iter_by_name(part)?;
+        let (id, kind) = tree.by_name(part)?;
         match (kind, parts.peek().is_some()) {
             (ObjectType::Tree, true) => tree = repo.find_tree(id).ok()?,
             (ObjectType::Blob, false) => return Some(id),

@@ -10,6 +10,9 @@ mod ages;
 mod checkout;
 mod dependencies;
 mod files;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod gather_tests;
 mod links;
 mod owners;
 mod runners;
@@ -24,7 +27,8 @@ mod trees;
 
 use chrono::{DateTime, Utc};
 
-use crate::git::files::{Files, ReadError};
+use crate::git::GitError;
+use crate::git::files::Files;
 use crate::town::charter::Sense;
 use crate::town::facts::{Facts, ProposalFacts};
 use crate::town::ids::AgentId;
@@ -37,7 +41,7 @@ use owners::Owners;
 pub enum SenseError {
     /// The base commit cannot be read.
     #[error("read the base commit for the senses")]
-    Base(#[source] ReadError),
+    Base(#[source] GitError),
 }
 
 /// What to sense, and everything that a sense may need beside the repository.

@@ -1,20 +1,13 @@
 //! Secrets in the tree.
 //! Lives here: which places are listed and what kind of file they stand in. Never here: the rules of what a secret
-//! looks like.
+//! looks like (see [`crate::town::secrets`]).
 
 use super::owners::Owners;
 use crate::town::facts::{SecretFacts, SecretFound};
+use crate::town::secrets::scan;
 
 /// Places that are listed.
 const LISTED: usize = 1_000;
-
-/// One place that a rule matched.
-struct SecretHit {
-    rule: String,
-    line: u32,
-    column: u32,
-    redacted: String,
-}
 
 #[derive(Default)]
 pub(super) struct Collector {
@@ -30,9 +23,16 @@ impl Collector {
                 self.facts.truncated += 1;
                 continue;
             }
-            let (path, sample) = (path.to_owned(), is_sample(path));
-            let SecretHit { rule, line, column, redacted } = hit;
-            self.facts.found.push(SecretFound { path, line, column, rule, redacted, sample, owner: None });
+            let place = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            self.facts.found.push(SecretFound {
+                path: path.to_owned(),
+                line: place(hit.line),
+                column: place(hit.column),
+                rule: hit.rule.to_owned(),
+                redacted: hit.redacted,
+                sample: is_sample(path),
+                owner: None,
+            });
         }
     }
 
@@ -51,25 +51,6 @@ fn is_sample(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     let mut words = lower.split(|c: char| !c.is_ascii_alphanumeric());
     words.any(|word| WORDS.contains(&word))
-}
-
-/// Two rules by prefix, until the town's own scanner stands in this place.
-fn scan(_path: &str, bytes: &[u8]) -> Vec<SecretHit> {
-    let text = String::from_utf8_lossy(bytes);
-    let mut hits = Vec::new();
-    for (at, line) in text.lines().enumerate() {
-        for (rule, prefix, length) in [("aws-access-key", "AKIA", 20), ("github-token", "ghp_", 40)] {
-            let Some(column) = line.find(prefix) else { continue };
-            let token =
-                line[column..].split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
-            if token.len() == length {
-                let place = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
-                let redacted = format!("{prefix}…");
-                hits.push(SecretHit { rule: rule.to_owned(), line: place(at), column: place(column), redacted });
-            }
-        }
-    }
-    hits
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Notes for later: TODO, FIXME, XXX and HACK where somebody meant them.
 //! Lives here: which files are read and what counts as a note. Never here: since when a note stands (see `ages`).
 
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
 use super::owners::Owners;
 use super::{Request, activity, ages};
 use crate::git::files::{Files, text_of};
@@ -14,6 +18,9 @@ const AGED: usize = 400;
 /// A longer line was made by a program.
 const LINE: usize = 2_000;
 const MARKERS: [&str; 4] = ["TODO", "FIXME", "XXX", "HACK"];
+
+#[allow(clippy::expect_used)]
+static ANY_MARKER: LazyLock<Regex> = LazyLock::new(|| Regex::new("TODO|FIXME|XXX|HACK").expect("a constant pattern"));
 
 /// Folders of other people's code.
 const VENDORED: [&str; 9] =
@@ -40,7 +47,7 @@ impl Collector {
     pub(super) fn file(&mut self, path: &str, bytes: &[u8]) {
         self.facts.read += 1;
         // Most files hold no marker at all; a search over bytes is cheaper than reading their lines.
-        if !MARKERS.iter().any(|marker| contains(bytes, marker.as_bytes())) {
+        if !ANY_MARKER.is_match(bytes) {
             return;
         }
         for found in notes_in(path, &text_of(bytes)) {
@@ -79,10 +86,6 @@ impl Collector {
         self.facts.notes.sort();
         self.facts
     }
-}
-
-fn contains(bytes: &[u8], word: &[u8]) -> bool {
-    bytes.windows(word.len()).any(|window| window == word)
 }
 
 struct Found {

@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 use pulldown_cmark::{BrokenLink, Event, LinkType, Options, Parser, Tag, TagEnd};
 use regex::Regex;
 
+use super::text::one_line;
+
 /// Links of one file that are read; a file with more is a generated index.
 pub const MAX_LINKS: usize = 20_000;
 
@@ -253,41 +255,10 @@ fn fenced(text: &str) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// One line without control, invisible or direction-changing characters, at most `max` characters long.
+/// One line of at most `max` characters in which every invisible character is seen.
 #[must_use]
 pub fn visible(text: &str, max: usize) -> String {
-    let mut out = String::new();
-    let mut blank = false;
-    let mut count = 0;
-    for c in text.trim().chars() {
-        if c.is_whitespace() && !hidden(c) {
-            blank = true;
-            continue;
-        }
-        if count + usize::from(blank) >= max {
-            out.push('…');
-            break;
-        }
-        if std::mem::take(&mut blank) {
-            out.push(' ');
-            count += 1;
-        }
-        if c.is_control() || hidden(c) {
-            out.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
-        } else {
-            out.push(c);
-        }
-        count += 1;
-    }
-    out
-}
-
-/// Characters that a reader does not see or that change the direction of what stands behind them.
-const fn hidden(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
-        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+    one_line(text, max)
 }
 
 #[cfg(test)]
@@ -362,13 +333,13 @@ mod tests {
             ("a `b` c", "``a `b` c``"),
             ("`", "`` ` ``"),
             ("two\nlines\t end ", "`two lines end`"),
-            ("right\u{202e}left", "`right\\u{202e}left`"),
+            ("right\u{202e}left", "`right\\u{202E}left`"),
             ("", "` `"),
-            ("zero\u{200b}width", "`zero\\u{200b}width`"),
+            ("zero\u{200b}width", "`zero\\u{200B}width`"),
         ] {
             assert_eq!(quoted(text, 40), quote, "{text:?}");
         }
-        assert_eq!(quoted("abcdef", 3), "`abc…`");
+        assert_eq!(quoted("abcdef", 3), "`ab…`");
         assert_eq!(quoted_cell("a|b", 9), "`a\\|b`");
     }
 

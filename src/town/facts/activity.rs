@@ -115,12 +115,15 @@ impl Window {
         for remark in self.remarks() {
             out.line(remark);
         }
-        let named = |tally: &Tally| format!("{} ({})", quoted(&tally.name, 60), tally.count);
-        if !self.authors.is_empty() {
-            out.line(format!("People: {}", listed(&self.authors.iter().take(10).map(named).collect::<Vec<_>>())));
-        }
-        if !self.agents.is_empty() {
-            out.line(format!("Agents: {}", listed(&self.agents.iter().take(20).map(named).collect::<Vec<_>>())));
+        for (what, list, most) in [("People", &self.authors, 10), ("Agents", &self.agents, 20)] {
+            let mut names: Vec<String> =
+                list.iter().take(most).map(|tally| format!("{} ({})", quoted(&tally.name, 60), tally.count)).collect();
+            if list.len() > most {
+                names.push(format!("{} more", list.len() - most));
+            }
+            if !names.is_empty() {
+                out.line(format!("{what}: {}", listed(&names)));
+            }
         }
         for (what, list) in [("Where", &self.domains), ("Hot files", &self.hot)] {
             if !list.is_empty() {
