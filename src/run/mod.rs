@@ -270,9 +270,6 @@ pub enum RunError {
     /// The repository failed.
     #[error(transparent)]
     Git(#[from] GitError),
-    /// The base could not be listed.
-    #[error(transparent)]
-    Files(#[from] crate::git::files::ReadError),
     /// The forge failed.
     #[error(transparent)]
     Forge(#[from] ForgeError),
