@@ -139,7 +139,7 @@ pub fn one_line(text: &str, max_chars: usize) -> String {
         if !words.is_empty() {
             words.push(' ');
         }
-        words.extend(word.chars().take(max_chars + 1));
+        words.extend(word.chars().take(max_chars.saturating_add(1)));
         if words.chars().count() > max_chars {
             break;
         }
