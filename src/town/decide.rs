@@ -452,9 +452,10 @@ fn propose(town: &Town, proposed: &RunProposed) -> Result<Vec<Draft>, Rejected> 
     if run.proposed.as_ref() == Some(proposed) {
         return Ok(Vec::new());
     }
-    let key = format!("{}/{}", proposed.run, proposed.offer.head);
+    // The same commit may be proposed twice, once to update and once to open: each is a fact of its own.
     let actor = Actor::Agent(proposed.agent.clone());
-    Ok(vec![of_run(Event::RunProposed(proposed.clone()), actor, &proposed.run, &key)])
+    let corr = Some(proposed.run.clone());
+    Ok(vec![Draft { event: Event::RunProposed(proposed.clone()), actor, corr, cause: None, key: None }])
 }
 
 fn publish_offer(town: &Town, publish: &Publish) -> Result<Vec<Draft>, Rejected> {
