@@ -125,7 +125,7 @@ impl Course<'_> {
             None => Transcript::new(self.claimed.run.run.clone(), self.charter.name.clone()),
         };
         if let Some(proposed) = self.claimed.run.proposed.clone()
-            && let Some(report) = self.publish(&proposed, &transcript).await?
+            && let Some(report) = self.publish(&proposed, self.claimed.stand.pull, &transcript).await?
         {
             return Ok(report);
         }
@@ -195,6 +195,10 @@ impl Course<'_> {
         self.report.partial = work.partial.is_some();
         for _ in 0..PROPOSALS {
             let town = self.hands.journal.load()?.town;
+            if stand.pull.is_some_and(|number| !town.open_pulls().any(|open| open.number == number)) {
+                // People closed it since: what they decided is not offered to them again.
+                self.stand_again(stand, &mut work)?;
+            }
             let outcome = propose::propose(
                 self.hands.edge,
                 self.hands.house,
@@ -229,7 +233,7 @@ impl Course<'_> {
             })));
             let proposed =
                 self.hands.announce(&self.claimed.run, &self.charter.name, &ready.offer, ready.replaces, also)?;
-            if let Some(report) = self.publish(&proposed, transcript).await? {
+            if let Some(report) = self.publish(&proposed, stand.pull, transcript).await? {
                 return Ok(Next::End(Box::new(report)));
             }
             self.stand_again(stand, &mut work)?;
@@ -277,10 +281,15 @@ impl Course<'_> {
         })
     }
 
-    /// Publishes; `None` means that the work has to be proposed again on what is there now.
-    async fn publish(&mut self, proposed: &RunProposed, transcript: &Transcript) -> Result<Option<Report>, RunError> {
+    /// Publishes what was made to update `pull`, or to open one; `None` means that the work has to be proposed again on
+    /// what is there now.
+    async fn publish(
+        &mut self,
+        proposed: &RunProposed,
+        pull: Option<u64>,
+        transcript: &Transcript,
+    ) -> Result<Option<Report>, RunError> {
         self.report.offer = Some(proposed.offer.clone());
-        let pull = self.claimed.stand.pull.filter(|_| !self.claimed.resumed);
         match self.hands.publish(proposed, pull).await? {
             Published::Done { pull, .. } => {
                 self.report.url.clone_from(&pull.url);
