@@ -108,7 +108,9 @@ fn nothing_of_the_repository_executes() {
             let here = fs::read_to_string(village.dir().join("qa/links.md")).unwrap();
             assert_eq!(here, "The first link leads nowhere.\n", "written without a filter");
         }
-        assert!(!canary.exists());
+        // The traps are real: git itself springs them.
+        village.try_git(["status"]);
+        assert!(canary.exists());
     }
 }
 

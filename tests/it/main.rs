@@ -10,6 +10,7 @@ mod village;
 mod crashes;
 mod damage;
 mod hostile;
+mod live;
 mod meanwhile;
 mod races;
 mod refusals;

@@ -255,6 +255,11 @@ impl Village {
         self.git_in(&self.dir(), args)
     }
 
+    /// Runs git in the working tree, whatever comes of it.
+    pub fn try_git<const N: usize>(&self, args: [&str; N]) {
+        self.git_command(&self.dir(), args).output().unwrap();
+    }
+
     /// Runs git in a folder; it must succeed.
     #[track_caller]
     pub fn git_in<const N: usize>(&self, dir: &Path, args: [&str; N]) -> String {
@@ -323,7 +328,8 @@ impl Village {
         args
     }
 
-    fn brain(&self) -> String {
+    /// The brain that the script makes, as an argument.
+    pub fn brain(&self) -> String {
         self.script.borrow().as_ref().map(|path| format!("scripted:{}", path.display())).unwrap_or_default()
     }
 
