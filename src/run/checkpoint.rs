@@ -156,14 +156,13 @@ impl<'a> Keeper<'a> {
         Ok(commit)
     }
 
-    /// Keeps the transcript of the ended run under its own reference, drops the checkpoint, and prunes transcripts that are
-    /// older than 30 days.
+    /// Keeps the transcript of a run that is about to end under a reference of its own. A dry run keeps none.
     ///
     /// # Errors
-    /// [`RunError`] when the references cannot be written here; a remote that does not take them is no error.
-    pub fn close(&self, transcript: &Transcript, ended_well: bool, now: DateTime<Utc>) -> Result<(), RunError> {
+    /// [`RunError`] when the reference cannot be written.
+    pub fn keep_transcript(&self, transcript: &Transcript, now: DateTime<Utc>) -> Result<Option<Oid>, RunError> {
         if self.dry {
-            return Ok(());
+            return Ok(None);
         }
         let git = self.home.repo.git();
         let failed = |what| move |source| GitError::WriteObject { what, source };
@@ -176,9 +175,20 @@ impl<'a> Keeper<'a> {
             .map_err(failed("signature"))?;
         let message = format!("transcript of run {} of {}\n", self.run, self.agent);
         let commit = git.commit(None, &who, &who, &message, &tree, &[]).map_err(failed("commit"))?;
-        let name = transcript_reference(&self.run);
-        self.home.repo.force_reference(&name, commit)?;
-        let mut moved = vec![(name, Some(commit))];
+        self.home.repo.force_reference(&transcript_reference(&self.run), commit)?;
+        Ok(Some(commit))
+    }
+
+    /// After the end: sends the transcript home, drops the checkpoint of a run that ended well, and prunes transcripts that
+    /// are older than 30 days.
+    ///
+    /// # Errors
+    /// [`RunError`] when the references cannot be written here; a remote that does not take them is no error.
+    pub fn close(&self, transcript: Option<Oid>, ended_well: bool, now: DateTime<Utc>) -> Result<(), RunError> {
+        if self.dry {
+            return Ok(());
+        }
+        let mut moved = vec![(transcript_reference(&self.run), transcript)];
         if ended_well {
             self.home.repo.drop_reference(&reference(&self.agent))?;
             moved.push((reference(&self.agent), None));
@@ -204,18 +214,19 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// Reads the checkpoint of an agent, from home where it lives on a remote. One that cannot be read is as good as none.
+/// Reads the checkpoint of an agent's run in flight: the one here, or home's where that lives on a remote and the one here
+/// is of another run. One that cannot be read is as good as none.
 ///
 /// # Errors
 /// [`RunError::Git`] when the reference cannot be read.
-pub fn read(home: &Home, agent: &AgentId) -> Result<Option<Checkpoint>, RunError> {
+pub fn read(home: &Home, agent: &AgentId, in_flight: Option<&RunId>) -> Result<Option<Checkpoint>, RunError> {
     let name = reference(agent);
-    let here = home.repo.tip(&name)?;
-    let found = match here {
-        Some(oid) => Some(oid),
-        None => home.receive(&name)?,
-    };
-    Ok(found.and_then(|oid| decode(home, oid)))
+    let Some(run) = in_flight else { return Ok(None) };
+    let of_run = |oid| decode(home, oid).filter(|checkpoint| checkpoint.run == *run);
+    if let Some(found) = home.repo.tip(&name)?.and_then(of_run) {
+        return Ok(Some(found));
+    }
+    Ok(home.receive(&name)?.and_then(of_run))
 }
 
 fn decode(home: &Home, commit: Oid) -> Option<Checkpoint> {

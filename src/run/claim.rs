@@ -8,6 +8,7 @@ use super::stand::Stand;
 use super::{Edge, Progress, Request, RunError, SlotChoice};
 use crate::forge::{Forge, ForgeError};
 use crate::git::journal::Journal;
+use crate::git::journal::sync::Synced;
 use crate::git::repo;
 use crate::town::charter::Charter;
 use crate::town::decide::{self, Command, StartRun};
@@ -39,7 +40,12 @@ pub async fn sync(
     forge: &dyn Forge,
     dry: bool,
 ) -> Result<News, RunError> {
-    let synced = journal.sync(&edge.stamp(town))?;
+    // A dry run sends nothing that waits here; it only has to know the journal.
+    let synced = if dry && journal.head()?.is_some() {
+        Synced { online: !journal.is_offline(), ..Synced::default() }
+    } else {
+        journal.sync(&edge.stamp(town))?
+    };
     let mut news = News { online: synced.online, dropped: synced.dropped, ..News::default() };
     let seen = match forge.observe(&journal.load()?.town).await {
         Ok(seen) => seen,
@@ -94,8 +100,10 @@ pub fn claim(
 ) -> Result<Claim, RunError> {
     let now = (edge.now)();
     let (slot, trigger) = choose_slot(edge, charter, request)?;
-    let checkpoint = checkpoint::read(&house.home, &charter.name)?;
-    let stand = Stand::find(house, &journal.load()?.town, &charter.name)?;
+    let before = journal.load()?.town;
+    let in_flight = before.agents.get(&charter.name).and_then(|agent| agent.active.as_ref()).map(|run| &run.run);
+    let checkpoint = checkpoint::read(&house.home, &charter.name, in_flight)?;
+    let stand = Stand::find(house, &before, &charter.name)?;
     let minutes = charter.limits.minutes.min(limits::RUN_MINUTES);
     let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
     let start = StartRun {

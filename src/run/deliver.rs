@@ -49,6 +49,10 @@ pub async fn run(
         let reason = format!("another run of {} is alive in this clone", charter.name);
         return Ok(Report::new(&charter.name, Ending::Skipped, reason));
     };
+    if request.dry_run {
+        // Trees and commits are made all the same, to be judged; none of them may stay behind.
+        house.home.repo.keep_objects_in_memory()?;
+    }
     let news = claim::sync(edge, &house.settings.name, journal, forge, request.dry_run).await?;
     edge.tell(&Progress::Synced { news: news.sentences.clone(), online: news.online });
     let claimed = match claim::claim(edge, house, journal, charter, request, thinker.name()) {
@@ -62,10 +66,6 @@ pub async fn run(
         }
         Err(error) => return Err(error),
     };
-    if request.dry_run {
-        // Trees and commits are made all the same, to be judged; none of them may stay behind.
-        house.home.repo.keep_objects_in_memory()?;
-    }
     let hands = Hands { edge, house, journal, forge };
     let keeper = Keeper::new(&house.home, &charter.name, &claimed.run.run, request.dry_run);
     let mut report = Report::new(&charter.name, Ending::Nothing, "");
@@ -173,7 +173,7 @@ impl Course<'_> {
     ) -> Result<Option<Report>, RunError> {
         let is_told = |entry: &&Entry| matches!(entry, Entry::Note { why: Why::Gate, .. });
         let told = transcript.entries.iter().filter(is_told).count();
-        self.record_refusal(&findings, tree)?;
+        self.record_refusal(&findings, tree, told + 1)?;
         if told < limits::GATE_RETRIES as usize && !self.report.partial {
             let note = Entry::Note { text: refusal(&findings), why: Why::Gate };
             if transcript.push(note).is_ok() {
@@ -375,8 +375,11 @@ impl Course<'_> {
             pull,
             partial: self.report.partial,
         };
+        // The transcript is kept first: once the run is over, nothing would lead back to its checkpoint.
+        let now = (self.hands.edge.now)();
+        let kept = self.keeper.keep_transcript(transcript, now)?;
         self.hands.finish(finished, also)?;
-        self.keeper.close(transcript, true, (self.hands.edge.now)())
+        self.keeper.close(kept, true, now)
     }
 
     /// Records the failure; the work stays at the checkpoint for people to look at.
@@ -395,19 +398,22 @@ impl Course<'_> {
             kind,
             reason: reason.clone(),
         });
+        let now = (self.hands.edge.now)();
+        let kept = self.keeper.keep_transcript(transcript, now)?;
         self.hands.record(&commands)?;
-        self.keeper.close(transcript, false, (self.hands.edge.now)())?;
+        self.keeper.close(kept, false, now)?;
         self.hands.edge.tell(&Progress::Finished { outcome: reason });
         Ok(self.report.clone())
     }
 
-    fn record_refusal(&self, findings: &[Finding], tree: Oid) -> Result<(), RunError> {
+    fn record_refusal(&self, findings: &[Finding], tree: Oid, nth: usize) -> Result<(), RunError> {
         if self.request.dry_run {
             return Ok(());
         }
         let shown = |finding: &Finding| text::one_line(&finding.to_string(), 300);
         let failed = GateFailed {
             run: self.claimed.run.run.clone(),
+            nth: u32::try_from(nth).unwrap_or(u32::MAX),
             tree: repo::id(tree),
             findings: findings.iter().filter(|finding| finding.is_error()).map(shown).take(20).collect(),
             total: u32::try_from(findings.len()).unwrap_or(u32::MAX),

@@ -4,247 +4,19 @@
 //! no event, so that doing it twice records it once.
 //! Never here: reading the state or writing the events.
 
+mod command;
+
 use chrono::{DateTime, Utc};
 
 use super::envelope::{Actor, Draft, Stamp};
 use super::event::{
-    AgentSeen, Event, FailureKind, GateFailed, GatePassed, Offer, Outcome, PullCommented, PullMerged, PullOpened,
-    PullRejected, PullUpdated, Reason, RunExpired, RunFailed, RunFinished, RunProposed, RunResumed, RunStarted,
-    ToolsCalled, TownFrozen, TownThawed, Trigger, UsageMetered,
+    AgentSeen, Event, Outcome, PullCommented, PullMerged, PullOpened, PullRejected, PullUpdated, RunExpired, RunFailed,
+    RunFinished, RunProposed, RunResumed, RunStarted, ToolsCalled, TownFrozen, TownThawed,
 };
 use super::fold::{PullState, Run, Town};
-use super::ids::{AgentId, Oid, RunId, Slot};
+use super::ids::{AgentId, Oid, RunId};
 
-/// Something that somebody wants to happen.
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// Claim a slot and its lease.
-    StartRun(Box<StartRun>),
-    /// Record tool calls.
-    RecordCalls(ToolsCalled),
-    /// Record what the gate said.
-    RecordGate(Gated),
-    /// Record what is about to be published.
-    Propose(RunProposed),
-    /// Open the agent's pull request, or update it if it is open.
-    Publish(Box<Publish>),
-    /// Record what a run used.
-    Meter(UsageMetered),
-    /// End a run well.
-    Finish(RunFinished),
-    /// End a run badly.
-    Fail {
-        /// The run.
-        run: RunId,
-        /// Whose it is.
-        agent: AgentId,
-        /// Which kind of failure.
-        kind: FailureKind,
-        /// What happened.
-        reason: String,
-    },
-    /// Record that a human merged.
-    Merge {
-        /// The pull request.
-        number: u64,
-        /// Who.
-        by: String,
-        /// The commit that brought it in.
-        commit: Oid,
-        /// Whether it was changed before.
-        edited: bool,
-        /// The head that was merged or looked at; another head by now means that the human saw something else.
-        head: Option<Oid>,
-    },
-    /// Record that a human rejected.
-    Reject {
-        /// The pull request.
-        number: u64,
-        /// Who.
-        by: String,
-        /// Why, as a code.
-        reason: Reason,
-        /// Why, in words.
-        text: String,
-    },
-    /// Record a comment.
-    Comment {
-        /// The pull request.
-        number: u64,
-        /// Who.
-        by: String,
-        /// What.
-        text: String,
-    },
-    /// Stop everything.
-    Freeze {
-        /// Who.
-        by: String,
-        /// Why.
-        reason: String,
-    },
-    /// Let things go on.
-    Thaw {
-        /// Who.
-        by: String,
-        /// Why.
-        reason: String,
-    },
-}
-
-/// What the gate said of a run's changeset.
-#[derive(Clone, Debug)]
-pub enum Gated {
-    /// It may pass.
-    Passed(GatePassed),
-    /// It may not.
-    Failed(GateFailed),
-}
-
-/// A claim.
-#[derive(Clone, Debug)]
-pub struct StartRun {
-    /// The id of the run if it is a new one.
-    pub run: RunId,
-    /// The agent as its charter on the base describes it.
-    pub agent: AgentSeen,
-    /// The slot that is asked for.
-    pub slot: Slot,
-    /// What made it start.
-    pub trigger: Trigger,
-    /// The commit on the default branch that everything is read from.
-    pub base: Oid,
-    /// Where the workspace will stand.
-    pub start: Oid,
-    /// How long the lease lives, in minutes.
-    pub minutes: u32,
-    /// Which clone asks.
-    pub holder: String,
-    /// What thinks.
-    pub brain: String,
-    /// Whether town.yaml pauses the agent.
-    pub paused: bool,
-    /// Runs that an agent may start on one day.
-    pub runs_per_day: u32,
-    /// The run whose checkpoint is at hand, if there is one.
-    pub checkpoint: Option<RunId>,
-}
-
-/// An offer to be recorded as a pull request.
-#[derive(Clone, Debug)]
-pub struct Publish {
-    /// The run.
-    pub run: RunId,
-    /// Whose it is.
-    pub agent: AgentId,
-    /// What is offered.
-    pub offer: Offer,
-    /// The number that the forge gave; the next free one where the journal is the forge.
-    pub number: Option<u64>,
-    /// Where it can be looked at.
-    pub url: Option<String>,
-}
-
-/// Why a command is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Rejected {
-    /// The town is frozen.
-    #[error("the town was frozen by {by}: {reason}; a mayor can thaw it with `monkeytown thaw`")]
-    Frozen {
-        /// Who froze it.
-        by: String,
-        /// Why.
-        reason: String,
-    },
-    /// The agent is paused.
-    #[error("{agent} is paused; take it off `paused` in .monkeytown/town.yaml to let it run")]
-    Paused {
-        /// Who.
-        agent: AgentId,
-    },
-    /// Somebody had the slot before.
-    #[error("slot {slot} of {agent} was taken before; the next run takes the next slot")]
-    SlotTaken {
-        /// Whose.
-        agent: AgentId,
-        /// Which.
-        slot: Slot,
-    },
-    /// Another run of the agent is alive.
-    #[error("run {run} of {agent} holds the lease until {until}")]
-    LeaseHeld {
-        /// Whose.
-        agent: AgentId,
-        /// Which run.
-        run: RunId,
-        /// Until when.
-        until: DateTime<Utc>,
-    },
-    /// The agent had its runs for today.
-    #[error(
-        "{agent} has started {count} runs today and the town allows {cap} (limits.runs_per_day in .monkeytown/town.yaml)"
-    )]
-    OverLimit {
-        /// Who.
-        agent: AgentId,
-        /// How many.
-        count: u32,
-        /// How many are allowed.
-        cap: u32,
-    },
-    /// The run is not in flight (any more).
-    #[error("run {run} of {agent} is not in flight any more; another run has taken over")]
-    NotInFlight {
-        /// Which run.
-        run: RunId,
-        /// Whose.
-        agent: AgentId,
-    },
-    /// There is no such pull request.
-    #[error("there is no pull request #{number}; `monkeytown pulls` lists them")]
-    NoPull {
-        /// Which.
-        number: u64,
-    },
-    /// The pull request is closed.
-    #[error("pull request #{number} is {state} already")]
-    Closed {
-        /// Which.
-        number: u64,
-        /// `merged` or `rejected`.
-        state: &'static str,
-    },
-    /// The pull request moved while a human looked at it.
-    #[error("pull request #{number} was updated to {head} meanwhile; look again before you decide")]
-    Moved {
-        /// Which.
-        number: u64,
-        /// Where it is now.
-        head: String,
-    },
-    /// It is already so.
-    #[error("{0}")]
-    Already(String),
-    /// It does not fit into an event.
-    #[error("too large for the journal: {0}")]
-    TooLarge(String),
-}
-
-impl Rejected {
-    /// Whether the refusal is a normal end of a scheduled run: nothing is wrong, somebody else has it or
-    /// it shall not be now.
-    #[must_use]
-    pub const fn is_quiet(&self) -> bool {
-        matches!(
-            self,
-            Self::Frozen { .. }
-                | Self::Paused { .. }
-                | Self::SlotTaken { .. }
-                | Self::LeaseHeld { .. }
-                | Self::OverLimit { .. }
-        )
-    }
-}
+pub use command::*;
 
 /// Decides a command on a state.
 ///
@@ -254,7 +26,7 @@ pub fn decide(town: &Town, command: &Command, now: DateTime<Utc>) -> Result<Vec<
     match command {
         Command::StartRun(start) => start_run(town, start, now),
         Command::RecordCalls(calls) => record_calls(town, calls),
-        Command::RecordGate(gated) => Ok(record_gate(gated)),
+        Command::RecordGate(gated) => Ok(record_gate(town, gated)),
         Command::Propose(proposed) => propose(town, proposed),
         Command::Publish(publish) => publish_offer(town, publish),
         Command::Meter(usage) => {
@@ -435,13 +207,19 @@ fn record_calls(town: &Town, called: &ToolsCalled) -> Result<Vec<Draft>, Rejecte
     Ok(drafts)
 }
 
-fn record_gate(gated: &Gated) -> Vec<Draft> {
-    let (event, run) = match gated {
-        Gated::Passed(e) => (Event::GatePassed(e.clone()), &e.run),
-        Gated::Failed(e) => (Event::GateFailed(e.clone()), &e.run),
+/// A run that died after a refusal is judged again when it goes on; that refusal is recorded already.
+fn record_gate(town: &Town, gated: &Gated) -> Vec<Draft> {
+    let (event, run, key) = match gated {
+        Gated::Passed(e) => (Event::GatePassed(e.clone()), &e.run, None),
+        Gated::Failed(e) => {
+            let known = town.agents.values().filter_map(|a| a.active.as_ref()).find(|active| active.run == e.run);
+            if known.is_some_and(|run| run.refusals >= e.nth) {
+                return Vec::new();
+            }
+            (Event::GateFailed(e.clone()), &e.run, Some(format!("{}/{}", e.run, e.nth)))
+        }
     };
-    // The same tree may be judged twice: an agent that was told and changed nothing is refused again. Each is a fact.
-    vec![Draft { event, actor: Actor::System("gate"), corr: Some(run.clone()), cause: None, key: None }]
+    vec![Draft { event, actor: Actor::System("gate"), corr: Some(run.clone()), cause: None, key }]
 }
 
 fn propose(town: &Town, proposed: &RunProposed) -> Result<Vec<Draft>, Rejected> {
@@ -561,6 +339,5 @@ pub fn outcome_of(run: &Run) -> Outcome {
 }
 
 #[cfg(test)]
-#[path = "decide_tests.rs"]
 #[allow(clippy::unwrap_used)]
 mod tests;

@@ -59,7 +59,7 @@ pub fn page(charter: &Charter, facts: &Facts, existing: Option<&str>) -> PageRes
     let register = register::register(charter, &role, facts, &previous);
     let is_empty = register.open.is_empty() && register.dismissed.is_empty();
     if existing.is_none() && is_empty && !collect::found_anything(charter, facts) {
-        return PageResult::Unchanged("no asked sense found anything that a page could tell".to_owned());
+        return PageResult::Unchanged(nothing_found(charter));
     }
     let content = write::content(charter, &role, facts, &register);
     if let Some(page) = existing {
@@ -73,6 +73,11 @@ pub fn page(charter: &Charter, facts: &Facts, existing: Option<&str>) -> PageRes
     let title = proposal::title(charter, &role, facts, &register);
     let body = proposal::body(charter, facts, &register, &role, existing.is_some());
     PageResult::Update { content, title, body, evidence: proposal::evidence(facts, charter, &register) }
+}
+
+fn nothing_found(charter: &Charter) -> String {
+    let senses: Vec<&str> = charter.senses.iter().map(|sense| sense.name()).collect();
+    format!("its senses ({}) found nothing to report, and there is no page yet", senses.join(", "))
 }
 
 /// Whether people committed since the agent's last run, as far as the role asks for that.

@@ -234,3 +234,14 @@ fn a_run_that_is_alive_is_not_taken_over_in_its_own_clone() {
     run.ended(0, "opened");
     all_is_well("after the first process died", &village, Some(&run.text("run")));
 }
+
+#[test]
+fn a_transcript_is_kept_although_the_process_died_at_the_end() {
+    for (home, village) in homes() {
+        tell(&village);
+        let run = claimed(&village.halt_at("finished", "chaostester", &SLOT)).unwrap();
+        village.says([nothing("all is listed")]);
+        village.run_with("chaostester", &["--slot", "noon"]).ended(0, "nothing");
+        assert!(village.transcript(&run).to_string().contains("qa/links.md"), "home {home}");
+    }
+}

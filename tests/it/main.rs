@@ -2,7 +2,8 @@
 //!
 //! Lives here: what a user sees of the whole program, one file per promise. Start with [`village`], the fixture that
 //! every test is written in. Never here: network, clocks that run, sleeps.
-
+#![allow(clippy::disallowed_methods, reason = "the tests start the programs of this machine")]
+#![allow(clippy::zombie_processes, reason = "a killed child is waited for by its caller")]
 #![allow(clippy::unwrap_used)]
 
 mod village;

@@ -192,7 +192,7 @@ mod tests {
             ("a\\|b", "`a\\u{7c}b`".to_owned()),
             ("<script>", "`<script>`".to_owned()),
             ("<!-- x", "`<\\u{21}-- x`".to_owned()),
-            ("one\ntwo\u{202e}", "`one two\\u{202e}`".to_owned()),
+            ("one\ntwo\u{202e}", "`one two\\u{202E}`".to_owned()),
             ("Lorem Ipsum", "`Lorem\\u{20}Ipsum`".to_owned()),
             (&format!("use {token} here"), "`use *** here`".to_owned()),
         ] {

@@ -226,16 +226,18 @@ fn tests_are_known(kind: Kind, facts: &TestFacts) -> bool {
             && run.summary.as_ref().is_some_and(|summary| all_named(summary.failed, summary.failures.len())))
 }
 
-/// Whether any asked sense found anything that a page could tell.
+/// Whether any asked sense found anything that a page without entries could tell. Recent work alone is a page only for a
+/// role that asks for it first: a register with nothing in it is no news.
 pub(super) fn found_anything(charter: &Charter, facts: &Facts) -> bool {
+    let first = charter.senses.first();
     charter.senses.iter().any(|sense| match sense {
-        Sense::Activity => facts.activity.as_ref().is_some_and(|facts| facts.recent.commits > 0),
+        Sense::Activity => {
+            first == Some(&Sense::Activity) && facts.activity.as_ref().is_some_and(|facts| facts.recent.commits > 0)
+        }
         Sense::Files => facts.files.as_ref().is_some_and(|facts| facts.count > 0),
         Sense::Specs => facts.specs.as_ref().is_some_and(|facts| !facts.specs.is_empty() || !facts.changes.is_empty()),
         Sense::Tests => facts.tests.as_ref().is_some_and(|facts| facts.command.is_some()),
-        Sense::Dependencies => {
-            facts.dependencies.as_ref().is_some_and(|f| !f.manifests.is_empty() || !f.licences.is_empty())
-        }
+        Sense::Dependencies => facts.dependencies.as_ref().is_some_and(|found| !found.manifests.is_empty()),
         Sense::Secrets | Sense::Links | Sense::Todos | Sense::Proposals => false,
     })
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::town::envelope::{Envelope, Stamp};
-use crate::town::event::CallSeen;
+use crate::town::event::{CallSeen, FailureKind, Offer, Reason, Trigger};
 use crate::town::fold::fold;
 use crate::town::ids::Slot;
 
