@@ -94,6 +94,7 @@ impl Shell {
         Self { folder, here }
     }
 
+    #[allow(clippy::disallowed_methods, reason = "the shell needs the PATH of the test")]
     fn run(&mut self, command: &str) -> (i32, String) {
         let program = Path::new(env!("CARGO_BIN_EXE_monkeytown"));
         let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
