@@ -24,7 +24,7 @@ Examples:
   monkeytown run chaostester                propose it
   monkeytown run chaostester --slot planned take the slot of its schedule, as cron does")]
 pub struct Args {
-    /// The agent, as in agents/<AGENT>.md
+    /// The agent, as in agents/NAME.md
     pub agent: AgentId,
     /// `auto`: the planned slot when a schedule started us, else one of its own; `planned`; or a name of your own
     #[arg(long, default_value = "auto", value_parser = parse_slot)]

@@ -2,8 +2,8 @@
 //! Lives here: the limits and refusals, front matter, and the words of the findings. Start with [`read`], or with
 //! [`Doc`] where later rules need the lines of keys. Never here: what a key means (see `charter`, `settings`).
 //!
-//! The order matters: size, encoding, then [`scan`] before any parser sees the text, then the tree ([`node`]),
-//! then the type ([`typed`]).
+//! The order matters: size, encoding, then `scan` before any parser sees the text, then the tree (`node`),
+//! then the type (`typed`).
 
 mod node;
 mod scan;
