@@ -36,11 +36,9 @@ const TEST_FILE_LINES: usize = 700;
 /// Lines of a function outside tests, from its `fn` to its closing brace.
 const FUNCTION_LINES: usize = 60;
 /// Files that are longer than they should be, with the length that they may not exceed. This list only shrinks.
-const LONG_FILES: &[(&str, usize)] =
-    &[("src/town/decide.rs", 566), ("src/town/event.rs", 562), ("src/town/fold.rs", 599)];
+const LONG_FILES: &[(&str, usize)] = &[];
 /// Functions that are longer than they should be, likewise. This list only shrinks.
-const LONG_FUNCTIONS: &[(&str, &str, usize)] =
-    &[("src/run/propose.rs", "propose", 80), ("src/town/fold.rs", "evolve", 79)];
+const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[];
 /// Packages in `Cargo.lock`: each costs every newcomer build time.
 const PACKAGES: usize = 225;
 

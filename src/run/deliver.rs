@@ -6,7 +6,7 @@ use git2::Oid;
 use super::checkpoint::Keeper;
 use super::claim::{self, Claim};
 use super::house::House;
-use super::propose::{self, Outcome, Ready, Work};
+use super::propose::{Outcome, Proposer, Ready, Work};
 use super::publish::{Hands, Published};
 use super::report::{Ending, Report};
 use super::stand::Stand;
@@ -199,15 +199,14 @@ impl Course<'_> {
                 // People closed it since: what they decided is not offered to them again.
                 self.stand_again(stand, &mut work)?;
             }
-            let outcome = propose::propose(
-                self.hands.edge,
-                self.hands.house,
-                self.charter,
-                &town,
-                &self.claimed.run,
-                stand,
-                &work,
-            )?;
+            let proposer = Proposer {
+                edge: self.hands.edge,
+                house: self.hands.house,
+                charter: self.charter,
+                town: &town,
+                run: &self.claimed.run,
+            };
+            let outcome = proposer.propose(stand, &work)?;
             let ready = match outcome {
                 Outcome::Nothing(reason) => return Ok(Next::End(Box::new(self.nothing(reason, transcript)?))),
                 Outcome::Refused { findings, tree } => {

@@ -81,89 +81,118 @@ struct Trees {
     base: Oid,
 }
 
-/// Makes a proposal of the work, against the default branch as it is now.
-///
-/// # Errors
-/// [`RunError::Git`] when objects cannot be read or written.
-pub fn propose(
-    edge: &Edge<'_>,
-    house: &House,
-    charter: &Charter,
-    town: &Town,
-    run: &Run,
-    stand: &Stand,
-    work: &Work,
-) -> Result<Outcome, RunError> {
-    let repo = &house.home.repo;
-    if work.tree == stand.tree()? {
-        return Ok(Outcome::Nothing("nothing was changed".to_owned()));
+/// Whose work is proposed, where, and on which state.
+#[derive(Clone, Copy)]
+pub struct Proposer<'a> {
+    /// The edge.
+    pub edge: &'a Edge<'a>,
+    /// The town's repository and files.
+    pub house: &'a House,
+    /// The agent.
+    pub charter: &'a Charter,
+    /// The newest state.
+    pub town: &'a Town,
+    /// The run.
+    pub run: &'a Run,
+}
+
+impl Proposer<'_> {
+    /// Makes a proposal of the work, against the default branch as it is now.
+    ///
+    /// # Errors
+    /// [`RunError::Git`] when objects cannot be read or written.
+    pub fn propose(&self, stand: &Stand, work: &Work) -> Result<Outcome, RunError> {
+        let house = self.house;
+        if work.tree == stand.tree()? {
+            return Ok(Outcome::Nothing("nothing was changed".to_owned()));
+        }
+        let trees = merge_onto_newest(house, stand, work)?;
+        if trees.offered == trees.main {
+            return Ok(Outcome::Nothing(format!("{} already has all of it", house.home.branch)));
+        }
+        let tip = stand.branch_tip.as_ref().map(repo::oid).transpose()?;
+        let before = match (stand.human, tip) {
+            // What people put on the branch is theirs: only what is new is judged.
+            (true, Some(tip)) if trees.conflicts.is_empty() => merged_tip(house, tip, trees.main)?,
+            (true, Some(tip)) => house.home.repo.tree_of(tip)?,
+            _ if trees.conflicts.is_empty() => trees.main,
+            _ => house.home.repo.tree_of(trees.base)?,
+        };
+        let mut proposal = Proposal {
+            title: work.finish.title.clone(),
+            body: work.finish.body.clone(),
+            change: work.finish.change.clone(),
+            ..rules(house, Some(self.charter))
+        };
+        fill(house, &mut proposal, before, trees.offered)?;
+        let findings = gate::judge(&proposal);
+        if findings.iter().any(Finding::is_error) {
+            return Ok(Outcome::Refused { findings, tree: trees.offered });
+        }
+        let content = content_hash(&proposal.changes);
+        if let Some(reason) = rejected_before(self.town, self.charter, &content) {
+            return Ok(Outcome::Nothing(reason));
+        }
+        let parents = parents(house, stand, &trees, tip)?;
+        let head = house.home.repo.commit_of_agent(
+            trees.offered,
+            &parents,
+            &self.message(work, trees.base),
+            self.run.started.timestamp(),
+        )?;
+        let offer = self.offer(work, &proposal, &findings, trees, head, content);
+        Ok(Outcome::Ready(Box::new(Ready { head, replaces: tip, offer, findings, changes: proposal.changes })))
     }
-    let trees = merge_onto_newest(house, stand, work)?;
-    if trees.offered == trees.main {
-        return Ok(Outcome::Nothing(format!("{} already has all of it", house.home.branch)));
+
+    fn message(&self, work: &Work, base: Oid) -> Message {
+        Message {
+            title: work.finish.title.clone(),
+            body: work.finish.body.clone(),
+            agent: self.charter.name.clone(),
+            run: self.run.run.clone(),
+            base: repo::id(base),
+            change: work.finish.change.clone(),
+        }
     }
-    let tip = stand.branch_tip.as_ref().map(repo::oid).transpose()?;
-    let parents = parents(house, stand, &trees, tip)?;
-    let title = work.finish.title.clone();
-    let before = match (stand.human, tip) {
-        // What people put on the branch is theirs: only what is new is judged.
-        (true, Some(tip)) if trees.conflicts.is_empty() => merged_tip(house, tip, trees.main)?,
-        (true, Some(tip)) => repo.tree_of(tip)?,
-        _ if trees.conflicts.is_empty() => trees.main,
-        _ => repo.tree_of(trees.base)?,
-    };
-    let mut proposal = Proposal {
-        title: title.clone(),
-        body: work.finish.body.clone(),
-        change: work.finish.change.clone(),
-        ..rules(house, Some(charter))
-    };
-    fill(house, &mut proposal, before, trees.offered)?;
-    let findings = gate::judge(&proposal);
-    if findings.iter().any(Finding::is_error) {
-        return Ok(Outcome::Refused { findings, tree: trees.offered });
+
+    /// What the pull request will say.
+    fn offer(
+        &self,
+        work: &Work,
+        proposal: &Proposal,
+        findings: &[Finding],
+        trees: Trees,
+        head: Oid,
+        content: String,
+    ) -> Offer {
+        let (adds, dels) = lines(&proposal.changes);
+        let mut offer = Offer {
+            branch: self.charter.name.branch(),
+            head: repo::id(head),
+            base: repo::id(trees.base),
+            title: work.finish.title.clone(),
+            body: String::new(),
+            draft: !trees.conflicts.is_empty() || work.partial.is_some(),
+            conflicts: trees.conflicts,
+            paths: proposal.changes.iter().map(|change| change.path.clone()).take(PATHS_LISTED).collect(),
+            files: u32::try_from(proposal.changes.len()).unwrap_or(u32::MAX),
+            adds,
+            dels,
+            content,
+        };
+        offer.body = report::body(&report::Body {
+            finish: &work.finish,
+            partial: work.partial.as_deref(),
+            offer: &offer,
+            findings,
+            checks: gate::CHECKS.len(),
+            run: self.run,
+            town: self.town,
+            agent: &self.charter.name,
+            secrets: &self.edge.secrets,
+        });
+        offer
     }
-    let hash = content_hash(&proposal.changes);
-    if let Some(reason) = rejected_before(town, charter, &hash) {
-        return Ok(Outcome::Nothing(reason));
-    }
-    let message = Message {
-        title: title.clone(),
-        body: work.finish.body.clone(),
-        agent: charter.name.clone(),
-        run: run.run.clone(),
-        base: repo::id(trees.base),
-        change: work.finish.change.clone(),
-    };
-    let head = repo.commit_of_agent(trees.offered, &parents, &message, run.started.timestamp())?;
-    let (adds, dels) = lines(&proposal.changes);
-    let mut offer = Offer {
-        branch: charter.name.branch(),
-        head: repo::id(head),
-        base: repo::id(trees.base),
-        title,
-        body: String::new(),
-        draft: !trees.conflicts.is_empty() || work.partial.is_some(),
-        conflicts: trees.conflicts,
-        paths: proposal.changes.iter().map(|change| change.path.clone()).take(PATHS_LISTED).collect(),
-        files: u32::try_from(proposal.changes.len()).unwrap_or(u32::MAX),
-        adds,
-        dels,
-        content: hash,
-    };
-    offer.body = report::body(&report::Body {
-        finish: &work.finish,
-        partial: work.partial.as_deref(),
-        offer: &offer,
-        findings: &findings,
-        checks: gate::CHECKS.len(),
-        run,
-        town,
-        agent: &charter.name,
-        secrets: &edge.secrets,
-    });
-    let ready = Ready { head, replaces: tip, offer, findings, changes: proposal.changes };
-    Ok(Outcome::Ready(Box::new(ready)))
 }
 
 /// What the town allows this agent, or anybody.

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use chrono::{DateTime, Utc};
 
 use super::envelope::Envelope;
-use super::event::{Event, Outcome, RunResumed, RunStarted, Tokens};
+use super::event::{Event, Outcome, PullMerged, PullRejected, RunResumed, RunStarted, Tokens};
 use super::finding::Finding;
 use super::ids::{AgentId, Oid, RunId};
 
@@ -113,45 +113,19 @@ impl Town {
             Event::RunExpired(e) => self.run_expired(&e.agent, &e.run, at),
             Event::ToolsCalled(e) => {
                 let count = u32::try_from(e.calls.len()).unwrap_or(u32::MAX);
-                if let Some(run) = self.agents.values_mut().filter_map(|a| a.active.as_mut()).find(|r| r.run == e.run) {
-                    run.calls = run.calls.max(e.first.saturating_add(count));
-                }
+                self.of_run(&e.run, |run| run.calls = run.calls.max(e.first.saturating_add(count)));
                 Ok(())
             }
             Event::GatePassed(_) => Ok(()),
             Event::GateFailed(e) => {
-                if let Some(run) = self.agents.values_mut().filter_map(|a| a.active.as_mut()).find(|r| r.run == e.run) {
-                    run.refusals = run.refusals.max(e.nth);
-                }
+                self.of_run(&e.run, |run| run.refusals = run.refusals.max(e.nth));
                 Ok(())
             }
             Event::PullOpened(e) => self.pull_opened(e, at),
             Event::PullUpdated(e) => self.pull_updated(e, at),
             Event::PullCommented(e) => self.pull_commented(e, envelope),
-            Event::PullMerged(e) => {
-                let verdict = Verdict {
-                    by: e.by.clone(),
-                    at,
-                    reason: None,
-                    text: String::new(),
-                    seconds_open: e.seconds_open,
-                    edited: e.edited,
-                    commit: Some(e.commit.clone()),
-                };
-                self.close(e.number, PullState::Merged, verdict)
-            }
-            Event::PullRejected(e) => {
-                let verdict = Verdict {
-                    by: e.by.clone(),
-                    at,
-                    reason: Some(e.reason),
-                    text: e.text.clone(),
-                    seconds_open: e.seconds_open,
-                    edited: false,
-                    commit: None,
-                };
-                self.close(e.number, PullState::Rejected, verdict)
-            }
+            Event::PullMerged(e) => self.close(e.number, PullState::Merged, merged(e, at)),
+            Event::PullRejected(e) => self.close(e.number, PullState::Rejected, rejected(e, at)),
             Event::TownFrozen(e) => {
                 self.frozen = Some(Frozen { by: e.by.clone(), reason: e.reason.clone(), since: at });
                 Ok(())
@@ -160,6 +134,13 @@ impl Town {
                 self.frozen = None;
                 Ok(())
             }
+        }
+    }
+
+    /// Changes a run in flight; one that has ended keeps what was recorded of it.
+    fn of_run(&mut self, run: &RunId, change: impl FnOnce(&mut Run)) {
+        if let Some(active) = self.agents.values_mut().filter_map(|a| a.active.as_mut()).find(|r| r.run == *run) {
+            change(active);
         }
     }
 
@@ -379,6 +360,30 @@ impl Tokens {
         self.cache_write += other.cache_write;
         self.output += other.output;
         self.reasoning += other.reasoning;
+    }
+}
+
+fn merged(e: &PullMerged, at: DateTime<Utc>) -> Verdict {
+    Verdict {
+        by: e.by.clone(),
+        at,
+        reason: None,
+        text: String::new(),
+        seconds_open: e.seconds_open,
+        edited: e.edited,
+        commit: Some(e.commit.clone()),
+    }
+}
+
+fn rejected(e: &PullRejected, at: DateTime<Utc>) -> Verdict {
+    Verdict {
+        by: e.by.clone(),
+        at,
+        reason: Some(e.reason),
+        text: e.text.clone(),
+        seconds_open: e.seconds_open,
+        edited: false,
+        commit: None,
     }
 }
 

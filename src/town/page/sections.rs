@@ -9,6 +9,7 @@ use crate::town::facts::{
     ActivityFacts, Churn, DependencyFacts, Facts, FileFacts, FileLine, Outcome, ProposalFacts, SpecFacts, bytes_of,
     count_of,
 };
+use crate::town::ids::AgentId;
 
 /// Rows of one table.
 const ROWS: usize = 10;
@@ -29,13 +30,13 @@ pub(super) const fn heading(sense: Sense) -> &'static str {
 }
 
 /// Blocks of lines: paragraphs, lists and tables.
-pub(super) fn facts(sense: Sense, facts: &Facts) -> Vec<Vec<String>> {
+pub(super) fn facts(own: &AgentId, sense: Sense, facts: &Facts) -> Vec<Vec<String>> {
     let more = |count: usize, what: &str| {
         if count > 0 { vec![vec![format!("{} found and not listed.", count_of(count, what))]] } else { Vec::new() }
     };
     match sense {
         Sense::Activity => facts.activity.as_ref().map(activity),
-        Sense::Proposals => facts.proposals.as_ref().map(verdicts),
+        Sense::Proposals => facts.proposals.as_ref().map(|facts| verdicts(own, facts)),
         Sense::Specs => facts.specs.as_ref().map(specs),
         Sense::Secrets => facts.secrets.as_ref().map(|facts| more(facts.truncated, "more place")),
         Sense::Links => facts.links.as_ref().map(|facts| more(facts.truncated, "more broken link")),
@@ -179,9 +180,11 @@ fn specs(facts: &SpecFacts) -> Vec<Vec<String>> {
     out
 }
 
-/// What humans decided; open pull requests come and go by themselves and are left out.
-fn verdicts(facts: &ProposalFacts) -> Vec<Vec<String>> {
-    let rows = facts.verdicts.iter().map(|one| {
+/// What humans decided about the others' work; open pull requests come and go by themselves and are left out. What they
+/// decided about this role's own is answered in the pull request: as a row here, a rejection alone would make the page
+/// new, and the same work would be offered again.
+fn verdicts(own: &AgentId, facts: &ProposalFacts) -> Vec<Vec<String>> {
+    let rows = facts.verdicts.iter().filter(|one| one.agent != *own).map(|one| {
         let outcome = match one.outcome {
             Outcome::Merged => "merged",
             Outcome::Rejected => "rejected",

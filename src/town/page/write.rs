@@ -11,6 +11,7 @@ use super::role::Role;
 use super::sections;
 use crate::town::charter::{Charter, Sense};
 use crate::town::facts::{Facts, count_of};
+use crate::town::ids::AgentId;
 
 /// Headings that are read back.
 pub(super) const CLOSED: &str = "Closed";
@@ -45,7 +46,7 @@ pub(super) fn content(charter: &Charter, role: &Role, facts: &Facts, register: &
     block(&mut out, top(charter, facts, register));
     let mut seen = BTreeSet::new();
     for sense in charter.senses.iter().copied().filter(|sense| seen.insert(*sense)) {
-        section(&mut out, sense, role, facts, register);
+        section(&mut out, &charter.name, sense, role, facts, register);
     }
     if register.more > 0 && register.limit == super::previous::Limit::None {
         block(&mut out, [format!("And {} that are not listed here.", count_of(register.more, "open entry"))]);
@@ -94,9 +95,9 @@ fn top(charter: &Charter, facts: &Facts, register: &Register) -> Vec<String> {
     out
 }
 
-fn section(out: &mut String, sense: Sense, role: &Role, facts: &Facts, register: &Register) {
+fn section(out: &mut String, own: &AgentId, sense: Sense, role: &Role, facts: &Facts, register: &Register) {
     let entries: Vec<&Numbered> = register.open.iter().filter(|one| one.entry.kind.sense() == sense).collect();
-    let mut told = sections::facts(sense, facts);
+    let mut told = sections::facts(own, sense, facts);
     told.retain(|lines| !lines.is_empty());
     if told.is_empty() && entries.is_empty() {
         return;
