@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use super::envelope::Envelope;
 use super::event::{Event, Outcome, PullMerged, PullRejected, RunResumed, RunStarted, Tokens};
 use super::finding::Finding;
+use super::happened::Happened;
 use super::ids::{AgentId, Oid, RunId};
 
 pub use state::*;
@@ -49,16 +50,16 @@ pub fn fold<'a>(log: impl IntoIterator<Item = &'a Envelope>) -> (Town, Vec<Findi
 impl Town {
     /// Applies more events to this state.
     pub fn fold_on<'a>(&mut self, log: impl IntoIterator<Item = &'a Envelope>) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        for envelope in log {
-            if let Err(misfit) = self.apply(envelope) {
-                findings.push(
-                    Finding::error("event-fits", format!("event {} ({}): {misfit}", self.seq, envelope.kind))
-                        .fix("run `monkeytown log verify` and look at the journal around this event"),
-                );
-            }
-        }
-        findings
+        log.into_iter().filter_map(|envelope| self.fold_one(&envelope.into())).collect()
+    }
+
+    /// Applies one event, and says what does not fit as a finding.
+    pub fn fold_one(&mut self, happened: &Happened) -> Option<Finding> {
+        let misfit = self.apply_happened(happened).err()?;
+        Some(
+            Finding::error("event-fits", format!("event {} ({}): {misfit}", self.seq, happened.kind))
+                .fix("run `monkeytown log verify` and look at the journal around this event"),
+        )
     }
 
     /// Applies one event. The sequence advances in any case.
@@ -66,9 +67,13 @@ impl Town {
     /// # Errors
     /// [`Misfit`] when the event cannot have happened in this state; the state is then unchanged.
     pub fn apply(&mut self, envelope: &Envelope) -> Result<(), Misfit> {
+        self.apply_happened(&envelope.into())
+    }
+
+    fn apply_happened(&mut self, happened: &Happened) -> Result<(), Misfit> {
         self.seq += 1;
-        match envelope.event() {
-            Ok(Some(event)) => self.evolve(&event, envelope),
+        match &happened.event {
+            Ok(Some(event)) => self.evolve(event, happened),
             Ok(None) => {
                 self.totals.unknown += 1;
                 Ok(())
@@ -77,8 +82,8 @@ impl Town {
         }
     }
 
-    fn evolve(&mut self, event: &Event, envelope: &Envelope) -> Result<(), Misfit> {
-        let at = envelope.time;
+    fn evolve(&mut self, event: &Event, happened: &Happened) -> Result<(), Misfit> {
+        let at = happened.time;
         match event {
             Event::AgentRegistered(e) | Event::AgentUpdated(e) => {
                 let agent = self.agents.entry(e.agent.clone()).or_default();
@@ -123,7 +128,7 @@ impl Town {
             }
             Event::PullOpened(e) => self.pull_opened(e, at),
             Event::PullUpdated(e) => self.pull_updated(e, at),
-            Event::PullCommented(e) => self.pull_commented(e, envelope),
+            Event::PullCommented(e) => self.pull_commented(e, happened),
             Event::PullMerged(e) => self.close(e.number, PullState::Merged, merged(e, at)),
             Event::PullRejected(e) => self.close(e.number, PullState::Rejected, rejected(e, at)),
             Event::TownFrozen(e) => {
@@ -272,12 +277,12 @@ impl Town {
         Ok(())
     }
 
-    fn pull_commented(&mut self, e: &super::event::PullCommented, envelope: &Envelope) -> Result<(), Misfit> {
+    fn pull_commented(&mut self, e: &super::event::PullCommented, happened: &Happened) -> Result<(), Misfit> {
         let pull = self.pulls.get_mut(&e.number).ok_or_else(|| misfit(format!("no pull request #{}", e.number)))?;
         pull.comments.push_back(Comment {
-            id: envelope.id.clone(),
+            id: happened.id.clone(),
             by: e.by.clone(),
-            at: envelope.time,
+            at: happened.time,
             text: e.text.clone(),
         });
         keep_last(&mut pull.comments, COMMENTS_KEPT);

@@ -16,6 +16,7 @@ pub mod facts;
 pub mod finding;
 pub mod fold;
 pub mod gate;
+pub mod happened;
 pub mod ids;
 pub mod limits;
 pub mod markdown;

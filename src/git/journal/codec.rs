@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::town::envelope::{BadEvent, Envelope};
+use crate::town::happened::Happened;
 
 /// The version of the text format.
 pub const FORMAT: u32 = 1;
@@ -23,6 +24,9 @@ pub enum BadCommit {
     /// The object is not a commit of the expected form.
     #[error("the object is not a commit with a tree and at most one parent")]
     Object,
+    /// The object is not what its name says.
+    #[error("its content does not have the hash that it is stored under")]
+    Hash,
     /// The message is not UTF-8.
     #[error("the message is not UTF-8")]
     Utf8,
@@ -74,17 +78,28 @@ pub fn message(subject: &str, events: &[Envelope], at: Position) -> Result<Strin
     Ok(text)
 }
 
-/// Takes a raw commit object apart.
+/// A raw commit object without its message.
+#[derive(Clone, Copy, Debug)]
+pub struct Header {
+    /// Its tree.
+    pub tree: git2::Oid,
+    /// Its parent, unless it is the first.
+    pub parent: Option<git2::Oid>,
+    /// Where its message begins.
+    pub message: usize,
+}
+
+/// Reads what stands before the message of a raw commit object.
 ///
 /// # Errors
-/// [`BadCommit`] when it is none, or a merge.
-pub fn parse_object(raw: &[u8]) -> Result<RawCommit, BadCommit> {
+/// [`BadCommit`] when it is no commit, or a merge.
+pub fn header(raw: &[u8]) -> Result<Header, BadCommit> {
     let (mut tree, mut parent) = (None, None);
-    let mut rest = raw;
+    let mut at = 0;
     loop {
-        let end = rest.iter().position(|b| *b == b'\n').ok_or(BadCommit::Object)?;
-        let (line, after) = (&rest[..end], &rest[end + 1..]);
-        rest = after;
+        let end = raw[at..].iter().position(|b| *b == b'\n').ok_or(BadCommit::Object)?;
+        let line = &raw[at..at + end];
+        at += end + 1;
         if line.is_empty() {
             break;
         }
@@ -96,8 +111,25 @@ pub fn parse_object(raw: &[u8]) -> Result<RawCommit, BadCommit> {
             return Err(BadCommit::Object);
         }
     }
-    let message = std::str::from_utf8(rest).map_err(|_| BadCommit::Utf8)?.to_owned();
-    Ok(RawCommit { tree: tree.ok_or(BadCommit::Object)?, parent, message })
+    Ok(Header { tree: tree.ok_or(BadCommit::Object)?, parent, message: at })
+}
+
+/// The message of a raw commit object.
+///
+/// # Errors
+/// [`BadCommit::Utf8`] when it is none.
+pub fn message_of(raw: &[u8], header: Header) -> Result<&str, BadCommit> {
+    std::str::from_utf8(&raw[header.message..]).map_err(|_| BadCommit::Utf8)
+}
+
+/// Takes a raw commit object apart.
+///
+/// # Errors
+/// [`BadCommit`] when it is none, or a merge.
+pub fn parse_object(raw: &[u8]) -> Result<RawCommit, BadCommit> {
+    let header = header(raw)?;
+    let message = message_of(raw, header)?.to_owned();
+    Ok(RawCommit { tree: header.tree, parent: header.parent, message })
 }
 
 fn oid(hex: &[u8]) -> Result<git2::Oid, BadCommit> {
@@ -136,13 +168,25 @@ pub fn position(message: &str) -> Result<Position, BadCommit> {
 /// # Errors
 /// [`BadCommit`] when a line does not parse or there is none.
 pub fn events(message: &str) -> Result<Vec<Envelope>, BadCommit> {
+    lines(message, Envelope::parse)
+}
+
+/// Reads of a message's events only what the fold needs.
+///
+/// # Errors
+/// As [`events`].
+pub fn happened(message: &str) -> Result<Vec<Happened>, BadCommit> {
+    lines(message, Happened::parse)
+}
+
+fn lines<T>(message: &str, parse: impl Fn(&str) -> Result<T, BadEvent>) -> Result<Vec<T>, BadCommit> {
     let mut events = Vec::new();
     for (index, line) in message.split('\n').enumerate() {
         // Whatever is neither the sentence nor a trailer must be an event: a damaged line is never passed over.
         if index == 0 || line.is_empty() || line.starts_with("Journal-") {
             continue;
         }
-        events.push(Envelope::parse(line).map_err(|source| BadCommit::Event { line: index + 1, source })?);
+        events.push(parse(line).map_err(|source| BadCommit::Event { line: index + 1, source })?);
     }
     if events.is_empty() {
         return Err(BadCommit::Empty);

@@ -14,7 +14,7 @@ pub mod verify;
 use git2::{Oid, Repository};
 
 use self::codec::{BadCommit, Position};
-use self::read::{Commit, End};
+use self::read::{At, Commit, End, Step};
 use crate::town::decide::Rejected;
 use crate::town::envelope::{BadEvent, Draft, Envelope, Stamp};
 use crate::town::finding::Finding;
@@ -225,8 +225,9 @@ impl<'r> Journal<'r> {
         let position = codec::position(&read::raw(self.git(), tip)?.message)
             .map_err(|source| JournalError::Damaged { oid: tip.to_string(), source })?;
         let seen = cached.tip;
-        let (commits, end) =
-            read::walk(self.git(), tip, |oid, at| oid == seen || at.is_some_and(|at| at.height <= cached.at.height))?;
+        let (commits, end) = read::steps(self.git(), tip, |oid, at| {
+            oid == seen || at().is_some_and(|at| at.height <= cached.at.height)
+        })?;
         let last = commits.first().and_then(|first| first.as_ref().ok()).and_then(|first| first.parent);
         match end {
             End::Stop if last == Some(seen) => {
@@ -256,11 +257,11 @@ impl<'r> Journal<'r> {
         let snapshot = snapshot::read(self.git(), raw.tree)?.filter(|s| s.town.seq <= at.seq && s.height <= at.height);
         let Some(snapshot) = snapshot else { return self.fold_from_start(tip, at) };
         let reach = snapshot.height;
-        let stop = |_: Oid, at: Option<Position>| at.is_some_and(|at| at.height <= reach);
-        let (mut commits, mut end) = read::walk(self.git(), tip, stop)?;
+        let stop = |_: Oid, at: At<'_>| at().is_some_and(|at| at.height <= reach);
+        let (mut commits, mut end) = read::steps(self.git(), tip, stop)?;
         if matches!(end, End::Shallow(_)) && (commits.len() as u64) < at.height - reach {
             self.deepen(at.height - reach - commits.len() as u64)?;
-            (commits, end) = read::walk(self.git(), tip, stop)?;
+            (commits, end) = read::steps(self.git(), tip, stop)?;
         }
         let oldest = commits.first().and_then(|c| c.as_ref().ok()).map(|c| c.at.height);
         match end {
@@ -279,10 +280,10 @@ impl<'r> Journal<'r> {
     }
 
     fn fold_from_start(&self, tip: Oid, at: Position) -> Result<Tip, JournalError> {
-        let (mut commits, mut end) = read::walk(self.git(), tip, |_, _| false)?;
+        let (mut commits, mut end) = read::steps(self.git(), tip, |_, _| false)?;
         if matches!(end, End::Shallow(_)) {
             self.deepen(at.height - commits.len() as u64)?;
-            (commits, end) = read::walk(self.git(), tip, |_, _| false)?;
+            (commits, end) = read::steps(self.git(), tip, |_, _| false)?;
         }
         if let End::Shallow(oid) = end {
             return Err(JournalError::Missing { oid: oid.to_string() });
@@ -291,13 +292,12 @@ impl<'r> Journal<'r> {
     }
 
     /// Applies decoded commits, oldest first. What does not fit stops here: a state that is wrong must not decide.
-    fn fold_on(&self, mut tip: Tip, commits: Vec<Result<Commit, JournalError>>) -> Result<Tip, JournalError> {
+    fn fold_on(&self, mut tip: Tip, commits: Vec<Result<Step, JournalError>>) -> Result<Tip, JournalError> {
         for commit in commits {
             let commit = commit?;
             check_sequence(&commit, tip.at)?;
-            let findings = tip.town.fold_on(&commit.events);
-            if let Some(first) = findings.first() {
-                return Err(JournalError::DoesNotFold { first: first.message.clone() });
+            if let Some(first) = commit.happened.iter().find_map(|happened| tip.town.fold_one(happened)) {
+                return Err(JournalError::DoesNotFold { first: first.message });
             }
             tip.at = commit.at;
             tip.oid = Some(commit.oid);
@@ -311,7 +311,7 @@ impl<'r> Journal<'r> {
     /// As [`Journal::load`].
     pub fn refold(&self) -> Result<Tip, JournalError> {
         let Some(tip) = self.head()? else { return Ok(Tip::default()) };
-        let (commits, end) = read::walk(self.git(), tip, |_, _| false)?;
+        let (commits, end) = read::steps(self.git(), tip, |_, _| false)?;
         if let End::Shallow(oid) = end {
             return Err(JournalError::Missing { oid: oid.to_string() });
         }
@@ -347,7 +347,7 @@ impl<'r> Journal<'r> {
     /// When an object cannot be read or a commit is damaged.
     pub fn commits_after(&self, after: u64) -> Result<Vec<Commit>, JournalError> {
         let Some(tip) = self.head()? else { return Ok(Vec::new()) };
-        let (commits, _) = read::walk(self.git(), tip, |_, at| at.is_some_and(|at| at.seq <= after))?;
+        let (commits, _) = read::walk(self.git(), tip, |_, at| at().is_some_and(|at| at.seq <= after))?;
         commits.into_iter().collect()
     }
 
@@ -472,15 +472,15 @@ struct Next {
 }
 
 /// A commit must continue exactly where the one before ended.
-fn check_sequence(commit: &Commit, before: Position) -> Result<(), JournalError> {
-    let fits = commit.at.seq == before.seq + commit.events.len() as u64 && commit.at.height == before.height + 1;
+fn check_sequence(commit: &Step, before: Position) -> Result<(), JournalError> {
+    let fits = commit.at.seq == before.seq + commit.happened.len() as u64 && commit.at.height == before.height + 1;
     if fits {
         return Ok(());
     }
     Err(JournalError::Sequence {
         oid: commit.oid.to_string(),
         seq: commit.at.seq,
-        events: commit.events.len(),
+        events: commit.happened.len(),
         before: before.seq,
     })
 }

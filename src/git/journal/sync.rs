@@ -113,7 +113,7 @@ impl Journal<'_> {
             return Ok(false);
         }
         let (commits, _) =
-            read::walk(self.git(), newer, |oid, at| oid == older || at.is_some_and(|at| at.height <= from.height))?;
+            read::steps(self.git(), newer, |oid, at| oid == older || at().is_some_and(|at| at.height <= from.height))?;
         Ok(commits.first().and_then(|first| first.as_ref().ok()).and_then(|first| first.parent) == Some(older))
     }
 
