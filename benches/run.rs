@@ -5,6 +5,8 @@
 //! copies of both git folders. No test command is configured, so the run needs no checkout.
 //! Sizes: `BENCH_FILES`, `BENCH_COMMITS`; the agent: `BENCH_AGENT`; rounds: `BENCH_ROUNDS`.
 
+#![allow(clippy::disallowed_methods, reason = "which agents run is given by the environment")]
+
 mod support;
 
 use std::fs;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Context, Usage, open, say};
 use crate::run::propose;
+use crate::town::facts::count_of;
 use crate::town::finding::any_error;
 use crate::town::gate;
 use crate::town::ids::AgentId;
@@ -57,7 +58,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     } else {
         say::findings(&findings);
         let files = proposal.changes.len();
-        say::answer(&format!("{files} files, {} checks: {}", gate::CHECKS.len(), say::count(&findings)));
+        let files = count_of(files, "file");
+        say::answer(&format!("{files}, {} checks: {}", gate::CHECKS.len(), say::count(&findings)));
     }
     Ok(u8::from(any_error(&findings)))
 }

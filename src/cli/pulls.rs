@@ -12,7 +12,8 @@ use crate::run::house::House;
 use crate::run::publish::Hands;
 use crate::run::{claim, verdict};
 use crate::town::changeset;
-use crate::town::event::Reason;
+use crate::town::event::{Offer, Reason};
+use crate::town::facts::count_of;
 use crate::town::fold::{Pull, PullState, Town};
 use crate::town::text;
 
@@ -182,11 +183,11 @@ fn list(context: &Context, town: &Town, all: bool, now: chrono::DateTime<chrono:
         let age = say::ago((now - pull.opened_at).num_seconds());
         let offer = &pull.offer;
         say::answer(&format!(
-            "#{:<4} {state:<8} {:<20} {} ({} files, +{} −{}, {age})",
+            "#{:<4} {state:<8} {:<20} {} ({}, +{} −{}, {age})",
             pull.number,
             pull.agent.as_str(),
             text::one_line(&offer.title, 80),
-            offer.files,
+            files(offer),
             offer.adds,
             offer.dels
         ));
@@ -211,7 +212,8 @@ fn show(context: &Context, house: &House, town: &Town, number: u64, diff: bool) 
     let offer = &pull.offer;
     say::answer(&format!("#{number} {}", text::one_line(&offer.title, 200)));
     say::answer(&format!("{} by {}, branch {}, head {}", state(pull), pull.agent, offer.branch, offer.head.short()));
-    say::answer(&format!("{} files, +{} −{}: {}", offer.files, offer.adds, offer.dels, offer.paths.join(", ")));
+    let paths: Vec<String> = offer.paths.iter().map(|path| text::one_line(path, 200)).collect();
+    say::answer(&format!("{}, +{} −{}: {}", files(offer), offer.adds, offer.dels, paths.join(", ")));
     if !offer.body.is_empty() {
         say::answer(&format!("\n{}", offer.body.trim_end()));
     }
@@ -222,6 +224,10 @@ fn show(context: &Context, house: &House, town: &Town, number: u64, diff: bool) 
         say::answer(&format!("\n{change}"));
     }
     Ok(0)
+}
+
+fn files(offer: &Offer) -> String {
+    count_of(offer.files as usize, "file")
 }
 
 fn state(pull: &Pull) -> String {

@@ -11,6 +11,7 @@ use super::{Context, open, say};
 use crate::config;
 use crate::git::journal::Journal;
 use crate::run::{Ending, Progress, Report, Request, SlotChoice};
+use crate::town::facts::count_of;
 use crate::town::ids::AgentId;
 
 /// Let one agent have its turn: claim its slot, brief it, let it think and work, judge the result, and open or update its
@@ -138,7 +139,7 @@ pub fn line(progress: &Progress) -> Option<String> {
                     findings.iter().filter(|f| f.is_error()).take(20).map(|f| format!("\n  {f}")).collect();
                 format!("gate     refused, {}{list}", say::count(findings))
             } else {
-                format!("gate     passed, {files} files, {}", say::count(findings))
+                format!("gate     passed, {}, {}", count_of(*files, "file"), say::count(findings))
             }
         }
         Progress::Proposed { title } => format!("propose  {title}"),

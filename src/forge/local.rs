@@ -49,9 +49,9 @@ impl<'a> LocalForge<'a> {
         let head = repo::oid(&pull.offer.head).map_err(refused)?;
         let main = self.home.main().map_err(refused)?;
         let branch_tip = self.home.tip(&pull.offer.branch).map_err(refused)?;
-        let landed = match repo.landing(head, main) {
+        let landed = match self.home.with_depth(|| repo.landing(head, main)) {
             Ok(landed) => landed,
-            // The border of a shallow clone is no verdict; a deeper clone will tell.
+            // Where nobody has more history, the border of a shallow clone is no verdict; a deeper clone will tell.
             Err(error) if error.needs_depth() => return Ok(None),
             Err(error) => return Err(refused(error)),
         };

@@ -8,12 +8,15 @@ use std::time::Duration;
 use git2::Oid;
 
 use super::errors::{GitError, RemoteFailure};
-use super::remote::{PushSpec, Remote};
+use super::remote::{Deepen, PushSpec, Remote};
 use super::repo::Repo;
 use crate::town::limits::{AGENT_BRANCH_PREFIX, TOWN_FILE};
 
 /// How long one conversation with a remote may take.
 pub const NETWORK_LIMIT: Duration = Duration::from_secs(120);
+
+/// Beyond so many commits at once, a shallow clone fetches all of them.
+const DEEPEST_STEP: u32 = 8_192;
 
 /// Where the town lives.
 pub struct Home {
@@ -107,16 +110,22 @@ impl Home {
     fn fetch(repo: &Repo, remote: &Remote) -> Result<(), GitError> {
         let there = remote.list(repo, &["HEAD", "refs/heads/*"], NETWORK_LIMIT)?;
         let journal = super::journal::reference();
-        let mut wanted = Vec::new();
+        let (mut wanted, mut unseen) = (Vec::new(), Vec::new());
         for (name, oid) in &there {
             let Some(short) = name.strip_prefix("refs/heads/").filter(|_| *name != journal) else { continue };
             let tracking = remote.tracking(short);
-            if repo.tip(&tracking)? != Some(*oid) {
-                wanted.push(format!("+{name}:{tracking}"));
+            let seen = repo.tip(&tracking)?;
+            // A branch that a shallow clone has never seen would bring all of its history along.
+            let list = if seen.is_none() && repo.is_shallow() { &mut unseen } else { &mut wanted };
+            if seen != Some(*oid) {
+                list.push(format!("+{name}:{tracking}"));
             }
         }
         if !wanted.is_empty() {
             remote.fetch(repo, &wanted, NETWORK_LIMIT)?;
+        }
+        if !unseen.is_empty() {
+            remote.deepen(repo, &unseen, Deepen::Depth(1), NETWORK_LIMIT)?;
         }
         for (name, oid) in repo.references(&remote.tracking(AGENT_BRANCH_PREFIX))? {
             let short = name.strip_prefix(&remote.tracking("")).unwrap_or(&name);
@@ -140,6 +149,56 @@ impl Home {
             }
         }
         Ok(())
+    }
+
+    /// Asks a question of history, and fetches more of it as long as a shallow clone cannot answer.
+    ///
+    /// # Errors
+    /// [`GitError`]; [`GitError::needs_depth`] only where no remote has more.
+    pub fn with_depth<T>(&self, mut ask: impl FnMut() -> Result<T, GitError>) -> Result<T, GitError> {
+        let mut by = 32_u32;
+        loop {
+            match ask() {
+                Err(error) if error.needs_depth() && self.deepen(by)? => by = by.saturating_mul(4),
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Makes sure that so many commits before `from` are here, as far as there are so many. A remote that cannot be asked
+    /// leaves a shallow clone as it is.
+    ///
+    /// # Errors
+    /// [`GitError`] when history cannot be read or the fetch fails.
+    pub fn ensure_history(&self, from: Oid, commits: u32) -> Result<(), GitError> {
+        let known = || -> Result<(), GitError> {
+            let mut next = Some(from);
+            for _ in 0..commits {
+                let Some(commit) = next else { break };
+                next = self.repo.parents(commit)?.first().copied();
+            }
+            Ok(())
+        };
+        match known() {
+            Err(error) if error.needs_depth() => self.deepen(commits).map(|_| ()),
+            other => other,
+        }
+    }
+
+    /// Fetches `by` more commits of the default branch and the agents' branches, or all of them. Says whether there was more.
+    fn deepen(&self, by: u32) -> Result<bool, GitError> {
+        let Some(remote) = self.remote.as_ref().filter(|_| self.online.get() && self.repo.is_shallow()) else {
+            return Ok(false);
+        };
+        let mut names = vec![self.branch.clone()];
+        let prefix = remote.tracking("");
+        let agents = self.repo.references(&remote.tracking(AGENT_BRANCH_PREFIX))?;
+        names.extend(agents.iter().filter_map(|(name, _)| name.strip_prefix(&prefix).map(str::to_owned)));
+        let wanted: Vec<String> =
+            names.iter().map(|name| format!("+refs/heads/{name}:{}", remote.tracking(name))).collect();
+        let depth = if by > DEEPEST_STEP { Deepen::Full } else { Deepen::By(by) };
+        remote.deepen(&self.repo, &wanted, depth, NETWORK_LIMIT)?;
+        Ok(true)
     }
 
     /// The full name of a branch as this clone sees it at home.

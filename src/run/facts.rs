@@ -8,7 +8,6 @@ use super::house::House;
 use super::publish::Hands;
 use super::turn::Mission;
 use super::{Edge, RunError};
-use crate::git::repo;
 use crate::git::workspace::Workspace;
 use crate::senses;
 use crate::tools::Toolbox;
@@ -23,6 +22,8 @@ use crate::town::pattern::Pattern;
 
 /// Verdicts that a briefing shows.
 const VERDICTS: usize = 5;
+/// Commits that the senses of history look back at; a shallow clone is deepened as far.
+const HISTORY: u32 = 500;
 /// Bytes of one sense before packing.
 const SENSE_BYTES: usize = 24 * 1024;
 /// Bytes of the memory before packing.
@@ -46,10 +47,16 @@ pub fn gather(
     base: Oid,
     wanted: &[Sense],
 ) -> Result<Facts, RunError> {
-    let since = town.last_base(agent).and_then(|oid| repo::oid(oid).ok()).filter(|oid| house.home.repo.has(*oid));
+    if wanted.contains(&Sense::Activity) || wanted.contains(&Sense::Todos) {
+        house.home.ensure_history(base, HISTORY)?;
+    }
+    // A handle of its own: this one has seen where a shallow clone ended before it was deepened.
+    let repo = house.home.repo.reopen()?;
+    let since =
+        town.last_base(agent).and_then(|oid| crate::git::repo::oid(oid).ok()).filter(|oid| house.home.repo.has(*oid));
     let environment = [("PATH".to_owned(), edge.path.clone())];
     let facts = senses::gather(&senses::Request {
-        repo: house.home.repo.git(),
+        repo: repo.git(),
         base,
         since,
         domains: &domains(house),

@@ -278,7 +278,8 @@ fn merge_onto_newest(house: &House, stand: &Stand, work: &Work) -> Result<Trees,
 /// What people's branch tip looks like on the newest default branch.
 fn merged_tip(house: &House, tip: Oid, main: Oid) -> Result<Oid, RunError> {
     let repo = &house.home.repo;
-    let fork = repo.merge_base(tip, house.home.main()?)?;
+    let newest = house.home.main()?;
+    let fork = house.home.with_depth(|| repo.merge_base(tip, newest))?;
     let Some(fork) = fork else { return Ok(repo.tree_of(tip)?) };
     match repo.merge_trees(Some(repo.tree_of(fork)?), repo.tree_of(tip)?, main)? {
         Merged::Clean(tree) => Ok(tree),
@@ -290,7 +291,7 @@ fn merged_tip(house: &House, tip: Oid, main: Oid) -> Result<Oid, RunError> {
 /// commit goes on top of theirs, as a merge where the default branch has moved on.
 fn parents(house: &House, stand: &Stand, trees: &Trees, tip: Option<Oid>) -> Result<Vec<Oid>, RunError> {
     let Some(tip) = tip.filter(|_| stand.human) else { return Ok(vec![trees.base]) };
-    let up_to_date = house.home.repo.is_ancestor(trees.base, tip)?;
+    let up_to_date = house.home.with_depth(|| house.home.repo.is_ancestor(trees.base, tip))?;
     Ok(if up_to_date || !trees.conflicts.is_empty() { vec![tip] } else { vec![tip, trees.base] })
 }
 

@@ -55,16 +55,16 @@ impl Stand {
             human: false,
         };
         let Some(tip) = tip else { return Ok(stand) };
-        if repo.is_ancestor(tip, house.base)? {
+        if house.home.with_depth(|| repo.is_ancestor(tip, house.base))? {
             // Merged before: a dead branch, nothing on it is open.
             return Ok(stand);
         }
-        stand.human = !repo.only_by(agent, tip, house.base)?;
+        stand.human = !house.home.with_depth(|| repo.only_by(agent, tip, house.base))?;
         if pull.is_none() && !stand.human {
             return Ok(stand);
         }
         // The workspace shows the open work as it would look on the newest base, so that nothing in it is stale.
-        let fork = repo.merge_base(tip, house.base)?;
+        let fork = house.home.with_depth(|| repo.merge_base(tip, house.base))?;
         let fork_tree = fork.map(|fork| repo.tree_of(fork)).transpose()?;
         let tip_tree = repo.tree_of(tip)?;
         match repo.merge_trees(fork_tree, tip_tree, base_tree)? {

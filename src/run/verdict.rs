@@ -122,7 +122,7 @@ pub fn merge(hands: &Hands<'_>, number: u64, who: &Author, drafts_too: bool) -> 
 
 fn merged_tree(house: &House, pull: &Pull, tip: Oid, main: Oid) -> Result<Oid, CannotMerge> {
     let repo = &house.home.repo;
-    let fork = repo.merge_base(tip, main).map_err(Wrapped)?;
+    let fork = house.home.with_depth(|| repo.merge_base(tip, main)).map_err(Wrapped)?;
     let fork = fork.map(|fork| repo.tree_of(fork)).transpose().map_err(Wrapped)?;
     let (ours, theirs) = (repo.tree_of(main).map_err(Wrapped)?, repo.tree_of(tip).map_err(Wrapped)?);
     match repo.merge_trees(fork, ours, theirs).map_err(Wrapped)? {

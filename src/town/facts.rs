@@ -133,7 +133,8 @@ impl Brief {
 }
 
 /// `1 commit`, `2 commits`: a count with its word.
-pub(crate) fn count_of(count: usize, word: &str) -> String {
+#[must_use]
+pub fn count_of(count: usize, word: &str) -> String {
     if count == 1 {
         return format!("1 {word}");
     }

@@ -52,3 +52,38 @@ fn a_shallow_clone_fetches_what_is_missing_to_the_snapshot_and_no_more() {
     let states = [&village, &shallow].map(|clone| clone.monkeytown(&["state", "--json"]).stdout);
     assert_eq!(states[0], states[1]);
 }
+
+#[test]
+fn a_clone_of_depth_one_updates_and_follows_a_pull_request_from_before() {
+    let village = Village::small_with_remote();
+    let step = |from: usize| {
+        for n in from..from + 40 {
+            village.put("n.txt", &n.to_string());
+            village.save(&format!("Count to {n}"));
+        }
+        village.git(["push", "-q", "origin", "main"]);
+        let url = format!("file://{}", village.path("home.git").display());
+        let name = format!("shallow-{from}");
+        village.git_in(&village.path("."), ["clone", "-q", "--depth", "1", "--branch", "main", &url, &name]);
+        village.clone_at(&name)
+    };
+    village.says([write("qa/links.md", "The first link leads nowhere.\n"), finish("List the broken link")]);
+    village.run("chaostester").ended(0, "opened");
+
+    let first = step(100);
+    first.says([write("qa/more.md", "So does the second.\n"), finish("List both broken links")]);
+    first.run("chaostester").ended(0, "updated");
+    let files = village.git(["ls-remote", "origin", "agent/chaostester"]);
+    assert!(!files.is_empty());
+    assert_eq!(village.states(), [(1, "open".to_owned())]);
+
+    village.merge(1).says(0, "merged");
+    village.git(["pull", "-q", "origin", "main"]);
+    let second = step(200);
+    second.says([write("qa/third.md", "And the third.\n"), finish("List the third broken link")]);
+    second.run("chaostester").ended(0, "opened");
+    assert_eq!(second.states(), [(1, "merged".to_owned()), (2, "open".to_owned())]);
+    let on_branch = second.git(["ls-tree", "-r", "--name-only", "origin/agent/chaostester"]);
+    assert!(["qa/links.md", "qa/more.md", "qa/third.md"].iter().all(|path| on_branch.contains(path)), "{on_branch}");
+    second.verify_ok();
+}
