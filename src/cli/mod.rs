@@ -33,7 +33,7 @@ use crate::run::RunError;
 #[derive(Debug, Parser)]
 #[command(name = "monkeytown", version, max_term_width = 100, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "\
-Exit codes: 0 done, or nothing to do · 1 findings · 2 usage or configuration · 3 something was unavailable, try again
+Exit codes: 0 done or nothing to do · 1 findings · 2 usage or configuration · 3 try again later
 Begin with `monkeytown demo`, or with `monkeytown init` in a repository of yours.")]
 pub struct Cli {
     /// Work on the repository in this folder, or above it

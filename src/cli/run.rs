@@ -18,8 +18,11 @@ use crate::town::ids::AgentId;
 /// one pull request.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Exit codes: 0 proposed, nothing to do, or somebody else has the slot · 1 the gate refused or no result
-            2 usage or configuration · 3 remote or forge unavailable: the work waits here for the next run
+Exit codes:
+  0  proposed, nothing to do, or somebody else has the slot
+  1  the gate refused, or the brain came to no result
+  2  usage or configuration
+  3  remote or forge unavailable: the work waits here for the next run
 Examples:
   monkeytown run chaostester --dry-run      show what it would propose; write nothing
   monkeytown run chaostester                propose it

@@ -49,7 +49,7 @@ impl<'a> LocalForge<'a> {
         let head = repo::oid(&pull.offer.head).map_err(refused)?;
         let main = self.home.main().map_err(refused)?;
         let branch_tip = self.home.tip(&pull.offer.branch).map_err(refused)?;
-        let landed = match self.home.with_depth(|| repo.landing(head, main)) {
+        let landed = match self.home.with_depth(|| repo.landing(head, main, &self.home.branch)) {
             Ok(landed) => landed,
             // Where nobody has more history, the border of a shallow clone is no verdict; a deeper clone will tell.
             Err(error) if error.needs_depth() => return Ok(None),

@@ -26,16 +26,23 @@ pub struct Landing {
 
 impl Repo {
     /// How `head` came to `main`, if it did: by a merge, or by moving the branch forward onto it.
-    pub fn landing(&self, head: Oid, main: Oid) -> Result<Option<Landing>, GitError> {
+    pub fn landing(&self, head: Oid, main: Oid, branch: &str) -> Result<Option<Landing>, GitError> {
         let Some(commit) = self.first_parent_merge_of(head, main, LOOK_BACK)? else { return Ok(None) };
         let found = self.git().find_commit(commit).map_err(GitError::read(commit))?;
-        // After a fast-forward the commit is the agent's own, and git does not know who moved the branch.
+        // After a fast-forward the commit is the agent's own. Who moved the branch stands in its log, if that was here.
         let by = if commit == head {
-            "unknown".to_owned()
+            self.who_moved(branch, head).unwrap_or_else(|| "unknown".to_owned())
         } else {
             String::from_utf8_lossy(found.committer().name_bytes()).into_owned()
         };
         Ok(Some(Landing { commit, by }))
+    }
+
+    /// Who moved a branch onto a commit, by the log that git keeps of it in this clone.
+    fn who_moved(&self, branch: &str, to: Oid) -> Option<String> {
+        let log = self.git().reflog(&format!("refs/heads/{branch}")).ok()?;
+        let entry = log.iter().find(|entry| entry.id_new() == to)?;
+        Some(String::from_utf8_lossy(entry.committer().name_bytes()).into_owned()).filter(|name| !name.is_empty())
     }
 
     /// Whether all commits of `tip` that `base` does not have are this agent's own.

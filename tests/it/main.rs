@@ -10,6 +10,7 @@ mod village;
 
 mod crashes;
 mod damage;
+mod help;
 mod hostile;
 mod live;
 mod meanwhile;

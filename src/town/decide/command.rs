@@ -143,7 +143,7 @@ pub struct Publish {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
     /// The town is frozen.
-    #[error("the town was frozen by {by}: {reason}; a mayor can thaw it with `monkeytown thaw`")]
+    #[error("the town was frozen by {by}: {reason}; `monkeytown thaw` lets it go on")]
     Frozen {
         /// Who froze it.
         by: String,

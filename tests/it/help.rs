@@ -1,0 +1,47 @@
+//! Promise: `--help` of every command reads well, and changes only when somebody means it.
+
+use crate::village::Village;
+
+#[test]
+fn every_command_explains_itself() {
+    let village = Village::new();
+    let commands: [&[&str]; 24] = [
+        &[],
+        &["run"],
+        &["init"],
+        &["check"],
+        &["agents"],
+        &["agents", "show"],
+        &["agents", "brief"],
+        &["pulls"],
+        &["pulls", "show"],
+        &["pulls", "merge"],
+        &["pulls", "reject"],
+        &["pulls", "comment"],
+        &["log"],
+        &["log", "show"],
+        &["log", "verify"],
+        &["state"],
+        &["gate"],
+        &["senses"],
+        &["freeze"],
+        &["thaw"],
+        &["schema"],
+        &["demo"],
+        &["help"],
+        &["help", "run"],
+    ];
+    let mut all = String::new();
+    for command in commands {
+        let mut args = command.to_vec();
+        if command.first() != Some(&"help") {
+            args.push("--help");
+        }
+        let out = village.command(&args).output().unwrap();
+        assert!(out.status.success(), "{args:?}");
+        let text = String::from_utf8(out.stdout).unwrap();
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{args:?} fits a terminal of 100 columns");
+        all.push_str(&format!("$ monkeytown {}\n{text}\n", args.join(" ")));
+    }
+    insta::assert_snapshot!(all);
+}
