@@ -6,7 +6,9 @@ use serde_json::json;
 
 use super::{Context, say};
 use crate::config::files;
+use crate::git::home::{Home, Wanted};
 use crate::git::repo::Repo;
+use crate::run::house;
 use crate::town::check;
 use crate::town::finding::any_error;
 
@@ -31,8 +33,11 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         return Ok(0);
     }
     let repo = Repo::open(&context.dir)?;
-    let root = repo.workdir().map_or_else(|| context.dir.clone(), std::path::Path::to_path_buf);
-    let checked = check::check(&files::read(&root)?);
+    let checked = match repo.workdir() {
+        Some(root) => check::check(&files::read(root)?),
+        // A bare repository has no files but those of its default branch.
+        None => check::check(&house::town_files_of(&Home::open(repo, &Wanted::None, None)?)?),
+    };
     if context.json {
         say::json(&json!({"charters": checked.charters.len(), "findings": checked.findings}))?;
     } else {

@@ -117,7 +117,7 @@ fn list(
 
 fn print(context: &Context, placed: &Placed) -> anyhow::Result<()> {
     if context.json {
-        say::answer(&placed.event.line()?);
+        say::raw(&placed.event.line()?);
         return Ok(());
     }
     let said = match placed.event.event() {

@@ -27,6 +27,7 @@ use crate::config::Env;
 use crate::git::errors::GitError;
 use crate::git::journal::JournalError;
 use crate::run::RunError;
+use crate::town::decide::Rejected;
 
 /// A git repository runs a town of agents: they read its history, write only what they own, and propose
 /// their work as pull requests that people merge or reject.
@@ -102,6 +103,10 @@ pub fn main() -> ExitCode {
     let env = Env::from_process();
     start_log(&env);
     let context = Context { dir: cli.dir, json: cli.json, env };
+    if !context.dir.is_dir() {
+        say::error(&context, &Usage(format!("there is no folder {}", context.dir.display())).into());
+        return ExitCode::from(2);
+    }
     match dispatch(&context, cli.command) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -144,6 +149,8 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         return match error {
             error if error.is_unavailable() => 3,
             error if error.is_usage() => 2,
+            RunError::Rejected(Rejected::NoPull { .. })
+            | RunError::Journal(JournalError::Rejected(Rejected::NoPull { .. })) => 2,
             RunError::Git(error) => of_git(error),
             RunError::Journal(JournalError::Git(error)) => of_git(error),
             _ => 1,

@@ -92,7 +92,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     let edge = open::edge(context, &house, &now, &|_| {});
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
     let forge = open::forge(&house, &journal, &source)?;
-    let news = open::block_on(claim::sync(&edge, &house.settings.name, &journal, forge.as_ref(), false))??;
+    let news = open::block_on(claim::sync(&edge, &house, &journal, forge.as_ref(), false))??;
     for line in &news.sentences {
         say::story(context, &format!("news: {line}"));
     }
@@ -101,7 +101,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         None => list(context, &journal.load()?.town, args.all, now()),
         Some(Sub::Show { number, diff }) => show(context, &house, &journal.load()?.town, *number, *diff),
         Some(Sub::Merge { number, draft }) => {
-            let merged = verdict::merge(&hands, *number, &me(&house), *draft).map_err(unwrap)?;
+            let merged = verdict::merge(&hands, *number, &me(context, &house)?, *draft).map_err(unwrap)?;
             let edited = if merged.edited { ", with commits that people added" } else { "" };
             if context.json {
                 say::json(&json!({"number": number, "state": "merged", "commit": merged.commit.to_string()}))?;
@@ -112,7 +112,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             Ok(0)
         }
         Some(Sub::Reject { number, reason, text }) => {
-            verdict::reject(&hands, *number, &me(&house).name, *reason, text.as_deref().unwrap_or_default())?;
+            verdict::reject(&hands, *number, &me(context, &house)?.name, *reason, text.as_deref().unwrap_or_default())?;
             done(
                 context,
                 *number,
@@ -124,7 +124,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             if text.trim().is_empty() {
                 return Err(Usage("the comment is empty".to_owned()).into());
             }
-            verdict::comment(&hands, *number, &me(&house).name, text)?;
+            verdict::comment(&hands, *number, &me(context, &house)?.name, text)?;
             done(
                 context,
                 *number,
@@ -152,10 +152,17 @@ fn unwrap(error: verdict::CannotMerge) -> anyhow::Error {
     }
 }
 
-fn me(house: &House) -> Author {
-    let (name, email) =
-        house.home.repo.user().unwrap_or_else(|| ("somebody".to_owned(), "somebody@monkeytown.invalid".to_owned()));
-    Author { name, email }
+/// Who gives the verdict: what git's own variables say, else what git is configured with here.
+fn me(context: &Context, house: &House) -> anyhow::Result<Author> {
+    let known = house.home.repo.user();
+    let said = |names: [&str; 2]| names.into_iter().find_map(|name| context.env.get(name)).map(str::to_owned);
+    let name = said(["GIT_COMMITTER_NAME", "GIT_AUTHOR_NAME"]).or_else(|| known.as_ref().map(|(name, _)| name.clone()));
+    let email = said(["GIT_COMMITTER_EMAIL", "GIT_AUTHOR_EMAIL"]).or_else(|| known.map(|(_, email)| email));
+    let unknown = "git does not know who you are; run `git config user.name NAME` and `git config user.email ADDRESS`";
+    match (name, email) {
+        (Some(name), Some(email)) => Ok(Author { name, email }),
+        _ => Err(Usage(unknown.to_owned()).into()),
+    }
 }
 
 /// A pull request for programs: what the state knows, with the fields that people look for first.

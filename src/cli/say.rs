@@ -11,8 +11,13 @@ use crate::run::RunError;
 use crate::town::finding::Finding;
 use crate::town::text;
 
-/// Prints a line of the answer. A reader that has gone away is no error of ours.
+/// Prints a line of the answer, with whatever could move a terminal's cursor or hide made visible.
 pub fn answer(line: &str) {
+    raw(&text::escape_invisible(line).0);
+}
+
+/// Prints a line as it is: JSON has its own escapes. A reader that has gone away is no error of ours.
+pub fn raw(line: &str) {
     let mut out = io::stdout().lock();
     if writeln!(out, "{line}").is_err() {
         std::process::exit(0);
@@ -24,13 +29,13 @@ pub fn answer(line: &str) {
 /// # Errors
 /// When it cannot be written as JSON.
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    answer(&serde_json::to_string_pretty(value)?);
+    raw(&serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
 /// Prints a line of the story.
 pub fn story(context: &Context, line: &str) {
-    let line = crate::town::secrets::mask(line, &context.env.secrets(None));
+    let line = crate::town::secrets::mask(&text::escape_invisible(line).0, &context.env.secrets(None));
     let line = if context.env.is_actions() { text::neutralise_commands(&line) } else { line };
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

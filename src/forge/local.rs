@@ -47,6 +47,10 @@ impl<'a> LocalForge<'a> {
         let refused = |error: crate::git::errors::GitError| ForgeError::Refused(error.to_string());
         let repo = &self.home.repo;
         let head = repo::oid(&pull.offer.head).map_err(refused)?;
+        if !repo.has(head) {
+            // Recorded after what was fetched here: the next look knows more.
+            return Ok(None);
+        }
         let main = self.home.main().map_err(refused)?;
         let branch_tip = self.home.tip(&pull.offer.branch).map_err(refused)?;
         let landed = match self.home.with_depth(|| repo.landing(head, main, &self.home.branch)) {
@@ -60,7 +64,10 @@ impl<'a> LocalForge<'a> {
             let edited = branch_tip.is_some_and(|tip| tip != head && repo.is_ancestor(tip, main).unwrap_or(false));
             return Ok(Some(Command::Merge { number: pull.number, by, commit: repo::id(commit), edited, head: None }));
         }
-        if branch_tip.is_none() && !self.journal.is_offline() {
+        if branch_tip.is_none()
+            && !self.journal.is_offline()
+            && self.home.is_gone(&pull.offer.branch).map_err(refused)?
+        {
             return Ok(Some(Command::Reject {
                 number: pull.number,
                 by: "unknown".to_owned(),

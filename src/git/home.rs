@@ -108,6 +108,8 @@ impl Home {
     /// Brings our view of the remote up to date: its branches, those deleted there included. The journal has its own
     /// fetch, because it starts shallow.
     fn fetch(repo: &Repo, remote: &Remote) -> Result<(), GitError> {
+        // What was known before the remote was asked: a branch that somebody fetched meanwhile is not taken for gone.
+        let known = repo.references(&remote.tracking(AGENT_BRANCH_PREFIX))?;
         let there = remote.list(repo, &["HEAD", "refs/heads/*"], NETWORK_LIMIT)?;
         let journal = super::journal::reference();
         let (mut wanted, mut unseen) = (Vec::new(), Vec::new());
@@ -127,10 +129,14 @@ impl Home {
         if !unseen.is_empty() {
             remote.deepen(repo, &unseen, Deepen::Depth(1), NETWORK_LIMIT)?;
         }
-        for (name, oid) in repo.references(&remote.tracking(AGENT_BRANCH_PREFIX))? {
+        for (name, oid) in known {
             let short = name.strip_prefix(&remote.tracking("")).unwrap_or(&name);
-            if !there.iter().any(|(there, _)| there.strip_prefix("refs/heads/") == Some(short)) {
-                repo.delete_reference(&name, oid)?;
+            let gone = !there.iter().any(|(there, _)| there.strip_prefix("refs/heads/") == Some(short));
+            if gone
+                && let Err(error) = repo.delete_reference(&name, oid)
+                && !error.is_raced()
+            {
+                return Err(error);
             }
         }
         Ok(())
@@ -225,6 +231,21 @@ impl Home {
     /// [`GitError`] when the reference cannot be read.
     pub fn tip(&self, branch: &str) -> Result<Option<Oid>, GitError> {
         self.repo.tip(&self.reference(branch))
+    }
+
+    /// Whether a branch is really gone from home, asked anew: what was fetched may be older than what it is judged by.
+    ///
+    /// # Errors
+    /// [`GitError`] when the remote cannot be asked.
+    pub fn is_gone(&self, branch: &str) -> Result<bool, GitError> {
+        match &self.remote {
+            None => Ok(self.tip(branch)?.is_none()),
+            Some(_) if !self.online.get() => Ok(false),
+            Some(remote) => {
+                let name = format!("refs/heads/{branch}");
+                Ok(remote.list(&self.repo, &[&name], NETWORK_LIMIT)?.is_empty())
+            }
+        }
     }
 
     /// Moves a branch at home from `old` to `new`, or creates it. What stands there already is a success.

@@ -45,9 +45,9 @@ impl Repo {
         Some(String::from_utf8_lossy(entry.committer().name_bytes()).into_owned()).filter(|name| !name.is_empty())
     }
 
-    /// Whether all commits of `tip` that `base` does not have are this agent's own.
-    pub fn only_by(&self, agent: &AgentId, tip: Oid, base: Oid) -> Result<bool, GitError> {
-        for commit in self.commits_between(&[base], tip)? {
+    /// Whether all commits of `tip` that are not `behind` these are this agent's own.
+    pub fn only_by(&self, agent: &AgentId, tip: Oid, behind: &[Oid]) -> Result<bool, GitError> {
+        for commit in self.commits_between(behind, tip)? {
             if !self.is_agent_commit(commit, agent)? {
                 return Ok(false);
             }

@@ -25,8 +25,6 @@ pub struct News {
     pub sentences: Vec<String>,
     /// Whether remote and forge could be reached.
     pub online: bool,
-    /// Queued events that no longer fitted.
-    pub dropped: Vec<String>,
 }
 
 /// Step 2. Appends what humans did since the journal last heard of it. A forge that cannot be reached is no obstacle.
@@ -35,18 +33,24 @@ pub struct News {
 /// [`RunError`] when the journal is damaged or was rewritten.
 pub async fn sync(
     edge: &Edge<'_>,
-    town: &str,
+    house: &House,
     journal: &Journal<'_>,
     forge: &dyn Forge,
     dry: bool,
 ) -> Result<News, RunError> {
+    let (home, town) = (&house.home, house.settings.name.as_str());
     // A dry run sends nothing that waits here; it only has to know the journal.
     let synced = if dry && journal.head()?.is_some() {
         Synced { online: !journal.is_offline(), ..Synced::default() }
     } else {
         journal.sync(&edge.stamp(town))?
     };
-    let mut news = News { online: synced.online, dropped: synced.dropped, ..News::default() };
+    let mut news = News { online: synced.online, ..News::default() };
+    news.sentences.extend(synced.dropped.iter().map(|what| format!("did not fit any more, and is kept: {what}")));
+    if synced.moved {
+        // Branches are looked at after the journal that they are judged by, never before.
+        home.refresh()?;
+    }
     let seen = match forge.observe(&journal.load()?.town).await {
         Ok(seen) => seen,
         Err(ForgeError::Unavailable(why)) => {

@@ -53,7 +53,7 @@ pub async fn run(
         // Trees and commits are made all the same, to be judged; none of them may stay behind.
         house.home.repo.keep_objects_in_memory()?;
     }
-    let news = claim::sync(edge, &house.settings.name, journal, forge, request.dry_run).await?;
+    let news = claim::sync(edge, house, journal, forge, request.dry_run).await?;
     edge.tell(&Progress::Synced { news: news.sentences.clone(), online: news.online });
     let claimed = match claim::claim(edge, house, journal, charter, request, thinker.name()) {
         Ok(claimed) => claimed,
@@ -89,7 +89,7 @@ pub async fn briefing(
     agent: &AgentId,
 ) -> Result<(String, String), RunError> {
     let charter = house.charter(agent)?;
-    claim::sync(edge, &house.settings.name, journal, forge, true).await?;
+    claim::sync(edge, house, journal, forge, true).await?;
     let request = Request { agent: agent.clone(), slot: SlotChoice::Auto, brain: None, task: None, dry_run: true };
     let thinker = Thinker::choose(None, &house.settings.brain)?;
     let claimed = claim::claim(edge, house, journal, charter, &request, thinker.name())?;

@@ -113,7 +113,14 @@ impl House {
     }
 }
 
-/// The files that the check reads, and every path there is.
+/// The town's files on the default branch of a home, and every path there is.
+///
+/// # Errors
+/// [`RunError::Git`] when the tree cannot be read.
+pub fn town_files_of(home: &Home) -> Result<TownFiles, RunError> {
+    Ok(town_files(&Files::open(home.repo.git(), home.main()?)?))
+}
+
 fn town_files(files: &Files<'_>) -> TownFiles {
     let mut found = TownFiles::default();
     for entry in files.entries() {

@@ -59,12 +59,18 @@ impl Stand {
             // Merged before: a dead branch, nothing on it is open.
             return Ok(stand);
         }
-        stand.human = !house.home.with_depth(|| repo.only_by(agent, tip, house.base))?;
+        // What our commit stood on is the default branch's, also where that was rewound since: it is nobody's addition.
+        let stood_on = pull.and_then(|pull| repo::oid(&pull.offer.base).ok()).filter(|oid| repo.has(*oid));
+        let behind: Vec<Oid> = [Some(house.base), stood_on].into_iter().flatten().collect();
+        stand.human = !house.home.with_depth(|| repo.only_by(agent, tip, &behind))?;
         if pull.is_none() && !stand.human {
             return Ok(stand);
         }
         // The workspace shows the open work as it would look on the newest base, so that nothing in it is stale.
-        let fork = house.home.with_depth(|| repo.merge_base(tip, house.base))?;
+        let fork = match stood_on.filter(|_| !stand.human) {
+            Some(oid) => Some(oid),
+            None => house.home.with_depth(|| repo.merge_base(tip, house.base))?,
+        };
         let fork_tree = fork.map(|fork| repo.tree_of(fork)).transpose()?;
         let tip_tree = repo.tree_of(tip)?;
         match repo.merge_trees(fork_tree, tip_tree, base_tree)? {

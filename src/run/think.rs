@@ -27,6 +27,19 @@ impl Thinker {
     /// # Errors
     /// [`RunError::NoBrain`] when it is none that there is.
     pub fn choose(given: Option<&str>, settings: &BrainSettings) -> Result<Self, RunError> {
+        let chosen = Self::named(given, settings)?;
+        // A file that cannot be read is found out before a slot is claimed for it.
+        let (file, opened) = match &chosen {
+            Self::Embedded => return Ok(chosen),
+            Self::Scripted(file) => (file, Scripted::open(Path::new(file)).map(|_| ())),
+            Self::Replay(file) => (file, Replay::open(Path::new(file)).map(|_| ())),
+        };
+        let unusable = |error| RunError::NoBrain { given: file.clone(), why: super::publish::chain(&error) };
+        opened.map_err(unusable)?;
+        Ok(chosen)
+    }
+
+    fn named(given: Option<&str>, settings: &BrainSettings) -> Result<Self, RunError> {
         let Some(given) = given else {
             let script = || {
                 settings.script.clone().ok_or_else(|| RunError::NoBrain {

@@ -56,6 +56,12 @@ pub fn read(private: &Path, reference: &str) -> Option<Cached> {
     })
 }
 
+/// Removes the cache, because the history that it knows is about to be left.
+pub fn forget(private: &Path, reference: &str) {
+    // One that is not there is as good as removed; one that cannot be removed cannot have been written either.
+    let _ = std::fs::remove_file(path(private, reference));
+}
+
 /// Writes the cache beside and renames it into place, so that a reader never sees half of it. A failure is no
 /// failure of the caller: the next start is slower, that is all.
 pub fn write(private: &Path, reference: &str, cached: &Cached) {

@@ -347,8 +347,24 @@ impl<'r> Journal<'r> {
     /// When an object cannot be read or a commit is damaged.
     pub fn commits_after(&self, after: u64) -> Result<Vec<Commit>, JournalError> {
         let Some(tip) = self.head()? else { return Ok(Vec::new()) };
-        let (commits, _) = read::walk(self.git(), tip, |_, at| at().is_some_and(|at| at.seq <= after))?;
-        commits.into_iter().collect()
+        match self.walk_deep(tip, after)? {
+            (_, End::Shallow(oid)) => Err(JournalError::Missing { oid: oid.to_string() }),
+            (commits, _) => commits.into_iter().collect(),
+        }
+    }
+
+    /// Walks down to event `after`; what a shallow clone lacks on the way is fetched once.
+    fn walk_deep(&self, tip: Oid, after: u64) -> Result<read::Walk, JournalError> {
+        let walk = || read::walk(self.git(), tip, |_, at| at().is_some_and(|at| at.seq <= after));
+        let (commits, end) = walk()?;
+        let oldest = commits.first().and_then(|commit| commit.as_ref().ok()).map(|commit| commit.at.height);
+        match (end, oldest) {
+            (End::Shallow(_), Some(height)) if self.remote.is_some() && !self.offline.get() => {
+                self.deepen(height.saturating_sub(1))?;
+                walk()
+            }
+            _ => Ok((commits, end)),
+        }
     }
 
     /// Decides on the newest state and appends what was decided. On a lost race it folds what came and decides again.

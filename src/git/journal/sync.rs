@@ -7,11 +7,12 @@ use git2::Oid;
 
 use super::codec::Position;
 use super::read::{self, Commit};
-use super::{Appended, Journal, JournalError, cache, find, reference};
+use super::{Appended, Journal, JournalError, Tip, cache, find, reference};
 use crate::git::home::NETWORK_LIMIT;
 use crate::git::remote::{Deepen, PushSpec, Remote};
 use crate::town::decide::Rejected;
-use crate::town::envelope::{Draft, Stamp};
+use crate::town::envelope::{Draft, Envelope, Stamp};
+use crate::town::event::Event;
 use crate::town::fold::Town;
 
 /// Times that an append to a remote is decided again before it gives up.
@@ -24,10 +25,23 @@ pub struct Synced {
     pub online: bool,
     /// Commits that had waited here and have arrived now.
     pub sent: usize,
-    /// Sentences of queued events that no longer fit what happened meanwhile; they are kept under `kept`.
+    /// Whether the remote's journal had something new.
+    pub moved: bool,
+    /// Queued events that no longer fit what happened meanwhile, as sentences with the reference that keeps them.
     pub dropped: Vec<String>,
-    /// The reference that keeps what did not fit.
-    pub kept: Option<String>,
+}
+
+/// What came of writing the waiting commits again.
+enum Replayed {
+    /// All of them fit.
+    All(Box<Tip>),
+    /// An event does not; it and all of its run have to be left out.
+    Misfit(String),
+}
+
+/// What is left out together: the events of a run, or an event that belongs to none.
+fn mark(event: &Envelope) -> String {
+    event.corr.as_ref().map_or_else(|| event.id.clone(), ToString::to_string)
 }
 
 impl Journal<'_> {
@@ -43,10 +57,13 @@ impl Journal<'_> {
     pub fn sync(&self, stamp: &Stamp) -> Result<Synced, JournalError> {
         let Some(remote) = self.remote else { return Ok(Synced { online: true, ..Synced::default() }) };
         let _one_at_a_time = self.repo.lock_waiting("journal")?;
+        let seen = find(self.git(), &Self::tracking(remote))?;
         match self.fetch(remote) {
             Ok(()) => {
                 self.offline.set(false);
-                self.reconcile(remote, stamp)
+                let mut synced = self.reconcile(remote, stamp)?;
+                synced.moved |= find(self.git(), &Self::tracking(remote))? != seen;
+                Ok(synced)
             }
             Err(error) if error.is_unavailable() => {
                 self.offline.set(true);
@@ -132,7 +149,7 @@ impl Journal<'_> {
                     Some(there) => self.continues(there, here)?,
                     None => true,
                 };
-                if !ahead {
+                if let (false, Some(there)) = (ahead, there) {
                     self.requeue(here, there, stamp, &mut synced)?;
                 }
                 let head = self.head()?;
@@ -153,38 +170,83 @@ impl Journal<'_> {
     }
 
     /// Appends again, on the remote's tip, what was appended here while the remote was away. Events keep their ids and
-    /// times; one that no longer fits is reported, and the old commits are kept under a reference of their own.
-    fn requeue(&self, here: Oid, there: Option<Oid>, stamp: &Stamp, synced: &mut Synced) -> Result<(), JournalError> {
-        let Some(there) = there else { return Ok(()) };
+    /// times. Where one no longer fits, all of its run is left out, and the old commits, with the work that the run was about
+    /// to publish, are kept under references of their own. The branch moves once, at the end: a kill before leaves all as it was.
+    fn requeue(&self, here: Oid, there: Oid, stamp: &Stamp, synced: &mut Synced) -> Result<(), JournalError> {
         let waiting = self.commits_not_in(here, there)?;
         // A fact that both sides observed has one id; it is recorded there already.
         let known = self.commits_not_in(there, here)?.into_iter().flat_map(|commit| commit.events);
         let known: HashSet<String> = known.map(|event| event.id).collect();
-        self.set_head(there)?;
-        let mut tip = self.load_at(there, None)?;
+        let start = self.fold_from_snapshot(there)?;
+        let mut misfits = HashSet::new();
+        // Each round may find one more run that does not fit, and then begins anew without it.
+        let tip = loop {
+            match self.replay(&start, &waiting, &known, &misfits, stamp)? {
+                Replayed::All(tip) => break *tip,
+                Replayed::Misfit(mark) => misfits.insert(mark),
+            };
+        };
+        if !misfits.is_empty() {
+            self.keep_misfits(here, &waiting, &misfits, synced)?;
+        }
+        // The cache knows the old history; it goes first, so that the new one is not taken for a rewrite.
+        cache::forget(&self.repo.private_dir()?, &reference());
+        self.set_head(tip.oid.unwrap_or(there))?;
+        self.remember(&tip);
+        Ok(())
+    }
+
+    /// Writes the waiting commits on `start` without moving anything, leaving out what is known or does not fit.
+    fn replay(
+        &self,
+        start: &Tip,
+        waiting: &[Commit],
+        known: &HashSet<String>,
+        misfits: &HashSet<String>,
+        stamp: &Stamp,
+    ) -> Result<Replayed, JournalError> {
+        let mut tip = start.clone();
         for commit in waiting {
-            let mut fitting = Vec::new();
+            let wanted = |event: &&Envelope| !known.contains(&event.id) && !misfits.contains(&mark(event));
+            let events: Vec<Envelope> = commit.events.iter().filter(wanted).cloned().collect();
             let mut town = tip.town.clone();
-            for event in commit.events.into_iter().filter(|event| !known.contains(&event.id)) {
-                let mut tried = town.clone();
-                if tried.apply(&event).is_ok() {
-                    town = tried;
-                    fitting.push(event);
-                } else {
-                    synced.dropped.push(format!("{} ({})", commit.subject, event.kind));
+            for event in &events {
+                if town.apply(event).is_err() {
+                    return Ok(Replayed::Misfit(mark(event)));
                 }
             }
-            if fitting.is_empty() {
-                continue;
+            if !events.is_empty() {
+                let next = self.commit(&tip, &commit.subject, events, stamp)?;
+                tip = Tip { oid: Some(next.oid), at: next.at, town: next.town };
             }
-            let next = self.commit(&tip, &commit.subject, fitting, stamp)?;
-            self.set_head(next.oid)?;
-            tip = self.landed(next, true).tip;
         }
-        if !synced.dropped.is_empty() {
-            let keep = format!("refs/monkeytown/kept/{here}");
-            self.git().reference(&keep, here, true, "monkeytown: did not fit").map_err(JournalError::MoveRef)?;
-            synced.kept = Some(keep);
+        Ok(Replayed::All(Box::new(tip)))
+    }
+
+    fn keep_misfits(
+        &self,
+        here: Oid,
+        waiting: &[Commit],
+        misfits: &HashSet<String>,
+        synced: &mut Synced,
+    ) -> Result<(), JournalError> {
+        let keep = |name: String, oid: Oid| -> Result<String, JournalError> {
+            self.git().reference(&name, oid, true, "monkeytown: did not fit").map_err(JournalError::MoveRef)?;
+            Ok(name)
+        };
+        let journal = keep(format!("refs/monkeytown/kept/{here}"), here)?;
+        for commit in waiting {
+            for event in commit.events.iter().filter(|event| misfits.contains(&mark(event))) {
+                let Ok(Some(known)) = event.event() else { continue };
+                let mut place = journal.clone();
+                if let Event::RunProposed(proposed) = &known
+                    && let Ok(head) = Oid::from_str(proposed.offer.head.as_str())
+                    && self.repo.has(head)
+                {
+                    place = keep(format!("refs/monkeytown/kept/{}", proposed.run), head)?;
+                }
+                synced.dropped.push(format!("{} ({place})", known.sentence()));
+            }
         }
         Ok(())
     }

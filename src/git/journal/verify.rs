@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use git2::{Oid, Repository};
 
-use super::read::{self, Commit, End};
+use super::read::{Commit, End};
 use super::{Journal, JournalError, snapshot};
 use crate::town::envelope::Envelope;
 use crate::town::finding::Finding;
@@ -43,12 +43,14 @@ impl Journal<'_> {
         if let Err(error @ JournalError::Rewritten { .. }) = self.load() {
             seen.findings.push(Finding::error("history-kept", error.to_string()));
         }
-        let (commits, end) = read::walk(self.git(), tip, |_, _| false)?;
+        let (commits, end) = self.walk_deep(tip, 0)?;
         if let End::Shallow(oid) = end {
+            // Nothing above the border can be judged without what is below it.
             seen.findings.push(
                 Finding::error("history-complete", format!("the journal below commit {oid} is not in this clone"))
-                    .fix("fetch it: `git fetch --unshallow` or `git fetch origin monkeytown/journal`"),
+                    .fix("fetch it: `git fetch --unshallow origin monkeytown/journal`"),
             );
+            return Ok(seen);
         }
         let mut state = Fresh::default();
         for commit in commits {
