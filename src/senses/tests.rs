@@ -84,7 +84,7 @@ fn run(command: &str, limit: Limit, files: &Files<'_>, environment: &[(String, S
     let mut shell = Command::new("sh");
     shell
         .arg("-c")
-        .arg(command)
+        .arg(guarded(command, limit.time))
         .current_dir(&root)
         .env_clear()
         .envs(environment.iter().map(|(key, value)| (key, value)));
@@ -96,6 +96,12 @@ fn run(command: &str, limit: Limit, files: &Files<'_>, environment: &[(String, S
             TestRun { outcome, summary: runners::summary(&text), tail: text, cut, skipped }
         }
     }
+}
+
+/// The command with a bound on its processor time that the system keeps, so that it ends by itself where we are killed
+/// before we can end it.
+fn guarded(command: &str, limit: Duration) -> String {
+    format!("ulimit -t {} 2>/dev/null\n{command}", limit.as_secs().saturating_mul(2).max(60))
 }
 
 /// The output as text, without the name of the temporary folder, which differs each time.
@@ -142,7 +148,7 @@ fn outcome_of(status: ExitStatus) -> TestOutcome {
 fn stop(group: u32) {
     let mut kill = Command::new("sh");
     kill.arg("-c")
-        .arg(format!("kill -KILL -- -{group}"))
+        .arg(format!("kill -s KILL -- -{group}"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

@@ -47,11 +47,28 @@ fn the_exit_code_and_the_summary_are_told() {
     );
 }
 
+/// Processes of a group that run; dead ones that nobody has waited for yet do not count. Without /proc there are none to see.
+fn alive(group: &str) -> usize {
+    let stat =
+        |entry: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(entry.ok()?.path().join("stat")).ok();
+    let of_group = |stat: &String| {
+        // After the name in brackets: state, parent, group.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        fields.len() > 2 && fields[2] == group && fields[0] != "Z" && fields[0] != "X"
+    };
+    std::fs::read_dir("/proc").map_or(0, |entries| entries.filter_map(stat).filter(of_group).count())
+}
+
 #[test]
 fn a_command_that_does_not_end_is_stopped_with_all_that_it_started() {
-    let run = ran("(while :; do echo child; done) & while :; do :; done", 300);
+    let place = tempfile::tempdir().unwrap();
+    let group = place.path().join("group");
+    let command = format!("echo $$ > {}; (while :; do echo child; done) & while :; do :; done", group.display());
+    let run = ran(&command, 300);
     assert_eq!(run.outcome, TestOutcome::TimedOut { minutes: 1 });
     assert!(run.tail.len() <= TAIL && run.cut > 0, "the flood was cut to its end");
+    let group = std::fs::read_to_string(&group).unwrap();
+    assert_eq!(alive(group.trim()), 0, "group {group} has processes left");
 }
 
 #[test]
