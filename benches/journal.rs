@@ -8,13 +8,14 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use monkeytown::git::journal::{Journal, Tip};
 use monkeytown::git::repo::Repo;
 use monkeytown::town::envelope::Stamp;
 use serde_json::json;
+use support::town::Made;
 use support::{Measured, Table};
 
 const BENCH: &str = "journal";
@@ -31,17 +32,16 @@ fn main() {
     let rounds = support::number("BENCH_ROUNDS", 3, 5);
     let place = tempfile::tempdir().expect("a temporary folder");
     let mut table = Table::new();
-    let mut shallow = Vec::new();
+    let mut made = Vec::new();
     for size in sizes {
         let repo = place.path().join(format!("{size}.git"));
-        let made = support::town::journal(&repo, size as u64 + 500);
+        let town = support::town::journal(&repo, size as u64 + 500);
         let pack = support::bytes_below(&repo.join("objects"));
-        let facts = json!({"events": made.events, "commits": made.commits, "pack_bytes": pack});
-        folds(&mut table, &repo, size, rounds, &made, &facts);
-        shallow.push(start_shallow(&mut table, place.path(), &repo, size, rounds, &made));
-        fs::remove_dir_all(&repo).expect("removed");
+        let facts = json!({"events": town.events, "commits": town.commits, "pack_bytes": pack});
+        folds(&mut table, &repo, size, rounds, &town, &facts);
+        made.push((size, repo, town));
     }
-    compare_shallow(&mut table, &shallow);
+    shallow(&mut table, place.path(), &made, rounds);
     table.print();
 }
 
@@ -67,14 +67,7 @@ fn git_log(repo: &Path) {
     assert!(bytes > 0, "git log prints the journal");
 }
 
-fn folds(
-    table: &mut Table,
-    repo: &Path,
-    size: usize,
-    rounds: usize,
-    made: &support::town::Made,
-    facts: &serde_json::Value,
-) {
+fn folds(table: &mut Table, repo: &Path, size: usize, rounds: usize, made: &Made, facts: &serde_json::Value) {
     // Once each before the clock runs: the pack is then in the page cache for both.
     git_log(repo);
     assert!(refold(repo).town == made.town, "the fold ends where the town's life ended");
@@ -112,53 +105,55 @@ fn folds(
     });
 }
 
-/// What a shallow start took: the time, and the bytes of objects that came.
+/// What a shallow start took: the times, and what came.
+#[derive(Default)]
 struct Shallow {
-    size: usize,
-    time: Duration,
+    times: Vec<Duration>,
+    full: Vec<Duration>,
+    objects: u64,
     bytes: u64,
 }
 
-fn start_shallow(
-    table: &mut Table,
-    place: &Path,
-    repo: &Path,
-    size: usize,
-    rounds: usize,
-    made: &support::town::Made,
-) -> Shallow {
-    let url = format!("file://{}", repo.display());
-    let (mut times, mut facts) = (Vec::new(), (0, 0));
-    for round in 0..rounds {
-        let clone = place.join(format!("shallow-{round}"));
-        support::run_git(place, &["clone", "-q", "--depth", "1", "--single-branch", &url, &clone.to_string_lossy()]);
-        let before = objects(&clone);
-        let (time, tip) = support::timed(|| start(&clone));
-        assert!(tip.town == made.town, "a shallow clone folds to the same");
-        let after = objects(&clone);
-        times.push(time);
-        facts = (after.0 - before.0, after.1 - before.1);
-        fs::remove_dir_all(&clone).expect("removed");
+/// The sizes take turns, so that a busy moment of the machine hits the short history and the long one alike.
+fn shallow(table: &mut Table, place: &Path, made: &[(usize, PathBuf, Made)], rounds: usize) {
+    let mut all: Vec<Shallow> = made.iter().map(|_| Shallow::default()).collect();
+    for _ in 0..rounds {
+        for (seen, (_, repo, town)) in all.iter_mut().zip(made) {
+            start_shallow(seen, place, repo, town);
+        }
     }
-    let full = support::rounds(rounds, || {
-        let clone = place.join("full");
-        let branch = "monkeytown/journal";
-        support::run_git(
-            place,
-            &["clone", "-q", "--bare", "--single-branch", "-b", branch, &url, &clone.to_string_lossy()],
-        );
-        fs::remove_dir_all(&clone).expect("removed");
-    });
-    let shallow = Shallow { size, time: support::median(times), bytes: facts.1 };
-    table.add(Measured {
-        bench: BENCH,
-        what: format!("start in a shallow clone, {size} events"),
-        ours: shallow.time,
-        beside: Some(("git clone of the whole journal".to_owned(), full)),
-        goal: None,
-        facts: json!({"events": made.events, "commits": made.commits, "objects": facts.0, "object_bytes": facts.1}),
-    });
-    shallow
+    let mut medians = Vec::new();
+    for (seen, (size, _, town)) in all.into_iter().zip(made) {
+        let time = support::median(seen.times);
+        let (objects, bytes) = (seen.objects, seen.bytes);
+        table.add(Measured {
+            bench: BENCH,
+            what: format!("start in a shallow clone, {size} events"),
+            ours: time,
+            beside: Some(("git clone of the whole journal".to_owned(), support::median(seen.full))),
+            goal: None,
+            facts: json!({"events": town.events, "commits": town.commits, "objects": objects, "object_bytes": bytes}),
+        });
+        medians.push((*size, time, bytes));
+    }
+    compare_shallow(table, &medians);
+}
+
+fn start_shallow(seen: &mut Shallow, place: &Path, repo: &Path, made: &Made) {
+    let url = format!("file://{}", repo.display());
+    let (clone, full) = (place.join("shallow"), place.join("full"));
+    support::run_git(place, &["clone", "-q", "--depth", "1", "--single-branch", &url, &clone.to_string_lossy()]);
+    let before = objects(&clone);
+    let (time, tip) = support::timed(|| start(&clone));
+    assert!(tip.town == made.town, "a shallow clone folds to the same");
+    let after = objects(&clone);
+    seen.times.push(time);
+    (seen.objects, seen.bytes) = (after.0 - before.0, after.1 - before.1);
+    let whole = ["clone", "-q", "--bare", "--single-branch", "-b", "monkeytown/journal", &url, &full.to_string_lossy()];
+    seen.full.push(support::timed(|| support::run_git(place, &whole)).0);
+    for dir in [clone, full] {
+        fs::remove_dir_all(dir).expect("removed");
+    }
 }
 
 fn start(clone: &Path) -> Tip {
@@ -182,18 +177,21 @@ fn objects(clone: &Path) -> (u64, u64) {
 }
 
 /// The start must not get slower, nor bring more, when history is a hundred times longer.
-fn compare_shallow(table: &mut Table, all: &[Shallow]) {
-    let (Some(short), Some(long)) = (all.first(), all.last()) else { return };
-    if short.size == long.size {
+fn compare_shallow(table: &mut Table, all: &[(usize, Duration, u64)]) {
+    let (Some((short, short_time, short_bytes)), Some((long, long_time, long_bytes))) = (all.first(), all.last())
+    else {
+        return;
+    };
+    if short == long {
         return;
     }
-    let time = long.time.as_secs_f64() / short.time.as_secs_f64();
-    let bytes = long.bytes as f64 / short.bytes as f64;
+    let time = long_time.as_secs_f64() / short_time.as_secs_f64();
+    let bytes = *long_bytes as f64 / *short_bytes as f64;
     table.add(Measured {
         bench: BENCH,
-        what: format!("shallow start, {} beside {} events", long.size, short.size),
-        ours: long.time,
-        beside: Some((format!("{} events", short.size), short.time)),
+        what: format!("shallow start, {long} beside {short} events"),
+        ours: *long_time,
+        beside: Some((format!("{short} events"), *short_time)),
         goal: Some(("time and bytes within 1.5×".to_owned(), time <= SHALLOW && bytes <= SHALLOW)),
         facts: json!({"times_time": (time * 100.0).round() / 100.0, "times_bytes": (bytes * 100.0).round() / 100.0}),
     });

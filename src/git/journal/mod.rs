@@ -5,7 +5,9 @@
 //! [`Journal::append`].
 
 pub mod cache;
+mod chunks;
 pub mod codec;
+mod graph;
 pub mod read;
 pub mod snapshot;
 pub mod sync;
@@ -311,6 +313,9 @@ impl<'r> Journal<'r> {
     /// As [`Journal::load`].
     pub fn refold(&self) -> Result<Tip, JournalError> {
         let Some(tip) = self.head()? else { return Ok(Tip::default()) };
+        if let Some(steps) = chunks::all(self.git(), tip) {
+            return self.fold_on(Tip::default(), steps.into_iter().map(Ok).collect());
+        }
         let (commits, end) = read::steps(self.git(), tip, |_, _| false)?;
         if let End::Shallow(oid) = end {
             return Err(JournalError::Missing { oid: oid.to_string() });

@@ -124,7 +124,7 @@ pub fn steps(repo: &Repository, tip: Oid, stop: impl Fn(Oid, At<'_>) -> bool) ->
     walk_as(repo, tip, stop, |oid, raw| step(oid, raw).map_err(|source| damaged(oid, source)))
 }
 
-fn step(oid: Oid, raw: &[u8]) -> Result<Step, BadCommit> {
+pub(super) fn step(oid: Oid, raw: &[u8]) -> Result<Step, BadCommit> {
     let header = codec::header(raw)?;
     let message = codec::message_of(raw, header)?;
     Ok(Step { oid, parent: header.parent, at: codec::position(message)?, happened: codec::happened(message)? })
@@ -202,10 +202,10 @@ fn read_all(
 /// As long as it lives, libgit2 neither keeps the objects that it reads nor checks their hashes: a walk reads each object
 /// once, and where hashes matter its other thread checks them. The switches are the process's own, so other threads are spared the same for
 /// that long; two walks at once at most make each other slower.
-struct Bulk;
+pub(super) struct Bulk;
 
 impl Bulk {
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         Self::switch(false);
         Self
     }

@@ -1,0 +1,181 @@
+//! Reading the whole journal on every core, where git's commit graph tells the ids beforehand.
+//! Lives here: the ids, the chunks, and the proof that they join. Never here: trusting the commit graph (what it
+//! says is only where to look; the commits themselves say what their parents are), decoding.
+//!
+//! A chain of commits is read one after the other, because each names the next one. `git gc` and `git maintenance` leave a
+//! file that holds all the names, which is small and needs no inflating: with it the chain is cut into pieces.
+
+use git2::{ObjectType, Odb, Oid, Repository};
+
+use super::codec;
+use super::graph::Graph;
+use super::read::{self, Bulk, Step};
+
+/// Below this many commits the threads would cost more than they bring.
+const WORTH_IT: usize = 2_000;
+/// More threads than this wait for memory, not for the processor.
+const THREADS: usize = 4;
+
+/// Every commit from `tip` to the first one, oldest first; nothing where that cannot be read in chunks, or where anything is
+/// not as it should be: the plain walk then says what.
+pub(super) fn all(repo: &Repository, tip: Oid) -> Option<Vec<Step>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
+    if threads < 2 || repo.is_shallow() {
+        return None;
+    }
+    let odb = repo.odb().ok()?;
+    let graph = Graph::read(repo.commondir())?;
+    let _bulk = Bulk::begin();
+    let mut ids = ids(&odb, &graph, tip)?;
+    if ids.len() < WORTH_IT {
+        return None;
+    }
+    ids.reverse();
+    let steps = read_chunks(&odb, &ids, threads)?;
+    is_chain(&steps, tip).then_some(steps)
+}
+
+/// The commits from the tip down: first those that are younger than the graph, then as the graph says.
+fn ids(odb: &Odb<'_>, graph: &Graph, tip: Oid) -> Option<Vec<Oid>> {
+    let (mut ids, mut next) = (Vec::new(), tip);
+    let mut place = loop {
+        if let Some(place) = graph.find(next) {
+            break Some(place);
+        }
+        // So many are missing in it that it is of no use.
+        if ids.len() >= WORTH_IT {
+            return None;
+        }
+        ids.push(next);
+        next = codec::header(odb.read(next).ok()?.data()).ok()?.parent?;
+    };
+    let most = ids.len() + usize::try_from(graph.count()).ok()?;
+    while let Some(at) = place {
+        // A damaged graph may go in a circle.
+        if ids.len() >= most {
+            return None;
+        }
+        ids.push(graph.id(at)?);
+        place = graph.parent(at)?;
+    }
+    Some(ids)
+}
+
+fn read_chunks(odb: &Odb<'_>, ids: &[Oid], threads: usize) -> Option<Vec<Step>> {
+    std::thread::scope(|scope| {
+        let read = |chunk: &[Oid]| chunk.iter().map(|oid| one(odb, *oid)).collect::<Option<Vec<Step>>>();
+        let readers: Vec<_> =
+            ids.chunks(ids.len().div_ceil(threads)).map(|chunk| scope.spawn(move || read(chunk))).collect();
+        let mut all = Vec::with_capacity(ids.len());
+        for reader in readers {
+            all.extend(reader.join().ok()??);
+        }
+        Some(all)
+    })
+}
+
+fn one(odb: &Odb<'_>, oid: Oid) -> Option<Step> {
+    let object = odb.read(oid).ok().filter(|object| object.kind() == ObjectType::Commit)?;
+    read::step(oid, object.data()).ok()
+}
+
+/// Whether each commit is the parent of the next, the first one has none, and the last one is the tip.
+fn is_chain(steps: &[Step], tip: Oid) -> bool {
+    let joined = steps.windows(2).all(|pair| pair[1].parent == Some(pair[0].oid));
+    joined && steps.first().is_some_and(|first| first.parent.is_none()) && steps.last().is_some_and(|l| l.oid == tip)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::git::journal::codec::Position;
+    use crate::git::journal::graph::tests::of_chain;
+    use crate::town::envelope::Envelope;
+
+    /// A repository with so many journal commits of one event each.
+    fn journal(commits: u64) -> (tempfile::TempDir, Repository, Oid) {
+        let dir = tempfile::tempdir().unwrap();
+        let repo = Repository::init_bare(dir.path()).unwrap();
+        let who = git2::Signature::new("x", "x@monkeytown.invalid", &git2::Time::new(0, 0)).unwrap();
+        let tree = repo.treebuilder(None).unwrap().write().unwrap();
+        let mut tip: Option<Oid> = None;
+        for n in 1..=commits {
+            let line = format!(
+                r#"{{"specversion":"1.0","id":"{n}","type":"x.v1","source":"/","time":"2026-01-01T00:00:00Z","actor":"a","data":{n}}}"#
+            );
+            let events = [Envelope::parse(&line).unwrap()];
+            let message = codec::message("it happened", &events, Position { seq: n, height: n }).unwrap();
+            let parent = tip.map(|oid| repo.find_commit(oid).unwrap());
+            let parents: Vec<_> = parent.iter().collect();
+            let tree = repo.find_tree(tree).unwrap();
+            tip = Some(repo.commit(None, &who, &who, &message, &tree, &parents).unwrap());
+        }
+        (dir, repo, tip.unwrap())
+    }
+
+    fn shown(steps: &[Step]) -> Vec<String> {
+        steps.iter().map(|step| format!("{step:?}")).collect()
+    }
+
+    /// The ids, oldest first, as the walk has them.
+    fn walked(repo: &Repository, tip: Oid) -> (Vec<Step>, Vec<Oid>) {
+        let (steps, _) = read::steps(repo, tip, |_, _| false).unwrap();
+        let steps: Vec<Step> = steps.into_iter().map(Result::unwrap).collect();
+        let ids = steps.iter().map(|step| step.oid).collect();
+        (steps, ids)
+    }
+
+    fn graph_of(chain: &[Oid]) -> Graph {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("objects/info")).unwrap();
+        std::fs::write(dir.path().join("objects/info/commit-graph"), of_chain(chain)).unwrap();
+        Graph::read(dir.path()).unwrap()
+    }
+
+    #[test]
+    fn chunks_give_what_the_walk_gives() {
+        let (_dir, repo, tip) = journal(23);
+        let (steps, chain) = walked(&repo, tip);
+        let odb = repo.odb().unwrap();
+        for threads in [1, 2, 3, 4, 23] {
+            let read = read_chunks(&odb, &chain, threads).unwrap();
+            assert!(is_chain(&read, tip), "{threads} threads");
+            assert_eq!(shown(&read), shown(&steps), "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn the_graph_tells_the_ids_and_what_is_younger_is_read() {
+        let (_dir, repo, tip) = journal(9);
+        let (_, mut chain) = walked(&repo, tip);
+        let odb = repo.odb().unwrap();
+        for known in 1..=9 {
+            let graph = graph_of(&chain[..known]);
+            let mut ids = ids(&odb, &graph, tip).unwrap();
+            ids.reverse();
+            assert_eq!(ids, chain, "the graph knows {known}");
+        }
+        assert!(ids(&odb, &graph_of(&[Oid::ZERO_SHA1]), tip).is_none(), "a graph of something else");
+        // A graph that lies about the order is found out when the commits are read.
+        chain.swap(3, 4);
+        let mut lie = ids(&odb, &graph_of(&chain), tip).unwrap();
+        lie.reverse();
+        assert!(!is_chain(&read_chunks(&odb, &lie, 2).unwrap(), tip));
+    }
+
+    #[test]
+    fn what_does_not_join_is_no_chain() {
+        let (_dir, repo, tip) = journal(6);
+        let (_, chain) = walked(&repo, tip);
+        let odb = repo.odb().unwrap();
+        let without = |left_out: usize| {
+            let mut ids = chain.clone();
+            ids.remove(left_out);
+            is_chain(&read_chunks(&odb, &ids, 2).unwrap(), tip)
+        };
+        assert!((0..6).all(|left_out| !without(left_out)), "a commit is missing");
+        assert!(!is_chain(&[], tip));
+        assert!(read_chunks(&odb, &[tip, Oid::ZERO_SHA1], 2).is_none(), "an object is missing");
+    }
+}
