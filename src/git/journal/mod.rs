@@ -7,6 +7,7 @@
 pub mod cache;
 mod chunks;
 pub mod codec;
+mod errors;
 mod graph;
 pub mod read;
 pub mod snapshot;
@@ -15,7 +16,9 @@ pub mod verify;
 
 use git2::{Oid, Repository};
 
-use self::codec::{BadCommit, Position};
+pub use self::errors::JournalError;
+
+use self::codec::Position;
 use self::read::{At, Commit, End, Step};
 use crate::town::decide::Rejected;
 use crate::town::envelope::{BadEvent, Draft, Envelope, Stamp};
@@ -23,108 +26,11 @@ use crate::town::finding::Finding;
 use crate::town::fold::Town;
 use crate::town::limits::{JOURNAL_BRANCH, SNAPSHOT_EVERY};
 
-use super::errors::GitError;
 use super::remote::Remote;
 use super::repo::Repo;
 
 /// Times that a local append is decided again before it gives up: more than any town has writers.
 const LOCAL_ATTEMPTS: usize = 200;
-
-/// What can go wrong with the journal.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// The decision itself was refused.
-    #[error(transparent)]
-    Rejected(#[from] Rejected),
-    /// An object could not be read.
-    #[error("read an object of the journal")]
-    ReadObject(#[source] git2::Error),
-    /// An object could not be written.
-    #[error("write an object of the journal")]
-    WriteObject(#[source] git2::Error),
-    /// A reference could not be moved.
-    #[error("move the journal's branch")]
-    MoveRef(#[source] git2::Error),
-    /// A commit is not as a journal commit must be.
-    #[error("journal commit {oid} is damaged; `monkeytown log verify` names everything that is wrong")]
-    Damaged {
-        /// Which commit.
-        oid: String,
-        /// How.
-        #[source]
-        source: BadCommit,
-    },
-    /// A commit is not there.
-    #[error(
-        "commit {oid} of the journal is missing here; `git fetch` the journal branch, or restore it from another clone"
-    )]
-    Missing {
-        /// Which commit.
-        oid: String,
-    },
-    /// History was rewritten under us.
-    #[error(
-        "the journal was rewritten: this clone has seen event {seq} in commit {seen}, and the branch now at {tip} does not \
-         contain it. Restore the branch from a clone that has it; if the rewrite was meant, delete {forget}"
-    )]
-    Rewritten {
-        /// The last event seen.
-        seq: u64,
-        /// The commit that was seen.
-        seen: String,
-        /// The branch now.
-        tip: String,
-        /// What remembers the old history.
-        forget: String,
-    },
-    /// The sequence has a gap or goes back.
-    #[error(
-        "journal commit {oid} ends at event {seq} with {events} events, after event {before}; run `monkeytown log verify`"
-    )]
-    Sequence {
-        /// Which commit.
-        oid: String,
-        /// Its trailer.
-        seq: u64,
-        /// How many events it has.
-        events: usize,
-        /// The sequence number before it.
-        before: u64,
-    },
-    /// The events do not fit each other.
-    #[error("the journal does not fold cleanly: {first}")]
-    DoesNotFold {
-        /// The first finding.
-        first: String,
-    },
-    /// An event is too large or cannot be written.
-    #[error("write an event")]
-    Event(#[from] BadEvent),
-    /// The snapshot could not be written.
-    #[error("write the journal's snapshot")]
-    Snapshot(#[source] serde_json::Error),
-    /// The thread that decodes events ended early.
-    #[error("decode the journal")]
-    Decoder,
-    /// Too many others wrote at the same time.
-    #[error("{0} other writers were faster each time; try again")]
-    Crowded(usize),
-    /// The repository or its remote failed.
-    #[error(transparent)]
-    Git(#[from] GitError),
-}
-
-impl JournalError {
-    /// Whether trying again later can help.
-    #[must_use]
-    pub fn is_unavailable(&self) -> bool {
-        match self {
-            Self::Crowded(_) => true,
-            Self::Git(error) => error.is_unavailable(),
-            _ => false,
-        }
-    }
-}
 
 /// The state at the journal's newest commit.
 #[derive(Clone, Debug, Default)]
