@@ -261,10 +261,10 @@ pub fn journal(repo: &Path, events: u64) -> Made {
             let message = codec::message(&subject, &append, at).expect("a message");
             let seconds = append[0].time.timestamp();
             write!(out, "commit refs/heads/monkeytown/journal\nmark :{}\n", at.height).expect("piped");
-            write!(out, "committer monkeytown <journal@monkeytown.invalid> {seconds} +0000\n").expect("piped");
+            writeln!(out, "committer monkeytown <journal@monkeytown.invalid> {seconds} +0000").expect("piped");
             write!(out, "data {}\n{message}\n", message.len()).expect("piped");
             if let Some(tree) = tree.take() {
-                write!(out, "M 040000 {tree} \n").expect("piped");
+                writeln!(out, "M 040000 {tree} ").expect("piped");
             }
         }
         which += 1;
