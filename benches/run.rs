@@ -5,8 +5,6 @@
 //! copies of both git folders. No test command is configured, so the run needs no checkout.
 //! Sizes: `BENCH_FILES`, `BENCH_COMMITS`; the agent: `BENCH_AGENT`; rounds: `BENCH_ROUNDS`.
 
-#![allow(clippy::disallowed_methods, reason = "which agents run is given by the environment")]
-
 mod support;
 
 use std::fs;
@@ -27,13 +25,12 @@ fn main() {
     let files = support::number("BENCH_FILES", 1_000, 10_000);
     let commits = support::number("BENCH_COMMITS", 1_000, 30_000);
     let rounds = support::number("BENCH_ROUNDS", 3, 7);
-    let agents =
-        std::env::var("BENCH_AGENT").unwrap_or_else(|_| "chaostester,junglesecurity,simianresearcher".to_owned());
+    let agents = support::words("BENCH_AGENT", "chaostester,junglesecurity,simianresearcher");
     let mut table = Table::new();
     for history in [1, commits] {
         let place = tempfile::tempdir().expect("a temporary folder");
         let town = Town::make(place.path(), files, history);
-        for agent in agents.split(',') {
+        for agent in &agents {
             let (mut ours, mut short, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
             let mut outcome = serde_json::Value::Null;
             for _ in 0..rounds {
@@ -167,7 +164,8 @@ fn generate(place: &Path, origin: &Path, files: usize, commits: usize) {
     support::run_git(origin, &["gc", "--quiet"]);
 }
 
-/// Mostly code, some pages with links, some notes of what is to be done.
+/// Mostly code, some pages with links that lead nowhere, some notes of what is to be done, now and then what looks like a
+/// key: each of the agents has something to report.
 fn content(file: usize, random: &mut Random) -> (String, String) {
     let folder = format!("part-{}/area-{}", file / 400, file / 25);
     if file.is_multiple_of(10) {
@@ -177,7 +175,18 @@ fn content(file: usize, random: &mut Random) -> (String, String) {
             format!("# Page {file}\n\n{links}\nRead {}.\n", random.hex(400)),
         );
     }
-    let note = if file.is_multiple_of(50) { "// TODO: mend the reader of this part\n" } else { "" };
+    let note = if file % 50 == 3 { "// TODO: mend the reader of this part\n" } else { "" };
+    let key = if file % 1_000 == 7 {
+        format!("const KEY: &str = \"{}{}\";\n", "AKIA", capitals(random))
+    } else {
+        String::new()
+    };
     let body: String = (0..20).map(|at| format!("pub const VALUE_{at}: u64 = {};\n", random.next())).collect();
-    (format!("src/{folder}/file-{file}.rs"), format!("//! Part {file}.\n{note}{body}"))
+    (format!("src/{folder}/file-{file}.rs"), format!("//! Part {file}.\n{note}{key}{body}"))
+}
+
+/// Sixteen capital letters and digits: with the prefix of a cloud's key they look like one, and open nothing.
+fn capitals(random: &mut Random) -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    (0..16).map(|_| char::from(ALPHABET[random.below(32) as usize])).collect()
 }

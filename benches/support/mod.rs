@@ -3,7 +3,7 @@
 //! people.
 
 #![allow(dead_code, reason = "each bench uses its part")]
-#![allow(clippy::disallowed_methods, reason = "a bench measures time and takes its sizes from the environment")]
+#![allow(clippy::disallowed_methods, reason = "a bench is an edge: it reads the clock and its sizes by itself")]
 
 pub mod town;
 
@@ -36,6 +36,12 @@ pub fn numbers(name: &str, small: &[usize], full: &[usize]) -> Vec<usize> {
         Ok(text) => text.split(',').filter_map(|part| part.trim().parse().ok()).collect(),
         Err(_) => if quick() { small } else { full }.to_vec(),
     }
+}
+
+/// Words from the environment (`a,b`), else the default.
+pub fn words(name: &str, default: &str) -> Vec<String> {
+    let given = std::env::var(name).unwrap_or_else(|_| default.to_owned());
+    given.split(',').map(|word| word.trim().to_owned()).collect()
 }
 
 /// Milliseconds.
