@@ -9,6 +9,7 @@
 pub mod advance;
 mod answer;
 pub mod branch;
+pub mod bulk;
 pub mod changes;
 pub mod errors;
 pub mod files;

@@ -28,6 +28,7 @@ mod trees;
 use chrono::{DateTime, Utc};
 
 use crate::git::GitError;
+use crate::git::bulk::Unhashed;
 use crate::git::files::Files;
 use crate::town::charter::Sense;
 use crate::town::facts::{Facts, ProposalFacts};
@@ -79,6 +80,8 @@ impl Request<'_> {
 /// # Errors
 /// When the base commit cannot be read. What a single sense cannot read it counts in its facts.
 pub fn gather(request: &Request<'_>) -> Result<Facts, SenseError> {
+    // A walk over thousands of commits reads tens of thousands of trees; nothing of what is read here is published as it is.
+    let _unhashed = Unhashed::begin();
     let files = Files::open(request.repo, request.base).map_err(SenseError::Base)?;
     let owners = Owners::new(request.domains);
     let texts = text::pass(request, &files, &owners);

@@ -7,6 +7,7 @@ use git2::{ObjectType, Oid, Repository};
 
 use super::JournalError;
 use super::codec::{self, BadCommit, Position, RawCommit};
+use crate::git::bulk::Unhashed;
 use crate::town::envelope::Envelope;
 use crate::town::happened::Happened;
 
@@ -200,24 +201,20 @@ fn read_all(
 }
 
 /// As long as it lives, libgit2 neither keeps the objects that it reads nor checks their hashes: a walk reads each object
-/// once, and where hashes matter its other thread checks them. The switches are the process's own, so other threads are spared the same for
-/// that long; two walks at once at most make each other slower.
-pub(super) struct Bulk;
+/// once, and where hashes matter its other thread checks them.
+pub(super) struct Bulk {
+    _unhashed: Unhashed,
+}
 
 impl Bulk {
     pub(super) fn begin() -> Self {
-        Self::switch(false);
-        Self
-    }
-
-    fn switch(on: bool) {
-        git2::opts::strict_hash_verification(on);
-        git2::opts::enable_caching(on);
+        git2::opts::enable_caching(false);
+        Self { _unhashed: Unhashed::begin() }
     }
 }
 
 impl Drop for Bulk {
     fn drop(&mut self) {
-        Self::switch(true);
+        git2::opts::enable_caching(true);
     }
 }
