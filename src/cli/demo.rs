@@ -22,8 +22,8 @@ use crate::town::starter;
 The town stays where it is, so that you can look at its pull requests, merge and reject them, and run its agents again.")]
 pub struct Args {
     /// The folder to make it in, which must not exist or be empty; a new temporary one when left out
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
+    #[arg(long = "dir", value_name = "DIR")]
+    place: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -31,7 +31,7 @@ pub struct Args {
 /// # Errors
 /// When the folder is not empty, or a run fails in a way that no report tells.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
-    let place = place(args.dir.as_deref())?;
+    let place = place(args.place.as_deref())?;
     let show = Show::new(say::is_live(context));
     show.say(&format!("A small town in {}", place.display()));
     town::make(&place, context)?;

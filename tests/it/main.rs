@@ -10,6 +10,7 @@ mod village;
 
 mod crashes;
 mod damage;
+mod demo;
 mod help;
 mod hostile;
 mod live;
