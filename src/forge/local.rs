@@ -53,15 +53,24 @@ impl<'a> LocalForge<'a> {
         }
         let main = self.home.main().map_err(refused)?;
         let branch_tip = self.home.tip(&pull.offer.branch).map_err(refused)?;
-        let landed = match self.home.with_depth(|| repo.landing(head, main, &self.home.branch)) {
+        let landed = self.home.with_depth(|| match repo.landing(head, main, &self.home.branch)? {
+            None => match branch_tip.filter(|tip| *tip != head && repo.has(*tip)) {
+                // What people put on top of it may have been squashed with it.
+                Some(tip) => Ok(repo.landing(tip, main, &self.home.branch)?.map(|l| Landing { edited: true, ..l })),
+                None => Ok(None),
+            },
+            landed => Ok(landed),
+        });
+        let landed = match landed {
             Ok(landed) => landed,
             // Where nobody has more history, the border of a shallow clone is no verdict; a deeper clone will tell.
             Err(error) if error.needs_depth() => return Ok(None),
             Err(error) => return Err(refused(error)),
         };
-        if let Some(Landing { commit, by, .. }) = landed {
+        if let Some(Landing { commit, by, edited }) = landed {
             // A human who pushed to the branch before merging edited the work.
-            let edited = branch_tip.is_some_and(|tip| tip != head && repo.is_ancestor(tip, main).unwrap_or(false));
+            let edited = edited
+                || branch_tip.is_some_and(|tip| tip != head && repo.is_ancestor(tip, main).unwrap_or(false));
             return Ok(Some(Command::Merge { number: pull.number, by, commit: repo::id(commit), edited, head: None }));
         }
         if branch_tip.is_none()

@@ -58,6 +58,9 @@ pub struct Settings {
     /// How the project's own tests run, for the sense `tests`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tests: Option<TestCommand>,
+    /// How the town lives on GitHub.
+    #[serde(default)]
+    pub github: GithubSettings,
     /// Agents that do not run until a human takes them off this list.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -143,6 +146,81 @@ pub enum ForgeKind {
     Github,
     /// Pull requests in the journal.
     Local,
+}
+
+/// How the town lives on GitHub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GithubSettings {
+    /// `owner/name`; found by itself under GitHub Actions and from the remote's URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$"))]
+    pub repository: Option<String>,
+    /// Where the REST API answers, for GitHub Enterprise: `https://HOST/api/v3`. Found by itself under GitHub Actions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^https?://"))]
+    pub api_url: Option<String>,
+    /// The environment variable that holds the token; the token itself never stands in a file.
+    #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]{0,63}$"))]
+    pub token_env: String,
+    /// What `monkeytown workflows` renders.
+    pub workflows: WorkflowSettings,
+}
+
+impl Default for GithubSettings {
+    fn default() -> Self {
+        Self {
+            repository: None,
+            api_url: None,
+            token_env: "GITHUB_TOKEN".to_owned(),
+            workflows: WorkflowSettings::default(),
+        }
+    }
+}
+
+/// What `monkeytown workflows` renders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkflowSettings {
+    /// One job with the write token, or three of which the thinking one has none.
+    pub layout: Layout,
+    /// The action that installs monkeytown: `./` in its own repository, else `owner/name@<commit>`, a full commit id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// The runner's label.
+    pub runner: String,
+    /// A GitHub App whose token is used instead of the workflow's own, so that its pull requests start CI.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<AppSettings>,
+}
+
+impl Default for WorkflowSettings {
+    fn default() -> Self {
+        Self { layout: Layout::Single, action: None, runner: "ubuntu-24.04".to_owned(), app: None }
+    }
+}
+
+/// How a run is laid out over jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// One job; the parent process holds the write token.
+    #[default]
+    Single,
+    /// Claim and publish hold the write token, the job that thinks between them has none.
+    Split,
+}
+
+/// A GitHub App: the names under which the repository keeps its client id and its private key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppSettings {
+    /// The Actions variable that holds the App's client id.
+    #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]{0,63}$"))]
+    pub client_id_var: String,
+    /// The Actions secret that holds the App's private key.
+    #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]{0,63}$"))]
+    pub private_key_secret: String,
 }
 
 /// Caps over all agents.

@@ -197,6 +197,54 @@ fn a_fast_forward_and_a_merge_with_a_humans_commit_are_recognised() {
 }
 
 #[test]
+fn a_squash_merge_is_recognised_also_on_a_newer_main() {
+    let village = with_a_pull();
+    village.put("README.md", "# Small town\n\nIt grows.\n").save("Grow");
+    village.git(["merge", "-q", "--squash", "agent/chaostester"]);
+    village.git(["commit", "-q", "-m", "List the broken link (#1)"]);
+    let squash = village.git(["rev-parse", "HEAD"]);
+    village.put("README.md", "# Small town\n\nIt still grows.\n").save("Grow on");
+    assert_eq!(village.states(), [(1, "merged".to_owned())]);
+    let fact = village.facts("pull.merged").remove(0);
+    assert_eq!((&fact["by"], &fact["commit"]), (&"Ada".into(), &squash.into()), "{fact}");
+    assert!(fact.get("edited").is_none(), "{fact}");
+    village.says([write("qa/table.md", "The table has a row too many.\n"), finish("List the odd row")]);
+    village.run("chaostester").ended(0, "opened");
+    assert_eq!(village.git(["rev-list", "--count", "main..agent/chaostester"]), "1");
+    village.verify_ok();
+}
+
+#[test]
+fn a_squash_that_people_changed_is_recognised_by_the_message_that_git_prepares() {
+    let village = with_a_pull();
+    village.git(["merge", "-q", "--squash", "agent/chaostester"]);
+    village.put("qa/links.md", "The link in README.md leads nowhere, says Ada.\n");
+    village.git(["commit", "-q", "-a", "--no-edit"]);
+    assert_eq!(village.states(), [(1, "merged".to_owned())]);
+    assert_eq!(village.facts("pull.merged")[0]["edited"], true);
+
+    let village = with_a_pull();
+    village.git(["checkout", "-q", "agent/chaostester"]);
+    village.put("qa/links.md", "Ada has seen it too.\n").save("Say who saw it");
+    village.git(["checkout", "-q", "main"]);
+    village.git(["merge", "-q", "--squash", "agent/chaostester"]);
+    village.git(["commit", "-q", "-m", "Take it"]);
+    assert_eq!(village.states(), [(1, "merged".to_owned())]);
+    assert_eq!(village.facts("pull.merged")[0]["edited"], true);
+    village.verify_ok();
+}
+
+#[test]
+fn somebody_elses_change_of_the_same_file_is_no_squash() {
+    let village = with_a_pull();
+    village.put("qa/links.md", "I looked at the links myself.\n").save("Look at the links");
+    assert_eq!(village.states(), [(1, "open".to_owned())]);
+    village.git(["revert", "--no-edit", "HEAD"]);
+    assert_eq!(village.states(), [(1, "open".to_owned())]);
+    village.verify_ok();
+}
+
+#[test]
 fn a_deleted_branch_is_a_rejection() {
     let village = with_a_pull();
     village.git(["branch", "-q", "-D", "agent/chaostester"]);

@@ -25,7 +25,7 @@ pub const RULES: &[(&str, &str)] = &[
 ];
 
 /// The keys of the top level.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "name",
     "brain",
     "forge",
@@ -38,6 +38,7 @@ const KEYS: [&str; 13] = [
     "people",
     "network",
     "tests",
+    "github",
     "paused",
 ];
 
