@@ -134,6 +134,7 @@ impl Life {
             start: base.clone(),
             minutes: 60,
             holder: self.random.hex(32),
+            holder_before: None,
             brain: "embedded".to_owned(),
             paused: false,
             runs_per_day: u32::MAX,

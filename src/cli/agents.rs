@@ -74,7 +74,7 @@ fn brief(context: &Context, house: &House, agent: &AgentId) -> anyhow::Result<()
     let now = || source.now();
     let edge = open::edge(context, house, &now, &|_| {});
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
-    let forge = open::forge(house, &journal, &source)?;
+    let forge = open::forge(context, house, &journal, &source)?;
     let (system, user) = open::block_on(crate::run::briefing(&edge, house, &journal, forge.as_ref(), agent))??;
     if context.json {
         return say::json(&json!({"agent": agent, "system": system, "user": user}));

@@ -66,7 +66,8 @@ fn place(wanted: Option<&Path>) -> anyhow::Result<PathBuf> {
 fn turn(context: &Context, show: &Show, agent: &AgentId) -> anyhow::Result<Report> {
     let request = Request { agent: agent.clone(), slot: SlotChoice::Planned, brain: None, task: None, dry_run: false };
     let line = show.begin(agent.as_str());
-    let report = run_command::once(context, Some("none"), &request, &|progress| line.step(progress));
+    let how = run_command::How { remote: Some("none"), ..run_command::How::default() };
+    let report = run_command::once(context, &how, &request, &|progress| line.step(progress));
     match report {
         Ok(report) => {
             line.end(&report);

@@ -1,4 +1,4 @@
-//! `monkeytown freeze` and `monkeytown thaw`.
+//! `monkeytown freeze` and `monkeytown thaw`, `monkeytown pause` and `monkeytown resume`.
 //! Lives here: handing a human's word to the journal. Never here: what a freeze stops.
 
 use clap::Args as ClapArgs;
@@ -6,6 +6,8 @@ use clap::Args as ClapArgs;
 use super::{Context, open, say};
 use crate::git::journal::Journal;
 use crate::town::decide::{self, Command};
+use crate::town::event::AgentHalted;
+use crate::town::ids::AgentId;
 
 /// Stop the town: no run starts and nothing is pushed until it is thawed
 #[derive(Debug, ClapArgs)]
@@ -23,13 +25,54 @@ pub struct ThawArgs {
     reason: String,
 }
 
+/// Let an agent start no run until it is resumed
+#[derive(Debug, ClapArgs)]
+pub struct PauseArgs {
+    /// The agent, as in agents/NAME.md
+    agent: AgentId,
+    /// Why
+    #[arg(long)]
+    reason: String,
+}
+
+/// Let a paused agent run again
+#[derive(Debug, ClapArgs)]
+pub struct ResumeArgs {
+    /// The agent, as in agents/NAME.md
+    agent: AgentId,
+    /// Why it may run again
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+/// Pauses an agent.
+///
+/// # Errors
+/// When it is paused already or the journal fails.
+pub fn pause(context: &Context, args: &PauseArgs) -> anyhow::Result<u8> {
+    let (agent, reason) = (args.agent.clone(), args.reason.clone());
+    let said = format!("paused; `monkeytown resume {agent}` lets it run again");
+    act(context, Some(&args.agent), &said, |by| Command::Pause(AgentHalted { agent, by, reason }))
+}
+
+/// Lets an agent run again.
+///
+/// # Errors
+/// When it is not paused or the journal fails.
+pub fn resume(context: &Context, args: &ResumeArgs) -> anyhow::Result<u8> {
+    let (agent, reason) = (args.agent.clone(), args.reason.clone());
+    act(context, Some(&args.agent), "let go on; its next run starts again", |by| {
+        Command::Resume(AgentHalted { agent, by, reason })
+    })
+}
+
 /// Freezes.
 ///
 /// # Errors
 /// When it is frozen already or the journal fails.
 pub fn freeze(context: &Context, args: &FreezeArgs) -> anyhow::Result<u8> {
     let reason = args.reason.clone();
-    act(context, "frozen; `monkeytown thaw` lets it go on", |by| Command::Freeze { by, reason })
+    act(context, None, "frozen; `monkeytown thaw` lets it go on", |by| Command::Freeze { by, reason })
 }
 
 /// Thaws.
@@ -38,18 +81,27 @@ pub fn freeze(context: &Context, args: &FreezeArgs) -> anyhow::Result<u8> {
 /// When it is not frozen or the journal fails.
 pub fn thaw(context: &Context, args: &ThawArgs) -> anyhow::Result<u8> {
     let reason = args.reason.clone();
-    act(context, "thawed; the next runs start again", |by| Command::Thaw { by, reason })
+    act(context, None, "thawed; the next runs start again", |by| Command::Thaw { by, reason })
 }
 
-fn act(context: &Context, said: &str, command: impl FnOnce(String) -> Command) -> anyhow::Result<u8> {
+fn act(
+    context: &Context,
+    agent: Option<&AgentId>,
+    said: &str,
+    command: impl FnOnce(String) -> Command,
+) -> anyhow::Result<u8> {
     let house = open::house(context, None)?;
+    if let Some(agent) = agent {
+        // A typing error must not pause nobody.
+        house.charter(agent)?;
+    }
     let source = open::Source::new(context)?;
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
     let stamp = source.stamp(&house.settings.name);
     journal.sync(&stamp)?;
     let command = command(open::me(&house));
     let appended = journal.append(&stamp, |town| decide::decide(town, &command, stamp.time))?;
-    say::answer(&format!("{} is {said}", house.settings.name));
+    say::answer(&format!("{} is {said}", agent.map_or(house.settings.name.as_str(), AgentId::as_str)));
     if appended.queued {
         say::story(context, "the remote cannot be reached: other machines learn of it with the next sync");
         return Ok(3);

@@ -17,6 +17,7 @@ pub mod say;
 pub mod schema;
 pub mod senses;
 pub mod state;
+pub mod sync;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -69,6 +70,12 @@ pub enum Command {
     Gate(gate::Args),
     /// Print what the senses see in the repository
     Senses(senses::Args),
+    /// Ask the forge what people did, and record it
+    Sync(sync::Args),
+    /// Let one agent start no run
+    Pause(freeze::PauseArgs),
+    /// Let a paused agent run again
+    Resume(freeze::ResumeArgs),
     /// Stop the town: nothing starts, nothing is pushed
     Freeze(freeze::FreezeArgs),
     /// Let a frozen town go on
@@ -127,6 +134,9 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<u8> {
         Command::State(args) => state::run(context, &args),
         Command::Gate(args) => gate::run(context, &args),
         Command::Senses(args) => senses::run(context, &args),
+        Command::Sync(args) => sync::run(context, &args),
+        Command::Pause(args) => freeze::pause(context, &args),
+        Command::Resume(args) => freeze::resume(context, &args),
         Command::Freeze(args) => freeze::freeze(context, &args),
         Command::Thaw(args) => freeze::thaw(context, &args),
         Command::Schema(args) => schema::run(&args),

@@ -1,14 +1,18 @@
 //! Putting the rooms together for a command.
 //! Lives here: the edge of a process, and the forge that the settings name. Never here: what is done with them.
 
-use crate::config::{self, Clock};
+use crate::config::{self, Clock, GithubEnv};
 use crate::forge::Forge;
+use crate::forge::github::GithubForge;
+use crate::forge::github::client::Client;
+use crate::forge::github::sight::Place;
 use crate::forge::local::LocalForge;
 use crate::git::journal::Journal;
+use crate::git::program::HttpToken;
 use crate::run::house::House;
 use crate::run::{Edge, Progress, RunError};
 use crate::town::envelope::Stamp;
-use crate::town::settings::ForgeKind;
+use crate::town::settings::{ForgeKind, GithubSettings};
 
 use super::Context;
 
@@ -51,37 +55,124 @@ pub fn edge<'a>(
         now,
         random: &config::random,
         scheduled: context.env.is_scheduled(),
-        secrets: context.env.secrets(house.settings.brain.key_env.as_deref()),
+        secrets: secrets(context, house),
         path: context.env.path().to_owned(),
+        holder: context.env.github().run_id.map(|id| format!("actions-{id}")),
+        holder_before: None,
         watch,
     }
 }
 
-/// Opens the town in the folder of the command.
+/// Values that must be masked wherever this process writes.
+#[must_use]
+pub fn secrets(context: &Context, house: &House) -> Vec<String> {
+    let mut values = context.env.secrets(house.settings.brain.key_env.as_deref());
+    values.extend(context.env.secret(&house.settings.github.token_env).map(|token| token.reveal().to_owned()));
+    values
+}
+
+/// Opens the town in the folder of the command. Where its remote is on GitHub and a token is at hand, git uses that.
 ///
 /// # Errors
 /// As [`House::open`].
 pub fn house(context: &Context, remote: Option<&str>) -> Result<House, RunError> {
-    House::open(&context.dir, remote)
+    House::open(&context.dir, remote, &|settings| {
+        let github = settings.map(|settings| settings.github.clone()).unwrap_or_default();
+        if settings.is_some_and(|settings| settings.forge == ForgeKind::Local) {
+            return None;
+        }
+        let token = context.env.secret(&github.token_env)?;
+        let host = server(&context.env.github(), &github);
+        Some(HttpToken { host, token: token.reveal().to_owned() })
+    })
 }
 
-/// The forge that the settings name.
+/// Where git and people find GitHub: as the runner says, or beside the API that the settings name.
+fn server(env: &GithubEnv, settings: &GithubSettings) -> String {
+    match settings.api_url.as_deref().map(|url| url.trim_end_matches('/')) {
+        Some("https://api.github.com") | None => env.server_url.clone(),
+        Some(api) => api.strip_suffix("/api/v3").unwrap_or(api).to_owned(),
+    }
+}
+
+/// `owner/name` out of the address of a remote on this server: HTTP, SSH, or the short form of SSH.
+fn repository_of(url: &str, server: &str) -> Option<String> {
+    let host = server.split_once("://").map_or(server, |(_, host)| host).trim_end_matches('/');
+    let path = match url.split_once("://") {
+        Some((_, rest)) => {
+            let (authority, path) = rest.split_once('/')?;
+            let authority = authority.rsplit('@').next()?;
+            let bare = |host: &str| host.split(':').next().unwrap_or_default().to_ascii_lowercase();
+            let same =
+                authority.eq_ignore_ascii_case(host) || (url.starts_with("ssh:") && bare(authority) == bare(host));
+            same.then_some(path)?
+        }
+        None => {
+            let (authority, path) = url.split_once(':')?;
+            authority.rsplit('@').next()?.eq_ignore_ascii_case(host).then_some(path)?
+        }
+    };
+    let path = path.trim_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    let (owner, name) = path.split_once('/')?;
+    (!owner.is_empty() && !name.is_empty() && !name.contains('/')).then(|| format!("{owner}/{name}"))
+}
+
+/// The forge that the settings name; with `auto` GitHub, where the town's home is there and a token is at hand.
 ///
 /// # Errors
 /// [`RunError::NoForge`] where that is not at hand.
 pub fn forge<'a>(
+    context: &Context,
     house: &'a House,
     journal: &'a Journal<'a>,
     source: &'a Source,
 ) -> Result<Box<dyn Forge + 'a>, RunError> {
-    match house.settings.forge {
-        ForgeKind::Auto | ForgeKind::Local => {
-            Ok(Box::new(LocalForge::new(&house.home, journal, || source.stamp(&house.settings.name))))
-        }
-        ForgeKind::Github => Err(RunError::NoForge(
-            "forge: github is not supported by this version; set `forge: local` in .monkeytown/town.yaml".to_owned(),
-        )),
+    Ok(match github(context, house, source)? {
+        Some(github) => Box::new(github),
+        None => Box::new(LocalForge::new(&house.home, journal, || source.stamp(&house.settings.name))),
+    })
+}
+
+/// GitHub's forge, where the town's pull requests live there.
+///
+/// # Errors
+/// [`RunError::NoForge`] with what is missing.
+pub fn github(context: &Context, house: &House, source: &Source) -> Result<Option<GithubForge>, RunError> {
+    let (settings, env) = (&house.settings, context.env.github());
+    let server = server(&env, &settings.github);
+    let of_remote = house.home.remote.as_ref().and_then(|remote| repository_of(&remote.url, &server));
+    let of_runner = env.repository.clone().filter(|_| context.env.is_actions() && house.home.remote.is_some());
+    let is_there = of_remote.is_some() || of_runner.is_some();
+    let name = &settings.github.token_env;
+    let token = context.env.secret(name);
+    match settings.forge {
+        ForgeKind::Local => return Ok(None),
+        ForgeKind::Auto if !is_there || (token.is_none() && !context.env.is_actions()) => return Ok(None),
+        ForgeKind::Auto | ForgeKind::Github => {}
     }
+    let no_forge = |why: String| RunError::NoForge(why);
+    let token = token.ok_or_else(|| {
+        no_forge(format!(
+            "the town's pull requests live on GitHub, and {name} is not set; in a workflow give it to the step (env: \
+             {name}: ${{{{ github.token }}}}), elsewhere set it to a token, or set `forge: local` in .monkeytown/town.yaml"
+        ))
+    })?;
+    let repository = settings.github.repository.clone().or(of_remote).or(of_runner).ok_or_else(|| {
+        no_forge(format!(
+            "which repository on {server} is this town's? its remote does not tell; set `github.repository: owner/name` \
+             in .monkeytown/town.yaml"
+        ))
+    })?;
+    let api = match (settings.github.api_url.clone(), env.api_url) {
+        (Some(url), _) | (None, Some(url)) => url,
+        (None, None) if server == "https://github.com" => "https://api.github.com".to_owned(),
+        (None, None) => format!("{server}/api/v3"),
+    };
+    let clock = source.clock;
+    let client = Client::new(&api, token.reveal(), Box::new(move || clock.now())).map_err(RunError::Forge)?;
+    let people = settings.people.iter().map(|(login, role)| (login.to_ascii_lowercase(), *role)).collect();
+    Ok(Some(GithubForge::new(client, Place { repository, people }, &house.home.branch)))
 }
 
 /// A runtime for the asynchronous rooms: one thread is enough for one run.

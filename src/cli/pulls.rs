@@ -91,10 +91,20 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     let now = || source.now();
     let edge = open::edge(context, &house, &now, &|_| {});
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
-    let forge = open::forge(&house, &journal, &source)?;
+    let forge = open::forge(context, &house, &journal, &source)?;
     let news = open::block_on(claim::sync(&edge, &house, &journal, forge.as_ref(), false))??;
     for line in &news.sentences {
         say::story(context, &format!("news: {line}"));
+    }
+    if let (true, Some(Sub::Merge { number, .. } | Sub::Reject { number, .. } | Sub::Comment { number, .. })) =
+        (forge.name() == "github", &args.command)
+    {
+        let town = journal.load()?.town;
+        let url = town.pulls.get(number).and_then(|pull| pull.url.clone()).unwrap_or_default();
+        let how = format!(
+            "#{number} lives on GitHub: merge, close or comment there ({url}); /reject CODE in a comment gives a reason"
+        );
+        return Err(Usage(how).into());
     }
     let hands = Hands { edge: &edge, house: &house, journal: &journal, forge: forge.as_ref() };
     match &args.command {

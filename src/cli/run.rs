@@ -3,14 +3,15 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
 use super::{Context, open, say};
 use crate::config;
+use crate::forge::local::LocalForge;
 use crate::git::journal::Journal;
-use crate::run::{Ending, Progress, Report, Request, SlotChoice};
+use crate::run::{Ending, Progress, Report, Request, SlotChoice, phases, queue};
 use crate::town::facts::count_of;
 use crate::town::ids::AgentId;
 
@@ -45,6 +46,31 @@ pub struct Args {
     /// The remote that is the town's home: `auto`, `none`, or its name
     #[arg(long, value_name = "NAME")]
     pub remote: Option<String>,
+    /// Do only this part of the run, for workflows whose thinking job has no token; needs --handover
+    #[arg(long, value_enum, requires = "handover", conflicts_with = "dry_run")]
+    pub phase: Option<Phase>,
+    /// The folder that the parts of a run hand over in
+    #[arg(long, value_name = "DIR", requires = "phase")]
+    pub handover: Option<PathBuf>,
+    /// A folder for what cannot be sent now: it is read first, and what waits at the end is left there, for the next run on
+    /// another machine
+    #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
+    pub queue: Option<PathBuf>,
+}
+
+/// A part of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Phase {
+    // Plain comments: with doc lines the help of every option would take three lines.
+    // Claim the slot.
+    #[allow(missing_docs)]
+    Claim,
+    // Think and work; writes nothing but the handover.
+    #[allow(missing_docs)]
+    Think,
+    // Judge what was thought, and publish it.
+    #[allow(missing_docs)]
+    Publish,
 }
 
 fn parse_slot(text: &str) -> Result<SlotChoice, String> {
@@ -74,7 +100,9 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         }
         stand_still(halt.as_deref(), progress);
     };
-    let report = once(context, args.remote.as_deref(), &request, &watch)?;
+    let part = args.phase.zip(args.handover.as_deref());
+    let how = How { remote: args.remote.as_deref(), part, queue: args.queue.as_deref() };
+    let report = once(context, &how, &request, &watch)?;
     publish(context, &report)?;
     if context.json {
         say::json(&report)?;
@@ -91,23 +119,51 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     Ok(report.exit_code())
 }
 
+/// How a run is done here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How<'a> {
+    /// The remote that the caller wants.
+    pub remote: Option<&'a str>,
+    /// Only this part, with the folder of the handover.
+    pub part: Option<(Phase, &'a Path)>,
+    /// The folder for what cannot be sent.
+    pub queue: Option<&'a Path>,
+}
+
 /// One run, told to whoever watches.
 ///
 /// # Errors
 /// As [`crate::run::run`].
-pub fn once(
-    context: &Context,
-    remote: Option<&str>,
-    request: &Request,
-    watch: &dyn Fn(&Progress),
-) -> anyhow::Result<Report> {
-    let house = open::house(context, remote)?;
+pub fn once(context: &Context, how: &How<'_>, request: &Request, watch: &dyn Fn(&Progress)) -> anyhow::Result<Report> {
+    let house = open::house(context, how.remote)?;
     let source = open::Source::new(context)?;
     let now = || source.now();
-    let edge = open::edge(context, &house, &now, watch);
+    let mut edge = open::edge(context, &house, &now, watch);
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
-    let forge = open::forge(&house, &journal, &source)?;
-    let report = open::block_on(crate::run::run(&edge, &house, &journal, forge.as_ref(), request))??;
+    if let Some(dir) = how.queue {
+        edge.holder_before = queue::take(&house, &journal, &request.agent, dir)?;
+    }
+    let report = match how.part {
+        // Whoever thinks has no token, and asks no forge.
+        Some((Phase::Think, dir)) => {
+            let forge = LocalForge::new(&house.home, &journal, || source.stamp(&house.settings.name));
+            open::block_on(phases::think(&edge, &house, &journal, &forge, request, dir))??
+        }
+        part => {
+            let forge = open::forge(context, &house, &journal, &source)?;
+            let forge = forge.as_ref();
+            open::block_on(async {
+                match part {
+                    Some((Phase::Claim, dir)) => phases::claim(&edge, &house, &journal, forge, request, dir).await,
+                    Some((_, dir)) => phases::publish(&edge, &house, &journal, forge, request, dir).await,
+                    None => crate::run::run(&edge, &house, &journal, forge, request).await,
+                }
+            })??
+        }
+    };
+    if let Some(dir) = how.queue {
+        queue::leave(&house, &journal, &request.agent, edge.holder.as_deref(), dir)?;
+    }
     Ok(report)
 }
 
@@ -131,7 +187,7 @@ pub fn line(progress: &Progress) -> Option<String> {
             format!("brief    about {tokens} tokens, without {}", left_out.join(", "))
         }
         Progress::Thinking { turn, says } => format!("think    turn {turn}: {says}"),
-        Progress::Replied { .. } => return None,
+        Progress::Replied { .. } | Progress::Observed { .. } => return None,
         Progress::Called { tool, about, ok } => {
             format!("work     {tool} {about}{}", if *ok { "" } else { " (failed)" })
         }
@@ -157,7 +213,7 @@ pub fn line(progress: &Progress) -> Option<String> {
 
 /// Stands still at the moment that a test names, until the test kills the process. The test waits for the line that it
 /// prints, so nobody needs to sleep.
-fn stand_still(at: Option<&str>, progress: &Progress) {
+pub fn stand_still(at: Option<&str>, progress: &Progress) {
     use std::io::Read as _;
     if at == Some(progress.name()) {
         eprintln!("halted at {}", progress.name());

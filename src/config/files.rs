@@ -24,6 +24,19 @@ pub struct ReadFiles {
     pub source: io::Error,
 }
 
+/// Reads a file that has at most so many bytes.
+///
+/// # Errors
+/// What the system says; also where it is larger.
+pub fn read_up_to(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
+    }
+    Ok(bytes)
+}
+
 /// Reads the town's files below `root`, and lists every path. Links are listed and never followed; `.git` and the folders
 /// that builds and package managers fill are passed over.
 ///

@@ -36,6 +36,21 @@ pub struct Env {
     program: Option<PathBuf>,
 }
 
+/// What GitHub's runner says about where it runs.
+#[derive(Clone, Debug)]
+pub struct GithubEnv {
+    /// `owner/name`.
+    pub repository: Option<String>,
+    /// Where the REST API answers.
+    pub api_url: Option<String>,
+    /// Where people and git go; GitHub's own unless the runner says otherwise.
+    pub server_url: String,
+    /// What started the workflow.
+    pub event_name: Option<String>,
+    /// The workflow run; a re-run has the same.
+    pub run_id: Option<String>,
+}
+
 /// A variable that is set and cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{name} is {value:?}, and it must be {expected}")]
@@ -102,6 +117,25 @@ impl Env {
     #[must_use]
     pub fn is_scheduled(&self) -> bool {
         self.get("GITHUB_EVENT_NAME") == Some("schedule")
+    }
+
+    /// What GitHub's runner says about where it runs.
+    #[must_use]
+    pub fn github(&self) -> GithubEnv {
+        let get = |name: &str| self.get(name).map(str::to_owned);
+        GithubEnv {
+            repository: get("GITHUB_REPOSITORY"),
+            api_url: get("GITHUB_API_URL"),
+            server_url: get("GITHUB_SERVER_URL").unwrap_or_else(|| "https://github.com".to_owned()),
+            event_name: get("GITHUB_EVENT_NAME"),
+            run_id: get("GITHUB_RUN_ID").filter(|_| self.is_actions()),
+        }
+    }
+
+    /// A secret by the name of its variable.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Option<Secret> {
+        self.get(name).map(|value| Secret(value.trim().to_owned()))
     }
 
     /// Where GitHub's runner wants the step summary.

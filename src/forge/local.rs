@@ -64,13 +64,13 @@ impl<'a> LocalForge<'a> {
         let landed = match landed {
             Ok(landed) => landed,
             // Where nobody has more history, the border of a shallow clone is no verdict; a deeper clone will tell.
-            Err(error) if error.needs_depth() => return Ok(None),
+            Err(error) if error.needs_depth() || error.is_unavailable() => return Ok(None),
             Err(error) => return Err(refused(error)),
         };
         if let Some(Landing { commit, by, edited }) = landed {
             // A human who pushed to the branch before merging edited the work.
-            let edited = edited
-                || branch_tip.is_some_and(|tip| tip != head && repo.is_ancestor(tip, main).unwrap_or(false));
+            let edited =
+                edited || branch_tip.is_some_and(|tip| tip != head && repo.is_ancestor(tip, main).unwrap_or(false));
             return Ok(Some(Command::Merge { number: pull.number, by, commit: repo::id(commit), edited, head: None }));
         }
         if branch_tip.is_none()
@@ -125,7 +125,7 @@ impl Forge for LocalForge<'_> {
     async fn update(&self, number: u64, pull: &NewPull) -> Result<PullView, ForgeError> {
         let tip = self.journal.load().map_err(unavailable)?;
         match tip.town.pulls.get(&number).map(|pull| pull.state) {
-            None => Err(ForgeError::NotFound(number)),
+            None => Err(ForgeError::NotFound(format!("pull request #{number}"))),
             Some(PullState::Open) => self.publish(pull),
             Some(_) => Err(ForgeError::Conflict(format!("#{number} was closed meanwhile"))),
         }

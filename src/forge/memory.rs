@@ -93,7 +93,8 @@ impl Forge for MemoryForge {
     async fn update(&self, number: u64, pull: &NewPull) -> Result<PullView, ForgeError> {
         let mut state = self.up()?;
         state.asked.push(format!("update {number}"));
-        let slot = state.open.get_mut(&number).ok_or(ForgeError::NotFound(number))?;
+        let slot =
+            state.open.get_mut(&number).ok_or_else(|| ForgeError::NotFound(format!("pull request #{number}")))?;
         *slot = view(number, pull);
         Ok(slot.clone())
     }

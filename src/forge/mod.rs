@@ -3,6 +3,7 @@
 //! Lives here: the seam [`Forge`], the local forge (pull requests in the journal) and an in-memory one for tests.
 //! Never here: what a pull request should say, or when one is opened.
 
+pub mod github;
 pub mod local;
 pub mod memory;
 
@@ -44,18 +45,68 @@ pub struct NewPull {
 /// Why the forge did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ForgeError {
-    /// It could not be reached; later may work.
+    /// It could not be reached; later may work. A write may have arrived all the same.
     #[error("the forge is unavailable: {0}")]
     Unavailable(String),
-    /// There is no such pull request.
-    #[error("there is no pull request #{0}")]
-    NotFound(u64),
+    /// It wants no more calls until then.
+    #[error("the forge wants no more calls until {}: {what}", .until.format("%F %T UTC"))]
+    RateLimited {
+        /// What was asked and answered.
+        what: String,
+        /// Until when.
+        until: chrono::DateTime<chrono::Utc>,
+    },
+    /// The token is not good.
+    #[error("the forge does not know the token: {0}; is it expired, or for another host?")]
+    Unauthorized(String),
+    /// The token may not do that.
+    #[error("the forge forbids it: {what}{}", needs(.permission))]
+    Forbidden {
+        /// What was asked and answered.
+        what: String,
+        /// Which permission it would take, where the forge says so.
+        permission: String,
+    },
+    /// The repository does not let its workflows open pull requests.
+    #[error(
+        "{0}; in the repository's Settings → Actions → General → Workflow permissions, tick “Allow GitHub Actions to \
+         create and approve pull requests” (an organisation may have to allow it first), or use the token of a GitHub App"
+    )]
+    MayNotOpen(String),
+    /// It is not there, or not for this token's eyes.
+    #[error("the forge does not find it: {0}; is the repository's name right, and may the token read it?")]
+    NotFound(String),
+    /// It cannot be as it was asked for.
+    #[error("the forge finds it invalid: {0}")]
+    Invalid(String),
     /// It refused, and trying again will not help.
     #[error("the forge refused: {0}")]
     Refused(String),
     /// What was asked contradicts what is there.
     #[error("the forge has it otherwise: {0}")]
     Conflict(String),
+}
+
+fn needs(permission: &str) -> String {
+    if permission.is_empty() {
+        "; look at the `permissions` of the workflow's job, or of the token".to_owned()
+    } else {
+        format!("; the token needs the permission {permission}")
+    }
+}
+
+impl ForgeError {
+    /// Whether later may work.
+    #[must_use]
+    pub const fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::RateLimited { .. })
+    }
+
+    /// Whether somebody has to mend a setting or a token first.
+    #[must_use]
+    pub const fn is_configuration(&self) -> bool {
+        matches!(self, Self::Unauthorized(_) | Self::Forbidden { .. } | Self::MayNotOpen(_) | Self::NotFound(_))
+    }
 }
 
 /// Where pull requests live. Every write is found again by its branch, so that doing it twice does it once.

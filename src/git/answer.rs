@@ -62,10 +62,32 @@ fn rejection(summary: &str, stderr: &str) -> RemoteFailure {
         let blocked = stderr.contains("exists; cannot create");
         return if blocked { RemoteFailure::Refused(tidy(stderr)) } else { RemoteFailure::Raced(detail) };
     }
-    if has(&["declined", "denied", "denying", "prohibited", "protected", "permission", "not allowed to"]) {
+    // What the other side says in its own words is most often the only way to know what to do.
+    let detail = match remote_says(stderr) {
+        Some(said) if !said.contains(&detail) => tidy(&format!("{detail}: {said}")),
+        Some(said) => said,
+        None => detail,
+    };
+    if has(&[
+        "declined",
+        "denied",
+        "denying",
+        "prohibited",
+        "protected",
+        "permission",
+        "not allowed to",
+        "refusing to allow",
+    ]) {
         return RemoteFailure::Denied(detail);
     }
     RemoteFailure::Refused(detail)
+}
+
+/// The lines that the remote itself wrote.
+fn remote_says(stderr: &str) -> Option<String> {
+    let line = |line: &str| line.strip_prefix("remote:").map(|said| said.trim().to_owned());
+    let said: Vec<String> = stderr.lines().filter_map(line).filter(|said| !said.is_empty()).collect();
+    (!said.is_empty()).then(|| tidy(&said.join(" ")))
 }
 
 /// Why a program failed that said nothing about single references.

@@ -164,9 +164,16 @@ impl Home {
     pub fn with_depth<T>(&self, mut ask: impl FnMut() -> Result<T, GitError>) -> Result<T, GitError> {
         let mut by = 32_u32;
         loop {
-            match ask() {
-                Err(error) if error.needs_depth() && self.deepen(by)? => by = by.saturating_mul(4),
-                answer => return answer,
+            match (ask(), &self.remote) {
+                (Err(error), Some(remote)) if error.needs_depth() && !self.online.get() => {
+                    let detail = format!("{error}, and it cannot be asked for more");
+                    return Err(GitError::Fetch {
+                        remote: remote.name.clone(),
+                        kind: RemoteFailure::Unavailable(detail),
+                    });
+                }
+                (Err(error), _) if error.needs_depth() && self.deepen(by)? => by = by.saturating_mul(4),
+                (answer, _) => return answer,
             }
         }
     }

@@ -10,6 +10,7 @@ pub mod advance;
 mod answer;
 pub mod branch;
 pub mod bulk;
+pub mod bundle;
 pub mod changes;
 pub mod errors;
 pub mod files;

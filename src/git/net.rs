@@ -111,6 +111,11 @@ impl<'r> Net<'r> {
 
     /// Runs `git` in the folder.
     pub fn git(&self, args: &[String], limit: Duration) -> Result<Output, GitError> {
+        self.git_with(args, &[], limit)
+    }
+
+    /// Runs `git` in the folder, with more configuration.
+    pub fn git_with(&self, args: &[String], more: &[(String, OsString)], limit: Duration) -> Result<Output, GitError> {
         let objects = self.repo.common_dir().join("objects");
         let mut variables: Vec<(&str, &OsStr)> =
             vec![("GIT_DIR", self.dir.path().as_os_str()), ("GIT_OBJECT_DIRECTORY", objects.as_os_str())];
@@ -118,7 +123,9 @@ impl<'r> Net<'r> {
             // Without this ssh would ask a question on the terminal that nobody may be sitting at.
             variables.push(("GIT_SSH_COMMAND", OsStr::new("ssh -oBatchMode=yes")));
         }
-        let config = extra_headers(self.repo)?;
+        let mut config = extra_headers(self.repo)?;
+        config.retain(|(key, _)| !self.repo.environment().has_token_for(key));
+        config.extend_from_slice(more);
         Call { dir: self.dir.path(), args, variables: &variables, config: &config, limit }.run(self.repo.environment())
     }
 

@@ -55,10 +55,20 @@ const STDERR_BYTES: u64 = 64 * 1024;
 const PIPES: Duration = Duration::from_secs(2);
 
 /// The variables that the `git` program sees.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Environment {
     variables: Vec<(OsString, OsString)>,
     config: Vec<(String, OsString)>,
+    token_host: Option<String>,
+}
+
+/// A token that opens the repositories of one host over HTTP.
+#[derive(Clone)]
+pub struct HttpToken {
+    /// The host with its scheme, as in `https://github.com`.
+    pub host: String,
+    /// The token.
+    pub token: String,
 }
 
 impl Environment {
@@ -73,7 +83,7 @@ impl Environment {
             let key = get(&format!("GIT_CONFIG_KEY_{i}"))?.into_string().ok()?;
             Some((key, get(&format!("GIT_CONFIG_VALUE_{i}"))?))
         };
-        Self { variables, config: (0..count.min(CONFIG_KEYS)).filter_map(pair).collect() }
+        Self { variables, config: (0..count.min(CONFIG_KEYS)).filter_map(pair).collect(), token_host: None }
     }
 
     /// Nothing of the user's: `path` to find programs, `home` as an empty home, no configuration file at all.
@@ -86,7 +96,7 @@ impl Environment {
             set("GIT_CONFIG_GLOBAL", OsStr::new("/dev/null")),
             set("GIT_CONFIG_NOSYSTEM", OsStr::new("1")),
         ];
-        Self { variables, config: Vec::new() }
+        Self { variables, config: Vec::new(), token_host: None }
     }
 
     /// The same with one more variable, or with another value of it.
@@ -95,6 +105,26 @@ impl Environment {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.into(), value.into()));
         self
+    }
+
+    /// The same with a token for the host of a URL. It is handed over as configuration in the environment, so it shows in
+    /// no process list and lies in no file; git sends it to that host alone, and it follows no redirect to another one.
+    #[must_use]
+    pub fn with_token(mut self, token: &HttpToken) -> Self {
+        use base64::Engine as _;
+        let basic = base64::engine::general_purpose::STANDARD.encode(format!("x-access-token:{}", token.token));
+        let key = |name: &str| format!("http.{}/.{name}", token.host.trim_end_matches('/'));
+        // An empty value first: what a checkout stored for the host would be sent beside it, and two are refused.
+        self.config.push((key("extraheader"), OsString::new()));
+        self.config.push((key("extraheader"), OsString::from(format!("AUTHORIZATION: basic {basic}"))));
+        self.config.push((key("followRedirects"), OsString::from("false")));
+        self.token_host = Some(token.host.clone());
+        self
+    }
+
+    /// Whether a token of our own is used for the host of this key, so that stored headers must stay away.
+    pub(super) fn has_token_for(&self, key: &str) -> bool {
+        self.token_host.as_ref().is_some_and(|host| key.contains(host.trim_end_matches('/')))
     }
 
     pub(super) fn has(&self, name: &str) -> bool {

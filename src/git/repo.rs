@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use git2::{ErrorCode, Oid, Repository, RepositoryOpenFlags};
 
 use super::errors::GitError;
-use super::program::Environment;
+use super::program::{Environment, HttpToken};
 use crate::town::{ids, limits};
 
 /// Branch names that are tried when nothing else says which branch is the town.
@@ -96,6 +96,11 @@ impl Repo {
     /// A second handle on the same repository, for a thread or a value of its own.
     pub fn reopen(&self) -> Result<Self, GitError> {
         Self::open_in(&self.git_dir, self.environment.clone())
+    }
+
+    /// Lets the `git` programs of this handle use a token for one host.
+    pub fn use_token(&mut self, token: &HttpToken) {
+        self.environment = self.environment.clone().with_token(token);
     }
 
     /// Forgets what libgit2 remembers, after the boundary of a shallow clone moved.

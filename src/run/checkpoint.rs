@@ -58,13 +58,21 @@ pub struct Keeper<'a> {
     run: RunId,
     sent: Option<DateTime<Utc>>,
     dry: bool,
+    stays: bool,
 }
 
 impl<'a> Keeper<'a> {
     /// A keeper for this run; a dry one writes nothing.
     #[must_use]
     pub fn new(home: &'a Home, agent: &AgentId, run: &RunId, dry: bool) -> Self {
-        Self { home, agent: agent.clone(), run: run.clone(), sent: None, dry }
+        Self { home, agent: agent.clone(), run: run.clone(), sent: None, dry, stays: false }
+    }
+
+    /// The same, but nothing is sent home: whoever publishes does that.
+    #[must_use]
+    pub fn staying_here(mut self) -> Self {
+        self.stays = true;
+        self
     }
 
     /// Writes a checkpoint. It is sent home when the last one was sent long enough ago.
@@ -114,6 +122,9 @@ impl<'a> Keeper<'a> {
     }
 
     fn send(&self, commit: Oid) {
+        if self.stays {
+            return;
+        }
         if let Err(error) = self.home.send(&[(reference(&self.agent), Some(commit))]) {
             tracing::warn!(%error, "the checkpoint stays on this machine");
         }
@@ -229,7 +240,9 @@ pub fn read(home: &Home, agent: &AgentId, in_flight: Option<&RunId>) -> Result<O
     Ok(home.receive(&name)?.and_then(of_run))
 }
 
-fn decode(home: &Home, commit: Oid) -> Option<Checkpoint> {
+/// Reads a checkpoint at a commit.
+#[must_use]
+pub fn decode(home: &Home, commit: Oid) -> Option<Checkpoint> {
     let git = home.repo.git();
     let tree = git.find_commit(commit).ok()?.tree().ok()?;
     let bytes = |name: &str| Some(git.find_blob(tree.get_name(name)?.id()).ok()?.content().to_vec());

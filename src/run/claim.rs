@@ -6,17 +6,20 @@ use super::checkpoint::{self, Checkpoint};
 use super::house::House;
 use super::stand::Stand;
 use super::{Edge, Progress, Request, RunError, SlotChoice};
-use crate::forge::{Forge, ForgeError};
+use crate::forge::Forge;
 use crate::git::journal::Journal;
 use crate::git::journal::sync::Synced;
 use crate::git::repo;
 use crate::town::charter::Charter;
 use crate::town::decide::{self, Command, StartRun};
-use crate::town::event::Trigger;
+use crate::town::event::{Event, Trigger};
 use crate::town::fold::{Run, Town};
 use crate::town::ids::{RunId, Slot};
 use crate::town::limits;
 use crate::town::schedule;
+
+/// Observations that one append carries; each yields at most two events.
+const SEEN_AT_ONCE: usize = 25;
 
 /// What the sync brought.
 #[derive(Clone, Debug, Default)]
@@ -53,8 +56,8 @@ pub async fn sync(
     }
     let seen = match forge.observe(&journal.load()?.town).await {
         Ok(seen) => seen,
-        Err(ForgeError::Unavailable(why)) => {
-            tracing::warn!(why, "the forge is unavailable; going on with what is known");
+        Err(why) if why.is_unavailable() => {
+            tracing::warn!(%why, "the forge is unavailable; going on with what is known");
             news.online = false;
             Vec::new()
         }
@@ -63,16 +66,29 @@ pub async fn sync(
     if dry {
         return Ok(news);
     }
-    for command in seen {
-        let stamp = edge.stamp(town);
-        let appended = journal.append(&stamp, |town| decide::decide(town, &command, stamp.time))?;
-        for event in &appended.events {
-            if let Ok(Some(event)) = event.event() {
-                news.sentences.push(event.sentence());
-            }
-        }
-    }
+    news.sentences.extend(record(edge, house, journal, &seen)?);
     Ok(news)
+}
+
+/// Appends what was seen, a few at a time and each once, and says what of it is new.
+///
+/// # Errors
+/// [`RunError`] when the journal fails.
+pub fn record(
+    edge: &Edge<'_>,
+    house: &House,
+    journal: &Journal<'_>,
+    seen: &[Command],
+) -> Result<Vec<String>, RunError> {
+    let mut sentences = Vec::new();
+    for batch in seen.chunks(SEEN_AT_ONCE) {
+        let stamp = edge.stamp(&house.settings.name);
+        let appended = journal.append(&stamp, |town| Ok(decide::decide_all(town, batch, &stamp)?.0))?;
+        let known = appended.events.iter().filter_map(|event| event.event().ok().flatten());
+        sentences.extend(known.filter(|event| !matches!(event, Event::ForgeSynced(_))).map(|event| event.sentence()));
+        edge.tell(&Progress::Observed { events: appended.events.len() });
+    }
+    Ok(sentences)
 }
 
 /// A slot that is ours.
@@ -118,7 +134,8 @@ pub fn claim(
         base: repo::id(house.base),
         start: stand.branch_tip.clone().filter(|_| stand.pull.is_some()).unwrap_or_else(|| repo::id(house.base)),
         minutes,
-        holder: house.home.repo.machine_id()?,
+        holder: edge.holder.clone().map_or_else(|| house.home.repo.machine_id(), Ok)?,
+        holder_before: edge.holder_before.clone(),
         brain: brain.to_owned(),
         paused: house.settings.paused.contains(&charter.name),
         runs_per_day: house.settings.limits.runs_per_day,

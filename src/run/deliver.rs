@@ -6,7 +6,7 @@ use git2::Oid;
 use super::checkpoint::Keeper;
 use super::claim::{self, Claim};
 use super::house::House;
-use super::propose::{Outcome, Proposer, Ready, Work};
+use super::propose::{Outcome, Proposer, Work};
 use super::publish::{Hands, Published};
 use super::report::{Ending, Report};
 use super::stand::Stand;
@@ -16,15 +16,15 @@ use super::{Edge, Progress, Request, RunError, SlotChoice};
 use crate::forge::Forge;
 use crate::git::journal::{Journal, JournalError};
 use crate::git::merge::Merged;
-use crate::git::repo;
+use crate::git::repo::{self, LockGuard};
 use crate::town::charter::Charter;
 use crate::town::decide::{self, Command, Gated};
-use crate::town::event::{FailureKind, GateFailed, GatePassed, Outcome as Ended, RunFinished, RunProposed};
+use crate::town::event::{FailureKind, GatePassed, RunProposed};
 use crate::town::finding::Finding;
 use crate::town::gate;
 use crate::town::ids::AgentId;
+use crate::town::limits;
 use crate::town::transcript::{Entry, Transcript, Why};
-use crate::town::{limits, text};
 
 /// Times that the work is proposed again because somebody else moved the branch meanwhile.
 const PROPOSALS: usize = 5;
@@ -40,14 +40,36 @@ pub async fn run(
     forge: &dyn Forge,
     request: &Request,
 ) -> Result<Report, RunError> {
+    match start(edge, house, journal, forge, request, Phase::Whole).await? {
+        Started::Over(report) => Ok(*report),
+        Started::Claimed(course) => course.go().await,
+    }
+}
+
+/// What came of the first three steps.
+pub(super) enum Started<'a> {
+    /// The run is over before it began.
+    Over(Box<Report>),
+    /// The slot is ours.
+    Claimed(Box<Course<'a>>),
+}
+
+/// Steps 1 to 3: open, sync, claim.
+pub(super) async fn start<'a>(
+    edge: &'a Edge<'a>,
+    house: &'a House,
+    journal: &'a Journal<'a>,
+    forge: &'a dyn Forge,
+    request: &'a Request,
+    phase: Phase,
+) -> Result<Started<'a>, RunError> {
     let charter = house.charter(&request.agent)?;
     let thinker = Thinker::choose(request.brain.as_deref(), &house.settings.brain)?;
-    let home = house.home.remote.as_ref().map_or_else(|| "this clone".to_owned(), |remote| remote.name.clone());
-    edge.tell(&Progress::Opened { base: house.base.to_string(), home });
+    edge.tell(&Progress::Opened { base: house.base.to_string(), home: house.home_name() });
     let lock = format!("run-{}", charter.name);
-    let Some(_alone) = house.home.repo.lock(&lock)? else {
+    let Some(alone) = house.home.repo.lock(&lock)? else {
         let reason = format!("another run of {} is alive in this clone", charter.name);
-        return Ok(Report::new(&charter.name, Ending::Skipped, reason));
+        return Ok(Started::Over(Box::new(Report::new(&charter.name, Ending::Skipped, reason))));
     };
     if request.dry_run {
         // Trees and commits are made all the same, to be judged; none of them may stay behind.
@@ -62,19 +84,15 @@ pub async fn run(
         {
             let mut report = Report::new(&charter.name, Ending::Skipped, rejected.to_string());
             report.news = news.sentences;
-            return Ok(report);
+            return Ok(Started::Over(Box::new(report)));
         }
         Err(error) => return Err(error),
     };
     let hands = Hands { edge, house, journal, forge };
-    let keeper = Keeper::new(&house.home, &charter.name, &claimed.run.run, request.dry_run);
-    let mut report = Report::new(&charter.name, Ending::Nothing, "");
-    report.run = Some(claimed.run.run.clone());
-    report.slot = Some(claimed.run.slot.clone());
-    report.resumed = claimed.resumed;
-    report.brain = thinker.name().to_owned();
-    report.news = news.sentences;
-    Course { hands, charter, claimed, keeper, thinker, request, report }.go().await
+    let mut course = Course::new(hands, charter, claimed, thinker, request, phase);
+    course.alone = Some(alone);
+    course.report.news = news.sentences;
+    Ok(Started::Claimed(Box::new(course)))
 }
 
 /// What an agent would be told if it ran now: the rules with the persona, and the facts. Nothing is written.
@@ -103,37 +121,148 @@ pub async fn briefing(
     }
 }
 
-/// A claimed run under way.
-struct Course<'a> {
-    hands: Hands<'a>,
-    charter: &'a Charter,
-    claimed: Claim,
-    keeper: Keeper<'a>,
-    thinker: Thinker,
-    request: &'a Request,
-    report: Report,
+/// Which part of a run this process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// All of it.
+    Whole,
+    /// Only the thinking: nothing is written but in this clone.
+    Think,
+    /// Only the publishing of what was thought elsewhere: nothing thinks.
+    Publish,
 }
 
-impl Course<'_> {
-    async fn go(mut self) -> Result<Report, RunError> {
-        if self.claimed.run.published.is_some() {
-            // It died after its pull request was recorded: only the end is missing.
-            return self.finish_published();
+/// A claimed run under way.
+pub(super) struct Course<'a> {
+    pub(super) hands: Hands<'a>,
+    pub(super) charter: &'a Charter,
+    pub(super) claimed: Claim,
+    pub(super) keeper: Keeper<'a>,
+    pub(super) thinker: Thinker,
+    pub(super) request: &'a Request,
+    pub(super) report: Report,
+    phase: Phase,
+    /// Held as long as the run is alive in this clone.
+    alone: Option<LockGuard>,
+    /// How the thinking ended, and the tree that it left.
+    pub(super) turned: Option<Turned>,
+    last_tree: Option<Oid>,
+}
+
+impl<'a> Course<'a> {
+    pub(super) fn new(
+        hands: Hands<'a>,
+        charter: &'a Charter,
+        claimed: Claim,
+        thinker: Thinker,
+        request: &'a Request,
+        phase: Phase,
+    ) -> Self {
+        let house = hands.house;
+        let mut keeper = Keeper::new(&house.home, &charter.name, &claimed.run.run, request.dry_run);
+        if phase == Phase::Think {
+            keeper = keeper.staying_here();
         }
-        let mut transcript = match &self.claimed.checkpoint {
-            Some(checkpoint) => checkpoint.transcript.clone(),
-            None => Transcript::new(self.claimed.run.run.clone(), self.charter.name.clone()),
-        };
-        if let Some(proposed) = self.claimed.run.proposed.clone()
-            && let Some(report) = self.publish(&proposed, self.claimed.stand.pull, &transcript).await?
-        {
+        let mut report = Report::new(&charter.name, Ending::Nothing, "");
+        report.run = Some(claimed.run.run.clone());
+        report.slot = Some(claimed.run.slot.clone());
+        report.resumed = claimed.resumed;
+        report.brain = thinker.name().to_owned();
+        Self {
+            hands,
+            charter,
+            claimed,
+            keeper,
+            thinker,
+            request,
+            report,
+            phase,
+            alone: None,
+            turned: None,
+            last_tree: None,
+        }
+    }
+
+    pub(super) async fn go(mut self) -> Result<Report, RunError> {
+        let mut transcript = self.transcript();
+        if let Some(report) = self.published(&transcript).await? {
             return Ok(report);
         }
-        let tree = match &self.claimed.checkpoint {
-            Some(checkpoint) => checkpoint.workspace,
-            None => self.claimed.stand.tree()?,
-        };
+        let tree = self.tree()?;
         self.think(tree, &mut transcript).await
+    }
+
+    /// The transcript as far as it goes.
+    pub(super) fn transcript(&self) -> Transcript {
+        match &self.claimed.checkpoint {
+            Some(checkpoint) => checkpoint.transcript.clone(),
+            None => Transcript::new(self.claimed.run.run.clone(), self.charter.name.clone()),
+        }
+    }
+
+    /// Goes on from the last recorded step of publishing, where there is one.
+    pub(super) async fn published(&mut self, transcript: &Transcript) -> Result<Option<Report>, RunError> {
+        if self.claimed.run.published.is_some() {
+            // It died after its pull request was recorded: only the end is missing.
+            self.account(transcript);
+            return self.finish_published_with(transcript).map(Some);
+        }
+        let Some(proposed) = self.claimed.run.proposed.clone() else { return Ok(None) };
+        self.publish(&proposed, self.claimed.stand.pull, transcript).await
+    }
+
+    /// The tree that the workspace has at the beginning.
+    pub(super) fn tree(&self) -> Result<Oid, RunError> {
+        match &self.claimed.checkpoint {
+            Some(checkpoint) => Ok(checkpoint.workspace),
+            None => self.claimed.stand.tree(),
+        }
+    }
+
+    /// Publishes what was thought elsewhere: the gate judges it here, and nobody is asked to mend it.
+    pub(super) async fn conclude(mut self, turned: Turned) -> Result<Report, RunError> {
+        let transcript = self.transcript();
+        if let Some(report) = self.published(&transcript).await? {
+            return Ok(report);
+        }
+        self.account(&transcript);
+        let (finish, partial) = match turned {
+            Turned::Nothing(reason) => return self.nothing(reason, &transcript),
+            Turned::Failed { kind, reason } => return self.fail(kind, reason, &transcript),
+            Turned::Done { finish, partial } => (finish, partial),
+        };
+        let mut stand = self.claimed.stand.clone();
+        let work = Work { tree: self.tree()?, finish, partial };
+        match self.propose(&mut stand, work, &transcript).await? {
+            Next::End(report) => Ok(*report),
+            Next::Refused { findings, tree } => {
+                self.record_refusal(&findings, tree, 1)?;
+                self.report.findings = findings;
+                self.fail(
+                    FailureKind::Gate,
+                    "the gate refused its work where it was to be published".to_owned(),
+                    &transcript,
+                )
+            }
+        }
+    }
+
+    /// Steps 5 and 6 and the judgement of the gate, in a process that writes nothing but in this clone. Says how it ended,
+    /// with the tree of the workspace in the last checkpoint.
+    pub(super) async fn think_only(mut self) -> Result<(Report, Turned), RunError> {
+        let mut transcript = self.transcript();
+        let tree = self.tree()?;
+        let mut report = self.think(tree, &mut transcript).await?;
+        let stand = self.claimed.stand.clone();
+        let turned = self.turned.take().unwrap_or_else(|| Turned::Failed {
+            kind: FailureKind::NoResult,
+            reason: "the thinking ended without a result".to_owned(),
+        });
+        // The transcript may have grown since the last checkpoint, or there was none.
+        let workspace = self.last_tree.unwrap_or(tree);
+        self.keeper.keep(&stand, workspace, &transcript, (self.hands.edge.now)())?;
+        report.outcome = Ending::Thought;
+        Ok((report, turned))
     }
 
     /// Steps 5 to 9: brief, turn, gate, propose, publish; the gate's findings go back to the brain.
@@ -146,6 +275,8 @@ impl Course<'_> {
         let report = loop {
             let turned = turn.drive(&stand, transcript, &mut self.keeper).await?;
             self.account(transcript);
+            self.last_tree = Some(turn.tree()?);
+            self.turned = Some(turned.clone());
             let work = match turned {
                 Turned::Nothing(reason) => break self.nothing(reason, transcript)?,
                 Turned::Failed { kind, reason } => return self.fail(kind, reason, transcript),
@@ -219,6 +350,10 @@ impl Course<'_> {
             self.report.findings.clone_from(&ready.findings);
             if self.request.dry_run {
                 return Ok(Next::End(Box::new(self.dry(&ready))));
+            }
+            if self.phase == Phase::Think {
+                self.report.offer = Some(ready.offer.clone());
+                return Ok(Next::End(Box::new(self.report.clone())));
             }
             let now = (self.hands.edge.now)();
             self.keeper.keep_proposal(stand, work.tree, transcript, ready.head, now)?;
@@ -318,115 +453,9 @@ impl Course<'_> {
         })
     }
 
-    fn finish_published(mut self) -> Result<Report, RunError> {
-        let transcript = self.claimed.checkpoint.as_ref().map(|checkpoint| checkpoint.transcript.clone());
-        let transcript =
-            transcript.unwrap_or_else(|| Transcript::new(self.claimed.run.run.clone(), self.charter.name.clone()));
-        self.account(&transcript);
-        self.finish_published_with(&transcript)
-    }
-
-    fn finish_published_with(&mut self, transcript: &Transcript) -> Result<Report, RunError> {
-        let outcome = decide::outcome_of(&self.claimed.run);
-        let number = self.claimed.run.published.as_ref().map(|published| published.pull);
-        if let (None, Some(proposed)) = (&self.report.offer, &self.claimed.run.proposed) {
-            self.report.offer = Some(proposed.offer.clone());
-        }
-        let title = self.report.offer.as_ref().map(|offer| offer.title.clone()).unwrap_or_default();
-        let verb = if outcome == Ended::Opened { "opened" } else { "updated" };
-        let reason = format!("pull request #{} {verb}", number.unwrap_or_default());
-        self.end(outcome, reason, number, transcript)?;
-        self.report.outcome = if outcome == Ended::Opened { Ending::Opened } else { Ending::Updated };
-        self.report.pull = number;
-        self.report.reason = title;
-        Ok(self.report.clone())
-    }
-
-    fn nothing(&mut self, reason: String, transcript: &Transcript) -> Result<Report, RunError> {
-        let reason = text::one_line(&reason, 500);
-        self.report.reason.clone_from(&reason);
-        if self.request.dry_run {
-            self.report.outcome = Ending::Dry;
-            return Ok(self.report.clone());
-        }
-        self.end(Ended::Nothing, format!("nothing to do: {reason}"), self.claimed.stand.pull, transcript)?;
-        self.report.pull = self.claimed.stand.pull;
-        self.report.outcome = Ending::Nothing;
-        Ok(self.report.clone())
-    }
-
-    /// Records the end, and what it took. The transcript is kept under a reference of its own.
-    fn end(
-        &mut self,
-        outcome: Ended,
-        reason: String,
-        pull: Option<u64>,
-        transcript: &Transcript,
-    ) -> Result<(), RunError> {
-        let run = &self.claimed.run;
-        let mut also = turn::calls(&self.claimed, transcript);
-        also.extend(turn::usage(&self.claimed, &self.charter.name, transcript));
-        let finished = RunFinished {
-            run: run.run.clone(),
-            agent: self.charter.name.clone(),
-            outcome,
-            reason,
-            pull,
-            partial: self.report.partial,
-        };
-        // The transcript is kept first: once the run is over, nothing would lead back to its checkpoint.
-        let now = (self.hands.edge.now)();
-        let kept = self.keeper.keep_transcript(transcript, now)?;
-        self.hands.finish(finished, also)?;
-        self.keeper.close(kept, true, now)
-    }
-
-    /// Records the failure; the work stays at the checkpoint for people to look at.
-    fn fail(&mut self, kind: FailureKind, reason: String, transcript: &Transcript) -> Result<Report, RunError> {
-        let reason = text::one_line(&reason, 1_000);
-        self.report.reason.clone_from(&reason);
-        self.report.outcome = Ending::Failed;
-        if self.request.dry_run {
-            return Ok(self.report.clone());
-        }
-        let mut commands = turn::calls(&self.claimed, transcript);
-        commands.extend(turn::usage(&self.claimed, &self.charter.name, transcript));
-        commands.push(Command::Fail {
-            run: self.claimed.run.run.clone(),
-            agent: self.charter.name.clone(),
-            kind,
-            reason: reason.clone(),
-        });
-        let now = (self.hands.edge.now)();
-        let kept = self.keeper.keep_transcript(transcript, now)?;
-        self.hands.record(&commands)?;
-        self.keeper.close(kept, false, now)?;
-        self.hands.edge.tell(&Progress::Finished { outcome: reason });
-        Ok(self.report.clone())
-    }
-
-    fn record_refusal(&self, findings: &[Finding], tree: Oid, nth: usize) -> Result<(), RunError> {
-        if self.request.dry_run {
-            return Ok(());
-        }
-        let shown = |finding: &Finding| text::one_line(&finding.to_string(), 300);
-        let failed = GateFailed {
-            run: self.claimed.run.run.clone(),
-            nth: u32::try_from(nth).unwrap_or(u32::MAX),
-            tree: repo::id(tree),
-            findings: findings.iter().filter(|finding| finding.is_error()).map(shown).take(20).collect(),
-            total: u32::try_from(findings.len()).unwrap_or(u32::MAX),
-        };
-        self.hands.record(&[Command::RecordGate(Gated::Failed(failed))])?;
-        Ok(())
-    }
-
-    fn dry(&mut self, ready: &Ready) -> Report {
-        self.report.outcome = Ending::Dry;
-        self.report.offer = Some(ready.offer.clone());
-        self.report.reason.clone_from(&ready.offer.title);
-        self.report.diff = Some(crate::town::changeset::unified(&ready.changes));
-        self.report.clone()
+    /// A dry run, and one that only thinks, leave the journal alone.
+    pub(super) fn writes_nothing(&self) -> bool {
+        self.request.dry_run || self.phase == Phase::Think
     }
 }
 

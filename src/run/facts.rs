@@ -174,13 +174,24 @@ fn past_verdict(pull: &Pull) -> Option<PastVerdict> {
     })
 }
 
-/// What people said on the agent's closed pull requests: it is for the agent, and nothing else would show it.
+/// What people wrote to the agent on the board, and on its closed pull requests, which nothing else would show.
 fn inbox(town: &Town, agent: &AgentId) -> Vec<Quote> {
+    let posts = town.posts_for(agent).into_iter().flat_map(|(id, post)| {
+        let letter = Quote {
+            origin: format!("post {id} of {}, {}", post.author, post.at.format("%Y-%m-%d")),
+            text: format!("{}\n\n{}", post.title, post.body),
+        };
+        let reply = move |reply: &crate::town::fold::Comment| Quote {
+            origin: format!("reply of {} to {id}", reply.by),
+            text: reply.text.clone(),
+        };
+        std::iter::once(letter).chain(post.replies.iter().map(reply))
+    });
     let closed = town.verdicts(agent).into_iter().take(VERDICTS);
     let said = closed.flat_map(|pull| pull.comments.iter().rev().take(5).map(move |comment| (pull, comment)));
-    said.map(|(pull, comment)| Quote {
+    let said = said.map(|(pull, comment)| Quote {
         origin: format!("comment of {} on #{} (closed)", comment.by, pull.number),
         text: comment.text.clone(),
-    })
-    .collect()
+    });
+    posts.chain(said).collect()
 }

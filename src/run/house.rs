@@ -10,6 +10,7 @@ use super::RunError;
 use crate::git::errors::GitError;
 use crate::git::files::{Content, Files};
 use crate::git::home::{Home, Wanted};
+use crate::git::program::HttpToken;
 use crate::git::repo::{self, Repo};
 use crate::town::charter::Charter;
 use crate::town::check::{self, TownFiles};
@@ -18,6 +19,9 @@ use crate::town::finding::{Finding, any_error};
 use crate::town::ids::AgentId;
 use crate::town::limits::{TOWN_FILE, TOWN_FILE_BYTES};
 use crate::town::settings::Settings;
+
+/// What opens the town's remote, where the process was given a token for it.
+pub type Key<'a> = &'a dyn Fn(Option<&Settings>) -> Option<HttpToken>;
 
 /// A town that has been opened.
 pub struct House {
@@ -33,32 +37,33 @@ pub struct House {
     pub findings: Vec<Finding>,
 }
 
-/// The settings' own word about branch and remote, read before the home is known.
-fn early(repo: &Repo) -> (Option<String>, Option<String>) {
-    let read = |oid: Oid| -> Option<Settings> {
-        let tree = repo.git().find_commit(oid).ok()?.tree().ok()?;
-        let entry = tree.get_path(Path::new(TOWN_FILE)).ok()?;
-        let blob = repo.git().find_blob(entry.id()).ok()?;
-        crate::town::settings::parse(TOWN_FILE, blob.content()).0
-    };
-    let head = repo.head_commit().ok().flatten();
-    let settings = head.and_then(read);
-    (settings.as_ref().and_then(|s| s.branch.clone()), settings.map(|s| s.remote))
+/// The settings as the checkout has them, before the home is known: they say which branch, which remote, which token.
+fn early(repo: &Repo) -> Option<Settings> {
+    let head = repo.head_commit().ok().flatten()?;
+    let tree = repo.git().find_commit(head).ok()?.tree().ok()?;
+    let entry = tree.get_path(Path::new(TOWN_FILE)).ok()?;
+    let blob = repo.git().find_blob(entry.id()).ok()?;
+    crate::town::settings::parse(TOWN_FILE, blob.content()).0
 }
 
 impl House {
-    /// Opens the town at `path`. `remote` is what the caller wants instead of the settings' `remote`.
+    /// Opens the town at `path`. `remote` is what the caller wants instead of the settings' `remote`, `key` what opens the
+    /// remote.
     ///
     /// # Errors
     /// [`RunError`] when there is no repository, no default branch or no town on it.
-    pub fn open(path: &Path, remote: Option<&str>) -> Result<Self, RunError> {
-        let repo = Repo::open(path)?;
+    pub fn open(path: &Path, remote: Option<&str>, key: Key<'_>) -> Result<Self, RunError> {
+        let mut repo = Repo::open(path)?;
         if repo.facts()?.empty {
             return Err(GitError::EmptyRepository { path: repo.place().to_owned() }.into());
         }
-        let (branch, said) = early(&repo);
-        let wanted = Wanted::from(remote.or(said.as_deref()).unwrap_or("auto"));
-        let home = Home::open(repo, &wanted, branch.as_deref())?;
+        let settings = early(&repo);
+        if let Some(token) = key(settings.as_ref()) {
+            repo.use_token(&token);
+        }
+        let said = settings.as_ref().map(|settings| settings.remote.as_str());
+        let wanted = Wanted::from(remote.or(said).unwrap_or("auto"));
+        let home = Home::open(repo, &wanted, settings.as_ref().and_then(|settings| settings.branch.as_deref()))?;
         Self::read(home)
     }
 
@@ -99,6 +104,24 @@ impl House {
                 known: if known.is_empty() { "none".to_owned() } else { known.join(", ") },
             }
         })
+    }
+
+    /// Makes sure that a commit of the default branch is here, also in a clone of depth 1 that begins later.
+    ///
+    /// # Errors
+    /// [`RunError::Git`] when nobody has it.
+    pub fn need(&self, commit: Oid) -> Result<(), RunError> {
+        let has = || {
+            let repo = self.home.repo.reopen()?;
+            if repo.has(commit) { Ok(()) } else { Err(GitError::NeedsDepth { operation: "the base of a run" }) }
+        };
+        Ok(self.home.with_depth(has)?)
+    }
+
+    /// Where the town lives, in words.
+    #[must_use]
+    pub fn home_name(&self) -> String {
+        self.home.remote.as_ref().map_or_else(|| "this clone".to_owned(), |remote| remote.name.clone())
     }
 
     /// The agent as the journal registers it.

@@ -8,10 +8,13 @@ pub mod brief;
 pub mod checkpoint;
 pub mod claim;
 pub mod deliver;
+mod ending;
 pub mod facts;
 pub mod house;
+pub mod phases;
 pub mod propose;
 pub mod publish;
+pub mod queue;
 pub mod report;
 pub mod stand;
 pub mod template;
@@ -74,6 +77,11 @@ pub struct Edge<'a> {
     pub path: String,
     /// Values that must never be shown or stored.
     pub secrets: Vec<String>,
+    /// Who holds the leases of this process, where that is more than this clone: the jobs of one workflow run hold theirs
+    /// together.
+    pub holder: Option<String>,
+    /// Who held the leases of the process whose queue this one has taken over: it is dead, so they are ours.
+    pub holder_before: Option<String>,
     /// Who is told what happens.
     pub watch: &'a dyn Fn(&Progress),
 }
@@ -115,6 +123,11 @@ pub enum Progress {
         news: Vec<String>,
         /// Whether remote and forge could be reached.
         online: bool,
+    },
+    /// Something of what was seen on the forge is recorded.
+    Observed {
+        /// How many events.
+        events: usize,
     },
     /// The slot is ours.
     Claimed {
@@ -196,6 +209,7 @@ impl Progress {
         match self {
             Self::Opened { .. } => "opened",
             Self::Synced { .. } => "synced",
+            Self::Observed { .. } => "observed",
             Self::Claimed { .. } => "claimed",
             Self::Briefed { .. } => "briefed",
             Self::Thinking { .. } => "thinking",
@@ -258,6 +272,12 @@ pub enum RunError {
     /// The senses could not read the base.
     #[error(transparent)]
     Senses(#[from] SenseError),
+    /// What was handed over between jobs is not taken.
+    #[error(transparent)]
+    Handover(#[from] phases::HandoverError),
+    /// What waited for another machine cannot be read or written.
+    #[error(transparent)]
+    Queue(#[from] queue::QueueError),
     /// A prompt template does not render.
     #[error("{0}")]
     Prompt(String),
@@ -291,7 +311,8 @@ impl RunError {
         match self {
             Self::Journal(error) => error.is_unavailable(),
             Self::Git(error) => error.is_unavailable(),
-            Self::Forge(ForgeError::Unavailable(_)) | Self::Unsettled(_) => true,
+            Self::Forge(error) => error.is_unavailable(),
+            Self::Unsettled(_) => true,
             _ => false,
         }
     }
@@ -299,6 +320,9 @@ impl RunError {
     /// Whether the caller has to mend something before it can work: usage, configuration, the town's files.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
+        if let Self::Forge(error) = self {
+            return error.is_configuration();
+        }
         matches!(
             self,
             Self::TownFiles { .. }
@@ -307,6 +331,7 @@ impl RunError {
                 | Self::NoSchedule { .. }
                 | Self::NoBrain { .. }
                 | Self::NoForge(_)
+                | Self::Queue(queue::QueueError::Refused { .. })
                 | Self::Prompt(_)
         )
     }

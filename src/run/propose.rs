@@ -14,7 +14,7 @@ use crate::town::changeset::{FileChange, Mode, NamedBytes, Proposal};
 use crate::town::charter::Charter;
 use crate::town::event::Offer;
 use crate::town::finding::Finding;
-use crate::town::fold::{Run, Town};
+use crate::town::fold::{Run, Town, Verdict};
 use crate::town::gate;
 use crate::town::ids::Oid as Id;
 use crate::town::ownership;
@@ -313,7 +313,9 @@ pub fn content_hash(changes: &[FileChange]) -> String {
 /// The same offer is not made twice after a human said no.
 fn rejected_before(town: &Town, charter: &Charter, hash: &str) -> Option<String> {
     let rejected = town.verdicts(&charter.name).into_iter().find(|pull| {
-        pull.offer.content == hash && pull.verdict.as_ref().is_some_and(|verdict| verdict.reason.is_some())
+        let by_people =
+            |verdict: &Verdict| verdict.reason.is_some() && verdict.by != crate::town::decide::SUPERSEDED_BY;
+        pull.offer.content == hash && pull.verdict.as_ref().is_some_and(by_people)
     })?;
     let reason = rejected.verdict.as_ref().and_then(|verdict| verdict.reason).map_or("other", |reason| reason.code());
     Some(format!("the same content was rejected as #{} ({reason})", rejected.number))

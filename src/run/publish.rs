@@ -109,7 +109,7 @@ impl Hands<'_> {
                 self.edge.tell(&Progress::Published { number: view.number, opened });
                 Ok(Published::Done { pull: view, opened })
             }
-            Err(ForgeError::Unavailable(why)) => Ok(Published::Queued(why)),
+            Err(error) if error.is_unavailable() => Ok(Published::Queued(error.to_string())),
             Err(ForgeError::Conflict(why)) => Ok(Published::Stale(why)),
             Err(error) => Err(error.into()),
         }

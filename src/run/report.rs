@@ -34,6 +34,10 @@ pub enum Ending {
     Failed,
     /// Nothing was written; this is what would have happened.
     Dry,
+    /// The slot is ours; another job thinks.
+    Claimed,
+    /// It has thought; another job publishes.
+    Thought,
 }
 
 /// How a run went.
@@ -111,6 +115,7 @@ impl Report {
     pub const fn exit_code(&self) -> u8 {
         match self.outcome {
             Ending::Opened | Ending::Updated | Ending::Nothing | Ending::Skipped | Ending::Dry => 0,
+            Ending::Claimed | Ending::Thought => 0,
             Ending::Failed => 1,
             Ending::Queued => 3,
         }
@@ -129,6 +134,9 @@ impl Report {
             Ending::Skipped => format!("{agent} did not run: {}", self.reason),
             Ending::Queued => format!("{agent}'s work waits here: {}", self.reason),
             Ending::Failed => format!("{agent} came to no result: {}", self.reason),
+            Ending::Claimed => format!("{agent} has its slot; another job lets it think"),
+            Ending::Thought if title.is_empty() => format!("{agent} has thought: {}", self.reason),
+            Ending::Thought => format!("{agent} has thought, and another job publishes: {title}"),
             Ending::Dry if title.is_empty() => format!("{agent} would do nothing: {}", self.reason),
             Ending::Dry => format!("{agent} would propose: {title}"),
         }

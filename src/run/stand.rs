@@ -42,12 +42,19 @@ impl Stand {
     /// # Errors
     /// [`RunError::Git`] when commits or trees cannot be read.
     pub fn find(house: &House, town: &Town, agent: &AgentId) -> Result<Self, RunError> {
+        Self::find_at(house, town, agent, house.base, house.home.tip(&agent.branch())?)
+    }
+
+    /// Finds out where a run of `agent` stood on `base` when its branch was at `tip`.
+    ///
+    /// # Errors
+    /// As [`Stand::find`].
+    pub fn find_at(house: &House, town: &Town, agent: &AgentId, base: Oid, tip: Option<Oid>) -> Result<Self, RunError> {
         let repo = &house.home.repo;
-        let base_tree = repo.tree_of(house.base)?;
-        let tip = house.home.tip(&agent.branch())?;
+        let base_tree = repo.tree_of(base)?;
         let pull = town.open_pull(agent);
         let mut stand = Self {
-            base: repo::id(house.base),
+            base: repo::id(base),
             start_tree: repo::id(base_tree),
             ancestor_tree: repo::id(base_tree),
             pull: pull.map(|pull| pull.number),
@@ -55,13 +62,13 @@ impl Stand {
             human: false,
         };
         let Some(tip) = tip else { return Ok(stand) };
-        if house.home.with_depth(|| repo.is_ancestor(tip, house.base))? {
+        if house.home.with_depth(|| repo.is_ancestor(tip, base))? {
             // Merged before: a dead branch, nothing on it is open.
             return Ok(stand);
         }
         // What our commit stood on is the default branch's, also where that was rewound since: it is nobody's addition.
         let stood_on = pull.and_then(|pull| repo::oid(&pull.offer.base).ok()).filter(|oid| repo.has(*oid));
-        let behind: Vec<Oid> = [Some(house.base), stood_on].into_iter().flatten().collect();
+        let behind: Vec<Oid> = [Some(base), stood_on].into_iter().flatten().collect();
         stand.human = !house.home.with_depth(|| repo.only_by(agent, tip, &behind))?;
         if pull.is_none() && !stand.human {
             return Ok(stand);
@@ -69,7 +76,7 @@ impl Stand {
         // The workspace shows the open work as it would look on the newest base, so that nothing in it is stale.
         let fork = match stood_on.filter(|_| !stand.human) {
             Some(oid) => Some(oid),
-            None => house.home.with_depth(|| repo.merge_base(tip, house.base))?,
+            None => house.home.with_depth(|| repo.merge_base(tip, base))?,
         };
         let fork_tree = fork.map(|fork| repo.tree_of(fork)).transpose()?;
         let tip_tree = repo.tree_of(tip)?;

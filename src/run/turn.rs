@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 use git2::Oid;
+use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Keeper;
 use super::claim::Claim;
@@ -27,7 +28,8 @@ use crate::town::{limits, ownership, text};
 const MAX_OUTPUT: u32 = 8_000;
 
 /// How a turn ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Turned {
     /// There is work for the gate.
     Done {

@@ -5,18 +5,22 @@
 //! Never here: reading the state or writing the events.
 
 mod command;
+mod observe;
 
 use chrono::{DateTime, Utc};
 
 use super::envelope::{Actor, Draft, Stamp};
 use super::event::{
-    AgentSeen, Event, Outcome, PullCommented, PullMerged, PullOpened, PullRejected, PullUpdated, RunExpired, RunFailed,
-    RunFinished, RunProposed, RunResumed, RunStarted, ToolsCalled, TownFrozen, TownThawed,
+    AgentSeen, Event, Outcome, PullCommented, PullMerged, PullOpened, PullRejected, PullUpdated, Reason, RunExpired,
+    RunFailed, RunFinished, RunProposed, RunResumed, RunStarted, ToolsCalled, TownFrozen, TownThawed,
 };
-use super::fold::{PullState, Run, Town};
+use super::fold::{Pull, PullState, Run, Town};
 use super::ids::{AgentId, Oid, RunId};
 
 pub use command::*;
+
+/// Who rejects a pull request in whose place another one was opened: no human, so nothing was said about its content.
+pub const SUPERSEDED_BY: &str = "monkeytown";
 
 /// Decides a command on a state.
 ///
@@ -28,7 +32,7 @@ pub fn decide(town: &Town, command: &Command, now: DateTime<Utc>) -> Result<Vec<
         Command::RecordCalls(calls) => record_calls(town, calls),
         Command::RecordGate(gated) => Ok(record_gate(town, gated)),
         Command::Propose(proposed) => propose(town, proposed),
-        Command::Publish(publish) => publish_offer(town, publish),
+        Command::Publish(publish) => publish_offer(town, publish, now),
         Command::Meter(usage) => {
             let agent = Actor::Agent(usage.agent.clone());
             Ok(vec![of_run(Event::UsageMetered(usage.clone()), agent, &usage.run, usage.run.as_str())])
@@ -41,6 +45,19 @@ pub fn decide(town: &Town, command: &Command, now: DateTime<Utc>) -> Result<Vec<
             let failed = RunFailed { run: run.clone(), agent: agent.clone(), kind: *kind, reason: cut(reason, 2_000) };
             Ok(vec![of_run(Event::RunFailed(failed), Actor::System("run"), run, run.as_str())])
         }
+        Command::Merge { .. } | Command::Reject { .. } | Command::Comment { .. } => verdict(town, command, now),
+        Command::Observe(seen) => Ok(observe::observe(town, seen)),
+        Command::Synced { cursor } => Ok(observe::synced(town, *cursor)),
+        Command::Pause(halted) => observe::halt(town, halted, true),
+        Command::Resume(halted) => observe::halt(town, halted, false),
+        Command::Freeze { by, reason } => freeze(town, by, reason),
+        Command::Thaw { by, reason } => thaw(town, by, reason),
+    }
+}
+
+/// What people do to pull requests of the local forge.
+fn verdict(town: &Town, command: &Command, now: DateTime<Utc>) -> Result<Vec<Draft>, Rejected> {
+    match command {
         Command::Merge { number, by, commit, edited, head } => {
             let Some(seconds_open) = closing(town, *number, head.as_ref(), PullState::Merged, now)? else {
                 return Ok(Vec::new());
@@ -53,34 +70,37 @@ pub fn decide(town: &Town, command: &Command, now: DateTime<Utc>) -> Result<Vec<
             let Some(seconds_open) = closing(town, *number, None, PullState::Rejected, now)? else {
                 return Ok(Vec::new());
             };
+            let key = town.pulls.get(number).map_or_else(|| number.to_string(), rejection_key);
             let rejected =
                 PullRejected { number: *number, by: by.clone(), reason: *reason, text: cut(text, 4_000), seconds_open };
-            Ok(vec![by_human(Event::PullRejected(rejected), by, Some(number.to_string()))])
+            Ok(vec![by_human(Event::PullRejected(rejected), by, Some(key))])
         }
         Command::Comment { number, by, text } => {
             if !town.pulls.contains_key(number) {
                 return Err(Rejected::NoPull { number: *number });
             }
-            let commented = PullCommented { number: *number, by: by.clone(), text: cut(text, 8_000) };
+            let text = cut(text, 8_000);
+            let commented = PullCommented { number: *number, by: by.clone(), text, place: None, forge_id: None };
             Ok(vec![by_human(Event::PullCommented(commented), by, None)])
         }
-        Command::Freeze { by, reason } => match &town.frozen {
-            Some(frozen) => Err(Rejected::Already(format!("the town was frozen by {} before", frozen.by))),
-            None => Ok(vec![by_human(
-                Event::TownFrozen(TownFrozen { by: by.clone(), reason: cut(reason, 2_000) }),
-                by,
-                None,
-            )]),
-        },
-        Command::Thaw { by, reason } => match &town.frozen {
-            None => Err(Rejected::Already("the town is not frozen".to_owned())),
-            Some(_) => Ok(vec![by_human(
-                Event::TownThawed(TownThawed { by: by.clone(), reason: cut(reason, 2_000) }),
-                by,
-                None,
-            )]),
-        },
+        _ => Ok(Vec::new()),
     }
+}
+
+fn freeze(town: &Town, by: &str, reason: &str) -> Result<Vec<Draft>, Rejected> {
+    if let Some(frozen) = &town.frozen {
+        return Err(Rejected::Already(format!("the town was frozen by {} before", frozen.by)));
+    }
+    let frozen = TownFrozen { by: by.to_owned(), reason: cut(reason, 2_000) };
+    Ok(vec![by_human(Event::TownFrozen(frozen), by, None)])
+}
+
+fn thaw(town: &Town, by: &str, reason: &str) -> Result<Vec<Draft>, Rejected> {
+    if town.frozen.is_none() {
+        return Err(Rejected::Already("the town is not frozen".to_owned()));
+    }
+    let thawed = TownThawed { by: by.to_owned(), reason: cut(reason, 2_000) };
+    Ok(vec![by_human(Event::TownThawed(thawed), by, None)])
 }
 
 /// Decides commands one after the other, each on the state that the ones before it leave.
@@ -102,7 +122,8 @@ pub fn decide_all(town: &Town, commands: &[Command], stamp: &Stamp) -> Result<(V
     Ok((drafts, town))
 }
 
-fn start_run(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<Vec<Draft>, Rejected> {
+/// Whether people have stopped the town or the agent.
+fn may_start(town: &Town, ask: &StartRun) -> Result<(), Rejected> {
     let name = &ask.agent.agent;
     if let Some(frozen) = &town.frozen {
         return Err(Rejected::Frozen { by: frozen.by.clone(), reason: frozen.reason.clone() });
@@ -110,8 +131,19 @@ fn start_run(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<Vec<Draf
     if ask.paused {
         return Err(Rejected::Paused { agent: name.clone() });
     }
-    let mut drafts = register(town, &ask.agent);
+    match town.agents.get(name).and_then(|agent| agent.paused.as_ref()) {
+        None => Ok(()),
+        Some(paused) => {
+            Err(Rejected::Halted { agent: name.clone(), by: paused.by.clone(), reason: paused.reason.clone() })
+        }
+    }
+}
+
+fn start_run(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<Vec<Draft>, Rejected> {
+    let name = &ask.agent.agent;
     let known = town.agents.get(name);
+    may_start(town, ask)?;
+    let mut drafts = register(town, &ask.agent);
     let lease_until = now.timestamp() + i64::from(ask.minutes) * 60;
     let mut freed = None;
     if let Some(active) = known.and_then(|a| a.active.as_ref()) {
@@ -169,7 +201,7 @@ enum TakeOver {
 /// A run in flight is taken over by the clone that holds its lease (which then knows that the process is dead), or by
 /// anybody once the lease has run out. It is resumed where something of it is left.
 fn take_over(active: &Run, ask: &StartRun, now: DateTime<Utc>) -> Result<TakeOver, Rejected> {
-    let mine = active.holder == ask.holder;
+    let mine = active.holder == ask.holder || Some(&active.holder) == ask.holder_before.as_ref();
     if !mine && active.lease_until > now.timestamp() {
         return Err(Rejected::LeaseHeld {
             agent: ask.agent.agent.clone(),
@@ -189,7 +221,7 @@ fn register(town: &Town, seen: &AgentSeen) -> Vec<Draft> {
         Some(agent) if agent.charter.is_some() => (Event::AgentUpdated(seen.clone()), None),
         _ => (Event::AgentRegistered(seen.clone()), Some(seen.agent.to_string())),
     };
-    vec![Draft { event, actor, corr: None, cause: None, key }]
+    vec![Draft { event, actor, corr: None, cause: None, key, at: None }]
 }
 
 fn record_calls(town: &Town, called: &ToolsCalled) -> Result<Vec<Draft>, Rejected> {
@@ -219,7 +251,7 @@ fn record_gate(town: &Town, gated: &Gated) -> Vec<Draft> {
             (Event::GateFailed(e.clone()), &e.run, Some(format!("{}/{}", e.run, e.nth)))
         }
     };
-    vec![Draft { event, actor: Actor::System("gate"), corr: Some(run.clone()), cause: None, key }]
+    vec![Draft { event, actor: Actor::System("gate"), corr: Some(run.clone()), cause: None, key, at: None }]
 }
 
 fn propose(town: &Town, proposed: &RunProposed) -> Result<Vec<Draft>, Rejected> {
@@ -233,12 +265,27 @@ fn propose(town: &Town, proposed: &RunProposed) -> Result<Vec<Draft>, Rejected> 
     // The same commit may be proposed twice, once to update and once to open: each is a fact of its own.
     let actor = Actor::Agent(proposed.agent.clone());
     let corr = Some(proposed.run.clone());
-    Ok(vec![Draft { event: Event::RunProposed(proposed.clone()), actor, corr, cause: None, key: None }])
+    Ok(vec![Draft { event: Event::RunProposed(proposed.clone()), actor, corr, cause: None, key: None, at: None }])
 }
 
-fn publish_offer(town: &Town, publish: &Publish) -> Result<Vec<Draft>, Rejected> {
+fn publish_offer(town: &Town, publish: &Publish, now: DateTime<Utc>) -> Result<Vec<Draft>, Rejected> {
     let actor = Actor::Agent(publish.agent.clone());
-    if let Some(open) = town.open_pull(&publish.agent) {
+    let mut drafts = Vec::new();
+    let open = town.open_pull(&publish.agent);
+    if let (Some(open), Some(number)) =
+        (open, publish.number.filter(|number| open.is_some_and(|o| o.number != *number)))
+    {
+        // The forge opened another one in its place, as after the default branch got another name.
+        let replaced = PullRejected {
+            number: open.number,
+            by: SUPERSEDED_BY.to_owned(),
+            reason: Reason::Other,
+            text: format!("superseded by #{number}"),
+            seconds_open: u64::try_from((now - open.opened_at).num_seconds()).unwrap_or_default(),
+        };
+        let (event, key) = (Event::PullRejected(replaced), rejection_key(open));
+        drafts.push(Draft { event, actor: Actor::System("run"), corr: None, cause: None, key: Some(key), at: None });
+    } else if let Some(open) = open {
         if open.offer == publish.offer {
             return Ok(Vec::new());
         }
@@ -249,7 +296,7 @@ fn publish_offer(town: &Town, publish: &Publish) -> Result<Vec<Draft>, Rejected>
     let published = town.agents.get(&publish.agent).and_then(|a| a.active.as_ref()).and_then(|r| r.published.as_ref());
     if published.is_some() {
         // It was opened by this run and a human has closed it since: nothing to record.
-        return Ok(Vec::new());
+        return Ok(drafts);
     }
     let number = publish.number.unwrap_or(town.last_pull + 1);
     let opened = PullOpened {
@@ -259,7 +306,13 @@ fn publish_offer(town: &Town, publish: &Publish) -> Result<Vec<Draft>, Rejected>
         offer: publish.offer.clone(),
         url: publish.url.clone(),
     };
-    Ok(vec![of_run(Event::PullOpened(opened), actor, &publish.run, &number.to_string())])
+    drafts.push(of_run(Event::PullOpened(opened), actor, &publish.run, &number.to_string()));
+    Ok(drafts)
+}
+
+/// The natural key of a rejection: the number, and how often it was taken back before.
+fn rejection_key(pull: &Pull) -> String {
+    if pull.reopened == 0 { pull.number.to_string() } else { format!("{}/{}", pull.number, pull.reopened) }
 }
 
 fn finish(town: &Town, finished: &RunFinished) -> Result<Vec<Draft>, Rejected> {
@@ -309,11 +362,11 @@ fn closing(
 }
 
 fn of_run(event: Event, actor: Actor, run: &RunId, key: &str) -> Draft {
-    Draft { event, actor, corr: Some(run.clone()), cause: None, key: Some(key.to_owned()) }
+    Draft { event, actor, corr: Some(run.clone()), cause: None, key: Some(key.to_owned()), at: None }
 }
 
 fn by_human(event: Event, by: &str, key: Option<String>) -> Draft {
-    Draft { event, actor: Actor::Human(by.to_owned()), corr: None, cause: None, key }
+    Draft { event, actor: Actor::Human(by.to_owned()), corr: None, cause: None, key, at: None }
 }
 
 /// Cuts a text at a character's border so that the event stays within its limit.

@@ -100,6 +100,8 @@ pub struct Draft {
     pub cause: Option<String>,
     /// The natural key, where the fact has one: observing it twice gives the same id.
     pub key: Option<String>,
+    /// When it happened, where that was seen elsewhere; else the moment of the append.
+    pub at: Option<DateTime<Utc>>,
 }
 
 /// What the edge adds to a decision: the moment, the town, and randomness for ids.
@@ -142,7 +144,7 @@ impl Draft {
             kind: kind.to_owned(),
             source: stamp.source.clone(),
             subject: self.event.subject(),
-            time: whole_millis(stamp.time),
+            time: whole_millis(self.at.unwrap_or(stamp.time)),
             actor: self.actor.to_string(),
             corr: self.corr.clone(),
             cause: self.cause.clone(),

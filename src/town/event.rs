@@ -5,9 +5,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+mod observed;
 mod pull;
 mod run;
 
+pub use observed::*;
 pub use pull::*;
 pub use run::*;
 
@@ -84,6 +86,26 @@ vocabulary! {
     PullMerged(PullMerged) = "monkeytown.pull.merged.v1",
     /// A human rejected a pull request.
     PullRejected(PullRejected) = "monkeytown.pull.rejected.v1",
+    /// Somebody reviewed a pull request.
+    PullReviewed(PullReviewed) = "monkeytown.pull.reviewed.v1",
+    /// A human opened a rejected pull request again.
+    PullReopened(PullReopened) = "monkeytown.pull.reopened.v1",
+    /// Somebody reacted to a pull request or a post.
+    ReactionObserved(Reaction) = "monkeytown.reaction.observed.v1",
+    /// Somebody took a reaction back.
+    ReactionWithdrawn(Reaction) = "monkeytown.reaction.withdrawn.v1",
+    /// Somebody put a post on the board.
+    PostPublished(PostPublished) = "monkeytown.post.published.v1",
+    /// Somebody replied to a post.
+    PostReplied(PostReplied) = "monkeytown.post.replied.v1",
+    /// A post was closed.
+    PostClosed(PostClosed) = "monkeytown.post.closed.v1",
+    /// A human paused an agent: it starts no run.
+    AgentPaused(AgentHalted) = "monkeytown.agent.paused.v1",
+    /// A human let a paused agent run again.
+    AgentResumed(AgentHalted) = "monkeytown.agent.resumed.v1",
+    /// What the forge says was recorded up to a moment.
+    ForgeSynced(ForgeSynced) = "monkeytown.forge.synced.v1",
     /// The town was frozen: nothing starts and nothing is pushed.
     TownFrozen(TownFrozen) = "monkeytown.town.frozen.v1",
     /// The town was thawed.
@@ -119,6 +141,7 @@ impl Event {
     pub fn subject(&self) -> String {
         match self {
             Self::AgentRegistered(e) | Self::AgentUpdated(e) => format!("agent/{}", e.agent),
+            Self::AgentPaused(e) | Self::AgentResumed(e) => format!("agent/{}", e.agent),
             Self::RunStarted(RunStarted { run, .. })
             | Self::RunResumed(RunResumed { run, .. })
             | Self::UsageMetered(UsageMetered { run, .. })
@@ -133,8 +156,14 @@ impl Event {
             | Self::PullUpdated(PullUpdated { number, .. })
             | Self::PullCommented(PullCommented { number, .. })
             | Self::PullMerged(PullMerged { number, .. })
+            | Self::PullReviewed(PullReviewed { number, .. })
+            | Self::PullReopened(PullReopened { number, .. })
             | Self::PullRejected(PullRejected { number, .. }) => format!("pull/{number}"),
-            Self::TownFrozen(_) | Self::TownThawed(_) => "town".to_owned(),
+            Self::ReactionObserved(e) | Self::ReactionWithdrawn(e) => e.target.clone(),
+            Self::PostPublished(PostPublished { post, .. })
+            | Self::PostReplied(PostReplied { post, .. })
+            | Self::PostClosed(PostClosed { post, .. }) => format!("post/{post}"),
+            Self::ForgeSynced(_) | Self::TownFrozen(_) | Self::TownThawed(_) => "town".to_owned(),
         }
     }
 
@@ -159,6 +188,16 @@ impl Event {
             Self::PullCommented(e) => format!("{} commented on #{}", e.by, e.number),
             Self::PullMerged(e) => format!("{} merged #{}", e.by, e.number),
             Self::PullRejected(e) => format!("{} rejected #{} as {}", e.by, e.number, e.reason),
+            Self::PullReviewed(e) => format!("{} {} #{}", e.by, e.state.verb(), e.number),
+            Self::PullReopened(e) => format!("{} opened #{} again", e.by, e.number),
+            Self::ReactionObserved(e) => format!("{} reacted to {} with {}", e.by, e.target, e.kind),
+            Self::ReactionWithdrawn(e) => format!("{} took back {} from {}", e.by, e.kind, e.target),
+            Self::PostPublished(e) => format!("{} posted “{}” ({})", e.author, e.title, e.post),
+            Self::PostReplied(e) => format!("{} replied to {}", e.author, e.post),
+            Self::PostClosed(e) => format!("{} closed {}", e.by, e.post),
+            Self::AgentPaused(e) => format!("{} paused {}: {}", e.by, e.agent, e.reason),
+            Self::AgentResumed(e) => format!("{} let {} go on", e.by, e.agent),
+            Self::ForgeSynced(e) => format!("what the forge says is recorded up to {}", e.cursor.format("%F %T UTC")),
             Self::TownFrozen(e) => format!("{} froze the town: {}", e.by, e.reason),
             Self::TownThawed(e) => format!("{} thawed the town: {}", e.by, e.reason),
         }

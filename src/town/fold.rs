@@ -4,6 +4,7 @@
 //! snapshot stays small however long the history is.
 //! Never here: what is allowed (see [`super::decide`]).
 
+mod observed;
 mod state;
 
 use std::collections::VecDeque;
@@ -16,6 +17,7 @@ use super::finding::Finding;
 use super::happened::Happened;
 use super::ids::{AgentId, Oid, RunId};
 
+pub use observed::{OVERLAP, REACTIONS_KEPT};
 pub use state::*;
 
 /// Finished runs that the state remembers for each agent.
@@ -139,6 +141,7 @@ impl Town {
                 self.frozen = None;
                 Ok(())
             }
+            observed => self.evolve_observed(observed, happened),
         }
     }
 
@@ -256,6 +259,8 @@ impl Town {
                 updated_at: at,
                 verdict: None,
                 comments: VecDeque::new(),
+                reactions: std::collections::BTreeMap::new(),
+                reopened: 0,
             },
         );
         self.last_pull = self.last_pull.max(e.number);
@@ -279,13 +284,12 @@ impl Town {
 
     fn pull_commented(&mut self, e: &super::event::PullCommented, happened: &Happened) -> Result<(), Misfit> {
         let pull = self.pulls.get_mut(&e.number).ok_or_else(|| misfit(format!("no pull request #{}", e.number)))?;
-        pull.comments.push_back(Comment {
-            id: happened.id.clone(),
-            by: e.by.clone(),
-            at: happened.time,
-            text: e.text.clone(),
-        });
+        let text = e.place.as_ref().map_or_else(|| e.text.clone(), |place| format!("{place}: {}", e.text));
+        pull.comments.push_back(Comment { id: happened.id.clone(), by: e.by.clone(), at: happened.time, text });
         keep_last(&mut pull.comments, COMMENTS_KEPT);
+        if e.forge_id.is_some() {
+            self.saw(happened);
+        }
         Ok(())
     }
 

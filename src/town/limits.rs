@@ -37,6 +37,14 @@ pub const MEMORY_ENTRIES: usize = 200;
 pub const MEMORY_CHARS: usize = 500;
 /// A job's step summary on GitHub, in bytes; a larger one is dropped whole.
 pub const SUMMARY_BYTES: usize = 1024 * 1024;
+/// What a job hands to the next one besides its bundle, in bytes.
+pub const HANDOVER_BYTES: u64 = 1024 * 1024;
+/// The bundle that a job hands to the next one, in bytes.
+pub const BUNDLE_BYTES: u64 = 64 * 1024 * 1024;
+/// Calls of a forge's API that one process may make within an hour.
+pub const API_CALLS_PER_HOUR: usize = 1_000;
+/// One answer of a forge's API, in bytes.
+pub const API_BYTES: usize = 10 * 1024 * 1024;
 /// Annotations of one kind that GitHub shows for a step.
 pub const ANNOTATIONS: usize = 10;
 

@@ -29,6 +29,8 @@ pub mod pattern;
 pub mod schedule;
 pub mod secrets;
 pub mod settings;
+pub mod sighting;
+pub mod slash;
 pub mod starter;
 pub mod text;
 pub mod transcript;

@@ -28,7 +28,16 @@ fn run_while(village: &Village, moment: &str, act: impl Fn()) -> Report {
     let now = || MORNING.parse::<DateTime<Utc>>().unwrap();
     let random = monkeytown::config::random;
     let path = std::env::var("PATH").unwrap();
-    let edge = Edge { now: &now, random: &random, scheduled: false, path, secrets: Vec::new(), watch: &watch };
+    let edge = Edge {
+        now: &now,
+        random: &random,
+        scheduled: false,
+        path,
+        secrets: Vec::new(),
+        holder: None,
+        holder_before: None,
+        watch: &watch,
+    };
     let forge = LocalForge::new(&house.home, &journal, || edge.stamp("smalltown"));
     let request = Request {
         agent: "chaostester".parse().unwrap(),

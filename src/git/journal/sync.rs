@@ -106,6 +106,57 @@ impl Journal<'_> {
         Ok(())
     }
 
+    /// Fetches the remote's journal without joining anything; nothing happens where it cannot be reached.
+    ///
+    /// # Errors
+    /// [`JournalError`] when what the remote has is not what was seen of it.
+    pub fn fetch_all(&self) -> Result<(), JournalError> {
+        let Some(remote) = self.remote else { return Ok(()) };
+        match self.fetch(remote) {
+            Err(error) if error.is_unavailable() => {
+                self.offline.set(true);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Makes sure that a commit of the remote's journal is here, also where this clone has only its newest.
+    ///
+    /// # Errors
+    /// [`JournalError`] when it is not in the remote's journal, or that cannot be reached.
+    pub fn need(&self, commit: Oid) -> Result<(), JournalError> {
+        let mut by = 64;
+        while !self.repo.has(commit) {
+            if self.offline.get() || !self.repo.is_shallow() {
+                return Err(JournalError::Missing { oid: commit.to_string() });
+            }
+            self.deepen(by)?;
+            by = by.saturating_mul(8);
+        }
+        Ok(())
+    }
+
+    /// Whether something was appended here that the remote does not have.
+    ///
+    /// # Errors
+    /// [`JournalError`] when a reference cannot be read.
+    pub fn waiting(&self) -> Result<bool, JournalError> {
+        let Some(remote) = self.remote else { return Ok(false) };
+        let here = self.head()?;
+        Ok(here.is_some() && here != find(self.git(), &Self::tracking(remote))?)
+    }
+
+    /// The newest commit here, and the newest that the remote is known to have.
+    ///
+    /// # Errors
+    /// [`JournalError`] when there is no journal here.
+    pub fn ends(&self) -> Result<(Oid, Option<Oid>), JournalError> {
+        let here = self.head()?.ok_or_else(|| JournalError::Missing { oid: reference() })?;
+        let there = self.remote.map(|remote| find(self.git(), &Self::tracking(remote))).transpose()?.flatten();
+        Ok((here, there))
+    }
+
     fn gone(&self, seen: Oid) -> JournalError {
         self.rewritten_between(seen, None)
     }

@@ -4,10 +4,11 @@
 use chrono::{DateTime, Utc};
 
 use crate::town::event::{
-    AgentSeen, FailureKind, GateFailed, GatePassed, Offer, Reason, RunFinished, RunProposed, ToolsCalled, Trigger,
-    UsageMetered,
+    AgentHalted, AgentSeen, FailureKind, GateFailed, GatePassed, Offer, Reason, RunFinished, RunProposed, ToolsCalled,
+    Trigger, UsageMetered,
 };
 use crate::town::ids::{AgentId, Oid, RunId, Slot};
+use crate::town::sighting::Sighting;
 
 /// Something that somebody wants to happen.
 #[derive(Clone, Debug)]
@@ -70,6 +71,17 @@ pub enum Command {
         /// What.
         text: String,
     },
+    /// Record what was seen on the forge, with what follows from it.
+    Observe(Box<Sighting>),
+    /// Record how far the forge was read.
+    Synced {
+        /// Everything that happened before is recorded.
+        cursor: DateTime<Utc>,
+    },
+    /// Let an agent start no run.
+    Pause(AgentHalted),
+    /// Let it run again.
+    Resume(AgentHalted),
     /// Stop everything.
     Freeze {
         /// Who.
@@ -114,6 +126,8 @@ pub struct StartRun {
     pub minutes: u32,
     /// Which clone asks.
     pub holder: String,
+    /// Whose leases it has taken over besides, because it holds what that one left.
+    pub holder_before: Option<String>,
     /// What thinks.
     pub brain: String,
     /// Whether town.yaml pauses the agent.
@@ -155,6 +169,16 @@ pub enum Rejected {
     Paused {
         /// Who.
         agent: AgentId,
+    },
+    /// A human paused the agent.
+    #[error("{agent} was paused by {by}: {reason}; `monkeytown resume {agent}` lets it run again")]
+    Halted {
+        /// Who.
+        agent: AgentId,
+        /// Who paused it.
+        by: String,
+        /// Why.
+        reason: String,
     },
     /// Somebody had the slot before.
     #[error("slot {slot} of {agent} was taken before; the next run takes the next slot")]
@@ -233,6 +257,7 @@ impl Rejected {
             self,
             Self::Frozen { .. }
                 | Self::Paused { .. }
+                | Self::Halted { .. }
                 | Self::SlotTaken { .. }
                 | Self::LeaseHeld { .. }
                 | Self::OverLimit { .. }

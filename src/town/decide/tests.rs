@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::town::envelope::{Envelope, Stamp};
-use crate::town::event::{CallSeen, FailureKind, Offer, Reason, Trigger};
+use crate::town::event::{AgentHalted, CallSeen, FailureKind, Offer, Reason, Trigger};
 use crate::town::fold::fold;
 use crate::town::ids::Slot;
 
@@ -41,6 +41,7 @@ fn claim(name: &str, number: u64, slot: &str) -> StartRun {
         start: oid(2),
         minutes: 60,
         holder: "here".to_owned(),
+        holder_before: None,
         brain: "embedded".to_owned(),
         paused: false,
         runs_per_day: 3,
@@ -127,6 +128,13 @@ fn a_claim_is_granted_resumed_or_refused() {
     let elsewhere = |number, slot| StartRun { holder: "there".to_owned(), ..claim("a", number, slot) };
     check(&alive, 10, elsewhere(2, "s2"), Err("holds the lease until"));
     check(&alive, 10, claim("a", 2, "s2"), Ok(&["run.resumed"]));
+    let heir = StartRun { holder_before: Some("here".to_owned()), ..elsewhere(2, "s2") };
+    check(&alive, 10, heir, Ok(&["run.resumed"]));
+    let halted = AgentHalted { agent: agent("a"), by: "m".to_owned(), reason: "too loud".to_owned() };
+    let paused = after(&[(0, start(claim("a", 1, "s1"))), (5, finish("a", 1)), (6, Command::Pause(halted.clone()))]);
+    check(&paused, 10, claim("a", 2, "s2"), Err("paused by m: too loud"));
+    let again = decide_all(&paused, &[Command::Resume(halted)], &stamp(9)).unwrap().1;
+    check(&again, 10, claim("a", 2, "s2"), Ok(&["run.started"]));
     check(&alive, 3_601, elsewhere(2, "s2"), Ok(&["run.expired", "run.started"]));
     check(&alive, 3_601, elsewhere(2, "s1"), Ok(&["run.expired", "run.started"]));
     let kept = StartRun { checkpoint: Some(run_id(1)), ..elsewhere(2, "s2") };

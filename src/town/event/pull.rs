@@ -81,6 +81,12 @@ pub struct PullCommented {
     pub by: String,
     /// What was written.
     pub text: String,
+    /// The path and line that it is about, as `path:line`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// The forge's id of the comment, where it was written there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forge_id: Option<u64>,
 }
 
 /// Payload of `pull.merged`.

@@ -26,6 +26,57 @@ pub struct Town {
     pub frozen: Option<Frozen>,
     /// Sums over all history.
     pub totals: Totals,
+    /// How far the forge was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forge: Option<ForgeSeen>,
+    /// Posts of the board: open ones, and the most recent closed ones.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub posts: BTreeMap<String, Post>,
+}
+
+/// How far the forge was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ForgeSeen {
+    /// Everything that happened before is recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<DateTime<Utc>>,
+    /// Ids of the events that were observed last, so that what lies around the cursor is recorded once.
+    pub recent: VecDeque<String>,
+}
+
+/// A post of the board.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Post {
+    /// Who wrote it.
+    pub author: String,
+    /// The agents that it is addressed to; none where it is for everybody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audience: Vec<AgentId>,
+    /// Its title.
+    pub title: String,
+    /// Its text, cut.
+    pub body: String,
+    /// When it was written.
+    pub at: DateTime<Utc>,
+    /// Whether it was closed.
+    #[serde(default)]
+    pub closed: bool,
+    /// The last replies, oldest first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub replies: VecDeque<Comment>,
+    /// Reactions by the forge's id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reactions: BTreeMap<u64, Reacted>,
+}
+
+/// A reaction that stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reacted {
+    /// Who.
+    pub by: String,
+    /// Which.
+    pub kind: String,
 }
 
 /// Sums over all history.
@@ -86,6 +137,9 @@ pub struct Agent {
     pub rejected: u64,
     /// What its runs cost, in millionths of a US dollar.
     pub cost_micros: u64,
+    /// Who paused it and why, while it is paused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Frozen>,
 }
 
 /// A run that has not ended.
@@ -194,6 +248,17 @@ pub struct Pull {
     /// What was said about it, oldest first.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub comments: VecDeque<Comment>,
+    /// Reactions by the forge's id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reactions: BTreeMap<u64, Reacted>,
+    /// How often it was opened again after a rejection.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reopened: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// How a pull request was closed.

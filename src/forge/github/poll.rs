@@ -1,0 +1,290 @@
+//! Asking GitHub what people did since the journal last heard of it.
+//! Lives here: which lists are read, from where on, and how far that brings us. Never here: what it means (see
+//! [`super::sight`]), what is new (see [`crate::town::decide`]).
+//!
+//! One list each of pull requests, comments, comments on lines and board issues, from the cursor on; then reviews of what
+//! changed, and the reactions, which nothing announces.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use http::Method;
+use serde_json::{Value, json};
+
+use super::sight::BOARD_LABEL;
+use super::wire::{self, Comment, Issue, Pull, Review};
+use super::{GithubForge, form};
+use crate::forge::ForgeError;
+use crate::town::event::Reason;
+use crate::town::fold::{OVERLAP, PullState, Town};
+use crate::town::sighting::{CommentKind, Seen, Sighting, post_of};
+use crate::town::slash::{self, Slash};
+
+/// What polling brought.
+#[derive(Debug, Default)]
+pub(super) struct Polled {
+    /// What people did, in the order of the forge's clock.
+    pub sightings: Vec<Sighting>,
+    /// Everything before this is among them.
+    pub cursor: Option<DateTime<Utc>>,
+}
+
+/// The newest change that was seen, so that the next poll begins there.
+#[derive(Default)]
+struct Newest(Option<DateTime<Utc>>);
+
+impl Newest {
+    fn see(&mut self, at: DateTime<Utc>) {
+        self.0 = self.0.max(Some(at));
+    }
+}
+
+impl GithubForge {
+    /// Asks for everything since the town's cursor; where there is none, since its oldest open pull request.
+    pub(super) async fn poll(&self, town: &Town) -> Result<Polled, ForgeError> {
+        let cursor = town.forge.as_ref().and_then(|forge| forge.cursor);
+        let oldest = || town.open_pulls().map(|pull| pull.opened_at).min();
+        let since = cursor.or_else(oldest).map(|at| at - OVERLAP);
+        let (mut newest, mut sightings) = (Newest(cursor), Vec::new());
+        if let Some(since) = since {
+            let comments = self.comments(since, &mut newest).await?;
+            // What was said comes before what was done in the same second: it may say why.
+            self.talk(town, &comments, &mut sightings);
+            self.pulls(town, since, &comments, &mut newest, &mut sightings).await?;
+            self.lines(town, since, &mut newest, &mut sightings).await?;
+        }
+        optional("posts", self.board(town, since, &mut newest, &mut sightings).await)?;
+        optional("reactions", self.reactions(town, &mut sightings).await)?;
+        // Stable, so that what has the same second stays in the order of its list.
+        sightings.sort_by_key(|sighting| sighting.at);
+        Ok(Polled { sightings, cursor: newest.0.filter(|newest| Some(*newest) != cursor) })
+    }
+
+    /// Pull requests that changed: merged, closed, opened again, reviewed.
+    async fn pulls(
+        &self,
+        town: &Town,
+        since: DateTime<Utc>,
+        comments: &[Comment],
+        newest: &mut Newest,
+        sightings: &mut Vec<Sighting>,
+    ) -> Result<(), ForgeError> {
+        let query = form(&[("state", "all"), ("sort", "updated"), ("direction", "desc")]);
+        let is_new = |pull: &Pull| pull.updated_at >= since;
+        let changed = self.client.list(&self.path(&format!("pulls?{query}")), is_new).await?;
+        for pull in &changed {
+            newest.see(pull.updated_at);
+        }
+        for pull in changed.iter().filter(|pull| self.place.is_ours(pull)) {
+            let Some(known) = town.pulls.get(&pull.number) else {
+                if pull.state == "open" {
+                    // Opened by a run that died before it said so; what is said on it waits until it is known.
+                    newest.0 = newest.0.min(Some(pull.created_at));
+                }
+                continue;
+            };
+            let number = pull.number;
+            let reviews: Vec<Review> =
+                self.client.list(&self.path(&format!("pulls/{number}/reviews")), |_| true).await?;
+            sightings.extend(reviews.iter().filter_map(|review| self.place.review(number, review)));
+            match (known.state, pull.state.as_str()) {
+                (PullState::Open, "closed") => {
+                    let whole = self.pull(number).await?;
+                    let closed_by = if whole.merged_at.is_some() { None } else { self.closed_by(number).await? };
+                    let reason = self.rejection(number, comments);
+                    sightings.extend(self.place.verdict(&whole, Some(&known.offer.head), closed_by.as_ref(), reason));
+                }
+                (PullState::Rejected, "open")
+                    if known.verdict.as_ref().is_some_and(|verdict| verdict.at < pull.updated_at) =>
+                {
+                    sightings.push(self.place.reopened(pull, None));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn closed_by(&self, number: u64) -> Result<Option<wire::User>, ForgeError> {
+        let issue: Issue = self.client.get(&self.path(&format!("issues/{number}"))).await?;
+        Ok(issue.closed_by)
+    }
+
+    /// The reason that somebody who may has given with `/reject`, also after the closing.
+    fn rejection(&self, number: u64, comments: &[Comment]) -> Option<(Reason, String)> {
+        comments.iter().rev().filter(|comment| comment.number() == Some(number)).find_map(|comment| {
+            match self.command(comment)? {
+                Slash::Reject(reason, text) => Some((reason, text)),
+                _ => None,
+            }
+        })
+    }
+
+    fn command(&self, comment: &Comment) -> Option<Slash> {
+        if wire::is_bot(comment.user.as_ref()) {
+            return None;
+        }
+        let by = wire::login(comment.user.as_ref());
+        slash::parse(comment.body.as_deref()?, &by, self.place.role(&by)).ok()?
+    }
+
+    async fn comments(&self, since: DateTime<Utc>, newest: &mut Newest) -> Result<Vec<Comment>, ForgeError> {
+        let path = self.path(&format!("issues/comments?{}", since_query(since)));
+        let comments: Vec<Comment> = self.client.list(&path, |_| true).await?;
+        comments.iter().for_each(|comment| newest.see(comment.updated_at));
+        Ok(comments)
+    }
+
+    /// Comments on our pull requests.
+    fn talk(&self, town: &Town, comments: &[Comment], sightings: &mut Vec<Sighting>) {
+        for comment in comments {
+            if let Some(number) = comment.number().filter(|number| town.pulls.contains_key(number)) {
+                sightings.extend(self.place.comment(number, comment));
+            } else if let Some(issue) = comment.number().filter(|number| town.posts.contains_key(&post_of(*number))) {
+                sightings.extend(self.place.reply(issue, comment));
+            }
+        }
+    }
+
+    /// Comments on lines of our pull requests.
+    async fn lines(
+        &self,
+        town: &Town,
+        since: DateTime<Utc>,
+        newest: &mut Newest,
+        sightings: &mut Vec<Sighting>,
+    ) -> Result<(), ForgeError> {
+        let path = self.path(&format!("pulls/comments?{}", since_query(since)));
+        let comments: Vec<Comment> = self.client.list(&path, |_| true).await?;
+        for comment in &comments {
+            newest.see(comment.updated_at);
+            if let Some(number) = comment.number().filter(|number| town.pulls.contains_key(number)) {
+                sightings.extend(self.place.comment(number, comment));
+            }
+        }
+        Ok(())
+    }
+
+    /// Issues of the board, and what was said on those that are new here.
+    async fn board(
+        &self,
+        town: &Town,
+        since: Option<DateTime<Utc>>,
+        newest: &mut Newest,
+        sightings: &mut Vec<Sighting>,
+    ) -> Result<(), ForgeError> {
+        let state = if since.is_some() { "all" } else { "open" };
+        let mut query = form(&[("labels", BOARD_LABEL), ("state", state), ("sort", "updated"), ("direction", "asc")]);
+        if let Some(since) = since {
+            query = format!("{query}&{}", form(&[("since", &stamp(since))]));
+        }
+        let issues: Vec<Issue> = self.client.list(&self.path(&format!("issues?{query}")), |_| true).await?;
+        for mut issue in issues {
+            newest.see(issue.updated_at);
+            let known = town.posts.get(&post_of(issue.number));
+            if issue.state == "closed" {
+                if known.is_none() {
+                    // It came and went while nobody looked.
+                    continue;
+                }
+                issue.closed_by = self.closed_by(issue.number).await?;
+            }
+            let posts = self.place.post(&issue);
+            if known.is_none() && !posts.is_empty() {
+                let path = self.path(&format!("issues/{}/comments", issue.number));
+                let said: Vec<Comment> = self.client.list(&path, |_| true).await?;
+                sightings.extend(said.iter().filter_map(|comment| self.place.reply(issue.number, comment)));
+            }
+            sightings.extend(posts);
+        }
+        Ok(())
+    }
+
+    /// Reactions on open pull requests and posts, compared with those that are recorded.
+    async fn reactions(&self, town: &Town, sightings: &mut Vec<Sighting>) -> Result<(), ForgeError> {
+        let pulls = town.open_pulls().map(|pull| (pull.number, format!("pull/{}", pull.number), &pull.reactions));
+        let posts = town.posts.iter().filter(|(_, post)| !post.closed).filter_map(|(id, post)| {
+            let number: u64 = id.strip_prefix("issue-")?.parse().ok()?;
+            Some((number, format!("post/{id}"), &post.reactions))
+        });
+        for (number, target, recorded) in pulls.chain(posts) {
+            let path = self.path(&format!("issues/{number}/reactions"));
+            let now: Vec<wire::Reaction> = match self.client.list(&path, |_| true).await {
+                // It was deleted or moved away; what was recorded of it stays.
+                Err(ForgeError::NotFound(_)) => continue,
+                other => other?,
+            };
+            sightings.extend(now.iter().filter_map(|reaction| self.place.reaction(&target, reaction)));
+            let at = self.client.clock().unwrap_or_default();
+            for (id, reacted) in recorded.iter().filter(|(id, _)| !now.iter().any(|reaction| reaction.id == **id)) {
+                let what = Seen::Withdrew { target: target.clone(), id: *id, kind: reacted.kind.clone() };
+                sightings.push(Sighting { at, by: reacted.by.clone(), role: None, what });
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out what comments ask of the forge itself, before it is recorded: `/reject` closes the pull request. Whoever
+    /// wrote a command sees by a reaction whether it is followed.
+    pub(super) async fn carry_out(&self, town: &Town, sightings: &[Sighting]) -> Result<(), ForgeError> {
+        for seen in sightings {
+            let (id, said) = match &seen.what {
+                Seen::Commented { comment: CommentKind::Talk, id, text, .. } | Seen::Replied { id, text, .. } => {
+                    (*id, text)
+                }
+                _ => continue,
+            };
+            let kind = if seen.what.pull().is_some() { "pull.commented" } else { "post.replied" };
+            let event = crate::town::envelope::natural_id(&format!("monkeytown.{kind}.v1"), &format!("comment/{id}"));
+            if town.knows(&event, seen.at) {
+                continue;
+            }
+            let content = match slash::parse(said, &seen.by, seen.role) {
+                Ok(None) => continue,
+                Ok(Some(command)) => {
+                    let open = seen
+                        .what
+                        .pull()
+                        .filter(|number| town.pulls.get(number).is_some_and(|pull| pull.state == PullState::Open));
+                    if let (Slash::Reject(..), Some(number)) = (&command, open) {
+                        self.close_if_open(number).await?;
+                    }
+                    "+1"
+                }
+                Err(why) => {
+                    tracing::warn!(by = seen.by, %why, "a command is not followed");
+                    "confused"
+                }
+            };
+            let path = self.path(&format!("issues/comments/{id}/reactions"));
+            let told: Result<Value, ForgeError> =
+                self.client.write(Method::POST, &path, &json!({"content": content})).await;
+            if let Err(error) = told {
+                tracing::info!(%error, "no reaction could be left on the comment");
+            }
+        }
+        Ok(())
+    }
+
+    /// A pull request that somebody merged meanwhile is not closed.
+    async fn close_if_open(&self, number: u64) -> Result<(), ForgeError> {
+        if self.pull(number).await?.state == "open" { self.close(number).await } else { Ok(()) }
+    }
+}
+
+/// Boards and reactions are extras: a repository without issues, or a token that may not read them, still has its runs.
+fn optional(what: &str, asked: Result<(), ForgeError>) -> Result<(), ForgeError> {
+    match asked {
+        Err(why @ (ForgeError::Forbidden { .. } | ForgeError::NotFound(_))) => {
+            tracing::warn!(%why, "{what} are not read; the job needs `issues: read` for them, and the repository issues");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+fn since_query(since: DateTime<Utc>) -> String {
+    form(&[("since", &stamp(since)), ("sort", "updated"), ("direction", "asc")])
+}
+
+fn stamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

@@ -1,0 +1,82 @@
+//! Bundles: objects and a reference in one file, as they travel between jobs.
+//! Lives here: writing one of a single reference, and taking one in that nobody vouches for. Never here: what is in it.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use git2::Oid;
+
+use super::errors::{GitError, RemoteFailure};
+use super::home::NETWORK_LIMIT;
+use super::net::Net;
+use super::remote::Remote;
+use super::repo::Repo;
+
+/// Git's own checks of every object, those that are mere warnings for a clone included where they hide something: a `.git`
+/// in a tree, paths with `..`, names that some file systems take for others.
+const CHECKS: &[(&str, &str)] = &[("fetch.fsckObjects", "true"), ("transfer.fsckObjects", "true")];
+
+fn failed(path: &Path, said: &str) -> GitError {
+    let detail = crate::town::text::one_line(said, 400);
+    GitError::Fetch { remote: path.display().to_string(), kind: RemoteFailure::Refused(detail) }
+}
+
+/// Writes a bundle of one reference, without what `base` has already.
+///
+/// # Errors
+/// [`GitError`] when git cannot write it.
+pub fn write(repo: &Repo, path: &Path, reference: &str, tip: Oid, base: Option<Oid>) -> Result<(), GitError> {
+    let file = std::path::absolute(path).map_err(GitError::file("write", path))?;
+    let net = Net::new(repo)?;
+    let args = ["bundle", "create", "--quiet", &file.to_string_lossy(), reference];
+    let mut args: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
+    args.extend(base.map(|base| format!("^{base}")));
+    if net.was(reference) != Some(tip) {
+        return Err(GitError::RacedReference { reference: reference.to_owned() });
+    }
+    let output = net.git(&args, NETWORK_LIMIT)?;
+    if output.code == Some(0) { Ok(()) } else { Err(failed(path, &output.stderr)) }
+}
+
+/// Takes a bundle in: it may hold this one reference and nothing else, and every object passes git's checks before it is
+/// found under `into`.
+///
+/// # Errors
+/// [`GitError`] that says what is wrong with it.
+pub fn read(repo: &Repo, path: &Path, reference: &str, into: &str) -> Result<Oid, GitError> {
+    let file = std::path::absolute(path).map_err(GitError::file("read", path))?;
+    let remote = Remote::at("bundle", &file.to_string_lossy());
+    let listed = remote.list(repo, &["*"], NETWORK_LIMIT);
+    // Whatever git says of a file here, nobody is unavailable.
+    let listed = listed.map_err(|error| match error.remote_failure() {
+        Some(failure) => failed(path, failure.detail()),
+        None => error,
+    })?;
+    if listed.len() != 1 || listed.iter().any(|(name, _)| name != reference) {
+        let names: Vec<&str> = listed.iter().map(|(name, _)| name.as_str()).collect();
+        return Err(failed(path, &format!("it holds {} instead of {reference} alone", names.join(", "))));
+    }
+    let net = Net::new(repo)?;
+    let config: Vec<(String, OsString)> =
+        CHECKS.iter().map(|(key, value)| ((*key).to_owned(), OsString::from(value))).collect();
+    let args = [
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--no-auto-maintenance",
+        "--no-recurse-submodules",
+        "--",
+        &file.to_string_lossy(),
+        &format!("+{reference}:{into}"),
+    ];
+    let args: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
+    let output = net.git_with(&args, &config, NETWORK_LIMIT)?;
+    if output.code != Some(0) {
+        return Err(failed(path, &output.stderr));
+    }
+    let tip = net.written()?.into_iter().find(|(name, _)| name == into).map(|(_, oid)| oid);
+    let tip = tip.ok_or_else(|| failed(path, "nothing came of it"))?;
+    repo.force_reference(into, tip)?;
+    Ok(tip)
+}

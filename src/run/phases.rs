@@ -1,0 +1,343 @@
+//! A run over three jobs: one claims and one publishes with the token that may write, and the one between them thinks
+//! without it.
+//!
+//! Lives here: what travels between them, and reading it as what it is: text of a stranger. The job that publishes believes
+//! the journal, and of the handover only what it can check or the gate judges.
+//! Never here: the steps themselves (see [`super::deliver`]).
+//!
+//! ```text
+//! claim ─► claim.json ─► think ─► thought.json, thought.bundle ─► publish
+//! ```
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use git2::Oid;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::{self, Checkpoint};
+use super::claim::{self, Claim};
+use super::deliver::{self, Course, Phase, Started};
+use super::house::House;
+use super::publish::Hands;
+use super::report::{Ending, Report};
+use super::stand::Stand;
+use super::think::Thinker;
+use super::turn::Turned;
+use super::{Edge, Request, RunError};
+use crate::forge::Forge;
+use crate::git::bundle;
+use crate::git::errors::GitError;
+use crate::git::journal::Journal;
+use crate::git::repo;
+use crate::town::event::FailureKind;
+use crate::town::fold::Run;
+use crate::town::ids::{AgentId, Oid as Id, RunId};
+use crate::town::limits::{BUNDLE_BYTES, HANDOVER_BYTES};
+
+/// The version of what is handed over.
+const FORMAT: u32 = 1;
+const CLAIM: &str = "claim.json";
+const THOUGHT: &str = "thought.json";
+const BUNDLE: &str = "thought.bundle";
+
+/// What the job that claims hands to the one that thinks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Claimed {
+    format: u32,
+    run: RunId,
+    agent: AgentId,
+    stand: Stand,
+    #[serde(default)]
+    task: Option<String>,
+    #[serde(default)]
+    brain: Option<String>,
+}
+
+/// What the job that thinks hands to the one that publishes, besides the bundle with workspace and transcript.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Thought {
+    format: u32,
+    run: RunId,
+    agent: AgentId,
+    /// The commit in the bundle.
+    checkpoint: Id,
+    /// How it ended.
+    turned: Turned,
+}
+
+/// Why a handover is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum HandoverError {
+    /// A file cannot be read or written.
+    #[error("{operation} {}", .path.display())]
+    File {
+        /// What was tried.
+        operation: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is not what it has to be.
+    #[error("{} is refused: {why}", .path.display())]
+    Refused {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+fn refused(path: &Path, why: impl Into<String>) -> RunError {
+    HandoverError::Refused { path: path.to_owned(), why: why.into() }.into()
+}
+
+fn write(dir: &Path, name: &str, value: &impl Serialize) -> Result<(), RunError> {
+    let path = dir.join(name);
+    let failed = |source| HandoverError::File { operation: "write", path: path.clone(), source };
+    fs::create_dir_all(dir).map_err(failed)?;
+    let json = serde_json::to_vec_pretty(value).map_err(RunError::Checkpoint)?;
+    Ok(fs::write(&path, json).map_err(failed)?)
+}
+
+/// Reads a file of a handover: a plain file, of a bounded size, with exactly the fields that there are.
+fn read<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T, RunError> {
+    let path = dir.join(name);
+    let failed = |source| HandoverError::File { operation: "read", path: path.clone(), source };
+    let about = fs::symlink_metadata(&path).map_err(failed)?;
+    if !about.is_file() || about.len() > HANDOVER_BYTES {
+        return Err(refused(&path, format!("it is no plain file of at most {HANDOVER_BYTES} bytes")));
+    }
+    let mut text = Vec::new();
+    fs::File::open(&path).and_then(|file| file.take(HANDOVER_BYTES).read_to_end(&mut text)).map_err(failed)?;
+    serde_json::from_slice(&text).map_err(|error| refused(&path, error.to_string()))
+}
+
+/// The job that claims: steps 1 to 3, and `claim.json` for the one that thinks.
+///
+/// # Errors
+/// As [`deliver::run`]; also where the handover cannot be written.
+pub async fn claim(
+    edge: &Edge<'_>,
+    house: &House,
+    journal: &Journal<'_>,
+    forge: &dyn Forge,
+    request: &Request,
+    dir: &Path,
+) -> Result<Report, RunError> {
+    let course = match deliver::start(edge, house, journal, forge, request, Phase::Whole).await? {
+        Started::Over(report) => return Ok(*report),
+        Started::Claimed(course) => course,
+    };
+    let handover = Claimed {
+        format: FORMAT,
+        run: course.claimed.run.run.clone(),
+        agent: request.agent.clone(),
+        stand: course.claimed.stand.clone(),
+        task: request.task.clone(),
+        brain: request.brain.clone(),
+    };
+    write(dir, CLAIM, &handover)?;
+    let mut report = course.report.clone();
+    report.outcome = Ending::Claimed;
+    Ok(report)
+}
+
+/// The run in flight of this agent, as the journal has it; nothing where it has ended or is another one.
+fn in_flight(
+    journal: &Journal<'_>,
+    agent: &AgentId,
+    run: &RunId,
+) -> Result<Option<(Run, crate::town::fold::Town)>, RunError> {
+    let town = journal.load()?.town;
+    let active = town.agents.get(agent).and_then(|agent| agent.active.clone());
+    Ok(active.filter(|active| active.run == *run).map(|active| (active, town)))
+}
+
+fn over(agent: &AgentId, run: &RunId) -> Report {
+    let mut report = Report::new(agent, Ending::Skipped, format!("run {run} is not in flight any more"));
+    report.run = Some(run.clone());
+    report
+}
+
+/// The job that thinks: nothing is written but in this clone and in the folder of the handover.
+///
+/// # Errors
+/// As [`deliver::run`]; also where the handover cannot be read or written.
+pub async fn think(
+    edge: &Edge<'_>,
+    house: &House,
+    journal: &Journal<'_>,
+    forge: &dyn Forge,
+    request: &Request,
+    dir: &Path,
+) -> Result<Report, RunError> {
+    let claimed: Claimed = read(dir, CLAIM)?;
+    of_format(dir, CLAIM, claimed.format, &claimed.agent, &request.agent)?;
+    let charter = house.charter(&request.agent)?;
+    journal.sync(&edge.stamp(&house.settings.name))?;
+    let Some((run, town)) = in_flight(journal, &claimed.agent, &claimed.run)? else {
+        return Ok(over(&claimed.agent, &claimed.run));
+    };
+    house.need(repo::oid(&run.base)?)?;
+    let checkpoint = checkpoint::read(&house.home, &charter.name, Some(&run.run))?;
+    let asked = Request {
+        task: request.task.clone().or(claimed.task),
+        brain: request.brain.clone().or(claimed.brain),
+        ..request.clone()
+    };
+    let thinker = Thinker::choose(asked.brain.as_deref(), &house.settings.brain)?;
+    let resumed = run.attempt > 0;
+    let stand = checkpoint.as_ref().map_or(claimed.stand, |checkpoint| checkpoint.stand.clone());
+    let claim = Claim { run, stand, checkpoint, resumed, town };
+    let base = repo::oid(&claim.run.base)?;
+    let hands = Hands { edge, house, journal, forge };
+    let course = Course::new(hands, charter, claim, thinker, &asked, Phase::Think);
+    let (report, turned) = course.think_only().await?;
+    let name = checkpoint::reference(&request.agent);
+    let tip = house.home.repo.tip(&name)?.ok_or_else(|| GitError::NoReference { reference: name.clone() })?;
+    bundle::write(&house.home.repo, &dir.join(BUNDLE), &name, tip, Some(base))?;
+    let thought =
+        Thought { format: FORMAT, run: claimed.run, agent: request.agent.clone(), checkpoint: repo::id(tip), turned };
+    write(dir, THOUGHT, &thought)?;
+    Ok(report)
+}
+
+/// The job that publishes. What was thought is read as text of a stranger; where there is nothing, the run has failed.
+///
+/// # Errors
+/// As [`deliver::run`]; [`HandoverError`] where the handover is refused: then the run has failed too, and the journal says so.
+pub async fn publish(
+    edge: &Edge<'_>,
+    house: &House,
+    journal: &Journal<'_>,
+    forge: &dyn Forge,
+    request: &Request,
+    dir: &Path,
+) -> Result<Report, RunError> {
+    let charter = house.charter(&request.agent)?;
+    claim::sync(edge, house, journal, forge, false).await?;
+    let town = journal.load()?.town;
+    let active = town.agents.get(&request.agent).and_then(|agent| agent.active.clone());
+    // The journal says which run is ours; what the handover says of it has to agree.
+    let holder = edge.holder.clone().map_or_else(|| house.home.repo.machine_id(), Ok)?;
+    let Some(run) = active.filter(|active| active.holder == holder) else {
+        let reason = "no run of this workflow is in flight; it has ended, or another one has taken over".to_owned();
+        return Ok(Report::new(&request.agent, Ending::Skipped, reason));
+    };
+    let thinker = Thinker::Embedded;
+    let hands = Hands { edge, house, journal, forge };
+    let course = |stand: Stand, checkpoint: Option<Checkpoint>| {
+        let claim = Claim { run: run.clone(), stand, checkpoint, resumed: run.attempt > 0, town: town.clone() };
+        let mut course = Course::new(hands, charter, claim, thinker.clone(), request, Phase::Publish);
+        course.report.brain.clone_from(&run.brain);
+        course
+    };
+    let failed = |reason: String| Turned::Failed { kind: FailureKind::NoResult, reason };
+    if !dir.join(THOUGHT).exists() {
+        let stand = Stand::find(house, &town, &request.agent)?;
+        return course(stand, None).conclude(failed("the job that thinks ended without a result".to_owned())).await;
+    }
+    match thought(house, &town, &run, request, dir) {
+        Ok((checkpoint, turned)) => {
+            let stand = checkpoint.stand.clone();
+            course(stand, Some(checkpoint)).conclude(turned).await
+        }
+        Err(error) => {
+            let stand = Stand::find(house, &town, &request.agent)?;
+            let reason = format!("what the job that thinks handed over is refused: {}", super::publish::chain(&error));
+            course(stand, None).conclude(failed(reason)).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Takes the bundle in: one reference of the right name, a pack that passes git's own checks, a checkpoint of this run whose
+/// account of where it stands is the one that follows from the journal.
+fn thought(
+    house: &House,
+    town: &crate::town::fold::Town,
+    run: &Run,
+    request: &Request,
+    dir: &Path,
+) -> Result<(Checkpoint, Turned), RunError> {
+    let thought: Thought = read(dir, THOUGHT)?;
+    let path = dir.join(THOUGHT);
+    of_format(dir, THOUGHT, thought.format, &thought.agent, &request.agent)?;
+    if thought.run != run.run {
+        return Err(refused(&path, format!("it is of run {}, and {} is in flight", thought.run, run.run)));
+    }
+    house.need(repo::oid(&run.base)?)?;
+    let bundle = dir.join(BUNDLE);
+    let about = fs::symlink_metadata(&bundle).map_err(|source| HandoverError::File {
+        operation: "read",
+        path: bundle.clone(),
+        source,
+    })?;
+    if !about.is_file() || about.len() > BUNDLE_BYTES {
+        return Err(refused(&bundle, format!("it is no plain file of at most {BUNDLE_BYTES} bytes")));
+    }
+    let name = checkpoint::reference(&request.agent);
+    let into = format!("refs/monkeytown/incoming/{}", run.run);
+    let tip = bundle::read(&house.home.repo, &bundle, &name, &into)?;
+    let taken = checked(house, town, run, request, &bundle, tip, &thought.checkpoint);
+    house.home.repo.drop_reference(&into)?;
+    taken.map(|checkpoint| (checkpoint, thought.turned))
+}
+
+fn checked(
+    house: &House,
+    town: &crate::town::fold::Town,
+    run: &Run,
+    request: &Request,
+    bundle: &Path,
+    tip: Oid,
+    said: &Id,
+) -> Result<Checkpoint, RunError> {
+    if repo::id(tip) != *said {
+        return Err(refused(bundle, format!("it holds {} instead of {}", repo::id(tip).short(), said.short())));
+    }
+    let found = checkpoint::decode(&house.home, tip);
+    let checkpoint = found.ok_or_else(|| refused(bundle, "what it holds is no checkpoint"))?;
+    if checkpoint.run != run.run || checkpoint.transcript.run != run.run {
+        return Err(refused(bundle, format!("its checkpoint is of another run than {}", run.run)));
+    }
+    let (said, base) = (&checkpoint.stand, repo::oid(&run.base)?);
+    let tip = said.branch_tip.as_ref().map(repo::oid).transpose()?;
+    let now = house.home.tip(&request.agent.branch())?;
+    // The branch may only have moved forward since the claim.
+    let was_there = match (tip, now) {
+        (None, _) => true,
+        (Some(tip), Some(now)) if house.home.repo.has(tip) => {
+            house.home.with_depth(|| house.home.repo.is_ancestor(tip, now))?
+        }
+        (Some(_), _) => false,
+    };
+    if !was_there {
+        return Err(refused(bundle, "it stands on a commit that the agent's branch never had"));
+    }
+    let expected = Stand::find_at(house, town, &request.agent, base, tip)?;
+    let same = (expected.base, expected.start_tree, expected.ancestor_tree, expected.human)
+        == (said.base.clone(), said.start_tree.clone(), said.ancestor_tree.clone(), said.human);
+    if !same {
+        return Err(refused(bundle, "it does not stand where the journal says that the run began"));
+    }
+    Ok(checkpoint)
+}
+
+fn of_format(dir: &Path, name: &str, format: u32, agent: &AgentId, asked: &AgentId) -> Result<(), RunError> {
+    let path = dir.join(name);
+    if format != FORMAT {
+        return Err(refused(&path, format!("it has format {format}, and this version reads {FORMAT}")));
+    }
+    if agent != asked {
+        return Err(refused(&path, format!("it is of {agent}, and {asked} was asked for")));
+    }
+    Ok(())
+}
