@@ -69,8 +69,8 @@ impl<'a> LocalForge<'a> {
         };
         if let Some(Landing { commit, by, edited }) = landed {
             // A human who pushed to the branch before merging edited the work.
-            let edited = edited
-                || branch_tip.is_some_and(|tip| tip != head && repo.is_ancestor(tip, main).unwrap_or(false));
+            let edited =
+                edited || branch_tip.is_some_and(|tip| tip != head && repo.is_ancestor(tip, main).unwrap_or(false));
             return Ok(Some(Command::Merge { number: pull.number, by, commit: repo::id(commit), edited, head: None }));
         }
         if branch_tip.is_none()

@@ -71,8 +71,8 @@ impl Repo {
             if parents.len() == 1 {
                 let (before, after) = (self.tree_of(parent)?, self.tree_of(next)?);
                 let changes = self.changes_between(Some(before), Some(after))?;
-                let same_paths = changes.len() == paths.len()
-                    && changes.iter().all(|change| paths.contains(change.path.as_str()));
+                let same_paths =
+                    changes.len() == paths.len() && changes.iter().all(|change| paths.contains(change.path.as_str()));
                 let same = same_paths && self.patch_id(before, after)? == patch;
                 if same || self.message_of(next)?.contains(&name) {
                     let found = self.git().find_commit(next).map_err(GitError::read(next))?;
