@@ -4,13 +4,13 @@
 use crate::config::{self, Clock};
 use crate::forge::Forge;
 use crate::forge::local::LocalForge;
-use crate::git::journal::Journal;
+use crate::git::journal::{Journal, JournalError};
 use crate::run::house::House;
 use crate::run::{Edge, Progress, RunError};
 use crate::town::envelope::Stamp;
 use crate::town::settings::ForgeKind;
 
-use super::Context;
+use super::{Context, say};
 
 /// The clock and the randomness of this process.
 pub struct Source {
@@ -63,6 +63,17 @@ pub fn edge<'a>(
 /// As [`House::open`].
 pub fn house(context: &Context, remote: Option<&str>) -> Result<House, RunError> {
     House::open(&context.dir, remote)
+}
+
+/// Joins the journal here with the remote's, and says what no longer fits.
+///
+/// # Errors
+/// As [`Journal::sync`].
+pub fn sync(context: &Context, journal: &Journal<'_>, stamp: &Stamp) -> Result<(), JournalError> {
+    for line in journal.sync(stamp)?.sentences() {
+        say::story(context, &format!("news: {line}"));
+    }
+    Ok(())
 }
 
 /// The forge that the settings name.

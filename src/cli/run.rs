@@ -105,7 +105,8 @@ pub fn once(
     let source = open::Source::new(context)?;
     let now = || source.now();
     let edge = open::edge(context, &house, &now, watch);
-    let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
+    let joining = |step| watch(&Progress::Joining { step });
+    let journal = Journal::new(&house.home.repo, house.home.remote.as_ref()).watched(&joining);
     let forge = open::forge(&house, &journal, &source)?;
     let report = open::block_on(crate::run::run(&edge, &house, &journal, forge.as_ref(), request))??;
     Ok(report)
@@ -131,7 +132,7 @@ pub fn line(progress: &Progress) -> Option<String> {
             format!("brief    about {tokens} tokens, without {}", left_out.join(", "))
         }
         Progress::Thinking { turn, says } => format!("think    turn {turn}: {says}"),
-        Progress::Replied { .. } => return None,
+        Progress::Joining { .. } | Progress::Replied { .. } => return None,
         Progress::Called { tool, about, ok } => {
             format!("work     {tool} {about}{}", if *ok { "" } else { " (failed)" })
         }
