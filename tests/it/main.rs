@@ -13,6 +13,7 @@ mod damage;
 mod demo;
 mod help;
 mod hostile;
+mod listing;
 mod live;
 mod meanwhile;
 mod races;
