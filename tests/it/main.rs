@@ -16,6 +16,7 @@ mod hostile;
 mod listing;
 mod live;
 mod meanwhile;
+mod memory;
 mod races;
 mod refusals;
 mod report;
