@@ -98,7 +98,7 @@ fn act(
     let source = open::Source::new(context)?;
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
     let stamp = source.stamp(&house.settings.name);
-    journal.sync(&stamp)?;
+    open::sync(context, &journal, &stamp)?;
     let command = command(open::me(&house));
     let appended = journal.append(&stamp, |town| decide::decide(town, &command, stamp.time))?;
     say::answer(&format!("{} is {said}", agent.map_or(house.settings.name.as_str(), AgentId::as_str)));

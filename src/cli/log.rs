@@ -76,7 +76,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     let house = open::house(context, None)?;
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
     let source = open::Source::new(context)?;
-    journal.sync(&source.stamp(&house.settings.name))?;
+    open::sync(context, &journal, &source.stamp(&house.settings.name))?;
     match &args.command {
         Some(Sub::Show { event }) => show(&journal, event),
         Some(Sub::Verify) => verify(context, &house, &journal),
@@ -107,7 +107,7 @@ fn list(
     }
     loop {
         std::thread::park_timeout(Duration::from_secs(1));
-        journal.sync(&source.stamp(&house.settings.name))?;
+        open::sync(context, journal, &source.stamp(&house.settings.name))?;
         for event in placed(journal.commits_after(shown)?).filter(|e| e.seq > shown).collect::<Vec<_>>() {
             shown = event.seq;
             print(context, &event)?;

@@ -7,14 +7,14 @@ use crate::forge::github::GithubForge;
 use crate::forge::github::client::Client;
 use crate::forge::github::sight::Place;
 use crate::forge::local::LocalForge;
-use crate::git::journal::Journal;
+use crate::git::journal::{Journal, JournalError};
 use crate::git::program::HttpToken;
 use crate::run::house::House;
 use crate::run::{Edge, Progress, RunError};
 use crate::town::envelope::Stamp;
 use crate::town::settings::{ForgeKind, GithubSettings};
 
-use super::Context;
+use super::{Context, say};
 
 /// The clock and the randomness of this process.
 pub struct Source {
@@ -85,6 +85,17 @@ pub fn house(context: &Context, remote: Option<&str>) -> Result<House, RunError>
         let host = server(&context.env.github(), &github);
         Some(HttpToken { host, token: token.reveal().to_owned() })
     })
+}
+
+/// Joins the journal here with the remote's, and says what no longer fits.
+///
+/// # Errors
+/// As [`Journal::sync`].
+pub fn sync(context: &Context, journal: &Journal<'_>, stamp: &Stamp) -> Result<(), JournalError> {
+    for line in journal.sync(stamp)?.sentences() {
+        say::story(context, &format!("news: {line}"));
+    }
+    Ok(())
 }
 
 /// Where git and people find GitHub: as the runner says, or beside the API that the settings name.

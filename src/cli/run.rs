@@ -139,7 +139,8 @@ pub fn once(context: &Context, how: &How<'_>, request: &Request, watch: &dyn Fn(
     let source = open::Source::new(context)?;
     let now = || source.now();
     let mut edge = open::edge(context, &house, &now, watch);
-    let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
+    let joining = |step| watch(&Progress::Joining { step });
+    let journal = Journal::new(&house.home.repo, house.home.remote.as_ref()).watched(&joining);
     if let Some(dir) = how.queue {
         edge.holder_before = queue::take(&house, &journal, &request.agent, dir)?;
     }
@@ -187,7 +188,7 @@ pub fn line(progress: &Progress) -> Option<String> {
             format!("brief    about {tokens} tokens, without {}", left_out.join(", "))
         }
         Progress::Thinking { turn, says } => format!("think    turn {turn}: {says}"),
-        Progress::Replied { .. } | Progress::Observed { .. } => return None,
+        Progress::Replied { .. } | Progress::Observed { .. } | Progress::Joining { .. } => return None,
         Progress::Called { tool, about, ok } => {
             format!("work     {tool} {about}{}", if *ok { "" } else { " (failed)" })
         }

@@ -22,7 +22,7 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     let house = open::house(context, None)?;
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
-    journal.sync(&open::Source::new(context)?.stamp(&house.settings.name))?;
+    open::sync(context, &journal, &open::Source::new(context)?.stamp(&house.settings.name))?;
     let town = match &args.at {
         None => journal.load()?.town,
         Some(at) => journal.state_at(log::position(&house, &journal, at)?)?,

@@ -49,7 +49,7 @@ pub async fn sync(
         journal.sync(&edge.stamp(town))?
     };
     let mut news = News { online: synced.online, ..News::default() };
-    news.sentences.extend(synced.dropped.iter().map(|what| format!("did not fit any more, and is kept: {what}")));
+    news.sentences.extend(synced.sentences());
     if synced.moved {
         // Branches are looked at after the journal that they are judged by, never before.
         home.refresh()?;

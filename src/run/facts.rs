@@ -115,7 +115,7 @@ pub fn briefing(
     let town = &claimed.town;
     let memory_path = charter.name.memory_path();
     let memory = workspace.read(&memory_path)?.map(|blob| Memory::parse(&memory_path, &blob.bytes).0);
-    let quoted = memory.map(|memory| memory.quote(&charter.name, MEMORY_BYTES)).filter(|text| !text.is_empty());
+    let remembered = memory.map(|memory| memory.list("", MEMORY_BYTES)).filter(|text| !text.is_empty());
     let texts = charter.senses.iter().filter(|sense| **sense != Sense::Files);
     Ok(Briefing {
         town: house.settings.name.clone(),
@@ -138,7 +138,7 @@ pub fn briefing(
         verdicts: town.verdicts(&charter.name).into_iter().take(VERDICTS).filter_map(past_verdict).collect(),
         inbox: inbox(town, &charter.name),
         specs: Vec::new(),
-        memory: quoted.into_iter().map(|text| Quote { origin: memory_path.clone(), text }).collect(),
+        memory: remembered.into_iter().map(|text| Quote { origin: memory_path.clone(), text }).collect(),
         facts: texts
             .filter_map(|sense| Some(SenseText { sense: *sense, text: facts.section(*sense, SENSE_BYTES)? }))
             .collect(),

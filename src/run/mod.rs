@@ -30,6 +30,7 @@ use crate::brain::BrainError;
 use crate::forge::ForgeError;
 use crate::git::errors::GitError;
 use crate::git::journal::JournalError;
+use crate::git::journal::sync::JoinStep;
 use crate::senses::SenseError;
 use crate::town::decide::Rejected;
 use crate::town::envelope::Stamp;
@@ -116,6 +117,11 @@ pub enum Progress {
         base: String,
         /// Where the town lives.
         home: String,
+    },
+    /// What waited here is being joined with the remote's journal.
+    Joining {
+        /// How far that is.
+        step: JoinStep,
     },
     /// The forge was asked and what was new is recorded.
     Synced {
@@ -208,6 +214,7 @@ impl Progress {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Opened { .. } => "opened",
+            Self::Joining { step } => step.name(),
             Self::Synced { .. } => "synced",
             Self::Observed { .. } => "observed",
             Self::Claimed { .. } => "claimed",

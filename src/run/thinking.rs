@@ -38,7 +38,11 @@ async fn drive(brain: &mut dyn Brain, files: &mut Workspace, transcript: &mut Tr
                     Request { system, messages: messages(transcript), tools: toolbox.specs(), max_output: 1_000 };
                 Entry::Reply(brain.reply(&request).await.unwrap())
             }
-            Step::Call(call) => Entry::Result(toolbox.call(&mut Context { files, owns: &owns }, &call).await.unwrap()),
+            Step::Call(call) => {
+                let agent = &transcript.agent;
+                let mut context = Context { files, owns: &owns, agent, now: budget.now };
+                Entry::Result(toolbox.call(&mut context, &call).await.unwrap())
+            }
             Step::Refuse(call, why) => Entry::Result(CallResult::refused(&call, &why)),
             Step::Note(text, why) => Entry::Note { text, why },
             end => return end,

@@ -231,7 +231,8 @@ impl<'a> Turn<'a> {
 
     async fn call(&mut self, call: &ToolCall) -> Result<CallResult, ToolError> {
         let before = (self.hands.edge.now)();
-        let mut context = Context { files: &mut self.workspace, owns: &self.owns };
+        let agent = &self.charter.name;
+        let mut context = Context { files: &mut self.workspace, owns: &self.owns, agent, now: before };
         let mut result = self.toolbox.call(&mut context, call).await?;
         result.record.ms = u64::try_from(((self.hands.edge.now)() - before).num_milliseconds()).unwrap_or_default();
         Ok(result)
@@ -282,7 +283,7 @@ fn full() -> Halt {
 /// What a call is about, for whoever watches.
 fn about(call: &ToolCall) -> String {
     let argument = |name: &str| call.arguments.get(name).and_then(|value| value.as_str());
-    let names = ["file_path", "path", "pattern", "from"];
+    let names = ["file_path", "path", "pattern", "from", "text", "query"];
     names.iter().find_map(|name| argument(name)).map(|text| text::one_line(text, 80)).unwrap_or_default()
 }
 

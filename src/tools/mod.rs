@@ -6,11 +6,13 @@
 //! Start with [`Toolbox::call`].
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::git::workspace::Workspace;
 use crate::town::briefing::ToolLine;
+use crate::town::ids::AgentId;
 use crate::town::pattern::Pattern;
 use crate::town::text::escape_invisible;
 use crate::town::transcript::{CallResult, ToolCall, ToolSpec};
@@ -23,6 +25,8 @@ mod glob;
 mod grep;
 mod matcher;
 mod read;
+mod recall;
+mod remember;
 mod rename;
 mod write;
 
@@ -32,6 +36,10 @@ pub struct Context<'a> {
     pub files: &'a mut Workspace,
     /// What the agent may write, grants included.
     pub owns: &'a [Pattern],
+    /// Whose run it is.
+    pub agent: &'a AgentId,
+    /// The moment of the call.
+    pub now: DateTime<Utc>,
 }
 
 /// What came of a call that worked.
@@ -91,7 +99,8 @@ pub struct Toolbox {
 }
 
 /// The tools that a charter's list gives. An empty list gives all that there are. `Delete` and `Move` come with `Write`,
-/// because who may write a file may also put it elsewhere; `Finish` and `NothingToDo` are always there.
+/// because who may write a file may also put it elsewhere; `Remember`, `Recall`, `Finish` and `NothingToDo` are always there,
+/// because every agent has a memory and comes to an end.
 #[must_use]
 pub fn table(wanted: &[String]) -> Toolbox {
     let every: Vec<Box<dyn Tool>> = vec![
@@ -102,10 +111,16 @@ pub fn table(wanted: &[String]) -> Toolbox {
         Box::new(edit::Edit::new()),
         Box::new(delete::Delete::new()),
         Box::new(rename::Move::new()),
+        Box::new(remember::Remember::new()),
+        Box::new(recall::Recall::new()),
     ];
     let known: Vec<String> = every.iter().map(|tool| tool.spec().name.clone()).collect();
     let asked = |name: &str| wanted.iter().any(|other| other == name);
-    let given = |name: &str| wanted.is_empty() || asked(name) || asked("Write") && matches!(name, "Delete" | "Move");
+    let given = |name: &str| match name {
+        "Remember" | "Recall" => true,
+        "Delete" | "Move" => wanted.is_empty() || asked(name) || asked("Write"),
+        _ => wanted.is_empty() || asked(name),
+    };
     let tools: Vec<_> = every.into_iter().filter(|tool| given(&tool.spec().name)).collect();
     let ends = [finish::finish(), finish::nothing_to_do()];
     let absent: Vec<_> = wanted

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::finding::Finding;
-use super::ids::AgentId;
 use super::limits::{MEMORY_CHARS, MEMORY_ENTRIES, TOWN_FILE_BYTES};
-use super::text::{count_invisible, one_line, quote_data};
+use super::text::{count_invisible, one_line};
+use super::transcript::hash_of;
 
 /// The rule that findings about a memory file carry.
 pub const RULE: &str = "memory-valid";
@@ -102,6 +102,30 @@ impl Entry {
             found.push(format!("`{}` is no id of an event or a commit", one_line(source, 40)));
         }
         found
+    }
+}
+
+impl Entry {
+    /// The id of an entry that is known by its text alone, so that the same text is remembered once.
+    #[must_use]
+    pub fn id_of(text: &str) -> String {
+        let hash = hash_of(text.as_bytes());
+        format!("m-{}", hash.chars().take(16).collect::<String>())
+    }
+
+    /// The entry as one line of a list.
+    fn line(&self) -> String {
+        let from = match self.based_on.as_slice() {
+            [] => String::new(),
+            sources => format!(" (from {})", sources.join(", ")),
+        };
+        format!(
+            "- [{}, importance {}, {}] {}{from}\n",
+            kind_name(self.kind),
+            self.importance,
+            self.at.format("%Y-%m-%d"),
+            one_line(&self.text, MEMORY_CHARS)
+        )
     }
 }
 
@@ -202,27 +226,26 @@ impl Memory {
         json
     }
 
-    /// The memory as quoted data for a briefing, most important and newest first, in at most `max_bytes`.
+    /// The entries that hold every word of `query`, one a line with what each rests on, most important and newest first, in
+    /// at most `max_bytes` and a line that counts those left out. It is data, to be quoted by whoever shows it.
     #[must_use]
-    pub fn quote(&self, agent: &AgentId, max_bytes: usize) -> String {
-        let mut order: Vec<&Entry> = self.entries.iter().collect();
-        order.sort_by(|a, b| (b.importance, b.at, &b.id).cmp(&(a.importance, a.at, &a.id)));
+    pub fn list(&self, query: &str, max_bytes: usize) -> String {
+        let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
+        let mut found: Vec<(&Entry, String)> = self.entries.iter().map(|entry| (entry, entry.line())).collect();
+        found.retain(|(_, line)| {
+            let line = line.to_lowercase();
+            words.iter().all(|word| line.contains(word))
+        });
+        found.sort_by(|(a, _), (b, _)| (b.importance, b.at, &b.id).cmp(&(a.importance, a.at, &a.id)));
         let mut text = String::new();
-        for (at, entry) in order.iter().enumerate() {
-            let line = format!(
-                "- [{}, importance {}, {}] {}\n",
-                kind_name(entry.kind),
-                entry.importance,
-                entry.at.format("%Y-%m-%d"),
-                one_line(&entry.text, MEMORY_CHARS)
-            );
+        for (at, (_, line)) in found.iter().enumerate() {
             if text.len() + line.len() > max_bytes {
-                text.push_str(&format!("- ({} more entries left out)\n", order.len() - at));
+                text.push_str(&format!("- ({} more entries left out)\n", found.len() - at));
                 break;
             }
-            text.push_str(&line);
+            text.push_str(line);
         }
-        quote_data(&format!("your own memory, {}", agent.memory_path()), &text)
+        text
     }
 
     fn sort(&mut self) {
@@ -334,15 +357,32 @@ mod tests {
     }
 
     #[test]
-    fn is_shown_as_data_most_important_first() {
+    fn is_listed_most_important_first_and_by_its_words() {
         let mut memory = Memory::default();
         memory.remember(entry("small", 1, 2)).unwrap();
-        memory.remember(entry("great", 0, 9)).unwrap();
-        let agent: AgentId = "chaostester".parse().unwrap();
-        let shown = memory.quote(&agent, 4000);
-        assert!(shown.starts_with("Data from your own memory, agents/memories/chaostester-memory.json"), "{shown}");
-        assert!(shown.find("great").unwrap() < shown.find("small").unwrap());
-        assert!(memory.quote(&agent, 60).contains("1 more entries left out"));
+        let sources = vec!["0123456789".to_owned(), "run/01J8".to_owned()];
+        memory.remember(Entry { based_on: sources, ..entry("great", 0, 9) }).unwrap();
+        let great = "- [fact, importance 9, 2026-11-18] great is so (from 0123456789, run/01J8)\n";
+        let small = "- [fact, importance 2, 2026-11-18] small is so\n";
+        let cases = [
+            ("", 4000, format!("{great}{small}")),
+            ("SO fact", 4000, format!("{great}{small}")),
+            ("is small", 4000, small.to_owned()),
+            ("0123456789", 4000, great.to_owned()),
+            ("great small", 4000, String::new()),
+            ("", great.len(), format!("{great}- (1 more entries left out)\n")),
+        ];
+        for (query, room, expected) in cases {
+            assert_eq!(memory.list(query, room), expected, "{query:?} in {room}");
+        }
+    }
+
+    #[test]
+    fn a_text_has_one_id_that_is_valid() {
+        let named = |text: &str| Entry { id: Entry::id_of(text), ..entry("x", 0, 5) };
+        assert_eq!(named("The clock test is flaky.").problems(), Vec::<String>::new());
+        assert_eq!(named("a").id, named("a").id);
+        assert_ne!(named("a").id, named("b").id);
     }
 
     proptest! {

@@ -162,6 +162,53 @@ fn a_killed_run_with_nothing_to_do_ends_so_once() {
     }
 }
 
+/// A run whose work waits in its clone because the remote was away, while another clone went on.
+fn queued_here() -> (Village, Village, String) {
+    let village = Village::small_with_remote();
+    let (home, away) = (village.path("home.git"), village.path("away.git"));
+    std::fs::rename(&home, &away).unwrap();
+    tell(&village);
+    let waiting = village.run_with("chaostester", &SLOT);
+    waiting.ended(3, "queued");
+    std::fs::rename(&away, &home).unwrap();
+    let other = village.another_clone("other");
+    other.monkeytown(&["freeze", "--reason", "look at the remote"]).says(0, "frozen");
+    other.monkeytown(&["thaw", "--reason", "looked"]).says(0, "thawed");
+    (village, other, waiting.text("run"))
+}
+
+#[test]
+fn a_kill_while_a_queue_is_joined_with_the_remote_changes_nothing() {
+    let rows: [&[&str]; 5] = [
+        &["replayed"],
+        &["forgotten"],
+        &["joined"],
+        &["replayed", "replayed", "forgotten", "forgotten", "joined"],
+        &["forgotten", "replayed"],
+    ];
+    for row in rows {
+        let (village, other, run) = queued_here();
+        let journal = |place: &Village| place.git(["rev-parse", "monkeytown/journal"]);
+        let (here, there) = (journal(&village), journal(&other));
+        for step in row {
+            village.halt_at(step, "chaostester", &SLOT);
+            let is_moved = journal(&village) != here;
+            assert_eq!(is_moved, *step == "joined", "{row:?}: the branch moves once, at the end");
+            let home = village.git_in(&village.path("home.git"), ["rev-parse", "monkeytown/journal"]);
+            assert_eq!(home, there, "{row:?}: nothing was sent before all of it was joined");
+        }
+        village.run_with("chaostester", &SLOT).ended(0, "opened");
+        for clone in [&village, &other] {
+            let mut kinds = clone.kinds();
+            assert_eq!(kinds[..2], ["town.frozen", "town.thawed"], "{row:?}: what the remote had comes first");
+            kinds.retain(|kind| !kind.starts_with("town.") && kind != "run.resumed");
+            assert_eq!(kinds, STORY, "{row:?}: every event once");
+            assert_eq!((clone.pulls().len(), &clone.pulls()[0]["run"]), (1, &run.clone().into()), "{row:?}");
+            clone.verify_ok();
+        }
+    }
+}
+
 /// A run that was killed in one clone of a remote, and another clone.
 fn killed_elsewhere(moment: &str) -> (Village, Village, String) {
     let here = Village::small_with_remote();

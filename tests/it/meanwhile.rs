@@ -183,3 +183,64 @@ fn two_clones_that_worked_offline_for_one_slot_do_not_both_publish() {
     // What did not fit is kept, not lost.
     assert_ne!(other.git(["for-each-ref", "refs/monkeytown/kept"]), "");
 }
+
+/// Two clones that were offline for one slot of chaostester; the second one also had a run of madchimp. The first is online
+/// again and has published. With the second clone come its runs, the one that no longer fits first, and the commit which that
+/// one was about to offer.
+fn second_of_two_offline() -> (Village, [String; 2], String) {
+    let one =
+        Village::new().agent("chaostester", "qa/**").agent("madchimp", "wild/**").commit("Found the town").remote();
+    let other = one.another_clone("other");
+    let (home, away) = (one.path("home.git"), one.path("away.git"));
+    fs::rename(&home, &away).unwrap();
+    one.says([write("qa/links.md", "The first link leads nowhere.\n"), finish("List the broken link")]);
+    one.run_with("chaostester", &SLOT).ended(3, "queued");
+    other.says([write("qa/links.md", "The second link leads nowhere.\n"), finish("List the other broken link")]);
+    let lost = other.run_with("chaostester", &SLOT);
+    lost.ended(3, "queued");
+    other.says([write("wild/ideas.md", "What if the links led somewhere?\n"), finish("Note an idea about links")]);
+    let fits = other.run_with("madchimp", &SLOT);
+    fits.ended(3, "queued");
+    let proposed = other.facts("run.proposed");
+    let proposed = proposed.iter().find(|proposed| proposed["run"] == lost.json["run"]).unwrap();
+    let head = proposed["head"].as_str().unwrap().to_owned();
+    fs::rename(&away, &home).unwrap();
+    one.run_with("chaostester", &SLOT).ended(0, "opened");
+    (other, [lost.text("run"), fits.text("run")], head)
+}
+
+#[test]
+fn a_run_that_no_longer_fits_is_left_out_whole_and_its_work_kept() {
+    for way in ["run", "killed", "log"] {
+        let (village, [lost, fits], head) = second_of_two_offline();
+        let journal = village.git(["rev-parse", "monkeytown/journal"]);
+        if way == "killed" {
+            // What does not fit has its references before the branch leaves it.
+            village.halt_at("kept", "chaostester", &SLOT);
+            assert_eq!(village.git(["rev-parse", "monkeytown/journal"]), journal);
+        }
+        // Whichever command joins them says so.
+        let args: &[&str] =
+            if way == "log" { &["log", "--json"] } else { &["run", "chaostester", "--slot", "morning"] };
+        let told = village.monkeytown(args);
+        assert_eq!(told.code, 0, "{way}: {told:#?}");
+        let kept = village.git(["for-each-ref", "--format=%(refname) %(objectname)", "refs/monkeytown/kept"]);
+        let (old, work) = (format!("refs/monkeytown/kept/{journal}"), format!("refs/monkeytown/kept/{lost}"));
+        let mut wanted = [format!("{old} {journal}"), format!("{work} {head}")];
+        wanted.sort_unstable();
+        assert_eq!(kept.lines().collect::<Vec<_>>(), wanted, "{way}");
+        assert_eq!(village.show(&work, "qa/links.md"), "The second link leads nowhere.");
+        let news = told.stderr;
+        assert!(news.contains("did not fit any more") && news.contains(&old) && news.contains(&work), "{news}");
+        // Nothing of that run is recorded, and all of the other one.
+        let events = village.events();
+        let of = |run: &str| events.iter().filter(|event| event["corr"] == run).count();
+        assert_eq!(of(&lost), 0, "{events:#?}");
+        assert!(of(&fits) > 0, "{events:#?}");
+        village.verify_ok();
+        village.run_with("chaostester", &SLOT).ended(0, "skipped");
+        village.run_with("madchimp", &SLOT).ended(0, "opened");
+        assert_eq!(village.states(), [(1, "open".to_owned()), (2, "open".to_owned())]);
+        village.verify_ok();
+    }
+}

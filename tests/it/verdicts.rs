@@ -75,6 +75,34 @@ fn an_open_pull_request_is_updated_in_place() {
     village.verify_ok();
 }
 
+#[test]
+fn what_main_took_back_does_not_stay_on_the_branch_as_somebodys_work() {
+    for remote in [false, true] {
+        let village = if remote { Village::small_with_remote() } else { Village::small() };
+        let branch = if remote { "origin/agent/chaostester" } else { "agent/chaostester" };
+        let push = || {
+            if remote {
+                village.git(["push", "-q", "--force", "origin", "main"]);
+            }
+        };
+        village.put("README.md", "# A rash town\n").put("secret.txt", "to be taken back\n").save("Grow rashly");
+        push();
+        village.says([write("qa/links.md", FIRST), finish("List the broken link")]);
+        village.run("chaostester").ended(0, "opened");
+        village.git(["reset", "-q", "--hard", "HEAD^"]);
+        push();
+        village.says([write("qa/table.md", "The table has a row too many.\n"), finish("List the odd row as well")]);
+        village.run("chaostester").ended(0, "updated");
+        assert_eq!(village.git(["diff", "--name-only", "main", branch]), "qa/links.md\nqa/table.md");
+        assert_eq!(village.git(["log", "--format=%s", &format!("main..{branch}")]), "List the odd row as well");
+        assert_eq!(village.git(["rev-parse", &format!("{branch}^")]), village.git(["rev-parse", "main"]));
+        assert_eq!(village.states(), [(1, "open".to_owned())]);
+        village.verify_ok();
+        assert_eq!(village.merge(1).code, 0);
+        assert_eq!(village.pulls()[0]["state"], "merged");
+    }
+}
+
 fn a_humans_commit_stays(village: &Village, branch: &str, push: bool) {
     village.git(["checkout", "-q", "-B", "agent/chaostester", branch]);
     village.put("qa/links.md", "The link in README.md leads nowhere; Ada has seen it too.\n");

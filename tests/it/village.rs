@@ -3,7 +3,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::rc::Rc;
@@ -280,7 +282,8 @@ impl Village {
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
-    fn git_command<const N: usize>(&self, dir: &Path, args: [&str; N]) -> Command {
+    /// A git command that is not started yet.
+    pub fn git_command<const N: usize>(&self, dir: &Path, args: [&str; N]) -> Command {
         let mut command = Command::new("git");
         command.args(args).current_dir(dir);
         self.clean(&mut command);
@@ -317,6 +320,11 @@ impl Village {
     /// Runs the command to its end.
     pub fn monkeytown(&self, args: &[&str]) -> Outcome {
         Outcome::of(self.command(args).output().unwrap())
+    }
+
+    /// Everything that starts a run of an agent.
+    pub fn run_command(&self, agent: &str, more: &[&str]) -> Command {
+        self.command(&Self::run_arguments(agent, &self.brain(), more))
     }
 
     fn run_arguments<'a>(agent: &'a str, brain: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -382,6 +390,39 @@ impl Village {
             }
             story.push_str(&line);
         }
+    }
+
+    /// Lets `act` happen when the next command lists the remote's references: after it heard the answer's last word, and
+    /// before it knows it. It waits for that, and only the first listing is held up.
+    pub fn while_listing(&self, act: &Command) -> &Self {
+        let (tools, path) = (self.path("tools"), std::env::var("PATH").unwrap());
+        std::fs::create_dir_all(&tools).unwrap();
+        let quoted = |text: &OsStr| format!("'{}'", text.to_str().unwrap().replace('\'', "'\\''"));
+        let variables =
+            act.get_envs().filter_map(|(name, value)| Some(format!("{}={}", name.to_str().unwrap(), quoted(value?))));
+        let words: Vec<String> =
+            variables.chain([act.get_program()].into_iter().chain(act.get_args()).map(quoted)).collect();
+        let script = format!(
+            "#!/bin/sh\nPATH={path}\n[ \"$1\" = ls-remote ] && mkdir {once} 2>/dev/null || exec git \"$@\"\n\
+             git \"$@\" >{heard} || exit\ncd {place} && env -i {act} >{log} 2>&1 || exit 97\ncat {heard}\n",
+            path = quoted(OsStr::new(&path)),
+            once = quoted(tools.join("once").as_os_str()),
+            heard = quoted(tools.join("heard").as_os_str()),
+            log = quoted(tools.join("log").as_os_str()),
+            place = quoted(act.get_current_dir().unwrap().as_os_str()),
+            act = words.join(" "),
+        );
+        let program = tools.join("git");
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        self.with_env("PATH", &format!("{}:{path}", tools.display()))
+    }
+
+    /// What the act during a listing has said; it must have happened.
+    #[track_caller]
+    pub fn heard_while_listing(&self) -> String {
+        assert!(self.path("tools/once").is_dir(), "nothing was listed");
+        std::fs::read_to_string(self.path("tools/log")).unwrap()
     }
 
     /// All pull requests, closed ones too.

@@ -59,6 +59,7 @@ pub struct Journal<'r> {
     repo: &'r Repo,
     remote: Option<&'r Remote>,
     offline: std::cell::Cell<bool>,
+    watch: Option<&'r dyn Fn(sync::JoinStep)>,
 }
 
 /// The full name of the journal's branch.
@@ -71,7 +72,14 @@ impl<'r> Journal<'r> {
     /// The journal of `repo`; with a remote, that is where appends must arrive.
     #[must_use]
     pub fn new(repo: &'r Repo, remote: Option<&'r Remote>) -> Self {
-        Self { repo, remote, offline: std::cell::Cell::new(false) }
+        Self { repo, remote, offline: std::cell::Cell::new(false), watch: None }
+    }
+
+    /// The same journal, which tells `watch` each step of joining what waited here with the remote.
+    #[must_use]
+    pub fn watched(mut self, watch: &'r dyn Fn(sync::JoinStep)) -> Self {
+        self.watch = Some(watch);
+        self
     }
 
     fn git(&self) -> &Repository {

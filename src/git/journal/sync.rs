@@ -31,6 +31,39 @@ pub struct Synced {
     pub dropped: Vec<String>,
 }
 
+impl Synced {
+    /// What people have to hear of it, as sentences: their work may be somewhere else than they think.
+    pub fn sentences(&self) -> impl Iterator<Item = String> {
+        self.dropped.iter().map(|what| format!("did not fit any more, and is kept: {what}"))
+    }
+}
+
+/// A step of joining what waited here with the remote's journal, after which the process may die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinStep {
+    /// What waited is written on the remote's tip, and nothing points at it yet.
+    Replayed,
+    /// What did not fit has its references.
+    Kept,
+    /// The cache of the old history is gone.
+    Forgotten,
+    /// The branch has moved.
+    Joined,
+}
+
+impl JoinStep {
+    /// The name of the moment, as tests that kill the process use it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Replayed => "replayed",
+            Self::Kept => "kept",
+            Self::Forgotten => "forgotten",
+            Self::Joined => "joined",
+        }
+    }
+}
+
 /// What came of writing the waiting commits again.
 enum Replayed {
     /// All of them fit.
@@ -237,14 +270,24 @@ impl Journal<'_> {
                 Replayed::Misfit(mark) => misfits.insert(mark),
             };
         };
+        self.tell(JoinStep::Replayed);
         if !misfits.is_empty() {
             self.keep_misfits(here, &waiting, &misfits, synced)?;
+            self.tell(JoinStep::Kept);
         }
         // The cache knows the old history; it goes first, so that the new one is not taken for a rewrite.
         cache::forget(&self.repo.private_dir()?, &reference());
+        self.tell(JoinStep::Forgotten);
         self.set_head(tip.oid.unwrap_or(there))?;
+        self.tell(JoinStep::Joined);
         self.remember(&tip);
         Ok(())
+    }
+
+    fn tell(&self, step: JoinStep) {
+        if let Some(watch) = self.watch {
+            watch(step);
+        }
     }
 
     /// Writes the waiting commits on `start` without moving anything, leaving out what is known or does not fit.
