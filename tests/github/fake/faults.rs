@@ -48,6 +48,8 @@ pub struct Faults {
     limits: VecDeque<Reply>,
     planned: Vec<Planned>,
     cuts: VecDeque<Cut>,
+    /// The cut of the push that goes on.
+    cutting: Option<Cut>,
 }
 
 impl Faults {
@@ -108,8 +110,15 @@ impl Faults {
         Some(act)
     }
 
-    /// The cut that a push meets; it counts.
+    /// A push begins: what was cut before is over.
+    pub fn push_begins(&mut self) {
+        self.cutting = None;
+    }
+
+    /// The cut that a push meets. The program behind git sends again by itself where a connection that it used before
+    /// closes without an answer, so the whole push meets it, and counts once.
     pub fn meets_cut(&mut self) -> Option<Cut> {
-        self.cuts.pop_front()
+        self.cutting = self.cutting.or_else(|| self.cuts.pop_front());
+        self.cutting
     }
 }

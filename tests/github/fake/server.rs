@@ -191,6 +191,9 @@ impl Intake {
         if let Some(reply) = call.refused(&world, asker.token()) {
             return Some(reply);
         }
+        if call.pushes() && !call.moves_refs() {
+            world.faults.push_begins();
+        }
         let cut = if call.moves_refs() { world.faults.meets_cut() } else { None };
         let environment = call.environment(&world, asker.token(), cut == Some(Cut::BeforeRefs));
         let bare = world.bare.clone();
