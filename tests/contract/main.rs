@@ -15,6 +15,7 @@ mod emulate;
 mod prism;
 
 mod described;
+mod recorded;
 mod second;
 
 use std::path::PathBuf;

@@ -59,7 +59,7 @@ impl Call<'_> {
         self.rest = rest.join("/");
         let method = self.method;
         match (method, rest) {
-            ("GET", []) => Ok(Reply::json(200, shape_repo::full_repository(self.world))),
+            ("GET", []) => Ok(Reply::json(200, shape_repo::full_repository(self.world, self.token.as_ref()))),
             ("GET", ["pulls"]) => pulls::list(self),
             ("POST", ["pulls"]) => pulls::create(self),
             ("GET", ["pulls", "comments"]) => pulls::line_comments(self),

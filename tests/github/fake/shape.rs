@@ -112,15 +112,11 @@ pub fn labels(world: &World, entry: &Entry, described: bool) -> Vec<Value> {
     entry.labels.iter().map(|name| label(world, of(name), described)).collect()
 }
 
-/// How many reactions of each kind there are.
-fn rollup(world: &World, on: Target) -> Value {
-    let place = match on {
-        Target::Issue(number) => format!("issues/{number}"),
-        Target::Comment(id) => format!("issues/comments/{id}"),
-    };
+/// How many reactions of each kind there are at a place of the API; nobody reacts to comments on lines here.
+fn rollup(world: &World, place: &str, on: Option<Target>) -> Value {
     let mut counts = Map::new();
     counts.insert("url".to_owned(), format!("{}/{place}/reactions", world.api()).into());
-    let here = || world.reactions.iter().filter(|reaction| reaction.on == on);
+    let here = || world.reactions.iter().filter(|reaction| Some(reaction.on) == on);
     counts.insert("total_count".to_owned(), here().count().into());
     for content in super::issues::CONTENTS {
         let count = here().filter(|reaction| reaction.content == *content).count();
@@ -174,7 +170,7 @@ pub fn issue(world: &World, entry: &Entry) -> Value {
         "closed_at": time_of(entry.closed.as_ref().map(|closed| closed.at)),
         "closed_by": entry.closed.as_ref().map(|closed| user(world, &closed.by)),
         "performed_via_github_app": null,
-        "reactions": rollup(world, Target::Issue(number)),
+        "reactions": rollup(world, &format!("issues/{number}"), Some(Target::Issue(number))),
     });
     if let Some(pull) = &entry.pull {
         let html = world.html_of(number);
@@ -205,7 +201,7 @@ pub fn comment(world: &World, comment: &Comment) -> Value {
         "created_at": time(comment.created),
         "updated_at": time(comment.updated),
         "performed_via_github_app": null,
-        "reactions": rollup(world, Target::Comment(comment.id)),
+        "reactions": rollup(world, &format!("issues/comments/{}", comment.id), Some(Target::Comment(comment.id))),
     })
 }
 
@@ -257,6 +253,7 @@ pub fn line_comment(world: &World, comment: &LineComment) -> Value {
         "author_association": world.known(&comment.by).association,
         "created_at": time(comment.created),
         "updated_at": time(comment.updated),
+        "reactions": rollup(world, &format!("pulls/comments/{}", comment.id), None),
     })
 }
 

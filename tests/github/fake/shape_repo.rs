@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::shape::{merge, time, user};
-use super::world::World;
+use super::world::{Token, World};
 
 /// Where a part of the repository stands below its address in the API, by the name of the field.
 const PARTS: &[(&str, &str)] = &[
@@ -84,23 +84,28 @@ pub fn repository(world: &World) -> Value {
         "has_downloads": true, "allow_forking": true, "web_commit_signoff_required": false,
         "pushed_at": time(world.created), "created_at": time(world.created), "updated_at": time(world.created),
     });
+    let settings = json!({
+        "allow_merge_commit": true, "allow_squash_merge": true, "allow_rebase_merge": true,
+        "allow_auto_merge": false, "allow_update_branch": false,
+        "delete_branch_on_merge": world.settings.delete_merged_branches,
+        "custom_properties": {},
+    });
     merge(&mut repository, more);
+    merge(&mut repository, settings);
     for (name, rest) in PARTS {
         repository[*name] = format!("{}{rest}", world.api()).into();
     }
     repository
 }
 
-/// The repository as it answers for itself.
-pub fn full_repository(world: &World) -> Value {
+/// The repository as it answers for itself, to a token or to nobody.
+pub fn full_repository(world: &World, token: Option<&Token>) -> Value {
     let mut repository = repository(world);
-    let more = json!({
-        "subscribers_count": 0,
-        "network_count": 0,
-        "allow_merge_commit": true, "allow_squash_merge": true, "allow_rebase_merge": true,
-        "allow_auto_merge": false, "allow_update_branch": false,
-        "delete_branch_on_merge": world.settings.delete_merged_branches,
-    });
-    merge(&mut repository, more);
+    merge(&mut repository, json!({ "subscribers_count": 0, "network_count": 0 }));
+    if let Some(token) = token {
+        let push = token.grants.contents;
+        let may = json!({ "admin": false, "maintain": false, "push": push, "triage": push, "pull": true });
+        merge(&mut repository, json!({ "permissions": may }));
+    }
     repository
 }
