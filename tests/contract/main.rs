@@ -1,0 +1,56 @@
+//! The fake GitHub of the tests, held to what others say of GitHub: its published description and a second fake.
+//!
+//! Lives here: what `scripts/test contract` runs, since it needs Node and what npm installs. Never here: tests of
+//! monkeytown that can do without (see `tests/github`). Start with [`prism`].
+#![allow(clippy::disallowed_methods, reason = "the fake has a clock of its own, and the tests start programs")]
+#![allow(clippy::zombie_processes, reason = "a killed child is waited for when its handle is dropped")]
+#![allow(clippy::unwrap_used)]
+
+#[path = "../github/fake/mod.rs"]
+mod fake;
+#[path = "../github/http.rs"]
+mod http;
+
+mod emulate;
+mod prism;
+
+mod described;
+mod recorded;
+mod second;
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// The folder whose `node_modules` hold what tests/tools/package-lock.json pins.
+fn tools() -> PathBuf {
+    let folder = std::env::var_os("MONKEYTOWN_TOOLS").map(PathBuf::from).unwrap_or_default();
+    let there = folder.join("node_modules").is_dir();
+    assert!(
+        there,
+        "MONKEYTOWN_TOOLS names no folder with node_modules: run `scripts/test contract`, which installs them"
+    );
+    folder
+}
+
+/// A script of tests/tools.
+fn script(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/tools").join(name)
+}
+
+/// Node with these arguments, both ends held by us.
+fn node(arguments: impl IntoIterator<Item = PathBuf>) -> Child {
+    let mut node = Command::new("node");
+    node.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    node.spawn().expect("Node is installed")
+}
+
+/// A program that ends with the test.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way it is waited for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
