@@ -7,6 +7,9 @@
 
 mod fake;
 mod http;
+mod runner;
 
+mod life;
 mod selftest;
 mod selftest_git;
+mod trouble;

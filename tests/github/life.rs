@@ -1,0 +1,262 @@
+//! The life of a pull request on GitHub: opened, updated, changed by people, merged, rejected, and what the next run makes
+//! of each. Every job begins in an empty folder.
+
+use crate::fake::{Method, Target};
+use crate::runner::{Town, expecting, finish, nothing, write};
+
+const FIRST: &str = "The link in README.md leads nowhere.\n";
+const SECOND: &str = "The link in README.md leads nowhere, and the table has a row too many.\n";
+
+fn with_a_pull() -> Town {
+    let town = Town::of(&["chaostester"]);
+    town.says([write("chaostester/links.md", FIRST), finish("List the broken link")]);
+    town.run("chaostester").ended(0, "opened");
+    town.later(240);
+    town
+}
+
+#[test]
+fn a_first_run_opens_one_pull_request() {
+    let town = Town::of(&["chaostester"]);
+    town.says([write("chaostester/links.md", FIRST), finish("List the broken link")]);
+    let run = town.run("chaostester");
+    run.ended(0, "opened");
+    let pull = town.hub.pull(1);
+    assert_eq!(
+        (pull.state, pull.draft, pull.base.as_str(), pull.branch.as_str()),
+        ("open", false, "main", "agent/chaostester")
+    );
+    assert_eq!((pull.title.as_str(), pull.by.as_str()), ("List the broken link", "github-actions[bot]"));
+    assert!(pull.body.contains("because somebody has to read it") && pull.body.contains("Evidence"), "{}", pull.body);
+    assert_eq!(pull.labels, ["monkeytown", "agent:chaostester"]);
+    assert_eq!(town.hub.file(&pull.head, "chaostester/links.md").as_deref(), Some(FIRST));
+    assert!(run.json["url"].as_str().unwrap().ends_with("/pull/1"), "{run:#?}");
+    let wanted = [
+        "agent.registered",
+        "run.started",
+        "tool.called",
+        "gate.passed",
+        "run.proposed",
+        "pull.opened",
+        "run.usage.metered",
+        "run.finished",
+    ];
+    assert_eq!(town.kinds(), wanted);
+    town.verify_ok();
+}
+
+#[test]
+fn the_token_goes_nowhere_but_to_the_server() {
+    let town = with_a_pull();
+    let job = town.job();
+    town.says([write("chaostester/links.md", SECOND), finish("List the broken link and the odd row")]);
+    let run = job.run("chaostester", &[]);
+    run.ended(0, "updated");
+    let token = town.hub.token();
+    assert!(!run.stdout.contains(token) && !run.stderr.contains(token));
+    let mut open = vec![job.dir.clone()];
+    while let Some(dir) = open.pop() {
+        for entry in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                open.push(entry.path());
+            } else {
+                let bytes = std::fs::read(entry.path()).unwrap_or_default();
+                assert!(!bytes.windows(token.len()).any(|window| window == token.as_bytes()), "{:?}", entry.path());
+            }
+        }
+    }
+}
+
+#[test]
+fn an_open_pull_request_is_updated_in_place_and_the_same_again_is_a_no_op() {
+    let town = with_a_pull();
+    town.hub.comment(1, "ada", "Which table do you mean?");
+    town.hub.set_head_lag(2);
+    let told = expecting(
+        write("chaostester/links.md", SECOND),
+        &["Number 1", "List the broken link", "Which table do you mean?"],
+    );
+    town.says([told, finish("List the broken link and the odd row")]);
+    town.run("chaostester").ended(0, "updated");
+    let pull = town.hub.pull(1);
+    assert_eq!((town.states().len(), pull.title.as_str()), (1, "List the broken link and the odd row"));
+    assert_eq!(town.hub.file(&pull.head, "chaostester/links.md").as_deref(), Some(SECOND));
+    town.later(240).says([write("chaostester/links.md", SECOND), finish("List the broken link and the odd row")]);
+    town.run("chaostester").ended(0, "nothing");
+    assert_eq!(town.hub.pull(1).head, pull.head);
+    town.verify_ok();
+}
+
+#[test]
+fn a_merge_of_each_kind_is_recorded_with_who_and_how_long() {
+    for (method, edited) in
+        [(Method::Merge, false), (Method::Squash, false), (Method::Rebase, false), (Method::Merge, true)]
+    {
+        let town = with_a_pull();
+        if edited {
+            town.hub.commit_on_branch("agent/chaostester", "grace", "chaostester/more.md", "Grace has seen it too.\n");
+        }
+        town.hub.merge(1, "ada", method);
+        town.later(5);
+        assert_eq!(town.sync(), ["ada merged #1"], "{method:?}");
+        assert_eq!(town.sync(), [""; 0]);
+        let fact = town.facts("pull.merged").remove(0);
+        assert_eq!((&fact["by"], &fact["seconds_open"]), (&"ada".into(), &(240 * 60).into()), "{method:?}");
+        assert_eq!(fact["edited"].as_bool().unwrap_or_default(), edited, "{method:?}");
+        // The next work stands on main and is a new pull request.
+        let told = expecting(
+            write("chaostester/table.md", "The table has a row too many.\n"),
+            &["Number 1 was merged by ada"],
+        );
+        town.says([told, finish("List the odd row")]);
+        town.run("chaostester").ended(0, "opened");
+        assert_eq!(town.states(), [(1, "merged"), (2, "open")]);
+        town.verify_ok();
+    }
+}
+
+#[test]
+fn a_rejection_says_why_and_the_next_run_knows() {
+    let cases: [(&[(&str, &str)], &str, &str); 3] = [
+        (&[("grace", "/reject low-value Nobody follows that link")], "low-value", "Nobody follows that link"),
+        (&[("ada", "We do this by hand.")], "other", "We do this by hand."),
+        (&[("eve", "/reject spam I say so")], "other", ""),
+    ];
+    for (comments, code, text) in cases {
+        let town = with_a_pull();
+        for (by, said) in comments {
+            town.hub.comment(1, by, said);
+        }
+        if code != "low-value" {
+            town.hub.close(1, "ada");
+        }
+        town.sync();
+        assert_eq!(town.states(), [(1, "closed")], "{code}");
+        let fact = town.facts("pull.rejected").remove(0);
+        assert_eq!((fact["reason"].as_str(), fact["text"].as_str().unwrap_or_default()), (Some(code), text));
+        let told = expecting(write("chaostester/links.md", SECOND), &["rejected", code, text]);
+        town.later(240).says([told, finish("List the broken link and the odd row")]);
+        town.run("chaostester").ended(0, "opened");
+        let body = town.hub.pull(2).body;
+        assert!(body.contains("#1") && body.contains(code) && body.contains(text), "{body}");
+        town.verify_ok();
+    }
+}
+
+#[test]
+fn a_reason_that_comes_after_the_closing_counts_too() {
+    let town = with_a_pull();
+    town.hub.close(1, "ada");
+    town.later(2);
+    town.hub.comment(1, "grace", "/reject duplicate of what we have");
+    town.later(2);
+    assert_eq!(town.sync(), ["ada rejected #1 as duplicate", "grace commented on #1"]);
+    town.verify_ok();
+}
+
+#[test]
+fn what_was_rejected_can_be_opened_again() {
+    let town = with_a_pull();
+    town.hub.close(1, "ada");
+    town.sync();
+    town.later(10);
+    town.hub.reopen(1, "ada");
+    town.later(1);
+    assert_eq!(town.sync().len(), 1);
+    town.later(240).says([write("chaostester/links.md", SECOND), finish("List both")]);
+    town.run("chaostester").ended(0, "updated");
+    town.hub.close(1, "grace");
+    town.later(1);
+    town.sync();
+    assert_eq!(town.facts("pull.rejected").len(), 2);
+    town.verify_ok();
+}
+
+#[test]
+fn a_commit_of_people_on_the_branch_stays_below_ours() {
+    let town = with_a_pull();
+    let human = town.hub.commit_on_branch("agent/chaostester", "ada", "chaostester/ada.md", "Ada was here.\n");
+    town.says([write("chaostester/table.md", "The table has a row too many.\n"), finish("List the odd row as well")]);
+    town.run("chaostester").ended(0, "updated");
+    let head = town.hub.pull(1).head;
+    let job = town.job();
+    job.git(&["fetch", "-q", "--unshallow", "origin", "agent/chaostester"]);
+    job.git(&["merge-base", "--is-ancestor", &human, &head]);
+    assert_eq!(town.hub.file(&head, "chaostester/ada.md").as_deref(), Some("Ada was here.\n"));
+    assert_eq!(town.hub.file(&head, "chaostester/links.md").as_deref(), Some(FIRST));
+    town.verify_ok();
+}
+
+#[test]
+fn people_talk_to_agents_and_command_the_town() {
+    let town = Town::of(&["chaostester", "madchimp"]);
+    town.says([write("chaostester/links.md", FIRST), finish("List the broken link")]);
+    town.run("chaostester").ended(0, "opened");
+    town.later(10);
+    let review = town.hub.review(1, "ada", "CHANGES_REQUESTED", "Say which line.");
+    let line = town.hub.review_comment(1, "grace", "chaostester/links.md", 1, "Is it the first link?");
+    assert!(review > 0 && line > 0);
+    town.hub.react(Target::Issue(1), "ada", "heart");
+    let post =
+        town.hub.open_issue("grace", "Look at the docs", "They are old.", &["monkeytown-board", "agent:madchimp"]);
+    town.hub.open_issue("grace", "Something else", "Not for the town.", &[]);
+    town.later(1);
+    let news = town.sync();
+    assert_eq!(news.len(), 4, "{news:#?}");
+    town.hub.comment(post, "grace", "The page on gates first.");
+    let paused = town.hub.comment(1, "grace", "/pause too loud");
+    let refused = town.hub.comment(1, "eve", "/freeze for fun");
+    town.later(1);
+    assert_eq!(town.sync().len(), 4);
+    assert_eq!(town.hub.reactions(Target::Comment(paused)), [("github-actions[bot]".to_owned(), "+1".to_owned())]);
+    assert_eq!(
+        town.hub.reactions(Target::Comment(refused)),
+        [("github-actions[bot]".to_owned(), "confused".to_owned())]
+    );
+    town.run("chaostester").ended(0, "skipped").says(0, "paused by grace: too loud");
+    let told = ["Look at the docs", "They are old.", "The page on gates first."];
+    town.says([expecting(nothing("they are new enough"), &told)]);
+    town.run("madchimp").ended(0, "nothing");
+    town.hub.comment(1, "ada", "/resume");
+    let told = ["Say which line.", "chaostester/links.md:1: Is it the first link?"];
+    town.later(240).says([expecting(nothing("it is"), &told)]);
+    town.run("chaostester").ended(0, "nothing");
+    town.verify_ok();
+}
+
+#[test]
+fn reactions_that_are_taken_back_are_noticed() {
+    let town = with_a_pull();
+    let heart = town.hub.react(Target::Issue(1), "ada", "heart");
+    town.hub.react(Target::Issue(1), "grace", "-1");
+    town.sync();
+    town.hub.unreact(heart);
+    town.later(1);
+    assert_eq!(town.sync(), ["ada took back heart from pull/1"]);
+    assert_eq!(town.sync(), [""; 0]);
+    town.verify_ok();
+}
+
+#[test]
+fn a_pull_request_to_another_branch_is_superseded() {
+    let town = with_a_pull();
+    let head = town.hub.tip("main").unwrap();
+    town.hub.set_branch("trunk", "ada", &head);
+    town.hub.commit_on_branch(
+        "trunk",
+        "ada",
+        ".monkeytown/town.yaml",
+        "name: smalltown\nbranch: trunk\npeople: { ada: mayor }\n",
+    );
+    let tip = town.hub.tip("trunk").unwrap();
+    town.hub.set_branch("main", "ada", &tip);
+    town.says([write("chaostester/links.md", SECOND), finish("List both")]);
+    town.run("chaostester").ended(0, "opened");
+    assert_eq!(town.states(), [(1, "closed"), (2, "open")]);
+    assert!(town.hub.pull(1).comments[0].contains("Superseded by #2"));
+    assert_eq!(town.hub.pull(2).base, "trunk");
+    town.later(240).says([write("chaostester/links.md", FIRST), finish("List one")]);
+    town.run("chaostester").ended(0, "updated");
+    assert_eq!(town.states(), [(1, "closed"), (2, "open")]);
+    town.verify_ok();
+}

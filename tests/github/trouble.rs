@@ -1,0 +1,244 @@
+//! What can go wrong on GitHub, and that each of it is said, waited for, or kept for later, and that nothing is lost or
+//! done twice.
+
+use crate::fake::Cut;
+use crate::runner::{Town, finish, nothing, write};
+
+const FIRST: &str = "The link in README.md leads nowhere.\n";
+const SECOND: &str = "The link in README.md leads nowhere, and the table has a row too many.\n";
+
+fn told() -> Town {
+    let town = Town::of(&["chaostester"]);
+    town.says([write("chaostester/links.md", FIRST), finish("List the broken link")]);
+    town
+}
+
+fn with_a_pull() -> Town {
+    let town = told();
+    town.run("chaostester").ended(0, "opened");
+    town.later(240);
+    town
+}
+
+/// The moments of a run's publishing, and of a sync.
+const MOMENTS: [&str; 10] =
+    ["claimed", "called", "gated", "proposed", "pushed", "opening", "published", "finished", "synced", "opened"];
+
+#[test]
+fn a_run_that_is_killed_at_any_moment_leaves_one_pull_request() {
+    for moment in MOMENTS {
+        let town = told();
+        let job = town.job();
+        job.halt_run_at(moment, "chaostester", &["--slot", "morning"]);
+        // The same workflow is run again: another machine, the same holder.
+        let again = town.job_of(1, Some(town.hub.token())).run("chaostester", &["--slot", "morning"]);
+        assert_eq!(again.code, 0, "{moment}: {again:#?}");
+        let mut kinds = town.kinds();
+        kinds.retain(|kind| kind != "run.resumed" && kind != "forge.synced");
+        // A call is recorded with the others at the end, wherever the run died before.
+        let wanted = [
+            "agent.registered",
+            "run.started",
+            "tool.called",
+            "gate.passed",
+            "run.proposed",
+            "pull.opened",
+            "run.usage.metered",
+            "run.finished",
+        ];
+        assert_eq!(kinds, wanted, "{moment}");
+        assert_eq!(town.states(), [(1, "open")], "{moment}");
+        town.verify_ok();
+    }
+}
+
+#[test]
+fn a_sync_that_is_killed_records_each_observation_once() {
+    let town = with_a_pull();
+    for number in 0..30 {
+        town.hub.comment(1, "ada", &format!("Comment {number}"));
+    }
+    town.hub.close(1, "grace");
+    town.later(1);
+    // Killed after the first of two appends; the next sync goes on.
+    town.job().halt_at("observed", &["sync", "--json"]);
+    assert_eq!(town.facts("pull.commented").len(), 25);
+    assert_eq!(town.sync().len(), 6);
+    assert_eq!(town.sync(), [""; 0]);
+    assert_eq!(town.facts("pull.commented").len(), 30);
+    assert_eq!(town.facts("pull.rejected").len(), 1);
+    town.verify_ok();
+}
+
+#[test]
+fn an_answer_that_gets_lost_opens_no_second_pull_request() {
+    for path in ["/repos/acme/smalltown/pulls", "/repos/acme/smalltown/issues/1/labels"] {
+        let town = told();
+        town.hub.drop_response("POST", path, 1);
+        let run = town.run("chaostester");
+        assert!([0, 3].contains(&run.code), "{run:#?}");
+        if run.code == 3 {
+            town.later(61);
+            town.job_of(1, Some(town.hub.token())).run("chaostester", &[]).ended(0, "opened");
+        }
+        assert_eq!(town.states(), [(1, "open")], "{path}");
+        assert_eq!(town.facts("pull.opened").len(), 1);
+        town.verify_ok();
+    }
+}
+
+#[test]
+fn a_push_that_is_cut_is_done_once() {
+    for cut in [Cut::BeforeRefs, Cut::AfterRefs] {
+        let town = told();
+        let job = town.job();
+        town.hub.die_mid_push(cut, 1);
+        let queue = town.path("queue").to_str().unwrap().to_owned();
+        job.run("chaostester", &["--queue", &queue]);
+        town.hub.mend();
+        town.later(240);
+        let again = town.job().run("chaostester", &["--queue", &queue]);
+        assert_eq!(again.code, 0, "{again:#?}");
+        town.says([nothing("all is said")]);
+        town.later(240);
+        town.run("chaostester").ended(0, "nothing");
+        assert_eq!(town.states(), [(1, "open")]);
+        assert_eq!(town.facts("pull.opened").len(), 1);
+        town.verify_ok();
+    }
+}
+
+#[test]
+fn what_cannot_be_sent_goes_out_with_the_next_run_on_another_machine() {
+    let town = told();
+    let queue = town.path("queue").to_str().unwrap().to_owned();
+    // GitHub goes away after the claim: everything from there on waits.
+    let job = town.job();
+    town.hub.fail_next("*", "/repos/", 503, "", 1_000);
+    let run = job.run("chaostester", &["--queue", &queue]);
+    run.ended(3, "queued");
+    assert_eq!(town.states(), []);
+    town.hub.mend();
+    town.later(5);
+    // At once, long before the lease would end, because the queue says whose it was.
+    let next = town.job().run("chaostester", &["--queue", &queue]);
+    assert_eq!(next.code, 0, "{next:#?}");
+    assert_eq!(town.states(), [(1, "open")]);
+    assert!(!town.path("queue").join("queue.json").exists(), "the queue is empty again");
+    town.verify_ok();
+}
+
+#[test]
+fn with_git_and_api_away_the_journal_waits_too() {
+    let town = Town::of(&["chaostester", "madchimp"]);
+    town.says([nothing("all bananas are there")]);
+    town.run("madchimp").ended(0, "nothing");
+    town.later(240).says([write("chaostester/links.md", FIRST), finish("List the broken link")]);
+    let queue = town.path("queue").to_str().unwrap().to_owned();
+    let job = town.job();
+    town.hub.down(true);
+    job.run("chaostester", &["--queue", &queue]).ended(3, "queued");
+    town.hub.down(false);
+    // Meanwhile the town went on.
+    town.says([nothing("a banana is eaten")]);
+    town.later(240);
+    town.run("madchimp").ended(0, "nothing");
+    let next = town.job().run("chaostester", &["--queue", &queue]);
+    assert_eq!(next.code, 0, "{next:#?}");
+    assert_eq!(town.hub.file(&town.hub.pull(1).head, "chaostester/links.md").as_deref(), Some(FIRST));
+    let starts = town.facts("run.started");
+    assert_eq!(starts.iter().filter(|run| run["agent"] == "chaostester").count(), 1, "{starts:#?}");
+    town.verify_ok();
+}
+
+#[test]
+fn a_clone_that_is_too_shallow_and_alone_waits() {
+    let town = with_a_pull();
+    let job = town.job();
+    town.hub.down(true);
+    job.run("chaostester", &[]).says(3, "cannot be asked for more");
+}
+
+#[test]
+fn a_queue_that_is_damaged_is_refused() {
+    let town = told();
+    let dir = town.path("queue");
+    std::fs::create_dir_all(&dir).unwrap();
+    let base = town.hub.tip("main").unwrap();
+    let with = |bundles: &str| format!("{{\"format\":1,\"holder\":null,\"base\":\"{base}\",\"bundles\":{bundles}}}");
+    let cases = [
+        ("{".to_owned(), "EOF"),
+        (with("[]").replace("\"format\":1", "\"format\":9"), "format 9"),
+        (with("[[\"x.bundle\",\"refs/heads/main\"]]"), "refs/heads/main in x.bundle"),
+        (with("[[\"../x\",\"refs/heads/monkeytown/journal\"]]"), "../x"),
+    ];
+    for (about, words) in cases {
+        std::fs::write(dir.join("queue.json"), about).unwrap();
+        let run = town.job().run("chaostester", &["--queue", dir.to_str().unwrap()]);
+        run.says(2, words);
+    }
+    std::fs::write(dir.join("queue.json"), with("[[\"x.bundle\",\"refs/heads/monkeytown/journal\"]]")).unwrap();
+    std::fs::write(dir.join("x.bundle"), "# v2 git bundle\nrubbish").unwrap();
+    let run = town.job().run("chaostester", &["--queue", dir.to_str().unwrap()]);
+    run.says(2, "x.bundle");
+    assert_eq!(town.states(), []);
+}
+
+#[test]
+fn limits_are_waited_out_where_that_is_short() {
+    let town = told();
+    town.hub.secondary_limit(1, 0);
+    town.run("chaostester").ended(0, "opened");
+    town.later(240);
+    town.hub.secondary_limit_429(1, 0);
+    town.run("chaostester").ended(0, "nothing");
+    // A long one is not: the run goes on with what is known, and says so.
+    town.later(240);
+    town.hub.primary_limit(town.hub.now().timestamp() + 3_000);
+    town.says([write("chaostester/links.md", SECOND), finish("List both")]);
+    town.hub.forget_requests();
+    let run = town.run("chaostester");
+    run.ended(3, "queued").says(3, "wants no more calls until");
+    let asked = town.hub.requests().iter().filter(|seen| seen.path.starts_with("/repos/")).count();
+    assert!(asked <= 3, "{asked} requests after the limit was told");
+}
+
+#[test]
+fn every_error_on_the_way_says_what_to_do() {
+    let town = told();
+    town.hub.forbid_pull_creation(true);
+    let run = town.run("chaostester");
+    run.says(2, "Allow GitHub Actions to create and approve pull requests");
+    town.hub.forbid_pull_creation(false);
+    town.later(240);
+    town.run("chaostester").ended(0, "opened");
+    assert_eq!(town.states(), [(1, "open")]);
+
+    let reader = town.hub.read_token().to_owned();
+    let run = town.job_of(90, Some(&reader)).run("chaostester", &[]);
+    assert_eq!(run.code, 2, "{run:#?}");
+    let run = town.job_of(91, Some("nonsense")).run("chaostester", &[]);
+    assert_eq!(run.code, 2, "{run:#?}");
+    let run = town.job_of(92, None).run("chaostester", &[]);
+    run.says(2, "GITHUB_TOKEN is not set");
+
+    let town = told();
+    town.hub.protect("agent/chaostester");
+    let run = town.run("chaostester");
+    assert!(run.stderr.contains("GH006"), "{run:#?}");
+}
+
+#[test]
+fn work_on_an_old_base_does_not_carry_workflows_along() {
+    let town = with_a_pull();
+    let workflow = "name: x\non: push\njobs: {}\n";
+    town.hub.commit_on_branch("main", "ada", ".github/workflows/x.yml", workflow);
+    town.says([write("chaostester/links.md", SECOND), finish("List both")]);
+    town.run("chaostester").ended(0, "updated");
+    town.verify_ok();
+    // Somebody puts a workflow onto the agent's branch: a token of Actions may not push on top of that.
+    town.hub.commit_on_branch("agent/chaostester", "ada", ".github/workflows/y.yml", workflow);
+    town.later(240).says([write("chaostester/links.md", FIRST), finish("List one")]);
+    let run = town.run("chaostester");
+    assert!(run.code == 0 || run.stderr.contains("workflow"), "{run:#?}");
+}
