@@ -249,11 +249,17 @@ pub async fn publish(
             let stand = checkpoint.stand.clone();
             course(stand, Some(checkpoint)).conclude(turned).await
         }
+        // Not the handover's fault: the job may run again.
+        Err(error) if error.is_unavailable() => Err(error),
         Err(error) => {
             let stand = Stand::find(house, &town, &request.agent)?;
-            let reason = format!("what the job that thinks handed over is refused: {}", super::publish::chain(&error));
+            let why = super::publish::chain(&error);
+            let reason = format!("what the job that thinks handed over is refused: {why}");
             course(stand, None).conclude(failed(reason)).await?;
-            Err(error)
+            Err(match error {
+                RunError::Handover(error) => error.into(),
+                _ => refused(&dir.join(BUNDLE), why),
+            })
         }
     }
 }

@@ -12,4 +12,5 @@ mod runner;
 mod life;
 mod selftest;
 mod selftest_git;
+mod split;
 mod trouble;

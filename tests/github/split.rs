@@ -1,0 +1,296 @@
+//! A run over three jobs in folders of their own: only the first and the last hold a token, and the last one takes what the
+//! middle one hands over as the text of a stranger.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::runner::{Done, Town, finish, nothing, write};
+
+const FIRST: &str = "The link in README.md leads nowhere.\n";
+
+fn told() -> Town {
+    let town = Town::of(&["chaostester"]);
+    town.says([write("chaostester/links.md", FIRST), finish("List the broken link")]);
+    town
+}
+
+/// One run of the workflow, with a look at what is handed over before it is published.
+struct Split<'t> {
+    town: &'t Town,
+    run_id: u32,
+    dir: PathBuf,
+}
+
+impl<'t> Split<'t> {
+    fn begin(town: &'t Town, run_id: u32) -> Self {
+        Self { town, run_id, dir: town.path(&format!("handover-{run_id}")) }
+    }
+
+    fn handover(&self) -> &str {
+        self.dir.to_str().unwrap()
+    }
+
+    fn claim(&self) -> Done {
+        let job = self.town.job_of(self.run_id, Some(self.town.hub.token()));
+        job.run("chaostester", &["--phase", "claim", "--handover", self.handover()])
+    }
+
+    /// Without any token: what it does not have it cannot give away.
+    fn think(&self) -> Done {
+        let job = self.town.job_of(self.run_id, None);
+        job.run("chaostester", &["--phase", "think", "--handover", self.handover()])
+    }
+
+    fn publish(&self) -> Done {
+        let job = self.town.job_of(self.run_id, Some(self.town.hub.token()));
+        job.run("chaostester", &["--phase", "publish", "--handover", self.handover()])
+    }
+}
+
+#[test]
+fn three_jobs_are_one_run() {
+    let town = told();
+    let split = Split::begin(&town, 70);
+    split.claim().ended(0, "claimed");
+    let before = town.hub.requests().len();
+    split.think().ended(0, "thought");
+    let asked: Vec<String> = town.hub.requests()[before..].iter().map(|seen| seen.path.clone()).collect();
+    assert!(asked.iter().all(|path| !path.starts_with("/repos/") && !path.contains("receive-pack")), "{asked:?}");
+    assert_eq!(town.states(), []);
+    let done = split.publish();
+    done.ended(0, "opened");
+    assert_eq!((town.states(), town.hub.pull(1).title.as_str()), (vec![(1, "open")], "List the broken link"));
+    let wanted = [
+        "agent.registered",
+        "run.started",
+        "tool.called",
+        "gate.passed",
+        "run.proposed",
+        "pull.opened",
+        "run.usage.metered",
+        "run.finished",
+    ];
+    assert_eq!(town.kinds(), wanted);
+    town.verify_ok();
+    // The job that publishes may run again, and does nothing twice.
+    split.publish().ended(0, "skipped");
+    assert_eq!(town.states(), [(1, "open")]);
+}
+
+#[test]
+fn nothing_to_do_and_no_result_are_recorded_too() {
+    let town = told();
+    town.says([nothing("all links hold")]);
+    let split = Split::begin(&town, 70);
+    split.claim().ended(0, "claimed");
+    split.think().ended(0, "thought");
+    split.publish().ended(0, "nothing");
+
+    town.later(240);
+    let split = Split::begin(&town, 71);
+    split.claim().ended(0, "claimed");
+    // The thinking job was cancelled, or its runner died.
+    split.publish().ended(1, "failed");
+    let failed = town.facts("run.failed").remove(0);
+    assert!(failed["reason"].as_str().unwrap().contains("without a result"), "{failed}");
+
+    town.later(240).says([write("elsewhere/x.md", "x\n"), finish("Write elsewhere"), finish("Write elsewhere")]);
+    let split = Split::begin(&town, 72);
+    split.claim().ended(0, "claimed");
+    split.think();
+    let done = split.publish();
+    assert_ne!(done.code, 101, "{done:#?}");
+    assert_eq!(town.states(), []);
+    town.verify_ok();
+}
+
+#[test]
+fn the_world_moves_between_the_jobs() {
+    let town = told();
+    town.run("chaostester").ended(0, "opened");
+    town.later(240).says([write("chaostester/more.md", "More of it.\n"), finish("List more")]);
+    let split = Split::begin(&town, 70);
+    split.claim().ended(0, "claimed");
+    split.think().ended(0, "thought");
+    town.hub.commit_on_branch("agent/chaostester", "ada", "chaostester/ada.md", "Ada was here.\n");
+    town.hub.commit_on_branch("main", "ada", "README.md", "# smalltown\n\nIt grows.\n");
+    split.publish().ended(0, "updated");
+    let head = town.hub.pull(1).head;
+    for (path, text) in [("ada.md", "Ada was here.\n"), ("links.md", FIRST), ("more.md", "More of it.\n")] {
+        assert_eq!(town.hub.file(&head, &format!("chaostester/{path}")).as_deref(), Some(text), "{path}");
+    }
+    assert_eq!(town.hub.file(&head, "README.md").as_deref(), Some("# smalltown\n\nIt grows.\n"));
+    town.verify_ok();
+}
+
+/// A clone in which somebody prepares what was handed over anew.
+fn workshop(town: &Town, dir: &Path) -> PathBuf {
+    let job = town.job();
+    let bundle = dir.join("thought.bundle");
+    job.git(&["fetch", "-q", "--unshallow", "origin"]);
+    job.git(&["fetch", "-q", bundle.to_str().unwrap(), "+refs/monkeytown/*:refs/monkeytown/*"]);
+    job.dir.clone()
+}
+
+const REFERENCE: &str = "refs/monkeytown/checkpoints/chaostester";
+
+/// Puts another tree in the place of the workspace, and says so in every other place too.
+fn forge_workspace(town: &Town, dir: &Path, build: impl Fn(&Path) -> String) {
+    let clone = workshop(town, dir);
+    let git = |args: &[&str]| town.git(&clone, args);
+    let workspace = build(&clone);
+    let old = git(&["rev-parse", &format!("{REFERENCE}:workspace")]);
+    let memo = git(&["show", &format!("{REFERENCE}:run.json")]).replace(&old, &workspace);
+    fs::write(clone.join("run.json"), memo).unwrap();
+    let memo = git(&["hash-object", "-w", "run.json"]);
+    let part = |name: &str| git(&["rev-parse", &format!("{REFERENCE}:{name}")]);
+    let (start, transcript) = (part("start"), part("transcript.json"));
+    let lines = format!(
+        "100644 blob {memo}\trun.json\n040000 tree {start}\tstart\n100644 blob {transcript}\ttranscript.json\n040000 tree {workspace}\tworkspace\n"
+    );
+    fs::write(clone.join("tree"), lines).unwrap();
+    let tree = shell(town, &clone, "git mktree < tree");
+    let commit = shell(
+        town,
+        &clone,
+        &format!("git -c user.name=x -c user.email=x@example.invalid commit-tree {tree} -m forged"),
+    );
+    git(&["update-ref", REFERENCE, &commit]);
+    let bundle = dir.join("thought.bundle");
+    fs::remove_file(&bundle).unwrap();
+    git(&["bundle", "create", "-q", bundle.to_str().unwrap(), REFERENCE, "^origin/main"]);
+    let thought = fs::read_to_string(dir.join("thought.json")).unwrap();
+    let mut thought: serde_json::Value = serde_json::from_str(&thought).unwrap();
+    thought["checkpoint"] = commit.into();
+    fs::write(dir.join("thought.json"), thought.to_string()).unwrap();
+}
+
+fn shell(town: &Town, dir: &Path, script: &str) -> String {
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script]).current_dir(dir).env_clear();
+    command.env("PATH", std::env::var("PATH").unwrap()).env("HOME", town.path("").to_str().unwrap());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// A tree made of the workspace with one more entry, given as `mode type object\tname`.
+fn tree_with(town: &Town, clone: &Path, entry: &str) -> String {
+    fs::write(clone.join("entry"), format!("{entry}\n")).unwrap();
+    shell(town, clone, &format!("(git ls-tree {REFERENCE}:workspace; cat entry) | git mktree"))
+}
+
+#[test]
+fn what_was_tampered_with_is_refused_and_nothing_is_pushed() {
+    type Tamper = fn(&Town, &Path);
+    let cases: [(&str, &str, Tamper); 9] = [
+        ("a second reference", "it holds", |town, dir| {
+            let clone = workshop(town, dir);
+            let bundle = dir.join("thought.bundle");
+            town.git(&clone, &["update-ref", "refs/heads/main", "HEAD"]);
+            fs::remove_file(&bundle).unwrap();
+            town.git(&clone, &["bundle", "create", "-q", bundle.to_str().unwrap(), REFERENCE, "refs/heads/main"]);
+        }),
+        ("a reference of another name", "it holds", |town, dir| {
+            let clone = workshop(town, dir);
+            let bundle = dir.join("thought.bundle");
+            town.git(&clone, &["update-ref", "refs/heads/monkeytown/journal", REFERENCE]);
+            fs::remove_file(&bundle).unwrap();
+            town.git(&clone, &["bundle", "create", "-q", bundle.to_str().unwrap(), "refs/heads/monkeytown/journal"]);
+        }),
+        ("a .git in a tree", "hasDotgit", |town, dir| {
+            forge_workspace(town, dir, |clone| {
+                fs::write(clone.join("config"), "[core]\n\tfsmonitor = touch /tmp/owned\n").unwrap();
+                let blob = town.git(clone, &["hash-object", "-w", "config"]);
+                fs::write(clone.join("inner"), format!("100644 blob {blob}\tconfig\n")).unwrap();
+                let inner = shell(town, clone, "git mktree < inner");
+                tree_with(town, clone, &format!("040000 tree {inner}\t.git"))
+            });
+        }),
+        ("a file outside of what the agent owns", "stays-in-own-paths", |town, dir| {
+            forge_workspace(town, dir, |clone| {
+                fs::write(clone.join("evil"), "evil\n").unwrap();
+                let blob = town.git(clone, &["hash-object", "-w", "evil"]);
+                tree_with(town, clone, &format!("100644 blob {blob}\tevil.md"))
+            });
+        }),
+        ("a damaged pack", "thought.bundle", |_, dir| {
+            let bundle = dir.join("thought.bundle");
+            let mut bytes = fs::read(&bundle).unwrap();
+            let at = bytes.len() - 30;
+            bytes[at] ^= 0xff;
+            fs::write(&bundle, bytes).unwrap();
+        }),
+        ("no bundle at all", "thought.bundle", |_, dir| fs::remove_file(dir.join("thought.bundle")).unwrap()),
+        ("another run", "is in flight", |_, dir| {
+            let path = dir.join("thought.json");
+            let text = fs::read_to_string(&path).unwrap();
+            let mut thought: serde_json::Value = serde_json::from_str(&text).unwrap();
+            thought["run"] = "01M7Y5A8C0HYXFBBEYYNYT65EM".into();
+            fs::write(&path, thought.to_string()).unwrap();
+        }),
+        ("a field that nobody knows", "unknown field", |_, dir| {
+            let path = dir.join("thought.json");
+            let text = fs::read_to_string(&path).unwrap().replacen('{', "{\"owns\": [\"**\"],", 1);
+            fs::write(&path, text).unwrap();
+        }),
+        ("a file that is too large", "at most", |_, dir| {
+            fs::write(dir.join("thought.json"), vec![b' '; 2 * 1024 * 1024]).unwrap();
+        }),
+    ];
+    for (what, words, tamper) in cases {
+        let town = told();
+        let split = Split::begin(&town, 70);
+        split.claim().ended(0, "claimed");
+        split.think().ended(0, "thought");
+        tamper(&town, &split.dir);
+        let done = split.publish();
+        assert_eq!(done.code, 1, "{what}: {done:#?}");
+        let failed = town.facts("run.failed").remove(0);
+        let said = format!("{}{failed}", done.stderr);
+        assert!(said.contains(words), "{what}: {words:?} is not in {said}");
+        assert_eq!(town.states(), [], "{what}");
+        assert_eq!(town.hub.tip("agent/chaostester"), None, "{what}");
+        assert_eq!(town.hub.tip("main"), town.hub.tip("main"));
+        town.verify_ok();
+        // The next run begins anew.
+        town.later(240);
+        town.run("chaostester").ended(0, "opened");
+    }
+}
+
+#[test]
+fn where_a_run_began_is_not_taken_from_the_handover() {
+    let town = told();
+    let split = Split::begin(&town, 70);
+    split.claim().ended(0, "claimed");
+    split.think().ended(0, "thought");
+    // The memo claims that people had put work on the branch, so that only what is new would be judged.
+    let clone = workshop(&town, &split.dir);
+    let memo = town.git(&clone, &["show", &format!("{REFERENCE}:run.json")]);
+    assert!(memo.contains("\"human\":false"), "{memo}");
+    let memo = memo.replace("\"human\":false", "\"human\":true");
+    fs::write(clone.join("memo"), &memo).unwrap();
+    let blob = town.git(&clone, &["hash-object", "-w", "memo"]);
+    let tree = shell(
+        &town,
+        &clone,
+        &format!("git ls-tree {REFERENCE} | sed 's/blob [0-9a-f]*\trun.json/blob {blob}\trun.json/' | git mktree"),
+    );
+    let commit = shell(
+        &town,
+        &clone,
+        &format!("git -c user.name=x -c user.email=x@example.invalid commit-tree {tree} -m forged"),
+    );
+    town.git(&clone, &["update-ref", REFERENCE, &commit]);
+    let bundle = split.dir.join("thought.bundle");
+    fs::remove_file(&bundle).unwrap();
+    town.git(&clone, &["bundle", "create", "-q", bundle.to_str().unwrap(), REFERENCE, "^origin/main"]);
+    let text = fs::read_to_string(split.dir.join("thought.json")).unwrap();
+    let mut thought: serde_json::Value = serde_json::from_str(&text).unwrap();
+    thought["checkpoint"] = commit.into();
+    fs::write(split.dir.join("thought.json"), thought.to_string()).unwrap();
+    split.publish().says(1, "does not stand where the journal says");
+    assert_eq!(town.states(), []);
+    town.verify_ok();
+}
