@@ -314,7 +314,12 @@ fn the_dependencies_stay_few() {
 #[test]
 fn every_file_is_compiled() {
     let mut broken = Vec::new();
-    for (folder, entries) in [("src", ["src/lib.rs", "src/main.rs"].as_slice()), ("tests/it", &["tests/it/main.rs"])] {
+    for (folder, entries) in [
+        ("src", ["src/lib.rs", "src/main.rs"].as_slice()),
+        ("tests/it", &["tests/it/main.rs"]),
+        ("tests/github", &["tests/github/main.rs"]),
+        ("tests/contract", &["tests/contract/main.rs"]),
+    ] {
         let reached: BTreeSet<String> = entries.iter().flat_map(|entry| source::compiled(entry).into_keys()).collect();
         broken.extend(source::files(folder).into_iter().filter(|file| !reached.contains(file)));
     }

@@ -109,6 +109,26 @@ fn anybody_fetches_and_a_token_pushes() {
 }
 
 #[test]
+fn a_large_push_goes_through() {
+    let fake = FakeGithub::start();
+    let clone = Clone::of(&fake, &[]);
+    // More than git sends in one piece, and nothing that packs well.
+    let mut noise = vec![0; 3 << 20];
+    blake3::Hasher::new().finalize_xof().fill(&mut noise);
+    std::fs::write(clone.dir().join("noise.bin"), &noise).unwrap();
+    let head = clone.commit("notes/one.md", "One line.\n");
+    let (pushed, said) = clone.push(Some(fake.token()), &["HEAD:refs/heads/agent/ada"]);
+    assert!(pushed, "{said}");
+    assert_eq!(fake.tip("agent/ada"), Some(head));
+    let files = crate::http::Client::new(&format!("{}/repos/{}", fake.api_url(), fake.slug()), None);
+    let number = fake.open_pull(ACTIONS, "agent/ada", "Add noise", "");
+    let listed = files.get(&format!("/pulls/{number}/files")).json();
+    // What is not text has no patch.
+    assert_eq!((&listed[0]["filename"], listed[0].get("patch")), (&"noise.bin".into(), None));
+    assert_eq!((&listed[1]["status"], &listed[1]["additions"]), (&"added".into(), &1.into()));
+}
+
+#[test]
 fn a_push_is_refused_branch_by_branch() {
     let fake = FakeGithub::start();
     fake.protect("main");
