@@ -9,6 +9,7 @@ mod fake;
 mod http;
 mod runner;
 
+mod day;
 mod life;
 mod selftest;
 mod selftest_git;
