@@ -135,15 +135,15 @@ pub struct How<'a> {
 /// # Errors
 /// As [`crate::run::run`].
 pub fn once(context: &Context, how: &How<'_>, request: &Request, watch: &dyn Fn(&Progress)) -> anyhow::Result<Report> {
+    let before = how.queue.map(|dir| taken(context, how.remote, &request.agent, dir)).transpose()?;
+    // Opened after what waited was taken in: that may have moved the boundary of a shallow clone.
     let house = open::house(context, how.remote)?;
     let source = open::Source::new(context)?;
     let now = || source.now();
     let mut edge = open::edge(context, &house, &now, watch);
     let joining = |step| watch(&Progress::Joining { step });
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref()).watched(&joining);
-    if let Some(dir) = how.queue {
-        edge.holder_before = queue::take(&house, &journal, &request.agent, dir)?;
-    }
+    edge.holder_before = before.flatten();
     let report = match how.part {
         // Whoever thinks has no token, and asks no forge.
         Some((Phase::Think, dir)) => {
@@ -166,6 +166,13 @@ pub fn once(context: &Context, how: &How<'_>, request: &Request, watch: &dyn Fn(
         queue::leave(&house, &journal, &request.agent, edge.holder.as_deref(), dir)?;
     }
     Ok(report)
+}
+
+/// Takes in what an earlier run left for this one, and says who held its leases.
+fn taken(context: &Context, remote: Option<&str>, agent: &AgentId, dir: &Path) -> anyhow::Result<Option<String>> {
+    let house = open::house(context, remote)?;
+    let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
+    Ok(queue::take(&house, &journal, agent, dir)?)
 }
 
 /// What happens, as one line; some moments have none.
@@ -212,14 +219,17 @@ pub fn line(progress: &Progress) -> Option<String> {
     })
 }
 
-/// Stands still at the moment that a test names, until the test kills the process. The test waits for the line that it
-/// prints, so nobody needs to sleep.
+/// Stands still at the moment that a test names, until the test kills the process or lets it go on by writing a `c`. The test
+/// waits for the line that it prints, so nobody needs to sleep.
 pub fn stand_still(at: Option<&str>, progress: &Progress) {
     use std::io::Read as _;
     if at == Some(progress.name()) {
         eprintln!("halted at {}", progress.name());
-        let _ = std::io::stdin().read(&mut [0]);
-        std::process::abort();
+        let mut said = [0];
+        let _ = std::io::stdin().read(&mut said);
+        if said != *b"c" {
+            std::process::abort();
+        }
     }
 }
 

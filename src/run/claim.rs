@@ -7,6 +7,7 @@ use super::house::House;
 use super::stand::Stand;
 use super::{Edge, Progress, Request, RunError, SlotChoice};
 use crate::forge::Forge;
+use crate::git::errors::{GitError, RemoteFailure};
 use crate::git::journal::Journal;
 use crate::git::journal::sync::Synced;
 use crate::git::repo;
@@ -48,6 +49,12 @@ pub async fn sync(
     } else {
         journal.sync(&edge.stamp(town))?
     };
+    if let (Some(remote), false, None) = (&home.remote, synced.online, journal.head()?) {
+        // Nobody starts blind: whether the town is frozen, what is open and what was rejected stands in the journal.
+        let detail = "the town's journal is not here yet, and it cannot be fetched".to_owned();
+        let kind = RemoteFailure::Unavailable(detail);
+        return Err(GitError::Fetch { remote: remote.name.clone(), kind }.into());
+    }
     let mut news = News { online: synced.online, ..News::default() };
     news.sentences.extend(synced.sentences());
     if synced.moved {

@@ -47,15 +47,31 @@ impl Day {
     }
 
     /// One start of an agent, on a runner that gets what an earlier one left.
-    fn start(&self, slot: usize, agent: &str, away: impl Fn(&Town)) -> Done {
+    fn start(&self, slot: usize, agent: &str, away: Option<&str>) -> Done {
         let told = self.must_be_told(agent);
         let told: Vec<&str> = told.iter().map(String::as_str).collect();
         let page = format!("What {agent} saw in slot {slot}.\n");
         let first = expecting(write(&format!("{agent}/page.md"), &page), &told);
         self.town.says([first, finish(&format!("Say what was seen in slot {slot}"))]);
-        let job = self.town.job();
-        away(&self.town);
-        let done = job.run(agent, &["--queue", &self.queue(agent)]);
+        let (job, queue) = (self.town.job(), self.queue(agent));
+        let more = ["--queue", &queue];
+        let done = match away {
+            None => job.run(agent, &more),
+            Some("api") => {
+                self.town.hub.fail_next("*", "/repos/", 503, "", 10_000);
+                job.run(agent, &more)
+            }
+            // Some find it gone when they begin, others in the middle of their work.
+            Some("all") if agent < "f" => {
+                self.town.hub.down(true);
+                job.run(agent, &more)
+            }
+            Some(_) => {
+                // Before it knows that its slot is taken by what waited before, it may end; then nothing is away for it.
+                let town = &self.town;
+                job.run_meanwhile("synced", agent, &more, || town.hub.down(true))
+            }
+        };
         self.town.hub.mend();
         assert!([0, 3].contains(&done.code), "{agent} in slot {slot}: {done:#?}");
         done
@@ -70,20 +86,20 @@ impl Day {
             }
             match slot {
                 API_AWAY => {
-                    self.start(slot, agent, |town| town.hub.fail_next("*", "/repos/", 503, "", 10_000));
+                    self.start(slot, agent, Some("api"));
                 }
                 ALL_AWAY => {
-                    self.start(slot, agent, |town| town.hub.down(true));
+                    self.start(slot, agent, Some("all"));
                 }
                 _ => {
                     if (place, slot) == (2, 1) {
                         self.town.hub.secondary_limit(1, 0);
                     }
-                    self.start(slot, agent, |_| {});
+                    self.start(slot, agent, None);
                     if (place + slot) % 3 == 0 {
                         // Started twice. What waited may have gone first; then the slot itself is taken now, and only once.
-                        let again = self.start(slot, agent, |_| {});
-                        let more = self.start(slot, agent, |_| {});
+                        let again = self.start(slot, agent, None);
+                        let more = self.start(slot, agent, None);
                         assert_eq!(more.json["outcome"], "skipped", "{again:#?} {more:#?}");
                     }
                 }

@@ -5,9 +5,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -154,11 +154,17 @@ impl Town {
         let number = self.jobs.get() + 1;
         self.jobs.set(number);
         let dir = self.path(&format!("job-{number}"));
-        let (url, to) = (self.hub.clone_url(), dir.to_str().unwrap().to_owned());
+        // As the action for checkouts does it: one commit, no other branch, no origin/HEAD, no credentials on disk.
+        let url = self.hub.clone_url();
+        let to = dir.to_str().unwrap();
+        self.git(self.root.path(), &["init", "-q", "-b", "main", to]);
+        self.git(&dir, &["remote", "add", "origin", &url]);
+        let tip = self.hub.tip("main").unwrap();
         self.git(
-            self.root.path(),
-            &["clone", "-q", "--depth", "1", "--no-single-branch", "--branch", "main", &url, &to],
+            &dir,
+            &["fetch", "-q", "--no-tags", "--depth=1", "origin", &format!("+{tip}:refs/remotes/origin/main")],
         );
+        self.git(&dir, &["checkout", "-q", "--force", "-B", "main", "refs/remotes/origin/main"]);
         Job { town: self, dir, run_id, token: token.map(str::to_owned), env: RefCell::default() }
     }
 
@@ -300,6 +306,26 @@ impl Job<'_> {
     /// Runs until `moment` and kills the process there with a signal that nothing can catch.
     #[track_caller]
     pub fn halt_at(&self, moment: &str, args: &[&str]) {
+        let mut child = self.hold_at(moment, args).0;
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Runs an agent until `moment`, lets something happen to the world, and lets the run go on.
+    #[track_caller]
+    pub fn run_meanwhile(&self, moment: &str, agent: &str, more: &[&str], happens: impl FnOnce()) -> Done {
+        let args = self.arguments(agent, more);
+        let (mut child, mut lines) = self.hold_at(moment, &args.iter().map(String::as_str).collect::<Vec<_>>());
+        happens();
+        child.stdin.take().unwrap().write_all(b"c").unwrap();
+        let mut stderr = String::new();
+        lines.read_to_string(&mut stderr).unwrap();
+        let output = child.wait_with_output().unwrap();
+        Done { stderr, ..Done::of(output) }
+    }
+
+    #[track_caller]
+    fn hold_at(&self, moment: &str, args: &[&str]) -> (Child, BufReader<ChildStderr>) {
         let mut command = self.command(args);
         command.env("MONKEYTOWN_HALT_AT", moment).stdin(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -309,12 +335,10 @@ impl Job<'_> {
             let mut line = String::new();
             assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it ended before {moment}:\n{story}");
             if line.trim_end() == format!("halted at {moment}") {
-                break;
+                return (child, lines);
             }
             story.push_str(&line);
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
 
     /// Runs an agent until `moment`.

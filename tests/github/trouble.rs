@@ -136,8 +136,7 @@ fn with_git_and_api_away_the_journal_waits_too() {
     town.later(240).says([write("chaostester/links.md", FIRST), finish("List the broken link")]);
     let queue = town.path("queue").to_str().unwrap().to_owned();
     let job = town.job();
-    town.hub.down(true);
-    job.run("chaostester", &["--queue", &queue]).ended(3, "queued");
+    job.run_meanwhile("gated", "chaostester", &["--queue", &queue], || town.hub.down(true)).ended(3, "queued");
     town.hub.down(false);
     // Meanwhile the town went on.
     town.says([nothing("a banana is eaten")]);
@@ -152,11 +151,31 @@ fn with_git_and_api_away_the_journal_waits_too() {
 }
 
 #[test]
-fn a_clone_that_is_too_shallow_and_alone_waits() {
+fn nobody_starts_blind() {
     let town = with_a_pull();
     let job = town.job();
     town.hub.down(true);
-    job.run("chaostester", &[]).says(3, "cannot be asked for more");
+    // Whether the town is frozen, what is open, what was rejected: this clone cannot know.
+    job.run("chaostester", &[]).says(3, "the town's journal is not here yet");
+}
+
+#[test]
+fn a_poll_begins_where_the_last_one_ended() {
+    let town = with_a_pull();
+    town.hub.comment(1, "ada", "First.");
+    town.sync();
+    town.later(24 * 60);
+    town.hub.comment(1, "ada", "Second.");
+    town.sync();
+    town.hub.forget_requests();
+    town.later(1);
+    town.sync();
+    let asked: Vec<String> = town.hub.requests().iter().map(|seen| seen.path.clone()).collect();
+    let comments: Vec<&String> = asked.iter().filter(|path| path.contains("/issues/comments?")).collect();
+    // The second comment was written on the 22nd at 08:20; what lies ten minutes before it is asked for again.
+    assert_eq!(comments.len(), 1, "{asked:#?}");
+    assert!(comments[0].contains("since=2026-11-22T08%3A10%3A00Z"), "{comments:?}");
+    assert_eq!(town.facts("pull.commented").len(), 2);
 }
 
 #[test]
