@@ -13,6 +13,7 @@ use std::process::Command;
 use monkeytown::town::charter::Sense;
 use monkeytown::town::event::{Event, Reason};
 use monkeytown::town::gate;
+use monkeytown::town::settings;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -191,6 +192,29 @@ fn the_page_of_charters_knows_every_sense() {
     for sense in Sense::ALL {
         let row = format!("| `{}` |", sense.name());
         assert!(page.lines().any(|line| line.starts_with(&row)), "docs/charters.md has no row for {}", sense.name());
+    }
+}
+
+#[test]
+fn the_page_of_charters_knows_every_key_of_the_town_file() {
+    let page = page("docs/charters.md");
+    let schema = settings::schema();
+    let keys = |of: &serde_json::Value| of["properties"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let sections = ["GithubSettings", "WorkflowSettings"].map(|name| keys(&schema["$defs"][name]));
+    for key in keys(&schema).into_iter().chain(sections.into_iter().flatten()) {
+        let row = format!("| `{key}` |");
+        assert!(page.lines().any(|line| line.starts_with(&row)), "docs/charters.md has no row for {key}");
+    }
+}
+
+#[test]
+fn the_readme_has_a_row_for_every_command() {
+    use clap::CommandFactory as _;
+    let readme = page("README.md");
+    let table: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `")).collect();
+    for command in monkeytown::cli::Cli::command().get_subcommands() {
+        let name = format!("`{}", command.get_name());
+        assert!(table.iter().any(|row| row.contains(&name)), "the table of commands does not name {name}`");
     }
 }
 

@@ -97,13 +97,13 @@ fn write_new(root: &std::path::Path, path: &str, bytes: &[u8]) -> anyhow::Result
 }
 
 #[cfg(unix)]
-fn set_readable(file: &fs::File) -> std::io::Result<()> {
+pub(super) fn set_readable(file: &fs::File) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     // A temporary file is private; a file of the repository is not.
     file.set_permissions(fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-fn set_readable(_: &fs::File) -> std::io::Result<()> {
+pub(super) fn set_readable(_: &fs::File) -> std::io::Result<()> {
     Ok(())
 }

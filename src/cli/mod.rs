@@ -18,6 +18,7 @@ pub mod schema;
 pub mod senses;
 pub mod state;
 pub mod sync;
+pub mod workflows;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -76,6 +77,8 @@ pub enum Command {
     Pause(freeze::PauseArgs),
     /// Let a paused agent run again
     Resume(freeze::ResumeArgs),
+    /// Write the town's workflows for GitHub Actions
+    Workflows(workflows::Args),
     /// Stop the town: nothing starts, nothing is pushed
     Freeze(freeze::FreezeArgs),
     /// Let a frozen town go on
@@ -137,6 +140,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Sync(args) => sync::run(context, &args),
         Command::Pause(args) => freeze::pause(context, &args),
         Command::Resume(args) => freeze::resume(context, &args),
+        Command::Workflows(args) => workflows::run(context, &args),
         Command::Freeze(args) => freeze::freeze(context, &args),
         Command::Thaw(args) => freeze::thaw(context, &args),
         Command::Schema(args) => schema::run(&args),

@@ -15,7 +15,7 @@ use super::path::fold;
 use super::pattern::Pattern;
 use super::settings::{self, Settings};
 use super::text::one_line;
-use super::{charter, yaml};
+use super::{charter, workflows, yaml};
 
 /// The rules of this file, each with what it means.
 pub const RULES: &[(&str, &str)] = &[
@@ -70,7 +70,7 @@ pub struct Checked {
 /// Every rule that a check of the town may report, each with what it means.
 #[must_use]
 pub fn all_rules() -> Vec<(&'static str, &'static str)> {
-    let mut all: Vec<_> = [yaml::RULES, charter::RULES, settings::RULES, ownership::RULES, RULES]
+    let mut all: Vec<_> = [yaml::RULES, charter::RULES, settings::RULES, ownership::RULES, workflows::RULES, RULES]
         .into_iter()
         .flatten()
         .copied()

@@ -35,4 +35,5 @@ pub mod starter;
 pub mod text;
 pub mod transcript;
 pub mod turn;
+pub mod workflows;
 pub mod yaml;

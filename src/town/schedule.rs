@@ -81,6 +81,14 @@ pub fn next_planned(schedule: &Schedule, now: DateTime<Utc>) -> Option<DateTime<
     cron.find_next_occurrence(&now, false).ok().map(|time| time.to_utc())
 }
 
+/// A minute from 1 to 59 that belongs to a name, so that not everything starts at the same one; never the full hour, when
+/// hosted runners are busiest.
+#[must_use]
+pub fn scattered_minute(name: &str) -> u32 {
+    let hash = blake3::hash(name.as_bytes());
+    1 + hash.as_bytes().iter().take(8).fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % 59)
+}
+
 /// The slot that a planned time is: `2026-11-21T04:20Z`.
 #[must_use]
 pub fn slot_of(time: DateTime<Utc>) -> Slot {
@@ -184,6 +192,20 @@ mod tests {
         }
         assert!(zone(&schedule("0 0 * * *", Some("Mars/Olympus"))).is_err());
         assert_eq!(last_planned(&schedule("0 0 31 2 *", None), at("2026-11-21T00:00:00Z")), None);
+    }
+
+    #[test]
+    fn minutes_are_scattered_over_the_hour_and_stay_with_their_name() {
+        let names: Vec<String> = (0..5_900).map(|number| format!("agent-{number}")).collect();
+        let mut counts = [0; 60];
+        for name in &names {
+            counts[scattered_minute(name) as usize] += 1;
+            assert_eq!(scattered_minute(name), scattered_minute(name));
+        }
+        assert_eq!(counts[0], 0);
+        assert!(counts[1..].iter().all(|count| (50..=170).contains(count)), "{counts:?}");
+        // Written down, because workflows that are checked in depend on it.
+        assert_eq!((scattered_minute("monkeytown"), scattered_minute("")), (12, 48));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::village::Village;
 #[test]
 fn every_command_explains_itself() {
     let village = Village::new();
-    let commands: [&[&str]; 24] = [
+    let commands: [&[&str]; 25] = [
         &[],
         &["run"],
         &["init"],
@@ -24,6 +24,7 @@ fn every_command_explains_itself() {
         &["state"],
         &["gate"],
         &["senses"],
+        &["workflows"],
         &["freeze"],
         &["thaw"],
         &["schema"],

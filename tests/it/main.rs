@@ -8,6 +8,7 @@
 
 mod village;
 
+mod action;
 mod crashes;
 mod damage;
 mod demo;
@@ -22,3 +23,4 @@ mod refusals;
 mod report;
 mod shallow;
 mod verdicts;
+mod workflows;

@@ -330,7 +330,9 @@ impl Rules<'_> {
         if hourly.is_time_matching(&epoch()).unwrap_or(false) {
             let finding =
                 Finding::warning(rule, "it is planned for minute 0, when hosted runners are busiest and late");
-            self.push(finding, &way, "choose another minute");
+            let file = self.path.rsplit('/').next().unwrap_or(self.path);
+            let minute = schedule::scattered_minute(file.strip_suffix(".md").unwrap_or(file));
+            self.push(finding, &way, format!("choose another minute, for example {minute}"));
         }
         true
     }

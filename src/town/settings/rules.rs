@@ -22,6 +22,14 @@ pub const RULES: &[(&str, &str)] = &[
     ("settings-network", "allowed hosts are host names, without scheme, port or path"),
     ("settings-people", "people are named by their login"),
     ("settings-tests", "the test command is there and ends within 120 minutes"),
+    (
+        "settings-github",
+        "the repository is `owner/name`, the address has no password, and the token's variable is named",
+    ),
+    (
+        "settings-workflows",
+        "the action is `./` or pinned to a full commit id, and runner and App have names that GitHub takes",
+    ),
 ];
 
 /// The keys of the top level.
@@ -59,6 +67,8 @@ pub fn parse(path: &str, bytes: &[u8]) -> (Option<Settings>, Vec<Finding>) {
         rules.brain(settings);
         rules.network(settings);
         rules.people(settings);
+        rules.github(settings);
+        rules.workflows(settings);
     }
     rules.findings.sort_by_key(|finding| finding.line);
     (settings, rules.findings)
@@ -115,7 +125,7 @@ impl Rules<'_> {
         if let Some(name) = &brain.key_env
             && !is_variable(name)
         {
-            self.key_env(name);
+            self.variable("settings-key-env", &["brain", "key_env"], name, "MODEL_API_KEY");
         }
         if let Some(url) = brain.base_url.as_deref()
             && let Some(why) = bad_url(url)
@@ -151,21 +161,16 @@ impl Rules<'_> {
     }
 
     /// A text that is no variable's name is often the key itself, so it is never repeated.
-    fn key_env(&mut self, name: &str) {
-        let way = ["brain", "key_env"];
+    fn variable(&mut self, rule: &str, way: &[&str], name: &str, example: &str) {
         if looks_like_key(name) {
             let message = "this looks like a key itself, and the file is published with the repository";
             let remedy =
                 "remove it, have the provider revoke it and issue another, and name the variable that holds it";
-            self.error("settings-key-env", &way, message, remedy);
+            self.error(rule, way, message, remedy);
         } else {
-            let message = "this is not the name of an environment variable";
-            self.error(
-                "settings-key-env",
-                &way,
-                message,
-                "use capital letters, digits and _, for example MODEL_API_KEY",
-            );
+            let message = "this is not the name of a variable";
+            let remedy = format!("use capital letters, digits and _, for example {example}");
+            self.error(rule, way, message, &remedy);
         }
     }
 
@@ -184,6 +189,63 @@ impl Rules<'_> {
             let message = format!("{:?} cannot be a login", short(login));
             let remedy = "write the login as the forge knows it, without @";
             self.error("settings-people", &["people", login], message, remedy);
+        }
+    }
+
+    fn github(&mut self, settings: &Settings) {
+        let github = &settings.github;
+        if let Some(repository) = github.repository.as_deref().filter(|name| !is_repository(name)) {
+            let message = format!("{:?} is no repository of GitHub", short(repository));
+            let remedy = "write owner/name, without an address around it";
+            self.error("settings-github", &["github", "repository"], message, remedy);
+        }
+        if let Some(why) = github.api_url.as_deref().and_then(bad_url) {
+            let remedy = "write for example https://github.example.com/api/v3, or leave it out for github.com";
+            self.error("settings-github", &["github", "api_url"], why, remedy);
+        }
+        let (name, way) = (&github.token_env, ["github", "token_env"]);
+        if !is_variable(name) {
+            self.variable("settings-github", &way, name, "GITHUB_TOKEN");
+        } else if name != "GITHUB_TOKEN" && is_reserved(name) {
+            let message = format!("the runner sets the variables that begin as {name:?} does, and nobody else can");
+            self.error(
+                "settings-github",
+                &way,
+                message,
+                "write GITHUB_TOKEN, or a name of your own such as TOWN_TOKEN",
+            );
+        }
+    }
+
+    fn workflows(&mut self, settings: &Settings) {
+        let workflows = &settings.github.workflows;
+        let rule = "settings-workflows";
+        if let Some(action) = workflows.action.as_deref().filter(|action| !is_action(action)) {
+            let message = format!("the action {:?} is not pinned to one commit", short(action));
+            let remedy = "write owner/name@ and the 40 digits of a commit id, or ./ where monkeytown itself is built";
+            self.error(rule, &["github", "workflows", "action"], message, remedy);
+        }
+        let runner = &workflows.runner;
+        if !is_label(runner) {
+            let message = format!("{:?} cannot be a runner's label", short(runner));
+            let remedy = "write one label, for example ubuntu-24.04";
+            self.error(rule, &["github", "workflows", "runner"], message, remedy);
+        } else if runner.to_ascii_lowercase().starts_with("windows") {
+            let message = "monkeytown does not run on Windows";
+            self.error(rule, &["github", "workflows", "runner"], message, "write for example ubuntu-24.04");
+        }
+        let Some(app) = &workflows.app else { return };
+        for (key, name, example) in [
+            ("client_id_var", &app.client_id_var, "TOWN_APP_CLIENT_ID"),
+            ("private_key_secret", &app.private_key_secret, "TOWN_APP_PRIVATE_KEY"),
+        ] {
+            let way = ["github", "workflows", "app", key];
+            if !is_variable(name) {
+                self.variable(rule, &way, name, example);
+            } else if is_reserved(name) {
+                let message = "GitHub keeps the names that begin with GITHUB_ for itself";
+                self.error(rule, &way, message, &format!("choose another name, for example {example}"));
+            }
         }
     }
 }
@@ -217,6 +279,44 @@ fn looks_like_key(text: &str) -> bool {
     let known = ["sk-", "pk-", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xox", "AKIA", "AIza", "hf_", "gsk_"];
     let long = text.len() >= 20 && text.chars().any(|c| c.is_ascii_digit()) && !text.contains(char::is_whitespace);
     long || known.iter().any(|start| text.starts_with(start))
+}
+
+/// Names that belong to GitHub and its runners.
+fn is_reserved(name: &str) -> bool {
+    ["GITHUB_", "RUNNER_", "ACTIONS_"].iter().any(|start| name.starts_with(start))
+}
+
+/// `owner/name` as GitHub takes them.
+fn is_repository(text: &str) -> bool {
+    let Some((owner, name)) = text.split_once('/') else { return false };
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let ends = |c: char| c.is_ascii_alphanumeric();
+    let owner_fits = owner.len() <= 39 && owner.chars().all(plain) && owner.starts_with(ends) && owner.ends_with(ends);
+    let name_fits = (1..=100).contains(&name.len()) && name.chars().all(|c| plain(c) || matches!(c, '.' | '_'));
+    owner_fits && name_fits && !matches!(name, "." | "..")
+}
+
+/// `./`, or `owner/name[/path]@commit` with a whole commit id: a tag or a branch may become something else.
+fn is_action(text: &str) -> bool {
+    let Some((place, commit)) = text.split_once('@') else { return text == "./" };
+    let mut parts = place.splitn(3, '/');
+    let (owner, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let folder = |part: &str| {
+        !part.is_empty()
+            && !matches!(part, "." | "..")
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
+    };
+    commit.len() == 40
+        && commit.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        && text.len() <= 300
+        && is_repository(&format!("{owner}/{name}"))
+        && parts.next().is_none_or(|path| path.split('/').all(folder))
+}
+
+/// A runner's label.
+fn is_label(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    text.len() <= 100 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(fits)
 }
 
 /// Why the address cannot be used.

@@ -38,6 +38,15 @@ network:
 tests:
   command: cargo test
   minutes: 20
+github:
+  repository: an-octopus/monkeytown
+  api_url: https://github.example.com/api/v3
+  token_env: TOWN_TOKEN
+  workflows:
+    layout: split
+    action: an-octopus/monkeytown@0123456789abcdef0123456789abcdef01234567
+    runner: ubuntu-24.04
+    app: { client_id_var: TOWN_APP, private_key_secret: TOWN_APP_KEY }
 paused: [madchimp]
 "#;
 
@@ -112,6 +121,66 @@ fn every_rule_has_cases() {
         for finding in findings {
             let known = RULES.iter().chain(yaml::RULES).any(|(name, _)| *name == finding.rule);
             assert!(known && !finding.remedy.is_empty(), "{finding}");
+        }
+    }
+}
+
+#[test]
+fn the_section_of_github_has_rules_too() {
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let token = ["ghs", "_", &"x".repeat(36)].concat();
+    let github = |line: &str| format!("name: x\ngithub:\n  {line}");
+    let workflows = |line: &str| format!("name: x\ngithub:\n  workflows:\n    {line}");
+    let app = |variable: &str, secret: &str| {
+        workflows(&format!("app:\n      client_id_var: {variable}\n      private_key_secret: {secret}"))
+    };
+    let (place, rule) = ("settings-github:3", "settings-workflows:4");
+    let cases: &[(String, &[&str])] = &[
+        (github("repository: an-octopus/shop"), &[]),
+        (github("repository: a/b.c_d-e"), &[]),
+        (github("repository: shop"), &[place]),
+        (github("repository: https://github.com/a/b"), &[place]),
+        (github("repository: a/b/c"), &[place]),
+        (github("repository: a-/b"), &[place]),
+        (github("repository: a/.."), &[place]),
+        (github("repository: \"${{ x }}/b\""), &[place]),
+        (github("api_url: https://x:y@github.example.com"), &[place]),
+        (github("api_url: github.example.com"), &[place]),
+        (github("api_url: https://github.example.com/api/v3"), &[]),
+        (github(&format!("token_env: {token}")), &[place]),
+        (github("token_env: town-token"), &[place]),
+        (github("token_env: GITHUB_ENV"), &[place]),
+        (github("token_env: TOWN_TOKEN"), &[]),
+        (github("token: x"), &["yaml-unknown-key:3"]),
+        (workflows("layout: both"), &["yaml-value:4"]),
+        (workflows("action: ./"), &[]),
+        (workflows(&format!("action: a/b@{commit}")), &[]),
+        (workflows(&format!("action: a/b/c/d@{commit}")), &[]),
+        (workflows("action: a/b@v1"), &[rule]),
+        (workflows("action: a/b@main"), &[rule]),
+        (workflows(&format!("action: a/b@{}", &commit[1..])), &[rule]),
+        (workflows(&format!("action: a/b@{}", commit.to_uppercase())), &[rule]),
+        (workflows(&format!("action: a/b/../c@{commit}")), &[rule]),
+        (workflows(&format!("action: ./@{commit}")), &[rule]),
+        (workflows("action: ./action"), &[rule]),
+        (workflows("action: docker://alpine"), &[rule]),
+        (workflows("runner: self-hosted"), &[]),
+        (workflows("runner: \"${{ github.event.issue.title }}\""), &[rule]),
+        (workflows("runner: \"\""), &[rule]),
+        (workflows("runner: windows-2025"), &[rule]),
+        (app("TOWN_APP", "TOWN_KEY"), &[]),
+        (app("town-app", "TOWN_KEY"), &["settings-workflows:5"]),
+        (app("TOWN_APP", "GITHUB_KEY"), &["settings-workflows:6"]),
+        (app("TOWN_APP", &token), &["settings-workflows:6"]),
+        (workflows("app: { client_id_var: TOWN_APP }"), &["yaml-missing-key:4"]),
+    ];
+    for (text, expected) in cases {
+        let (_, findings) = parse(PATH, text.as_bytes());
+        assert_eq!(short(&findings), *expected, "{text}: {findings:#?}");
+        for finding in findings {
+            let known = RULES.iter().chain(yaml::RULES).any(|(name, _)| *name == finding.rule);
+            assert!(known && !finding.remedy.is_empty(), "{finding}");
+            assert!(!finding.to_string().contains(&token), "{finding}");
         }
     }
 }
