@@ -66,7 +66,6 @@ pub struct Job<'t> {
     pub dir: PathBuf,
     run_id: u32,
     token: Option<String>,
-    env: RefCell<Vec<(String, String)>>,
 }
 
 pub fn write(path: &str, content: &str) -> Value {
@@ -165,7 +164,7 @@ impl Town {
             &["fetch", "-q", "--no-tags", "--depth=1", "origin", &format!("+{tip}:refs/remotes/origin/main")],
         );
         self.git(&dir, &["checkout", "-q", "--force", "-B", "main", "refs/remotes/origin/main"]);
-        Job { town: self, dir, run_id, token: token.map(str::to_owned), env: RefCell::default() }
+        Job { town: self, dir, run_id, token: token.map(str::to_owned) }
     }
 
     fn clean(&self, command: &mut Command) {
@@ -255,12 +254,6 @@ fn charter(agent: &str) -> String {
 }
 
 impl Job<'_> {
-    /// With another variable in its environment.
-    pub fn env(self, name: &str, value: &str) -> Self {
-        self.env.borrow_mut().push((name.to_owned(), value.to_owned()));
-        self
-    }
-
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_monkeytown"));
         command.args(args).current_dir(&self.dir);
@@ -279,7 +272,6 @@ impl Job<'_> {
             ("GIT_COMMITTER_NAME", "runner"),
         ]);
         command.envs(self.token.iter().map(|token| ("GITHUB_TOKEN", token)));
-        command.envs(self.env.borrow().iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -5,7 +5,7 @@ use crate::village::Village;
 #[test]
 fn every_command_explains_itself() {
     let village = Village::new();
-    let commands: [&[&str]; 25] = [
+    let commands: [&[&str]; 28] = [
         &[],
         &["run"],
         &["init"],
@@ -24,7 +24,10 @@ fn every_command_explains_itself() {
         &["state"],
         &["gate"],
         &["senses"],
+        &["sync"],
         &["workflows"],
+        &["pause"],
+        &["resume"],
         &["freeze"],
         &["thaw"],
         &["schema"],
