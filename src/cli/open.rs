@@ -56,7 +56,7 @@ pub fn edge<'a>(
         random: &config::random,
         scheduled: context.env.is_scheduled(),
         secrets: secrets(context, house),
-        path: context.env.path().to_owned(),
+        tools: context.env.tools(),
         holder: context.env.github().run_id.map(|id| format!("actions-{id}")),
         holder_before: None,
         watch,

@@ -68,6 +68,16 @@ const SECRET_NAMES: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_K
 /// A shorter value is no secret that could be recognised in a text.
 const SECRET_LENGTH: usize = 6;
 
+/// Variables that say where a toolchain lives, and where it lives below the home folder when they are not set.
+const TOOLCHAINS: [(&str, &str); 6] = [
+    ("RUSTUP_HOME", ".rustup"),
+    ("CARGO_HOME", ".cargo"),
+    ("GOPATH", "go"),
+    ("PYENV_ROOT", ".pyenv"),
+    ("NVM_DIR", ".nvm"),
+    ("JAVA_HOME", ".java"),
+];
+
 impl Env {
     /// Reads the environment of the process, once.
     #[must_use]
@@ -156,6 +166,21 @@ impl Env {
         self.get("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin")
     }
 
+    /// What commands of the project find their tools by: `PATH`, and where toolchains live that are found below the home
+    /// folder otherwise, since such a command gets an empty one.
+    #[must_use]
+    pub fn tools(&self) -> Vec<(String, String)> {
+        let home = self.get("HOME").map(PathBuf::from);
+        let place = |(name, below): &(&str, &str)| {
+            let said = self.get(name).map(str::to_owned);
+            let usual = || home.as_ref().map(|home| home.join(below)).filter(|place| place.is_dir());
+            let found = said.or_else(|| usual()?.to_str().map(str::to_owned))?;
+            Some(((*name).to_owned(), found))
+        };
+        let toolchains = TOOLCHAINS.iter().filter_map(place);
+        std::iter::once(("PATH".to_owned(), self.path().to_owned())).chain(toolchains).collect()
+    }
+
     /// Values that must be masked wherever we write: what is called a secret, and what `key_env` names.
     #[must_use]
     pub fn secrets(&self, key_env: Option<&str>) -> Vec<String> {
@@ -232,6 +257,18 @@ mod tests {
         let env = Env::of([("MY_TOKEN", value.as_str()), ("LLM", "abcdefgh"), ("HOME", "/home/x"), ("A_TOKEN", "ab")]);
         assert_eq!(env.secrets(Some("LLM")), [value.clone(), "abcdefgh".to_owned()]);
         assert!(!format!("{env:?}").contains(&value));
+    }
+
+    #[test]
+    fn toolchains_are_found_by_their_variable_or_below_the_home_folder() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join(".cargo")).unwrap();
+        let path = home.path().to_str().unwrap();
+        let env = Env::of([("PATH", "/bin"), ("HOME", path), ("GOPATH", "/go"), ("SECRET", "abcdefgh")]);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let cargo = home.path().join(".cargo");
+        let wanted = [pair("PATH", "/bin"), pair("CARGO_HOME", cargo.to_str().unwrap()), pair("GOPATH", "/go")];
+        assert_eq!(env.tools(), wanted);
     }
 
     #[test]

@@ -54,7 +54,6 @@ pub fn gather(
     let repo = house.home.repo.reopen()?;
     let since =
         town.last_base(agent).and_then(|oid| crate::git::repo::oid(oid).ok()).filter(|oid| house.home.repo.has(*oid));
-    let environment = [("PATH".to_owned(), edge.path.clone())];
     let facts = senses::gather(&senses::Request {
         repo: repo.git(),
         base,
@@ -63,7 +62,7 @@ pub fn gather(
         own: agent,
         wanted,
         test_command: house.settings.tests.as_ref(),
-        environment: &environment,
+        environment: &edge.tools,
         proposals: proposals(town),
         now: (edge.now)(),
     })?;

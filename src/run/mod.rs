@@ -74,8 +74,8 @@ pub struct Edge<'a> {
     pub random: &'a dyn Fn() -> u128,
     /// Whether a schedule started the process.
     pub scheduled: bool,
-    /// The `PATH` for commands of the project.
-    pub path: String,
+    /// The variables that commands of the project find their tools by.
+    pub tools: Vec<(String, String)>,
     /// Values that must never be shown or stored.
     pub secrets: Vec<String>,
     /// Who holds the leases of this process, where that is more than this clone: the jobs of one workflow run hold theirs

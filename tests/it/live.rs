@@ -27,12 +27,12 @@ fn run_while(village: &Village, moment: &str, act: impl Fn()) -> Report {
     };
     let now = || MORNING.parse::<DateTime<Utc>>().unwrap();
     let random = monkeytown::config::random;
-    let path = std::env::var("PATH").unwrap();
+    let tools = vec![("PATH".to_owned(), std::env::var("PATH").unwrap())];
     let edge = Edge {
         now: &now,
         random: &random,
         scheduled: false,
-        path,
+        tools,
         secrets: Vec::new(),
         holder: None,
         holder_before: None,
