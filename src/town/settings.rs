@@ -244,9 +244,9 @@ impl Default for TownLimits {
 pub enum Role {
     /// Watches.
     Witness,
-    /// Merges, rejects, comments, gives.
+    /// Rejects, pauses and freezes by a comment, gives.
     Citizen,
-    /// Also freezes, thaws and moderates.
+    /// Also thaws and moderates.
     Mayor,
 }
 
