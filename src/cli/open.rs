@@ -82,6 +82,7 @@ pub fn house(context: &Context, remote: Option<&str>) -> Result<House, RunError>
             return None;
         }
         let token = context.env.secret(&github.token_env)?;
+        context.secrets.borrow_mut().push(token.reveal().to_owned());
         let host = server(&context.env.github(), &github);
         Some(HttpToken { host, token: token.reveal().to_owned() })
     })

@@ -11,7 +11,7 @@ use super::{Context, open, say};
 use crate::config;
 use crate::forge::local::LocalForge;
 use crate::git::journal::Journal;
-use crate::run::{Ending, Progress, Report, Request, SlotChoice, phases, queue};
+use crate::run::{Ending, Progress, Report, Request, RunError, SlotChoice, phases, queue};
 use crate::town::facts::count_of;
 use crate::town::ids::AgentId;
 
@@ -172,7 +172,18 @@ pub fn once(context: &Context, how: &How<'_>, request: &Request, watch: &dyn Fn(
 fn taken(context: &Context, remote: Option<&str>, agent: &AgentId, dir: &Path) -> anyhow::Result<Option<String>> {
     let house = open::house(context, remote)?;
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
-    Ok(queue::take(&house, &journal, agent, dir)?)
+    match queue::take(&house, &journal, agent, dir) {
+        // Nobody can mend it from here, and it must not stop the agent for ever.
+        Err(RunError::Queue(refused @ queue::QueueError::Refused { .. })) => {
+            let line = format!("{refused}; the run goes on without it");
+            say::story(context, &line);
+            if context.env.is_actions() {
+                eprintln!("::warning title=queue::{}", crate::town::text::escape_data(&line));
+            }
+            Ok(None)
+        }
+        other => Ok(other?),
+    }
 }
 
 /// What happens, as one line; some moments have none.
@@ -235,7 +246,7 @@ pub fn stand_still(at: Option<&str>, progress: &Progress) {
 
 /// Writes what GitHub's runner reads: step summary, outputs, annotations.
 fn publish(context: &Context, report: &Report) -> anyhow::Result<()> {
-    let secrets = context.env.secrets(None);
+    let secrets = context.secrets();
     let mask = |text: &str| crate::town::secrets::mask(text, &secrets);
     if let Some(path) = context.env.step_summary() {
         append(&path, &mask(&report.summary()))?;

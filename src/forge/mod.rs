@@ -115,6 +115,11 @@ pub trait Forge {
     /// What the forge is called in a report.
     fn name(&self) -> &'static str;
 
+    /// Whether it can be asked later what happened, so that nothing has to be recorded at once.
+    fn remembers(&self) -> bool {
+        false
+    }
+
     /// The open pull request of a branch.
     async fn find(&self, branch: &str) -> Result<Option<PullView>, ForgeError>;
 

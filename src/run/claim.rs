@@ -49,8 +49,11 @@ pub async fn sync(
     } else {
         journal.sync(&edge.stamp(town))?
     };
-    if let (Some(remote), false, None) = (&home.remote, synced.online, journal.head()?) {
-        // Nobody starts blind: whether the town is frozen, what is open and what was rejected stands in the journal.
+    if let (Some(remote), false, None) = (&home.remote, synced.online, journal.head()?)
+        && home.repo.is_shallow()
+    {
+        // Nobody starts blind: whether the town is frozen, what is open and what was rejected stands in the journal. A whole
+        // clone would have it if it had been there when the clone was made; a shallow one tells nothing.
         let detail = "the town's journal is not here yet, and it cannot be fetched".to_owned();
         let kind = RemoteFailure::Unavailable(detail);
         return Err(GitError::Fetch { remote: remote.name.clone(), kind }.into());
@@ -61,7 +64,9 @@ pub async fn sync(
         // Branches are looked at after the journal that they are judged by, never before.
         home.refresh()?;
     }
-    let seen = match forge.observe(&journal.load()?.town).await {
+    // What people did is recorded where it can be sent at once. It is not lost: the next sync sees it again.
+    let may_record = synced.online || !forge.remembers();
+    let seen = match if may_record { forge.observe(&journal.load()?.town).await } else { Ok(Vec::new()) } {
         Ok(seen) => seen,
         Err(why) if why.is_unavailable() => {
             tracing::warn!(%why, "the forge is unavailable; going on with what is known");

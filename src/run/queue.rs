@@ -5,8 +5,9 @@
 //! meanwhile (see [`crate::git::journal::sync`]).
 //!
 //! The folder holds `queue.json` and `queue.bundle` with the journal as it is here and the agent's checkpoint, which has the
-//! commit that waits to be published. A folder without them is an empty queue. What is in it was written by this program
-//! with the town's own token, and it is taken in with git's checks of every object all the same.
+//! commit that waits to be published. A folder without them is an empty queue. It may have been in other hands on its way: it
+//! is taken in with git's checks of every object, and only what a run of this agent records may wait in it. What people
+//! do never waits there, so nobody can put words into their mouths.
 
 use std::fs;
 use std::io;
@@ -20,6 +21,7 @@ use super::house::House;
 use crate::git::bundle;
 use crate::git::journal::{self, Journal};
 use crate::git::repo;
+use crate::town::envelope::Envelope;
 use crate::town::ids::{AgentId, Oid as Id};
 use crate::town::limits::BUNDLE_BYTES;
 
@@ -55,7 +57,7 @@ pub enum QueueError {
         source: io::Error,
     },
     /// It is not what this version writes.
-    #[error("the queue in {} is refused: {why}; remove the folder to go on without it", .path.display())]
+    #[error("the queue in {} is refused: {why}", .path.display())]
     Refused {
         /// Where.
         path: PathBuf,
@@ -108,11 +110,28 @@ pub fn take(house: &House, journal: &Journal<'_>, agent: &AgentId, dir: &Path) -
             return Err(refused(format!("{name} has more than {BUNDLE_BYTES} bytes")).into());
         }
         let into = format!("refs/monkeytown/incoming/{}", name.replace('.', "-"));
-        let tip = bundle::read(git, &bundle, reference, &into)?;
+        let tip =
+            bundle::read(git, &bundle, reference, &into).map_err(|error| refused(super::publish::chain(&error)))?;
+        if *reference == journal::reference() {
+            let sent = about.sent.as_ref().map(repo::oid).transpose()?;
+            let strange = journal.appended_since(tip, sent)?.into_iter().find(|event| !may_wait(event, agent));
+            if let Some(event) = strange {
+                git.drop_reference(&into)?;
+                return Err(refused(format!("{} of {} is nothing that waits", event.kind, event.actor)).into());
+            }
+        }
         git.force_reference(reference, tip)?;
         git.drop_reference(&into)?;
     }
     Ok(about.holder)
+}
+
+/// Whether a run of this agent records such events itself.
+fn may_wait(event: &Envelope, agent: &AgentId) -> bool {
+    let noun = event.kind.strip_prefix("monkeytown.").and_then(|rest| rest.split('.').next()).unwrap_or_default();
+    let by_the_run = event.actor == format!("agent:{agent}") || event.actor.starts_with("system:");
+    let of_the_run = matches!(noun, "run" | "tool" | "gate" | "pull" | "agent");
+    by_the_run && of_the_run
 }
 
 /// Leaves what waits here for another machine, or an empty folder where nothing does.

@@ -194,13 +194,39 @@ fn a_queue_that_is_damaged_is_refused() {
     for (about, words) in cases {
         std::fs::write(dir.join("queue.json"), about).unwrap();
         let run = town.job().run("chaostester", &["--queue", dir.to_str().unwrap()]);
-        run.says(2, words);
+        run.says(0, words).says(0, "is refused");
+        town.later(240).says([nothing("all is said")]);
     }
     std::fs::write(dir.join("queue.json"), with("[[\"x.bundle\",\"refs/heads/monkeytown/journal\"]]")).unwrap();
     std::fs::write(dir.join("x.bundle"), "# v2 git bundle\nrubbish").unwrap();
     let run = town.job().run("chaostester", &["--queue", dir.to_str().unwrap()]);
-    run.says(2, "x.bundle");
-    assert_eq!(town.states(), []);
+    run.says(0, "x.bundle").says(0, "goes on without it");
+    assert!(!dir.join("queue.json").exists(), "what was refused is not found again");
+    assert_eq!(town.states(), [(1, "open")]);
+    town.verify_ok();
+}
+
+#[test]
+fn nobodys_words_come_by_way_of_a_queue() {
+    let town = with_a_pull();
+    // Somebody who can write to the cache puts a thaw, or a merge, of a mayor into it.
+    let job = town.job();
+    job.monkeytown(&["sync"]).says(0, "");
+    let tip = job.git(&["rev-parse", "monkeytown/journal"]);
+    town.hub.down(true);
+    job.monkeytown(&["freeze", "--reason", "forged"]).says(3, "");
+    town.hub.down(false);
+    let dir = town.path("queue");
+    std::fs::create_dir_all(&dir).unwrap();
+    let bundle = dir.join("journal.bundle");
+    job.git(&["bundle", "create", "-q", bundle.to_str().unwrap(), "refs/heads/monkeytown/journal", &format!("^{tip}")]);
+    let base = town.hub.tip("main").unwrap();
+    let about = format!(
+        "{{\"format\":1,\"holder\":null,\"sent\":\"{tip}\",\"base\":\"{base}\",\"bundles\":[[\"journal.bundle\",\"refs/heads/monkeytown/journal\"]]}}"
+    );
+    std::fs::write(dir.join("queue.json"), about).unwrap();
+    let run = town.job().run("chaostester", &["--queue", dir.to_str().unwrap()]);
+    run.says(0, "monkeytown.town.frozen.v1 of human:");
 }
 
 #[test]

@@ -236,6 +236,10 @@ impl Forge for GithubForge {
         "github"
     }
 
+    fn remembers(&self) -> bool {
+        true
+    }
+
     async fn find(&self, branch: &str) -> Result<Option<PullView>, ForgeError> {
         let open = self.open_of(branch).await?;
         open.iter().find(|pull| pull.base.branch == self.base).map(|pull| self.view(pull)).transpose()

@@ -180,6 +180,19 @@ impl Journal<'_> {
         Ok(here.is_some() && here != find(self.git(), &Self::tracking(remote))?)
     }
 
+    /// The events of a journal's commits since another one, or all of them.
+    ///
+    /// # Errors
+    /// [`JournalError`] when a commit between them cannot be read.
+    pub fn appended_since(&self, tip: Oid, since: Option<Oid>) -> Result<Vec<Envelope>, JournalError> {
+        let (commits, _) = read::walk(self.git(), tip, |oid, _| Some(oid) == since)?;
+        let mut events = Vec::new();
+        for commit in commits {
+            events.extend(commit?.events);
+        }
+        Ok(events)
+    }
+
     /// The newest commit here, and the newest that the remote is known to have.
     ///
     /// # Errors
