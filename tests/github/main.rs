@@ -14,3 +14,4 @@ mod selftest;
 mod selftest_git;
 mod split;
 mod trouble;
+mod webhook;
