@@ -101,30 +101,46 @@ pub fn sync(context: &Context, journal: &Journal<'_>, stamp: &Stamp) -> Result<(
 
 /// Where git and people find GitHub: as the runner says, or beside the API that the settings name.
 fn server(env: &GithubEnv, settings: &GithubSettings) -> String {
-    match settings.api_url.as_deref().map(|url| url.trim_end_matches('/')) {
-        Some("https://api.github.com") | None => env.server_url.clone(),
-        Some(api) => api.strip_suffix("/api/v3").unwrap_or(api).to_owned(),
+    let Some(api) = settings.api_url.as_deref().map(|url| url.trim_end_matches('/')) else {
+        return env.server_url.clone();
+    };
+    match api.strip_prefix("https://api.") {
+        Some(host) if host == "github.com" || host.ends_with(TENANTS) => format!("https://{host}"),
+        _ => api.strip_suffix("/api/v3").unwrap_or(api).to_owned(),
     }
 }
 
+/// Where the API of a server is, when nobody says.
+fn api_of(server: &str) -> String {
+    match server.strip_prefix("https://") {
+        Some(host) if host == "github.com" || host.ends_with(TENANTS) => format!("https://api.{host}"),
+        _ => format!("{server}/api/v3"),
+    }
+}
+
+/// What the hosts of enterprises end with that GitHub itself serves, each with its API at a host of its own.
+const TENANTS: &str = ".ghe.com";
+
 /// `owner/name` out of the address of a remote on this server: HTTP, SSH, or the short form of SSH.
 fn repository_of(url: &str, server: &str) -> Option<String> {
-    let host = server.split_once("://").map_or(server, |(_, host)| host).trim_end_matches('/');
-    let path = match url.split_once("://") {
-        Some((_, rest)) => {
-            let (authority, path) = rest.split_once('/')?;
-            let authority = authority.rsplit('@').next()?;
-            let bare = |host: &str| host.split(':').next().unwrap_or_default().to_ascii_lowercase();
-            let same =
-                authority.eq_ignore_ascii_case(host) || (url.starts_with("ssh:") && bare(authority) == bare(host));
-            same.then_some(path)?
-        }
-        None => {
-            let (authority, path) = url.split_once(':')?;
-            authority.rsplit('@').next()?.eq_ignore_ascii_case(host).then_some(path)?
-        }
+    let host = server.split_once("://").map_or(server, |(_, host)| host).trim_end_matches('/').to_ascii_lowercase();
+    let bare = |authority: &str| authority.split(':').next().unwrap_or_default().to_owned();
+    // SSH has a port of its own, and github.com one more name for who cannot reach that.
+    let by_ssh = |authority: &str| match (bare(authority).as_str(), bare(&host).as_str()) {
+        ("ssh.github.com", "github.com") => true,
+        (one, other) => one == other,
     };
-    let path = path.trim_matches('/');
+    let (scheme, rest) = url.split_once("://").map_or((None, url), |(scheme, rest)| (Some(scheme), rest));
+    let (authority, path) = rest.split_once(if scheme.is_some() { '/' } else { ':' })?;
+    let authority = authority.rsplit('@').next()?.to_ascii_lowercase();
+    let same = match scheme.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("ssh") => by_ssh(&authority),
+        Some("https") => authority.strip_suffix(":443").unwrap_or(&authority) == host,
+        Some("http") => authority.strip_suffix(":80").unwrap_or(&authority) == host,
+        Some(_) => authority == host,
+    };
+    let path = if same { path.strip_prefix('/').filter(|_| scheme.is_none()).unwrap_or(path) } else { return None };
+    let path = path.strip_suffix('/').unwrap_or(path);
     let path = path.strip_suffix(".git").unwrap_or(path);
     let (owner, name) = path.split_once('/')?;
     (!owner.is_empty() && !name.is_empty() && !name.contains('/')).then(|| format!("{owner}/{name}"))
@@ -178,8 +194,7 @@ pub fn github(context: &Context, house: &House, source: &Source) -> Result<Optio
     })?;
     let api = match (settings.github.api_url.clone(), env.api_url) {
         (Some(url), _) | (None, Some(url)) => url,
-        (None, None) if server == "https://github.com" => "https://api.github.com".to_owned(),
-        (None, None) => format!("{server}/api/v3"),
+        (None, None) => api_of(&server),
     };
     let clock = source.clock;
     let client = Client::new(&api, token.reveal(), Box::new(move || clock.now())).map_err(RunError::Forge)?;
@@ -200,3 +215,8 @@ pub fn block_on<T>(future: impl std::future::Future<Output = T>) -> anyhow::Resu
 pub fn me(house: &House) -> String {
     house.home.repo.user().map_or_else(|| "somebody".to_owned(), |(name, _)| name)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "open_tests.rs"]
+mod tests;

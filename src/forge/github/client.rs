@@ -46,6 +46,13 @@ pub struct Client {
     base_path: String,
 }
 
+/// Without the token: what prints a client prints no secret.
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
 /// Made with the first call: they need the runtime that they will be used in.
 struct Connections {
     rest: Octocrab,
@@ -133,7 +140,7 @@ impl Client {
             if done {
                 return Ok(all);
             }
-            next = answer.next.as_deref().and_then(|url| self.below_base(url));
+            next = answer.next.as_deref().map(|url| self.below_base(url)).transpose()?;
         }
         match next {
             None => Ok(all),
@@ -142,11 +149,14 @@ impl Client {
     }
 
     /// The path below the API's base that an address of a next page means. Another host's address is not followed: the
-    /// path and query go to ours.
-    fn below_base(&self, url: &str) -> Option<String> {
-        let uri: http::Uri = url.parse().ok()?;
-        let whole = uri.path_and_query()?.as_str();
-        whole.strip_prefix(self.base_path.as_str()).map(str::to_owned)
+    /// path and query go to ours. One that is not below the base would end the list too early, so it is an error.
+    fn below_base(&self, url: &str) -> Result<String, ForgeError> {
+        let uri: Option<http::Uri> = url.parse().ok();
+        let whole = uri.as_ref().and_then(http::Uri::path_and_query).map(http::uri::PathAndQuery::as_str);
+        let below = whole.and_then(|whole| whole.strip_prefix(self.base_path.as_str()));
+        below.filter(|path| path.starts_with('/')).map(str::to_owned).ok_or_else(|| {
+            ForgeError::Refused(format!("the next page of a list is said to be at {url:?}, not below {}", self.base))
+        })
     }
 
     /// Writes.
@@ -293,3 +303,8 @@ fn why(error: &dyn std::error::Error) -> String {
     }
     words.join(": ")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -188,12 +188,14 @@ impl GithubForge {
                 issue.closed_by = self.closed_by(issue.number).await?;
             }
             let posts = self.place.post(&issue);
-            if known.is_none() && !posts.is_empty() {
+            let is_new = known.is_none() && !posts.is_empty();
+            // The post first: of what has the same second, a reply to nothing would be passed over.
+            sightings.extend(posts);
+            if is_new {
                 let path = self.path(&format!("issues/{}/comments", issue.number));
                 let said: Vec<Comment> = self.client.list(&path, |_| true).await?;
                 sightings.extend(said.iter().filter_map(|comment| self.place.reply(issue.number, comment)));
             }
-            sightings.extend(posts);
         }
         Ok(())
     }
@@ -232,6 +234,10 @@ impl GithubForge {
                 }
                 _ => continue,
             };
+            // Commands on people's own pull requests are for somebody else.
+            if seen.what.pull().is_some_and(|number| !town.pulls.contains_key(&number)) {
+                continue;
+            }
             let kind = if seen.what.pull().is_some() { "pull.commented" } else { "post.replied" };
             let event = crate::town::envelope::natural_id(&format!("monkeytown.{kind}.v1"), &format!("comment/{id}"));
             if town.knows(&event, seen.at) {
