@@ -117,7 +117,8 @@ fn a_merge_of_each_kind_is_recorded_with_who_and_how_long() {
 
 #[test]
 fn a_rejection_says_why_and_the_next_run_knows() {
-    let cases: [(&[(&str, &str)], &str, &str); 3] = [
+    type Said = &'static [(&'static str, &'static str)];
+    let cases: [(Said, &str, &str); 3] = [
         (&[("grace", "/reject low-value Nobody follows that link")], "low-value", "Nobody follows that link"),
         (&[("ada", "We do this by hand.")], "other", "We do this by hand."),
         (&[("eve", "/reject spam I say so")], "other", ""),
