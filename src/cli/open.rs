@@ -158,8 +158,25 @@ pub fn forge<'a>(
 ) -> Result<Box<dyn Forge + 'a>, RunError> {
     Ok(match github(context, house, source)? {
         Some(github) => Box::new(github),
+        None if lives_elsewhere(house, journal, source) => {
+            return Err(RunError::NoForge(format!(
+                "the pull requests of this town live on GitHub, and {} is not set; set it to a token that may read and write \
+                 pull requests, or set `forge: local` in .monkeytown/town.yaml to leave GitHub",
+                house.settings.github.token_env
+            )));
+        }
         None => Box::new(LocalForge::new(&house.home, journal, || source.stamp(&house.settings.name))),
     })
+}
+
+/// Whether the journal knows pull requests that have a page somewhere: numbers of our own must not be mixed with theirs.
+fn lives_elsewhere(house: &House, journal: &Journal<'_>, source: &Source) -> bool {
+    if house.settings.forge != ForgeKind::Auto || house.home.remote.is_none() {
+        return false;
+    }
+    // What is wrong with the journal is said by whoever needs it next.
+    let _ = journal.sync(&source.stamp(&house.settings.name));
+    journal.load().is_ok_and(|tip| tip.town.pulls.values().any(|pull| pull.url.is_some()))
 }
 
 /// GitHub's forge, where the town's pull requests live there.

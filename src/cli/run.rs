@@ -144,28 +144,29 @@ pub fn once(context: &Context, how: &How<'_>, request: &Request, watch: &dyn Fn(
     let joining = |step| watch(&Progress::Joining { step });
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref()).watched(&joining);
     edge.holder_before = before.flatten();
-    let report = match how.part {
+    let report = (|| match how.part {
         // Whoever thinks has no token, and asks no forge.
         Some((Phase::Think, dir)) => {
             let forge = LocalForge::new(&house.home, &journal, || source.stamp(&house.settings.name));
-            open::block_on(phases::think(&edge, &house, &journal, &forge, request, dir))??
+            Ok(open::block_on(phases::think(&edge, &house, &journal, &forge, request, dir))??)
         }
         part => {
             let forge = open::forge(context, &house, &journal, &source)?;
             let forge = forge.as_ref();
-            open::block_on(async {
+            Ok(open::block_on(async {
                 match part {
                     Some((Phase::Claim, dir)) => phases::claim(&edge, &house, &journal, forge, request, dir).await,
                     Some((_, dir)) => phases::publish(&edge, &house, &journal, forge, request, dir).await,
                     None => crate::run::run(&edge, &house, &journal, forge, request).await,
                 }
-            })??
+            })??)
         }
-    };
+    })();
+    // Also after an error: what is here is all that there is of it.
     if let Some(dir) = how.queue {
         queue::leave(&house, &journal, &request.agent, edge.holder.as_deref(), dir)?;
     }
-    Ok(report)
+    report
 }
 
 /// Takes in what an earlier run left for this one, and says who held its leases.
@@ -234,13 +235,16 @@ pub fn line(progress: &Progress) -> Option<String> {
 /// waits for the line that it prints, so nobody needs to sleep.
 pub fn stand_still(at: Option<&str>, progress: &Progress) {
     use std::io::Read as _;
-    if at == Some(progress.name()) {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    static WENT_ON: AtomicBool = AtomicBool::new(false);
+    if at == Some(progress.name()) && !WENT_ON.load(Ordering::Relaxed) {
         eprintln!("halted at {}", progress.name());
         let mut said = [0];
         let _ = std::io::stdin().read(&mut said);
         if said != *b"c" {
             std::process::abort();
         }
+        WENT_ON.store(true, Ordering::Relaxed);
     }
 }
 

@@ -129,6 +129,18 @@ pub trait Forge {
     /// Gives an open pull request a new head, title and body.
     async fn update(&self, number: u64, pull: &NewPull) -> Result<PullView, ForgeError>;
 
+    /// Carries out what people asked of the forge itself in what was observed, before it is recorded; doing it twice does it
+    /// once.
+    async fn carry_out(&self, _town: &Town, _seen: &[Command]) -> Result<(), ForgeError> {
+        Ok(())
+    }
+
+    /// A pull request of this branch that offered exactly this commit and is closed by now, with what became of it: a run
+    /// died between opening and recording it, and people were faster than the next one.
+    async fn past(&self, _branch: &str, _head: &Oid) -> Result<Option<(PullView, Command)>, ForgeError> {
+        Ok(None)
+    }
+
     /// What happened to the town's open pull requests since the journal last heard of them, as commands to record.
     async fn observe(&self, town: &Town) -> Result<Vec<Command>, ForgeError>;
 }

@@ -240,6 +240,16 @@ pub fn read(home: &Home, agent: &AgentId, in_flight: Option<&RunId>) -> Result<O
     Ok(home.receive(&name)?.and_then(of_run))
 }
 
+/// Reads the checkpoint of an agent's run in flight that is here; home is not asked.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_here(home: &Home, agent: &AgentId, in_flight: Option<&RunId>) -> Result<Option<Checkpoint>, RunError> {
+    let Some(run) = in_flight else { return Ok(None) };
+    let found = home.repo.tip(&reference(agent))?.and_then(|oid| decode(home, oid));
+    Ok(found.filter(|checkpoint| checkpoint.run == *run))
+}
+
 /// Reads a checkpoint at a commit.
 #[must_use]
 pub fn decode(home: &Home, commit: Oid) -> Option<Checkpoint> {

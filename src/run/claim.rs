@@ -2,6 +2,8 @@
 //! Lives here: recording news, choosing the slot, the lease. Never here: the rule who may have it
 //! (see [`crate::town::decide`]).
 
+use std::cell::RefCell;
+
 use super::checkpoint::{self, Checkpoint};
 use super::house::House;
 use super::stand::Stand;
@@ -12,7 +14,8 @@ use crate::git::journal::Journal;
 use crate::git::journal::sync::Synced;
 use crate::git::repo;
 use crate::town::charter::Charter;
-use crate::town::decide::{self, Command, StartRun};
+use crate::town::decide::{self, Command, Rejected, StartRun};
+use crate::town::envelope::Stamp;
 use crate::town::event::{Event, Trigger};
 use crate::town::fold::{Run, Town};
 use crate::town::ids::{RunId, Slot};
@@ -78,6 +81,15 @@ pub async fn sync(
     if dry {
         return Ok(news);
     }
+    match forge.carry_out(&journal.load()?.town, &seen).await {
+        Err(why) if why.is_unavailable() => {
+            // What was asked for is not done, so it is not recorded either: the next sync sees it again.
+            tracing::warn!(%why, "the forge is unavailable; going on with what is known");
+            news.online = false;
+            return Ok(news);
+        }
+        done => done?,
+    }
     news.sentences.extend(record(edge, house, journal, &seen)?);
     Ok(news)
 }
@@ -95,7 +107,27 @@ pub fn record(
     let mut sentences = Vec::new();
     for batch in seen.chunks(SEEN_AT_ONCE) {
         let stamp = edge.stamp(&house.settings.name);
-        let appended = journal.append(&stamp, |town| Ok(decide::decide_all(town, batch, &stamp)?.0))?;
+        // One that cannot be recorded must not keep the others, and all later ones, from being so.
+        let left_out = RefCell::new(Vec::new());
+        let appended = journal.append(&stamp, |town| {
+            left_out.borrow_mut().clear();
+            let (mut state, mut drafts) = (town.clone(), Vec::new());
+            for command in batch {
+                let one = Stamp { random: stamp.random.wrapping_add(drafts.len() as u128), ..stamp.clone() };
+                match decide::decide_all(&state, std::slice::from_ref(command), &one) {
+                    Ok((more, next)) => {
+                        drafts.extend(more);
+                        state = next;
+                    }
+                    Err(Rejected::TooLarge(why)) => left_out.borrow_mut().push(why),
+                    Err(other) => return Err(other),
+                }
+            }
+            Ok(drafts)
+        })?;
+        for why in left_out.into_inner() {
+            tracing::error!(why, "something that was seen on the forge cannot be recorded");
+        }
         let known = appended.events.iter().filter_map(|event| event.event().ok().flatten());
         sentences.extend(known.filter(|event| !matches!(event, Event::ForgeSynced(_))).map(|event| event.sentence()));
         edge.tell(&Progress::Observed { events: appended.events.len() });

@@ -200,17 +200,6 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Goes on from the last recorded step of publishing, where there is one.
-    pub(super) async fn published(&mut self, transcript: &Transcript) -> Result<Option<Report>, RunError> {
-        if self.claimed.run.published.is_some() {
-            // It died after its pull request was recorded: only the end is missing.
-            self.account(transcript);
-            return self.finish_published_with(transcript).map(Some);
-        }
-        let Some(proposed) = self.claimed.run.proposed.clone() else { return Ok(None) };
-        self.publish(&proposed, self.claimed.stand.pull, transcript).await
-    }
-
     /// The tree that the workspace has at the beginning.
     pub(super) fn tree(&self) -> Result<Oid, RunError> {
         match &self.claimed.checkpoint {
@@ -316,7 +305,7 @@ impl<'a> Course<'a> {
         self.fail(FailureKind::Gate, reason, transcript).map(Some)
     }
 
-    fn account(&mut self, transcript: &Transcript) {
+    pub(super) fn account(&mut self, transcript: &Transcript) {
         self.report.turns = transcript.turns();
         self.report.tokens = turn::tokens(transcript.usage());
     }
@@ -325,6 +314,10 @@ impl<'a> Course<'a> {
     async fn propose(&mut self, stand: &mut Stand, mut work: Work, transcript: &Transcript) -> Result<Next, RunError> {
         self.report.partial = work.partial.is_some();
         for _ in 0..PROPOSALS {
+            if self.phase != Phase::Think && !self.request.dry_run {
+                // What people merged while the agent was at work is below it, not beside it.
+                self.hands.house.home.refresh()?;
+            }
             let town = self.hands.journal.load()?.town;
             if stand.pull.is_some_and(|number| !town.open_pulls().any(|open| open.number == number)) {
                 // People closed it since: what they decided is not offered to them again.
@@ -417,7 +410,7 @@ impl<'a> Course<'a> {
 
     /// Publishes what was made to update `pull`, or to open one; `None` means that the work has to be proposed again on
     /// what is there now.
-    async fn publish(
+    pub(super) async fn publish(
         &mut self,
         proposed: &RunProposed,
         pull: Option<u64>,

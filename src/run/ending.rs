@@ -1,21 +1,65 @@
-//! How a claimed run ends: published, with nothing to do, failed, or as a dry run; each is recorded, and reported.
-//! Lives here: the records of an end. Never here: what led to it (see [`super::deliver`]).
+//! How a claimed run ends: published, with nothing to do, failed, or as a dry run; each is recorded, and reported. And how one
+//! that died close to its end goes on.
+//! Lives here: the records of an end, and what may still be published. Never here: what led to it (see [`super::deliver`]).
 
 use git2::Oid;
 
 use super::deliver::Course;
-use super::propose::Ready;
+use super::propose::{self, Ready};
 use super::report::{Ending, Report};
 use super::turn::{self, Turned};
 use super::{Progress, RunError};
 use crate::git::repo;
 use crate::town::decide::{self, Command, Gated};
-use crate::town::event::{FailureKind, GateFailed, Outcome as Ended, RunFinished};
+use crate::town::event::{FailureKind, GateFailed, Outcome as Ended, RunFinished, RunProposed};
 use crate::town::finding::Finding;
+use crate::town::gate;
 use crate::town::text;
 use crate::town::transcript::Transcript;
 
 impl Course<'_> {
+    /// Goes on from the last recorded step of publishing, where there is one.
+    pub(super) async fn published(&mut self, transcript: &Transcript) -> Result<Option<Report>, RunError> {
+        if self.claimed.run.published.is_some() {
+            // It died after its pull request was recorded: only the end is missing.
+            self.account(transcript);
+            return self.finish_published_with(transcript).map(Some);
+        }
+        let Some(proposed) = self.claimed.run.proposed.clone() else { return Ok(None) };
+        if !self.still_fits(&proposed)? {
+            return Ok(None);
+        }
+        self.publish(&proposed, self.claimed.stand.pull, transcript).await
+    }
+
+    /// Whether what was announced may be published as it is: it was made on the default branch as that is now, or has been
+    /// pushed already, and the gate lets it through once more, since the announcement may have come from anywhere. Otherwise it
+    /// is proposed anew from the checkpoint.
+    fn still_fits(&self, proposed: &RunProposed) -> Result<bool, RunError> {
+        let (house, home) = (self.hands.house, &self.hands.house.home);
+        let head = repo::oid(&proposed.offer.head)?;
+        if !home.repo.has(head) {
+            return Ok(false);
+        }
+        let pushed = home.tip(&proposed.offer.branch)? == Some(head);
+        let newest = home.main()?;
+        if !pushed && self.claimed.checkpoint.is_some() && repo::id(newest) != proposed.offer.base {
+            return Ok(false);
+        }
+        let stand = &self.claimed.stand;
+        let below = match stand.branch_tip.as_ref().filter(|_| stand.human) {
+            Some(tip) => Some(repo::oid(tip)?),
+            None => home.with_depth(|| home.repo.merge_base(head, newest))?,
+        };
+        let Some(below) = below.filter(|below| *below != head) else { return Ok(pushed) };
+        let judged = propose::of_commits(house, Some(self.charter), below, head, &[newest])?;
+        let refused: Vec<Finding> = gate::judge(&judged).into_iter().filter(Finding::is_error).collect();
+        for finding in &refused {
+            tracing::error!(%finding, "what was announced does not pass the gate");
+        }
+        Ok(refused.is_empty())
+    }
+
     pub(super) fn finish_published_with(&mut self, transcript: &Transcript) -> Result<Report, RunError> {
         let outcome = decide::outcome_of(&self.claimed.run);
         let number = self.claimed.run.published.as_ref().map(|published| published.pull);

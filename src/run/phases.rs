@@ -33,7 +33,7 @@ use crate::git::errors::GitError;
 use crate::git::journal::Journal;
 use crate::git::repo;
 use crate::town::event::FailureKind;
-use crate::town::fold::Run;
+use crate::town::fold::{PullState, Run, Town};
 use crate::town::ids::{AgentId, Oid as Id, RunId};
 use crate::town::limits::{BUNDLE_BYTES, HANDOVER_BYTES};
 
@@ -150,11 +150,7 @@ pub async fn claim(
 }
 
 /// The run in flight of this agent, as the journal has it; nothing where it has ended or is another one.
-fn in_flight(
-    journal: &Journal<'_>,
-    agent: &AgentId,
-    run: &RunId,
-) -> Result<Option<(Run, crate::town::fold::Town)>, RunError> {
+fn in_flight(journal: &Journal<'_>, agent: &AgentId, run: &RunId) -> Result<Option<(Run, Town)>, RunError> {
     let town = journal.load()?.town;
     let active = town.agents.get(agent).and_then(|agent| agent.active.clone());
     Ok(active.filter(|active| active.run == *run).map(|active| (active, town)))
@@ -268,7 +264,7 @@ pub async fn publish(
 /// account of where it stands is the one that follows from the journal.
 fn thought(
     house: &House,
-    town: &crate::town::fold::Town,
+    town: &Town,
     run: &Run,
     request: &Request,
     dir: &Path,
@@ -299,7 +295,7 @@ fn thought(
 
 fn checked(
     house: &House,
-    town: &crate::town::fold::Town,
+    town: &Town,
     run: &Run,
     request: &Request,
     bundle: &Path,
@@ -323,18 +319,35 @@ fn checked(
         (Some(tip), Some(now)) if house.home.repo.has(tip) => {
             house.home.with_depth(|| house.home.repo.is_ancestor(tip, now))?
         }
+        // Deleted since, as after a merge: the journal says where it was when the run began.
+        (Some(tip), None) => house.home.repo.has(tip) && repo::id(tip) == run.start,
         (Some(_), _) => false,
     };
     if !was_there {
         return Err(refused(bundle, "it stands on a commit that the agent's branch never had"));
     }
-    let expected = Stand::find_at(house, town, &request.agent, base, tip)?;
-    let same = (expected.base, expected.start_tree, expected.ancestor_tree, expected.human)
-        == (said.base.clone(), said.start_tree.clone(), said.ancestor_tree.clone(), said.human);
-    if !same {
+    let stood = |town: &Town| -> Result<bool, RunError> {
+        let expected = Stand::find_at(house, town, &request.agent, base, tip)?;
+        Ok((expected.base, expected.start_tree, expected.ancestor_tree, expected.human)
+            == (said.base.clone(), said.start_tree.clone(), said.ancestor_tree.clone(), said.human))
+    };
+    // People may have decided about the pull request since: then the run began when it was open.
+    if !stood(town)? && !stood(&as_it_began(town, run, said))? {
         return Err(refused(bundle, "it does not stand where the journal says that the run began"));
     }
     Ok(checkpoint)
+}
+
+/// The town as it was when the run began, as far as its own pull request goes.
+fn as_it_began(town: &Town, run: &Run, said: &Stand) -> Town {
+    let mut town = town.clone();
+    if let Some(pull) = said.pull.and_then(|number| town.pulls.get_mut(&number))
+        && pull.verdict.as_ref().is_some_and(|verdict| verdict.at >= run.started)
+    {
+        pull.state = PullState::Open;
+        pull.verdict = None;
+    }
+    town
 }
 
 fn of_format(dir: &Path, name: &str, format: u32, agent: &AgentId, asked: &AgentId) -> Result<(), RunError> {

@@ -22,6 +22,7 @@ use crate::git::bundle;
 use crate::git::journal::{self, Journal};
 use crate::git::repo;
 use crate::town::envelope::Envelope;
+use crate::town::event::Event;
 use crate::town::ids::{AgentId, Oid as Id};
 use crate::town::limits::BUNDLE_BYTES;
 
@@ -97,10 +98,13 @@ pub fn take(house: &House, journal: &Journal<'_>, agent: &AgentId, dir: &Path) -
     let git = &house.home.repo;
     // What the remote has comes first: the bundles hold only what it lacks.
     journal.fetch_all()?;
+    let missing = |error: RunError| {
+        if error.is_unavailable() { error } else { refused(super::publish::chain(&error)).into() }
+    };
     if let Some(sent) = &about.sent {
-        journal.need(repo::oid(sent)?)?;
+        journal.need(repo::oid(sent)?).map_err(RunError::from).map_err(missing)?;
     }
-    house.need(repo::oid(&about.base)?)?;
+    house.need(repo::oid(&about.base)?).map_err(missing)?;
     for (name, reference) in &about.bundles {
         let bundle = dir.join(name);
         if !known.contains(reference) || name.contains(['/', '\\']) {
@@ -114,24 +118,43 @@ pub fn take(house: &House, journal: &Journal<'_>, agent: &AgentId, dir: &Path) -
             bundle::read(git, &bundle, reference, &into).map_err(|error| refused(super::publish::chain(&error)))?;
         if *reference == journal::reference() {
             let sent = about.sent.as_ref().map(repo::oid).transpose()?;
-            let strange = journal.appended_since(tip, sent)?.into_iter().find(|event| !may_wait(event, agent));
-            if let Some(event) = strange {
+            let appended = journal.appended_since(tip, sent)?;
+            if let Some(event) = appended.iter().find(|event| !may_wait(event, agent)) {
                 git.drop_reference(&into)?;
                 return Err(refused(format!("{} of {} is nothing that waits", event.kind, event.actor)).into());
             }
         }
         git.force_reference(reference, tip)?;
         git.drop_reference(&into)?;
+        if *reference == checkpoint::reference(agent) {
+            // From here on it outlives this machine, whatever becomes of this run.
+            house.home.keep(reference, tip)?;
+        }
     }
     Ok(about.holder)
 }
 
-/// Whether a run of this agent records such events itself.
+/// Whether a run of this agent records such events itself, about itself. What people did, and what another agent did, is not
+/// taken from a folder; the forge tells of the former again.
 fn may_wait(event: &Envelope, agent: &AgentId) -> bool {
-    let noun = event.kind.strip_prefix("monkeytown.").and_then(|rest| rest.split('.').next()).unwrap_or_default();
-    let by_the_run = event.actor == format!("agent:{agent}") || event.actor.starts_with("system:");
-    let of_the_run = matches!(noun, "run" | "tool" | "gate" | "pull" | "agent");
-    by_the_run && of_the_run
+    let Ok(Some(known)) = event.event() else { return false };
+    let own = match &known {
+        Event::AgentRegistered(e) | Event::AgentUpdated(e) => &e.agent,
+        Event::RunStarted(e) => &e.agent,
+        Event::RunResumed(e) => &e.agent,
+        Event::UsageMetered(e) => &e.agent,
+        Event::RunProposed(e) if e.offer.branch == agent.branch() => &e.agent,
+        Event::RunFinished(e) => &e.agent,
+        Event::RunFailed(e) => &e.agent,
+        Event::RunExpired(e) => &e.agent,
+        Event::PullOpened(e) if e.offer.branch == agent.branch() => &e.agent,
+        Event::PullUpdated(e) if e.offer.branch == agent.branch() => agent,
+        Event::ToolsCalled(_) | Event::GatePassed(_) | Event::GateFailed(_) => agent,
+        _ => return false,
+    };
+    let by_the_run =
+        event.actor == format!("agent:{agent}") || ["system:run", "system:gate"].contains(&event.actor.as_str());
+    own == agent && by_the_run
 }
 
 /// Leaves what waits here for another machine, or an empty folder where nothing does.
@@ -151,6 +174,8 @@ pub fn leave(
     let town = journal.load()?.town;
     let active = town.agents.get(agent).and_then(|agent| agent.active.as_ref());
     let in_flight = active.is_some_and(|run| Some(run.holder.as_str()) == holder);
+    // A checkpoint that is here belongs to the run in flight, whoever holds that: it may be the only one there is.
+    let checkpoint = checkpoint::read_here(&house.home, agent, active.map(|run| &run.run))?.is_some();
     let waiting = journal.waiting()?;
     let mut bundles = Vec::new();
     let mut sent = None;
@@ -160,7 +185,7 @@ pub fn leave(
         bundles.push(("journal.bundle".to_owned(), journal::reference(), tip, sent));
     }
     let name = checkpoint::reference(agent);
-    if let Some(tip) = git.tip(&name)?.filter(|_| in_flight && (waiting || !house.home.online.get())) {
+    if let Some(tip) = git.tip(&name)?.filter(|_| checkpoint) {
         bundles.push(("checkpoint.bundle".to_owned(), name, tip, Some(house.base)));
     }
     // The list goes first and comes last: a kill in between leaves an empty queue, never half of one.

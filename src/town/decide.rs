@@ -16,6 +16,7 @@ use super::event::{
 };
 use super::fold::{Pull, PullState, Run, Town};
 use super::ids::{AgentId, Oid, RunId};
+use super::sighting::Sighting;
 
 pub use command::*;
 
@@ -53,6 +54,12 @@ pub fn decide(town: &Town, command: &Command, now: DateTime<Utc>) -> Result<Vec<
         Command::Freeze { by, reason } => freeze(town, by, reason),
         Command::Thaw { by, reason } => thaw(town, by, reason),
     }
+}
+
+/// Whether the command on a comment's first line has any effect on this state.
+#[must_use]
+pub fn is_followed(town: &Town, seen: &Sighting) -> bool {
+    observe::observe(town, seen).len() > 1
 }
 
 /// What people do to pull requests of the local forge.
@@ -369,16 +376,21 @@ fn by_human(event: Event, by: &str, key: Option<String>) -> Draft {
     Draft { event, actor: Actor::Human(by.to_owned()), corr: None, cause: None, key, at: None }
 }
 
-/// Cuts a text at a character's border so that the event stays within its limit.
+/// Cuts a text so that the event stays within its limit. What counts is how long it is in JSON, where a control character
+/// takes six bytes and a quote two.
 fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
+    let mut bytes = 0;
+    for (at, c) in text.char_indices() {
+        bytes += match c {
+            '"' | '\\' | '\n' | '\r' | '\t' => 2,
+            c if c.is_control() => 6,
+            c => c.len_utf8(),
+        };
+        if bytes > most {
+            return format!("{}…", &text[..at]);
+        }
     }
-    let mut end = most;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}…", &text[..end])
+    text.to_owned()
 }
 
 /// The outcome that a finished run has, seen from what it published.

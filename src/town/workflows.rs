@@ -87,6 +87,7 @@ pub fn render(settings: &Settings, charters: &[Charter]) -> Result<Rendered, Ren
     if let Some(app) = &settings.github.workflows.app {
         sync.insert("private_key", plain(&*app.private_key_secret));
     }
+    sync.insert("split", (settings.github.workflows.layout == Layout::Split).into());
     rendered.add(SYNC, template::render("sync", &sync)?);
     for charter in charters {
         if let Some(schedule) = &charter.schedule {

@@ -328,6 +328,7 @@ impl Job<'_> {
     fn hold_at(&self, moment: &str, args: &[&str]) -> (Child, BufReader<ChildStderr>) {
         let mut command = self.command(args);
         command.env("MONKEYTOWN_HALT_AT", moment).stdin(Stdio::piped());
+        #[expect(clippy::zombie_processes, reason = "whoever gets it waits for it")]
         let mut child = command.spawn().unwrap();
         let mut story = String::new();
         let mut lines = BufReader::new(child.stderr.take().unwrap());

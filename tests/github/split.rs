@@ -123,6 +123,31 @@ fn the_world_moves_between_the_jobs() {
     town.verify_ok();
 }
 
+#[test]
+fn people_decide_while_it_thinks() {
+    for (merged, gone) in [(true, false), (true, true), (false, false)] {
+        let town = told();
+        town.run("chaostester").ended(0, "opened");
+        town.later(240).says([write("chaostester/more.md", "More of it.\n"), finish("List more")]);
+        let split = Split::begin(&town, 70);
+        split.claim().ended(0, "claimed");
+        split.think().ended(0, "thought");
+        town.later(1);
+        if merged {
+            town.hub.merge(1, "ada", crate::fake::Method::Merge);
+        } else {
+            town.hub.close(1, "ada");
+        }
+        if gone {
+            town.hub.delete_branch("agent/chaostester", "ada");
+        }
+        let done = split.publish();
+        done.ended(0, "opened");
+        assert_eq!(town.states(), [(1, if merged { "merged" } else { "closed" }), (2, "open")]);
+        town.verify_ok();
+    }
+}
+
 /// A clone in which somebody prepares what was handed over anew.
 fn workshop(town: &Town, dir: &Path) -> PathBuf {
     let job = town.job();

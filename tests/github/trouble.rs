@@ -160,6 +160,49 @@ fn nobody_starts_blind() {
 }
 
 #[test]
+fn after_an_error_the_next_run_goes_on_at_once() {
+    let town = told();
+    let queue = town.path("queue").to_str().unwrap().to_owned();
+    town.hub.forbid_pull_creation(true);
+    town.job().run("chaostester", &["--queue", &queue]).says(2, "Allow GitHub Actions");
+    // The box is ticked, and the workflow started again: no lease is waited for.
+    town.hub.forbid_pull_creation(false);
+    town.later(2);
+    town.job().run("chaostester", &["--queue", &queue]).ended(0, "opened");
+    assert_eq!(town.states(), [(1, "open")]);
+    town.verify_ok();
+}
+
+#[test]
+fn what_waits_survives_a_freeze() {
+    let town = told();
+    let queue = town.path("queue").to_str().unwrap().to_owned();
+    let job = town.job();
+    job.run_meanwhile("gated", "chaostester", &["--queue", &queue], || town.hub.down(true)).ended(3, "queued");
+    town.hub.down(false);
+    town.job().monkeytown(&["freeze", "--reason", "we move"]).says(0, "");
+    town.later(240);
+    town.job().run("chaostester", &["--queue", &queue]).ended(0, "skipped");
+    town.job().monkeytown(&["thaw", "--reason", "we are there"]).says(0, "");
+    town.later(240);
+    let next = town.job().run("chaostester", &["--queue", &queue]);
+    assert_eq!(next.code, 0, "{next:#?}");
+    assert_eq!(town.states(), [(1, "open")], "{next:#?}");
+    town.verify_ok();
+}
+
+#[test]
+fn a_workflow_that_changes_on_main_while_an_agent_works_is_below_its_work() {
+    let town = told();
+    let job = town.job();
+    let run = job.run_meanwhile("called", "chaostester", &[], || {
+        town.hub.commit_on_branch("main", "ada", ".github/workflows/x.yml", "name: x\non: push\njobs: {}\n");
+    });
+    run.ended(0, "opened");
+    town.verify_ok();
+}
+
+#[test]
 fn a_poll_begins_where_the_last_one_ended() {
     let town = with_a_pull();
     town.hub.comment(1, "ada", "First.");

@@ -6,6 +6,7 @@
 
 pub mod client;
 mod failure;
+mod follow;
 mod poll;
 pub mod sight;
 pub mod webhook;
@@ -24,7 +25,9 @@ use self::wire::Pull;
 use super::{Forge, ForgeError, NewPull, PullView};
 use crate::town::decide::Command;
 use crate::town::fold::Town;
+use crate::town::ids::Oid;
 use crate::town::limits::{BODY_BYTES, TITLE_CHARS};
+use crate::town::sighting::Seen;
 use crate::town::text;
 
 /// The label of every pull request of a town's agent.
@@ -133,6 +136,11 @@ impl GithubForge {
                 tracing::warn!(what, "the pull request stays without labels; the job needs `issues: write` for them");
                 Ok(())
             }
+            // A name that is too long for a label, or a repository without issues.
+            Err(ForgeError::Invalid(what) | ForgeError::NotFound(what)) => {
+                tracing::warn!(what, "the pull request stays without labels");
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }
@@ -207,9 +215,20 @@ impl GithubForge {
     /// # Errors
     /// [`ForgeError::Invalid`] for what is no payload of this repository, others where a `/reject` cannot be carried out.
     pub async fn observe_event(&self, town: &Town, event: &str, payload: &[u8]) -> Result<Vec<Command>, ForgeError> {
-        let sightings = webhook::sightings(&self.place, town, event, payload)?;
-        self.carry_out(town, &sightings).await?;
-        Ok(sightings.into_iter().map(|sighting| Command::Observe(Box::new(sighting))).collect())
+        let mut sightings = webhook::sightings(&self.place, town, event, payload)?;
+        for sighting in &mut sightings {
+            // The comment that gives the reason may have come first, and its own payload not yet, or never.
+            if let Seen::Closed { number, reason: reason @ None } = &mut sighting.what
+                && town.pulls.contains_key(number)
+            {
+                *reason = self.reason_of(*number).await?;
+            }
+        }
+        let mut earlier = Vec::new();
+        for sighting in &sightings {
+            earlier.extend(self.earlier_verdict(town, sighting).await?);
+        }
+        Ok(earlier.into_iter().chain(sightings).map(|sighting| Command::Observe(Box::new(sighting))).collect())
     }
 }
 
@@ -269,9 +288,32 @@ impl Forge for GithubForge {
         self.view(&seen)
     }
 
+    async fn carry_out(&self, town: &Town, seen: &[Command]) -> Result<(), ForgeError> {
+        for command in seen {
+            if let Command::Observe(sighting) = command {
+                self.follow(town, sighting).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn past(&self, branch: &str, head: &Oid) -> Result<Option<(PullView, Command)>, ForgeError> {
+        let query = form(&[("state", "closed"), ("head", &format!("{}:{branch}", self.owner()))]);
+        let all: Vec<Pull> = self.client.list(&self.path(&format!("pulls?{query}")), |_| true).await?;
+        let ours = |pull: &&Pull| self.place.is_ours(pull) && pull.head.sha == head.as_str();
+        let Some(found) = all.iter().filter(ours).max_by_key(|pull| pull.number) else { return Ok(None) };
+        let whole = self.pull(found.number).await?;
+        let closed_by = if whole.merged_at.is_some() { None } else { self.closed_by(found.number).await? };
+        let reason = self.reason_of(found.number).await?;
+        let verdict = self.place.verdict(&whole, Some(head), closed_by.as_ref(), reason);
+        Ok(match verdict {
+            Some(verdict) => Some((self.view(&whole)?, Command::Observe(Box::new(verdict)))),
+            None => None,
+        })
+    }
+
     async fn observe(&self, town: &Town) -> Result<Vec<Command>, ForgeError> {
         let seen = self.poll(town).await?;
-        self.carry_out(town, &seen.sightings).await?;
         let observed = seen.sightings.into_iter().map(|sighting| Command::Observe(Box::new(sighting)));
         Ok(observed.chain(seen.cursor.map(|cursor| Command::Synced { cursor })).collect())
     }

@@ -5,9 +5,7 @@
 //! One list each of pull requests, comments, comments on lines and board issues, from the cursor on; then reviews of what
 //! changed, and the reactions, which nothing announces.
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use http::Method;
-use serde_json::{Value, json};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::sight::BOARD_LABEL;
 use super::wire::{self, Comment, Issue, Pull, Review};
@@ -15,7 +13,7 @@ use super::{GithubForge, form};
 use crate::forge::ForgeError;
 use crate::town::event::Reason;
 use crate::town::fold::{OVERLAP, PullState, Town};
-use crate::town::sighting::{CommentKind, Seen, Sighting, post_of};
+use crate::town::sighting::{Seen, Sighting, post_of};
 use crate::town::slash::{self, Slash};
 
 /// What polling brought.
@@ -27,13 +25,28 @@ pub(super) struct Polled {
     pub cursor: Option<DateTime<Utc>>,
 }
 
-/// The newest change that was seen, so that the next poll begins there.
-#[derive(Default)]
-struct Newest(Option<DateTime<Utc>>);
+/// The newest change that was seen, so that the next poll begins there, unless something holds it back.
+struct Newest {
+    seen: Option<DateTime<Utc>>,
+    hold: Option<DateTime<Utc>>,
+}
+
+/// How long a pull request that the journal does not know yet holds the cursor back: the run that opened it records it before
+/// that, or never.
+const HOLD: TimeDelta = TimeDelta::days(1);
 
 impl Newest {
     fn see(&mut self, at: DateTime<Utc>) {
-        self.0 = self.0.max(Some(at));
+        self.seen = self.seen.max(Some(at));
+    }
+
+    fn hold(&mut self, at: DateTime<Utc>) {
+        self.hold = Some(self.hold.map_or(at, |hold| hold.min(at)));
+    }
+
+    fn cursor(&self) -> Option<DateTime<Utc>> {
+        let seen = self.seen?;
+        Some(self.hold.filter(|hold| seen - *hold < HOLD).map_or(seen, |hold| seen.min(hold)))
     }
 }
 
@@ -43,7 +56,7 @@ impl GithubForge {
         let cursor = town.forge.as_ref().and_then(|forge| forge.cursor);
         let oldest = || town.open_pulls().map(|pull| pull.opened_at).min();
         let since = cursor.or_else(oldest).map(|at| at - OVERLAP);
-        let (mut newest, mut sightings) = (Newest(cursor), Vec::new());
+        let (mut newest, mut sightings) = (Newest { seen: cursor, hold: None }, Vec::new());
         if let Some(since) = since {
             let comments = self.comments(since, &mut newest).await?;
             // What was said comes before what was done in the same second: it may say why.
@@ -55,7 +68,7 @@ impl GithubForge {
         optional("reactions", self.reactions(town, &mut sightings).await)?;
         // Stable, so that what has the same second stays in the order of its list.
         sightings.sort_by_key(|sighting| sighting.at);
-        Ok(Polled { sightings, cursor: newest.0.filter(|newest| Some(*newest) != cursor) })
+        Ok(Polled { sightings, cursor: newest.cursor().filter(|newest| Some(*newest) != cursor) })
     }
 
     /// Pull requests that changed: merged, closed, opened again, reviewed.
@@ -75,10 +88,8 @@ impl GithubForge {
         }
         for pull in changed.iter().filter(|pull| self.place.is_ours(pull)) {
             let Some(known) = town.pulls.get(&pull.number) else {
-                if pull.state == "open" {
-                    // Opened by a run that died before it said so; what is said on it waits until it is known.
-                    newest.0 = newest.0.min(Some(pull.created_at));
-                }
+                // Opened by a run that died before it said so; what is said on it waits until it is known.
+                newest.hold(pull.created_at);
                 continue;
             };
             let number = pull.number;
@@ -92,6 +103,13 @@ impl GithubForge {
                     let reason = self.rejection(number, comments);
                     sightings.extend(self.place.verdict(&whole, Some(&known.offer.head), closed_by.as_ref(), reason));
                 }
+                (PullState::Rejected, "closed")
+                    if pull.merged_at > known.verdict.as_ref().map(|verdict| verdict.at)
+                        && pull.merged_at.is_some() =>
+                {
+                    let whole = self.pull(number).await?;
+                    sightings.extend(self.place.verdict(&whole, Some(&known.offer.head), None, None));
+                }
                 (PullState::Rejected, "open")
                     if known.verdict.as_ref().is_some_and(|verdict| verdict.at < pull.updated_at) =>
                 {
@@ -103,9 +121,19 @@ impl GithubForge {
         Ok(())
     }
 
-    async fn closed_by(&self, number: u64) -> Result<Option<wire::User>, ForgeError> {
+    pub(super) async fn closed_by(&self, number: u64) -> Result<Option<wire::User>, ForgeError> {
         let issue: Issue = self.client.get(&self.path(&format!("issues/{number}"))).await?;
         Ok(issue.closed_by)
+    }
+
+    /// The reason that somebody who may has given on a pull request with `/reject`, whenever that was.
+    pub(super) async fn reason_of(&self, number: u64) -> Result<Option<(Reason, String)>, ForgeError> {
+        let path = self.path(&format!("issues/{number}/comments"));
+        let said: Vec<Comment> = self.client.list(&path, |_| true).await?;
+        Ok(said.iter().rev().find_map(|comment| match self.command(comment)? {
+            Slash::Reject(reason, text) => Some((reason, text)),
+            _ => None,
+        }))
     }
 
     /// The reason that somebody who may has given with `/reject`, also after the closing.
@@ -222,57 +250,6 @@ impl GithubForge {
             }
         }
         Ok(())
-    }
-
-    /// Carries out what comments ask of the forge itself, before it is recorded: `/reject` closes the pull request. Whoever
-    /// wrote a command sees by a reaction whether it is followed.
-    pub(super) async fn carry_out(&self, town: &Town, sightings: &[Sighting]) -> Result<(), ForgeError> {
-        for seen in sightings {
-            let (id, said) = match &seen.what {
-                Seen::Commented { comment: CommentKind::Talk, id, text, .. } | Seen::Replied { id, text, .. } => {
-                    (*id, text)
-                }
-                _ => continue,
-            };
-            // Commands on people's own pull requests are for somebody else.
-            if seen.what.pull().is_some_and(|number| !town.pulls.contains_key(&number)) {
-                continue;
-            }
-            let kind = if seen.what.pull().is_some() { "pull.commented" } else { "post.replied" };
-            let event = crate::town::envelope::natural_id(&format!("monkeytown.{kind}.v1"), &format!("comment/{id}"));
-            if town.knows(&event, seen.at) {
-                continue;
-            }
-            let content = match slash::parse(said, &seen.by, seen.role) {
-                Ok(None) => continue,
-                Ok(Some(command)) => {
-                    let open = seen
-                        .what
-                        .pull()
-                        .filter(|number| town.pulls.get(number).is_some_and(|pull| pull.state == PullState::Open));
-                    if let (Slash::Reject(..), Some(number)) = (&command, open) {
-                        self.close_if_open(number).await?;
-                    }
-                    "+1"
-                }
-                Err(why) => {
-                    tracing::warn!(by = seen.by, %why, "a command is not followed");
-                    "confused"
-                }
-            };
-            let path = self.path(&format!("issues/comments/{id}/reactions"));
-            let told: Result<Value, ForgeError> =
-                self.client.write(Method::POST, &path, &json!({"content": content})).await;
-            if let Err(error) = told {
-                tracing::info!(%error, "no reaction could be left on the comment");
-            }
-        }
-        Ok(())
-    }
-
-    /// A pull request that somebody merged meanwhile is not closed.
-    async fn close_if_open(&self, number: u64) -> Result<(), ForgeError> {
-        if self.pull(number).await?.state == "open" { self.close(number).await } else { Ok(()) }
     }
 }
 
