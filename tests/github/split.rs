@@ -148,6 +148,26 @@ fn people_decide_while_it_thinks() {
     }
 }
 
+#[test]
+fn what_waited_is_published_by_the_job_that_claims() {
+    let town = told();
+    let queue = town.path("queue").to_str().unwrap().to_owned();
+    let split = Split::begin(&town, 70);
+    split.claim().ended(0, "claimed");
+    split.think().ended(0, "thought");
+    let job = town.job_of(70, Some(town.hub.token()));
+    let publish = ["--phase", "publish", "--handover", split.handover(), "--queue", &queue];
+    job.run_meanwhile("gated", "chaostester", &publish, || town.hub.down(true)).ended(3, "queued");
+    town.hub.down(false);
+    town.later(240);
+    let job = town.job_of(71, Some(town.hub.token()));
+    let next = Split::begin(&town, 71);
+    let done = job.run("chaostester", &["--phase", "claim", "--handover", next.handover(), "--queue", &queue]);
+    done.ended(0, "opened");
+    assert_eq!((town.states(), town.facts("run.started").len()), (vec![(1, "open")], 1));
+    town.verify_ok();
+}
+
 /// A clone in which somebody prepares what was handed over anew.
 fn workshop(town: &Town, dir: &Path) -> PathBuf {
     let job = town.job();
