@@ -28,6 +28,8 @@ pub enum Ending {
     Nothing,
     /// Somebody else has the slot or the lease, or it shall not be now.
     Skipped,
+    /// The job that thinks was stopped; the next run goes on from its last checkpoint.
+    Interrupted,
     /// It waits here until the remote or the forge can be reached.
     Queued,
     /// The gate refused it, or the brain came to no result.
@@ -116,7 +118,7 @@ impl Report {
         match self.outcome {
             Ending::Opened | Ending::Updated | Ending::Nothing | Ending::Skipped | Ending::Dry => 0,
             Ending::Claimed | Ending::Thought => 0,
-            Ending::Failed => 1,
+            Ending::Failed | Ending::Interrupted => 1,
             Ending::Queued => 3,
         }
     }
@@ -134,6 +136,7 @@ impl Report {
             Ending::Skipped => format!("{agent} did not run: {}", self.reason),
             Ending::Queued => format!("{agent}'s work waits here: {}", self.reason),
             Ending::Failed => format!("{agent} came to no result: {}", self.reason),
+            Ending::Interrupted => format!("{agent} was interrupted: {}", self.reason),
             Ending::Claimed => format!("{agent} has its slot; another job lets it think"),
             Ending::Thought if title.is_empty() => format!("{agent} has thought: {}", self.reason),
             Ending::Thought => format!("{agent} has thought, and another job publishes: {title}"),
