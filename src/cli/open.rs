@@ -156,6 +156,16 @@ pub fn forge<'a>(
     journal: &'a Journal<'a>,
     source: &'a Source,
 ) -> Result<Box<dyn Forge + 'a>, RunError> {
+    let local = house.settings.forge == ForgeKind::Local;
+    if context.env.is_actions() && !local && house.home.remote.is_none() && !house.home.repo.facts()?.remotes.is_empty()
+    {
+        // What is done here would be gone with the runner, and said to be done.
+        return Err(RunError::NoForge(format!(
+            "the town is not on the remote's default branch, but on {} of this clone alone, which is gone when the job ends; \
+             merge .monkeytown and agents to the default branch, or name the branch in .monkeytown/town.yaml (branch: …)",
+            house.home.branch
+        )));
+    }
     Ok(match github(context, house, source)? {
         Some(github) => Box::new(github),
         None if lives_elsewhere(house, journal, source) => {
