@@ -83,6 +83,8 @@ pub fn render(settings: &Settings, charters: &[Charter]) -> Result<Rendered, Ren
     };
     rendered.add(RUN, template::render(run, &town)?);
     let mut sync = town.clone();
+    // The job that shows a dry run has no token of the App.
+    let reads_pulls = settings.github.workflows.layout == Layout::Split;
     sync.insert("cron", format!("{} * * * *", scattered_minute(&settings.name)).into());
     if let Some(app) = &settings.github.workflows.app {
         sync.insert("private_key", plain(&*app.private_key_secret));
@@ -91,6 +93,8 @@ pub fn render(settings: &Settings, charters: &[Charter]) -> Result<Rendered, Ren
     rendered.add(SYNC, template::render("sync", &sync)?);
     for charter in charters {
         if let Some(schedule) = &charter.schedule {
+            let mut town = town.clone();
+            town.insert("reads_pulls", reads_pulls.into());
             rendered.agent(charter, schedule, &town)?;
         }
     }
@@ -113,6 +117,7 @@ fn values(settings: &Settings, action: &str) -> Values {
         ("token", plain(if app.is_some() { "steps.app.outputs.token" } else { "github.token" })),
         ("token_env", settings.github.token_env.as_str().into()),
         ("private_key", plain("app-private-key")),
+        ("reads_pulls", false.into()),
         ("app", app.into()),
     ])
 }

@@ -218,6 +218,28 @@ fn only_claim_and_publish_can_write_when_the_work_is_split() {
 }
 
 #[test]
+fn no_job_asks_for_more_than_its_caller_grants() {
+    // GitHub looks at all jobs of a called workflow, those included that will be skipped, and starts none otherwise.
+    let rank =
+        |level: Option<&str>| ["read", "write"].iter().position(|known| Some(*known) == level).map_or(0, |at| at + 1);
+    for town in [single(), split(), with_app("single"), with_app("split")] {
+        let files = files(&town, &[tester()]);
+        let parse =
+            |name: &str| serde_yaml::from_str::<Value>(&files[&format!(".github/workflows/{name}.yml")]).unwrap();
+        let (caller, called) = (parse("chaostester"), parse("monkeytown-run"));
+        for (job, asked) in called["jobs"].as_mapping().unwrap() {
+            for (scope, level) in asked["permissions"].as_mapping().unwrap() {
+                let granted = caller["jobs"]["run"]["permissions"][scope].as_str();
+                assert!(
+                    rank(level.as_str()) <= rank(granted),
+                    "{job:?} asks for {scope:?}: {level:?}, granted is {granted:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn the_names_of_queues_cannot_be_taken_for_each_other() {
     // A cache is found by the beginning of its key, and one agent's name may begin with another's.
     let text = &files(&single(), &[])[".github/workflows/monkeytown-run.yml"];
