@@ -160,7 +160,8 @@ build() {
     rustup toolchain install "$rust" --profile minimal --no-self-update
     export RUSTUP_TOOLCHAIN="$rust"
   fi
-  cargo build --release --locked --manifest-path "$GITHUB_ACTION_PATH/Cargo.toml" --target-dir "$RUNNER_TEMP/monkeytown-build"
+  # From its own folder: what the repository has in .cargo/config.toml is about its own builds.
+  (cd -- "$GITHUB_ACTION_PATH" && CARGO_BUILD_TARGET="" cargo build --release --locked --target-dir "$RUNNER_TEMP/monkeytown-build")
   cp -- "$RUNNER_TEMP/monkeytown-build/release/monkeytown" "$FOLDER/monkeytown"
 }
 
