@@ -82,6 +82,9 @@ pub enum ForgeError {
     /// It refused, and trying again will not help.
     #[error("the forge refused: {0}")]
     Refused(String),
+    /// The answer is larger than any that is read.
+    #[error("the forge's answer is too large: {0}")]
+    TooLarge(String),
     /// What was asked contradicts what is there.
     #[error("the forge has it otherwise: {0}")]
     Conflict(String),

@@ -352,3 +352,21 @@ fn a_queue_goes_on_without_what_people_did_meanwhile() {
     assert_eq!(town.facts("run.started").len(), 2, "what was thought is not thought again");
     town.verify_ok();
 }
+
+#[test]
+fn long_comments_of_a_stranger_stop_nobody() {
+    let town = with_a_pull();
+    let issue = town.hub.open_issue("mallory", "Hello", "", &[]);
+    // What is 60,000 characters on GitHub is six times as much in an answer: together more than is read of one.
+    let long = "\u{1}".repeat(60_000);
+    for number in 0..60 {
+        town.hub.comment(issue, "mallory", if number < 20 { "short" } else { &long });
+    }
+    town.later(1);
+    town.hub.comment(1, "ada", "Which table do you mean?");
+    assert_eq!(town.sync(), ["ada commented on #1"]);
+    town.says([nothing("nobody is stopped")]);
+    town.run("chaostester").ended(0, "nothing");
+    assert_eq!(town.facts("forge.synced").len(), 1, "the next poll begins behind them");
+    town.verify_ok();
+}

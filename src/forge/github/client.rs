@@ -27,8 +27,11 @@ const ANSWER: Duration = Duration::from_secs(60);
 const RETRIES: usize = 3;
 /// The longest wait that GitHub may ask for and gets; a longer one ends the call, so that no job is paid for waiting.
 const LONGEST_WAIT: i64 = 120;
-/// Entries on one page (GitHub's own maximum), and pages that are read of one list.
-const PER_PAGE: usize = 100;
+/// Entries on one page: GitHub's own maximum, and what is asked for where so many are too large for one answer, as long
+/// comments of a stranger may be. Each number divides the one before it, so that a page begins where one of the larger
+/// ones did.
+const PER_PAGE: [usize; 4] = [100, 20, 5, 1];
+/// Pages that are read of one list.
 const PAGES: usize = 50;
 
 /// The path of GraphQL.
@@ -129,11 +132,16 @@ impl Client {
         wanted: impl Fn(&T) -> bool,
     ) -> Result<Vec<T>, ForgeError> {
         let joint = if path.contains('?') { '&' } else { '?' };
-        let mut next = Some(format!("{path}{joint}per_page={PER_PAGE}"));
+        let mut next = Some(format!("{path}{joint}per_page={}", PER_PAGE[0]));
         let mut all = Vec::new();
         for _ in 0..PAGES {
             let Some(page) = next.take() else { return Ok(all) };
-            let answer = self.send(&Request::<()> { method: http::Method::GET, path: &page, body: None }).await?;
+            let asked = self.send(&Request::<()> { method: http::Method::GET, path: &page, body: None }).await;
+            if let (Err(ForgeError::TooLarge(_)), Some(smaller)) = (&asked, smaller(&page)) {
+                next = Some(smaller);
+                continue;
+            }
+            let answer = asked?;
             let entries: Vec<T> = decode(&page, &answer)?;
             let done = entries.iter().any(|entry| !wanted(entry));
             all.extend(entries.into_iter().filter(|entry| wanted(entry)));
@@ -276,12 +284,30 @@ where
         let frame = frame.map_err(|error| ForgeError::Unavailable(why(&error)))?;
         if let Ok(data) = frame.into_data() {
             if bytes.len() + data.len() > API_BYTES {
-                return Err(ForgeError::Refused(format!("GitHub's answer has more than {API_BYTES} bytes")));
+                return Err(ForgeError::TooLarge(format!("it has more than {API_BYTES} bytes")));
             }
             bytes.extend_from_slice(&data);
         }
     }
     Ok(bytes)
+}
+
+/// The path of the page that begins where this one does and has fewer entries; nothing where it has one only.
+fn smaller(page: &str) -> Option<String> {
+    let (path, query) = page.split_once('?')?;
+    let number = |name: &str| query.split('&').find_map(|part| part.strip_prefix(name)?.parse::<usize>().ok());
+    let size = number("per_page=")?;
+    let fewer = PER_PAGE.into_iter().find(|fewer| *fewer < size && size.is_multiple_of(*fewer))?;
+    let first = number("page=").unwrap_or(1).saturating_sub(1).saturating_mul(size / fewer) + 1;
+    let parts: Vec<String> = query
+        .split('&')
+        .map(|part| match part.split_once('=') {
+            Some(("per_page", _)) => format!("per_page={fewer}"),
+            Some(("page", _)) => format!("page={first}"),
+            _ => part.to_owned(),
+        })
+        .collect();
+    Some(format!("{path}?{}", parts.join("&")))
 }
 
 fn decode<T: DeserializeOwned>(path: &str, answer: &Answer) -> Result<T, ForgeError> {
