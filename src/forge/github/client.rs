@@ -31,8 +31,9 @@ const LONGEST_WAIT: i64 = 120;
 /// comments of a stranger may be. Each number divides the one before it, so that a page begins where one of the larger
 /// ones did.
 const PER_PAGE: [usize; 4] = [100, 20, 5, 1];
-/// Pages that are read of one list.
+/// Pages that are read of one list, and of one whose first so many did not bring anybody further.
 const PAGES: usize = 50;
+const MOST_PAGES: usize = 300;
 
 /// The path of GraphQL.
 const GRAPHQL: &str = "/graphql";
@@ -71,6 +72,15 @@ pub struct Request<'a, B: Serialize + ?Sized> {
     pub path: &'a str,
     /// The body.
     pub body: Option<&'a B>,
+}
+
+/// A list, as far as it was read.
+#[derive(Debug)]
+pub struct Part<T> {
+    /// Its entries, in its order.
+    pub entries: Vec<T>,
+    /// Whether it goes on behind them.
+    pub is_cut: bool,
 }
 
 impl Client {
@@ -122,20 +132,38 @@ impl Client {
         decode(path, &answer)
     }
 
-    /// Reads a list, page after page, until `wanted` says no or the list ends.
+    /// Reads a list, page after page, until `wanted` says no or the list ends, or as much of it as is read at once.
     ///
     /// # Errors
-    /// As [`Client::get`]; also where the list is longer than is read of one.
+    /// As [`Client::get`].
     pub async fn list<T: DeserializeOwned>(
         &self,
         path: &str,
         wanted: impl Fn(&T) -> bool,
     ) -> Result<Vec<T>, ForgeError> {
+        Ok(self.part(path, wanted, |_| true).await?.entries)
+    }
+
+    /// The same, and whether the list goes on. What is read at once ends with an entry that is `enough`, so that whoever
+    /// begins there the next time gets further.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn part<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        wanted: impl Fn(&T) -> bool,
+        enough: impl Fn(&T) -> bool,
+    ) -> Result<Part<T>, ForgeError> {
         let joint = if path.contains('?') { '&' } else { '?' };
         let mut next = Some(format!("{path}{joint}per_page={}", PER_PAGE[0]));
-        let mut all = Vec::new();
-        for _ in 0..PAGES {
-            let Some(page) = next.take() else { return Ok(all) };
+        let mut all: Vec<T> = Vec::new();
+        for read in 0..MOST_PAGES {
+            let Some(page) = next.take() else { return Ok(Part { entries: all, is_cut: false }) };
+            if read >= PAGES && all.last().is_some_and(&enough) {
+                next = Some(page);
+                break;
+            }
             let asked = self.send(&Request::<()> { method: http::Method::GET, path: &page, body: None }).await;
             if let (Err(ForgeError::TooLarge(_)), Some(smaller)) = (&asked, smaller(&page)) {
                 next = Some(smaller);
@@ -146,15 +174,14 @@ impl Client {
             let done = entries.iter().any(|entry| !wanted(entry));
             all.extend(entries.into_iter().filter(|entry| wanted(entry)));
             if done {
-                return Ok(all);
+                return Ok(Part { entries: all, is_cut: false });
             }
             next = answer.next.as_deref().map(|url| self.below_base(url)).transpose()?;
         }
         if next.is_some() {
-            // Lists are read from the cursor on, so the next poll begins where this one stopped.
-            tracing::warn!(path, entries = all.len(), "the list is longer than is read at once; the rest comes later");
+            tracing::warn!(path, entries = all.len(), "the list is longer than is read at once");
         }
-        Ok(all)
+        Ok(Part { entries: all, is_cut: next.is_some() })
     }
 
     /// The path below the API's base that an address of a next page means. Another host's address is not followed: the

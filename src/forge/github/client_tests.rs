@@ -212,10 +212,16 @@ fn a_list_ends_where_nothing_more_is_wanted_or_as_much_as_is_read_at_once() {
     });
     let list = block_on(client(&server.url).list("/x", |number: &usize| *number < 2));
     assert_eq!((list.unwrap(), server.lines().len()), (vec![0, 1], 3));
-    // What is read of a list without an end is not lost: the next poll begins behind it.
-    let long = block_on(client(&server.url).list("/x", |_: &usize| true));
-    assert_eq!(long.unwrap().len(), PAGES);
+    // Of a list without an end so much is read, and whoever asks is told.
+    let long = block_on(client(&server.url).part("/x", |_: &usize| true, |_| true)).unwrap();
+    assert_eq!((long.entries.len(), long.is_cut), (PAGES, true));
     assert_eq!(server.lines().len(), 3 + PAGES);
+    // It ends where the next part can begin, or where nobody has the patience.
+    let last = 3 + PAGES + PAGES + 7;
+    let further = block_on(client(&server.url).part("/x", |_: &usize| true, |number| *number >= last)).unwrap();
+    assert_eq!((further.entries.last(), further.is_cut), (Some(&last), true));
+    let longest = block_on(client(&server.url).part("/x", |_: &usize| true, |_| false)).unwrap();
+    assert_eq!((longest.entries.len(), longest.is_cut), (MOST_PAGES, true));
 }
 
 #[test]
