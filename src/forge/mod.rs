@@ -85,6 +85,9 @@ pub enum ForgeError {
     /// Pull requests of the local forge stand in the way of its own.
     #[error("{0}")]
     Numbers(String),
+    /// The answer is larger than any that is read.
+    #[error("the forge's answer is too large: {0}")]
+    TooLarge(String),
     /// What was asked contradicts what is there.
     #[error("the forge has it otherwise: {0}")]
     Conflict(String),

@@ -1,7 +1,7 @@
 //! What can go wrong on GitHub, and that each of it is said, waited for, or kept for later, and that nothing is lost or
 //! done twice.
 
-use crate::fake::Cut;
+use crate::fake::{Cut, Method, Target};
 use crate::runner::{Town, finish, nothing, write};
 
 const FIRST: &str = "The link in README.md leads nowhere.\n";
@@ -350,5 +350,63 @@ fn a_queue_goes_on_without_what_people_did_meanwhile() {
     next.ended(0, "updated");
     assert_eq!(town.facts("pull.commented").len(), 1);
     assert_eq!(town.facts("run.started").len(), 2, "what was thought is not thought again");
+    town.verify_ok();
+}
+
+#[test]
+fn long_comments_of_a_stranger_stop_nobody() {
+    let town = with_a_pull();
+    let issue = town.hub.open_issue("mallory", "Hello", "", &[]);
+    // What is 60,000 characters on GitHub is six times as much in an answer: together more than is read of one.
+    let long = "\u{1}".repeat(60_000);
+    for number in 0..60 {
+        town.hub.comment(issue, "mallory", if number < 20 { "short" } else { &long });
+    }
+    town.later(1);
+    town.hub.comment(1, "ada", "Which table do you mean?");
+    assert_eq!(town.sync(), ["ada commented on #1"]);
+    town.says([nothing("nobody is stopped")]);
+    town.run("chaostester").ended(0, "nothing");
+    assert_eq!(town.facts("forge.synced").len(), 1, "the next poll begins behind them");
+    town.verify_ok();
+}
+
+#[test]
+fn what_stands_behind_a_cut_list_comes_with_the_next_sync() {
+    let town = with_a_pull();
+    town.hub.comment(1, "ada", "First.");
+    assert_eq!(town.sync(), ["ada commented on #1"]);
+    // More than is read at once, over some days; the last word comes before the closing.
+    let issue = town.hub.open_issue("mallory", "Hello", "", &[]);
+    for day in 0..5 {
+        town.later(24 * 60);
+        for number in 0..1_010 {
+            town.hub.comment(issue, "mallory", &format!("{day} {number}"));
+        }
+    }
+    town.later(60);
+    let reject = town.hub.comment(1, "grace", "/reject wrong It leads somewhere");
+    town.later(60);
+    town.hub.close(1, "ada");
+    town.later(60);
+    // The closing is not among what was cut, and neither is its reason.
+    assert_eq!(town.sync(), ["ada rejected #1 as wrong"]);
+    assert_eq!(town.sync(), ["grace commented on #1"]);
+    assert_eq!(town.sync(), [""; 0]);
+    assert_eq!(town.facts("pull.rejected")[0]["text"], "It leads somewhere");
+    assert_eq!(town.hub.reactions(Target::Comment(reject)).len(), 1);
+    town.verify_ok();
+}
+
+#[test]
+fn a_verdict_is_not_hidden_by_a_crowd() {
+    let town = with_a_pull();
+    town.hub.comment(1, "ada", "First.");
+    assert_eq!(town.sync(), ["ada commented on #1"]);
+    town.hub.merge(1, "ada", Method::Merge);
+    town.later(24 * 60);
+    town.hub.crowd(1, 5_001);
+    town.later(1);
+    assert_eq!(town.sync(), ["ada merged #1"]);
     town.verify_ok();
 }

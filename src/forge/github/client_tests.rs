@@ -17,6 +17,11 @@ struct Server {
 
 impl Server {
     fn start(answer: impl Fn(usize) -> String + Send + 'static) -> Self {
+        Self::answering(move |number, _| answer(number))
+    }
+
+    /// The same with what was asked.
+    fn answering(answer: impl Fn(usize, &str) -> String + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -28,11 +33,11 @@ impl Server {
                 let request = request(&mut stream);
                 let number = {
                     let mut kept = kept.lock().unwrap();
-                    kept.push(request);
+                    kept.push(request.clone());
                     kept.len() - 1
                 };
                 // A client that has gone away wants no answer.
-                let _ = stream.write_all(answer(number).as_bytes());
+                let _ = stream.write_all(answer(number, &request).as_bytes());
             }
         });
         Self { url, asked }
@@ -207,10 +212,16 @@ fn a_list_ends_where_nothing_more_is_wanted_or_as_much_as_is_read_at_once() {
     });
     let list = block_on(client(&server.url).list("/x", |number: &usize| *number < 2));
     assert_eq!((list.unwrap(), server.lines().len()), (vec![0, 1], 3));
-    // What is read of a list without an end is not lost: the next poll begins behind it.
-    let long = block_on(client(&server.url).list("/x", |_: &usize| true));
-    assert_eq!(long.unwrap().len(), PAGES);
+    // Of a list without an end so much is read, and whoever asks is told.
+    let long = block_on(client(&server.url).part("/x", |_: &usize| true, |_| true)).unwrap();
+    assert_eq!((long.entries.len(), long.is_cut), (PAGES, true));
     assert_eq!(server.lines().len(), 3 + PAGES);
+    // It ends where the next part can begin, or where nobody has the patience.
+    let last = 3 + PAGES + PAGES + 7;
+    let further = block_on(client(&server.url).part("/x", |_: &usize| true, |number| *number >= last)).unwrap();
+    assert_eq!((further.entries.last(), further.is_cut), (Some(&last), true));
+    let longest = block_on(client(&server.url).part("/x", |_: &usize| true, |_| false)).unwrap();
+    assert_eq!((longest.entries.len(), longest.is_cut), (MOST_PAGES, true));
 }
 
 #[test]
@@ -272,4 +283,33 @@ fn answers_have_an_end() {
     let server = Server::start(|_| answer("200 OK", &[], &format!("\"{}\"", "x".repeat(API_BYTES))));
     let failed = get(&client(&server.url), "/x").unwrap_err();
     assert!(failed.to_string().contains("more than 10485760 bytes"), "{failed}");
+}
+
+/// The word of a query in the first line of a request.
+fn word(request: &str, name: &str) -> Option<usize> {
+    let line = request.lines().next()?.split(' ').nth(1)?;
+    line.split_once('?')?.1.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+}
+
+#[test]
+fn a_page_that_is_too_large_is_read_in_smaller_ones_and_each_entry_once() {
+    // Of 130 entries the last 25 are as long as GitHub lets anybody write, and one is longer than that.
+    let server = Server::answering(|_, request| {
+        let (size, page) = (word(request, "per_page").unwrap(), word(request, "page").unwrap_or(1));
+        let from = (page - 1) * size;
+        let entry = |number: usize| {
+            let long = if number == 127 { 9_000_000 } else { 400_000 };
+            json!([number, "x".repeat(if number < 105 { 1 } else { long })])
+        };
+        let entries: Vec<Value> = (from..(from + size).min(130)).map(entry).collect();
+        let link = format!("<http://127.0.0.1/x?state=all&per_page={size}&page={}>; rel=\"next\"", page + 1);
+        let links = [("link", link.as_str())];
+        answer("200 OK", if from + size < 130 { &links } else { &[] }, &Value::from(entries).to_string())
+    });
+    let list = block_on(client(&server.url).list("/x?state=all", |_: &(usize, String)| true)).unwrap();
+    assert_eq!(list.iter().map(|(number, _)| *number).collect::<Vec<_>>(), (0..130).collect::<Vec<_>>());
+    let asked: Vec<_> = server.lines().iter().map(|line| (word(line, "per_page"), word(line, "page"))).collect();
+    let large = [(100, None), (100, Some(2)), (20, Some(6)), (20, Some(7)), (5, Some(25)), (5, Some(26))];
+    let single = (126..=130).map(|page| (1, Some(page)));
+    assert_eq!(asked, large.into_iter().chain(single).map(|(size, page)| (Some(size), page)).collect::<Vec<_>>());
 }

@@ -5,14 +5,18 @@
 //! One list each of pull requests, comments, comments on lines and board issues, from the cursor on; then reviews of what
 //! changed, and the reactions, which nothing announces.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::sight::BOARD_LABEL;
 use super::wire::{self, Comment, Issue, Pull, Review};
-use super::{GithubForge, form};
+use super::{GithubForge, client::Part, form};
 use crate::forge::ForgeError;
+use crate::town::decide::CURSOR_STEP;
 use crate::town::event::Reason;
 use crate::town::fold::{OVERLAP, PullState, Town};
+use crate::town::limits::AGENT_BRANCH_PREFIX;
 use crate::town::sighting::{Seen, Sighting, post_of};
 use crate::town::slash::{self, Slash};
 
@@ -29,6 +33,8 @@ pub(super) struct Polled {
 struct Newest {
     seen: Option<DateTime<Utc>>,
     hold: Option<DateTime<Utc>>,
+    /// The end of the list that was read least far, where one goes on behind what was read of it.
+    cut: Option<DateTime<Utc>>,
 }
 
 /// How long a pull request that the journal does not know yet holds the cursor back: the run that opened it records it before
@@ -44,9 +50,19 @@ impl Newest {
         self.hold = Some(self.hold.map_or(at, |hold| hold.min(at)));
     }
 
+    /// All of a list that goes from the oldest change to the newest, as far as it was read.
+    fn part<T>(&mut self, part: Part<T>, changed: impl Fn(&T) -> DateTime<Utc>) -> Vec<T> {
+        part.entries.iter().for_each(|entry| self.see(changed(entry)));
+        if let Some(last) = part.entries.last().map(changed).filter(|_| part.is_cut) {
+            self.cut = Some(self.cut.map_or(last, |cut| cut.min(last)));
+        }
+        part.entries
+    }
+
     fn cursor(&self) -> Option<DateTime<Utc>> {
         let seen = self.seen?;
-        Some(self.hold.filter(|hold| seen - *hold < HOLD).map_or(seen, |hold| seen.min(hold)))
+        let held = self.hold.filter(|hold| seen - *hold < HOLD).map_or(seen, |hold| seen.min(hold));
+        Some(self.cut.map_or(held, |cut| held.min(cut)))
     }
 }
 
@@ -56,12 +72,12 @@ impl GithubForge {
         let cursor = town.forge.as_ref().and_then(|forge| forge.cursor);
         let oldest = || town.open_pulls().map(|pull| pull.opened_at).min();
         let since = cursor.or_else(oldest).map(|at| at - OVERLAP);
-        let (mut newest, mut sightings) = (Newest { seen: cursor, hold: None }, Vec::new());
+        let (mut newest, mut sightings) = (Newest { seen: cursor, hold: None, cut: None }, Vec::new());
         if let Some(since) = since {
             let comments = self.comments(since, &mut newest).await?;
             // What was said comes before what was done in the same second: it may say why.
             self.talk(town, &comments, &mut sightings);
-            self.pulls(town, since, &comments, &mut newest, &mut sightings).await?;
+            self.pulls(town, since, &mut newest, &mut sightings).await?;
             self.lines(town, since, &mut newest, &mut sightings).await?;
         }
         optional("posts", self.board(town, since, &mut newest, &mut sightings).await)?;
@@ -76,16 +92,15 @@ impl GithubForge {
         &self,
         town: &Town,
         since: DateTime<Utc>,
-        comments: &[Comment],
         newest: &mut Newest,
         sightings: &mut Vec<Sighting>,
     ) -> Result<(), ForgeError> {
         let query = form(&[("state", "all"), ("sort", "updated"), ("direction", "desc")]);
         let is_new = |pull: &Pull| pull.updated_at >= since;
-        let changed = self.client.list(&self.path(&format!("pulls?{query}")), is_new).await?;
-        for pull in &changed {
-            newest.see(pull.updated_at);
-        }
+        let changed = self.client.part(&self.path(&format!("pulls?{query}")), is_new, |_| true).await?;
+        changed.entries.iter().for_each(|pull| newest.see(pull.updated_at));
+        // Such a list is cut at its oldest changes, which no later poll would see.
+        let changed = if changed.is_cut { self.pulls_by_branch(town, is_new).await? } else { changed.entries };
         for pull in changed.iter().filter(|pull| self.place.is_ours(pull)) {
             let Some(known) = town.pulls.get(&pull.number) else {
                 // Opened by a run that died before it said so; what is said on it waits until it is known.
@@ -100,7 +115,8 @@ impl GithubForge {
                 (PullState::Open, "closed") => {
                     let whole = self.pull(number).await?;
                     let closed_by = if whole.merged_at.is_some() { None } else { self.closed_by(number).await? };
-                    let reason = self.rejection(number, comments);
+                    // Asked for by itself: the comments since the cursor may be cut before it.
+                    let reason = if whole.merged_at.is_some() { None } else { self.reason_of(number).await? };
                     sightings.extend(self.place.verdict(&whole, Some(&known.offer.head), closed_by.as_ref(), reason));
                 }
                 (PullState::Rejected, "closed")
@@ -121,6 +137,21 @@ impl GithubForge {
         Ok(())
     }
 
+    /// The same for each branch of an agent by itself, where people's own pull requests are too many.
+    async fn pulls_by_branch(&self, town: &Town, is_new: impl Fn(&Pull) -> bool) -> Result<Vec<Pull>, ForgeError> {
+        let named = town.agents.keys().map(|agent| format!("{AGENT_BRANCH_PREFIX}{agent}"));
+        let offered = town.pulls.values().map(|pull| pull.offer.branch.clone());
+        let mut all = Vec::new();
+        for branch in named.chain(offered).collect::<BTreeSet<String>>() {
+            let head = format!("{}:{branch}", self.owner());
+            let query = form(&[("state", "all"), ("sort", "updated"), ("direction", "desc"), ("head", &head)]);
+            let changed = self.client.list(&self.path(&format!("pulls?{query}")), &is_new).await?;
+            // GitHub passes over a filter that it does not understand.
+            all.extend(changed.into_iter().filter(|pull| pull.head.branch == branch));
+        }
+        Ok(all)
+    }
+
     pub(super) async fn closed_by(&self, number: u64) -> Result<Option<wire::User>, ForgeError> {
         let issue: Issue = self.client.get(&self.path(&format!("issues/{number}"))).await?;
         Ok(issue.closed_by)
@@ -136,16 +167,6 @@ impl GithubForge {
         }))
     }
 
-    /// The reason that somebody who may has given with `/reject`, also after the closing.
-    fn rejection(&self, number: u64, comments: &[Comment]) -> Option<(Reason, String)> {
-        comments.iter().rev().filter(|comment| comment.number() == Some(number)).find_map(|comment| {
-            match self.command(comment)? {
-                Slash::Reject(reason, text) => Some((reason, text)),
-                _ => None,
-            }
-        })
-    }
-
     fn command(&self, comment: &Comment) -> Option<Slash> {
         if wire::is_bot(comment.user.as_ref()) {
             return None;
@@ -156,9 +177,8 @@ impl GithubForge {
 
     async fn comments(&self, since: DateTime<Utc>, newest: &mut Newest) -> Result<Vec<Comment>, ForgeError> {
         let path = self.path(&format!("issues/comments?{}", since_query(since)));
-        let comments: Vec<Comment> = self.client.list(&path, |_| true).await?;
-        comments.iter().for_each(|comment| newest.see(comment.updated_at));
-        Ok(comments)
+        let comments = self.client.part(&path, |_| true, |last: &Comment| is_further(last.updated_at, since)).await?;
+        Ok(newest.part(comments, |comment| comment.updated_at))
     }
 
     /// Comments on our pull requests.
@@ -181,9 +201,8 @@ impl GithubForge {
         sightings: &mut Vec<Sighting>,
     ) -> Result<(), ForgeError> {
         let path = self.path(&format!("pulls/comments?{}", since_query(since)));
-        let comments: Vec<Comment> = self.client.list(&path, |_| true).await?;
-        for comment in &comments {
-            newest.see(comment.updated_at);
+        let comments = self.client.part(&path, |_| true, |last: &Comment| is_further(last.updated_at, since)).await?;
+        for comment in &newest.part(comments, |comment| comment.updated_at) {
             if let Some(number) = comment.number().filter(|number| town.pulls.contains_key(number)) {
                 sightings.extend(self.place.comment(number, comment));
             }
@@ -204,9 +223,9 @@ impl GithubForge {
         if let Some(since) = since {
             query = format!("{query}&{}", form(&[("since", &stamp(since))]));
         }
-        let issues: Vec<Issue> = self.client.list(&self.path(&format!("issues?{query}")), |_| true).await?;
-        for mut issue in issues {
-            newest.see(issue.updated_at);
+        let enough = |last: &Issue| since.is_none_or(|since| is_further(last.updated_at, since));
+        let issues = self.client.part(&self.path(&format!("issues?{query}")), |_| true, enough).await?;
+        for mut issue in newest.part(issues, |issue| issue.updated_at) {
             let known = town.posts.get(&post_of(issue.number));
             if issue.state == "closed" {
                 if known.is_none() {
@@ -237,12 +256,17 @@ impl GithubForge {
         });
         for (number, target, recorded) in pulls.chain(posts) {
             let path = self.path(&format!("issues/{number}/reactions"));
-            let now: Vec<wire::Reaction> = match self.client.list(&path, |_| true).await {
+            let part: Part<wire::Reaction> = match self.client.part(&path, |_| true, |_| true).await {
                 // It was deleted or moved away; what was recorded of it stays.
                 Err(ForgeError::NotFound(_)) => continue,
                 other => other?,
             };
+            let now = part.entries;
             sightings.extend(now.iter().filter_map(|reaction| self.place.reaction(&target, reaction)));
+            if part.is_cut {
+                // What is not among so many may stand behind them.
+                continue;
+            }
             let at = self.client.clock().unwrap_or_default();
             for (id, reacted) in recorded.iter().filter(|(id, _)| !now.iter().any(|reaction| reaction.id == **id)) {
                 let what = Seen::Withdrew { target: target.clone(), id: *id, kind: reacted.kind.clone() };
@@ -262,6 +286,11 @@ fn optional(what: &str, asked: Result<(), ForgeError>) -> Result<(), ForgeError>
         }
         other => other,
     }
+}
+
+/// Whether the next poll gets further where this one ended, so that what was read of a list may end there.
+fn is_further(last: DateTime<Utc>, since: DateTime<Utc>) -> bool {
+    last >= since + OVERLAP + CURSOR_STEP
 }
 
 fn since_query(since: DateTime<Utc>) -> String {

@@ -249,7 +249,7 @@ fn reacted(town: &Town, seen: &Sighting, target: &str, id: u64, kind: &str, stan
 }
 
 /// The cursor moves in steps of so much at least: what lies behind it is asked for again, and recorded once all the same.
-const CURSOR_STEP: TimeDelta = TimeDelta::hours(1);
+pub const CURSOR_STEP: TimeDelta = TimeDelta::hours(1);
 
 /// How far the forge was read, where that is well further than before.
 pub(super) fn synced(town: &Town, cursor: DateTime<Utc>) -> Vec<Draft> {
