@@ -18,7 +18,7 @@ use crate::git::journal::{Journal, JournalError};
 use crate::git::merge::Merged;
 use crate::git::repo::{self, LockGuard};
 use crate::town::charter::Charter;
-use crate::town::decide::{self, Command, Gated};
+use crate::town::decide::{self, Command, Gated, Rejected};
 use crate::town::event::{FailureKind, GatePassed, RunProposed};
 use crate::town::finding::Finding;
 use crate::town::gate;
@@ -355,8 +355,16 @@ impl<'a> Course<'a> {
                 files: ready.offer.files,
                 warnings: u32::try_from(ready.findings.len()).unwrap_or(u32::MAX),
             })));
-            let proposed =
-                self.hands.announce(&self.claimed.run, &self.charter.name, &ready.offer, ready.replaces, also)?;
+            let (run, name) = (&self.claimed.run, &self.charter.name);
+            let proposed = match self.hands.announce(run, name, &ready.offer, ready.replaces, also) {
+                Ok(proposed) => proposed,
+                // The town was frozen while the agent was at work.
+                Err(RunError::Journal(JournalError::Rejected(why @ Rejected::Frozen { .. }))) => {
+                    self.report.offer = Some(ready.offer);
+                    return Ok(Next::End(Box::new(self.held(&why, transcript))));
+                }
+                Err(error) => return Err(error),
+            };
             if let Some(report) = self.publish(&proposed, stand.pull, transcript).await? {
                 return Ok(Next::End(Box::new(report)));
             }
@@ -428,6 +436,7 @@ impl<'a> Course<'a> {
                 report.reason = format!("{why}; the next run sends it");
                 Ok(Some(report))
             }
+            Published::Held(why) => Ok(Some(self.held(&why, transcript))),
             Published::Stale(why) => {
                 tracing::info!(why, "proposing again");
                 Ok(None)

@@ -192,6 +192,27 @@ fn what_waits_survives_a_freeze() {
 }
 
 #[test]
+fn nothing_is_pushed_while_the_town_is_frozen() {
+    for moment in ["called", "gated"] {
+        let town = told();
+        let run = town.job().run_meanwhile(moment, "chaostester", &[], || {
+            town.job().monkeytown(&["freeze", "--reason", "we move"]).says(0, "");
+        });
+        run.ended(0, "skipped").says(0, "we move").says(0, "is kept");
+        assert_eq!((town.states(), town.hub.tip("agent/chaostester")), (vec![], None), "{moment}");
+        assert_eq!(town.facts("run.failed").len(), 0, "{moment}");
+        town.later(240);
+        town.run("chaostester").ended(0, "skipped");
+        town.job().monkeytown(&["thaw", "--reason", "we are there"]).says(0, "");
+        // What was thought is not thought again: asked from the beginning, there would be nothing to do.
+        town.later(240).says([nothing("asked anew"), nothing("asked anew")]);
+        town.run("chaostester").ended(0, "opened");
+        assert_eq!((town.states(), town.facts("run.started").len()), (vec![(1, "open")], 1), "{moment}");
+        town.verify_ok();
+    }
+}
+
+#[test]
 fn a_workflow_that_changes_on_main_while_an_agent_works_is_below_its_work() {
     let town = told();
     let job = town.job();
