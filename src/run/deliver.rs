@@ -388,13 +388,16 @@ impl<'a> Course<'a> {
         work.tree = match repo.merge_trees(Some(from), work.tree, to)? {
             Merged::Clean(tree) => tree,
             Merged::Conflicts(paths) => {
-                // What people pushed stays as it is; our version of those files is kept beside.
+                // What people pushed stays as it is; our version of those files is kept beside. It hangs on what it was made
+                // on, so that whoever takes it sees no more than what is new in it.
                 let kept = format!("refs/monkeytown/kept/{}", self.claimed.run.run);
-                let lost =
-                    repo.commit_of_agent(work.tree, &[], &self.message(work)?, self.claimed.run.started.timestamp())?;
-                house.home.keep(&kept, lost)?;
-                work.partial =
-                    Some(format!("people changed {} meanwhile; our version is kept in {kept}", paths.join(", ")));
+                let (below, message) = (stand.stood_on(house)?, self.message(work)?);
+                let lost = repo.commit_of_agent(work.tree, &[below], &message, self.claimed.run.started.timestamp())?;
+                let place = match house.home.keep(&kept, lost)? {
+                    true => format!("is kept in {kept}"),
+                    false => format!("could not be sent home, and is only in the clone of this run, in {kept}"),
+                };
+                work.partial = Some(format!("people changed {} meanwhile; our version {place}", paths.join(", ")));
                 repo.yield_to(from, work.tree, to)?
             }
         };

@@ -353,6 +353,35 @@ fn work_on_an_old_base_does_not_carry_workflows_along() {
 }
 
 #[test]
+fn what_is_kept_beside_carries_no_workflow_that_is_gone_from_main() {
+    let town = told();
+    let workflow = |name: &str| format!("name: {name}\non: push\njobs: {{}}\n");
+    town.hub.commit_on_branch("main", "ada", ".github/workflows/x.yml", &workflow("old"));
+    town.run("chaostester").ended(0, "opened");
+    town.later(240).says([
+        write("chaostester/links.md", SECOND),
+        write("chaostester/more.md", "More of it.\n"),
+        finish("List more"),
+    ]);
+    let run = town.job().run_meanwhile("gated", "chaostester", &[], || {
+        // The file that the agent changes is rejected, and with the branch the last copy of the old workflow is gone.
+        town.later(1);
+        town.hub.close(1, "ada");
+        town.hub.delete_branch("agent/chaostester", "ada");
+        town.hub.commit_on_branch("main", "ada", ".github/workflows/x.yml", &workflow("new"));
+        town.sync();
+    });
+    run.ended(0, "opened");
+    let kept = format!("refs/monkeytown/kept/{}", run.json["run"].as_str().unwrap());
+    let body = town.hub.pull(2).body;
+    assert!(body.contains(&format!("our version is kept in {kept}")), "{body}\n{}", run.stderr);
+    let there = town.job().git(&["ls-remote", "origin", &kept]);
+    let (sha, _) = there.split_once('\t').unwrap();
+    assert_eq!(town.hub.file(sha, "chaostester/links.md").as_deref(), Some(SECOND));
+    town.verify_ok();
+}
+
+#[test]
 fn a_queue_goes_on_without_what_people_did_meanwhile() {
     let town = with_a_pull();
     town.says([write("chaostester/links.md", SECOND), finish("List both")]);
