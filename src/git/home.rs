@@ -309,16 +309,17 @@ impl Home {
         self.repo.tip(reference)
     }
 
-    /// Keeps a commit here under a reference of its own, and sends it home if that can be reached.
+    /// Keeps a commit here under a reference of its own, and sends it home if that can be reached. Says whether it is at home.
     ///
     /// # Errors
     /// [`GitError`] when the reference cannot be written here.
-    pub fn keep(&self, reference: &str, commit: Oid) -> Result<(), GitError> {
+    pub fn keep(&self, reference: &str, commit: Oid) -> Result<bool, GitError> {
         self.repo.force_reference(reference, commit)?;
         if let Err(error) = self.send(&[(reference.to_owned(), Some(commit))]) {
             tracing::warn!(%error, reference, "it stays on this machine");
+            return Ok(false);
         }
-        Ok(())
+        Ok(self.remote.is_none() || self.online.get())
     }
 
     /// The failure as a refusal to start, where the remote lets nobody in.

@@ -18,7 +18,7 @@ use crate::git::journal::{Journal, JournalError};
 use crate::git::merge::Merged;
 use crate::git::repo::{self, LockGuard};
 use crate::town::charter::Charter;
-use crate::town::decide::{self, Command, Gated};
+use crate::town::decide::{self, Command, Gated, Rejected};
 use crate::town::event::{FailureKind, GatePassed, RunProposed};
 use crate::town::finding::Finding;
 use crate::town::gate;
@@ -355,8 +355,16 @@ impl<'a> Course<'a> {
                 files: ready.offer.files,
                 warnings: u32::try_from(ready.findings.len()).unwrap_or(u32::MAX),
             })));
-            let proposed =
-                self.hands.announce(&self.claimed.run, &self.charter.name, &ready.offer, ready.replaces, also)?;
+            let (run, name) = (&self.claimed.run, &self.charter.name);
+            let proposed = match self.hands.announce(run, name, &ready.offer, ready.replaces, also) {
+                Ok(proposed) => proposed,
+                // The town was frozen while the agent was at work.
+                Err(RunError::Journal(JournalError::Rejected(why @ Rejected::Frozen { .. }))) => {
+                    self.report.offer = Some(ready.offer);
+                    return Ok(Next::End(Box::new(self.held(&why, transcript))));
+                }
+                Err(error) => return Err(error),
+            };
             if let Some(report) = self.publish(&proposed, stand.pull, transcript).await? {
                 return Ok(Next::End(Box::new(report)));
             }
@@ -380,13 +388,16 @@ impl<'a> Course<'a> {
         work.tree = match repo.merge_trees(Some(from), work.tree, to)? {
             Merged::Clean(tree) => tree,
             Merged::Conflicts(paths) => {
-                // What people pushed stays as it is; our version of those files is kept beside.
+                // What people pushed stays as it is; our version of those files is kept beside. It hangs on what it was made
+                // on, so that whoever takes it sees no more than what is new in it.
                 let kept = format!("refs/monkeytown/kept/{}", self.claimed.run.run);
-                let lost =
-                    repo.commit_of_agent(work.tree, &[], &self.message(work)?, self.claimed.run.started.timestamp())?;
-                house.home.keep(&kept, lost)?;
-                work.partial =
-                    Some(format!("people changed {} meanwhile; our version is kept in {kept}", paths.join(", ")));
+                let (below, message) = (stand.stood_on(house)?, self.message(work)?);
+                let lost = repo.commit_of_agent(work.tree, &[below], &message, self.claimed.run.started.timestamp())?;
+                let place = match house.home.keep(&kept, lost)? {
+                    true => format!("is kept in {kept}"),
+                    false => format!("could not be sent home, and is only in the clone of this run, in {kept}"),
+                };
+                work.partial = Some(format!("people changed {} meanwhile; our version {place}", paths.join(", ")));
                 repo.yield_to(from, work.tree, to)?
             }
         };
@@ -428,6 +439,7 @@ impl<'a> Course<'a> {
                 report.reason = format!("{why}; the next run sends it");
                 Ok(Some(report))
             }
+            Published::Held(why) => Ok(Some(self.held(&why, transcript))),
             Published::Stale(why) => {
                 tracing::info!(why, "proposing again");
                 Ok(None)

@@ -10,7 +10,7 @@ use super::report::{Ending, Report};
 use super::turn::{self, Turned};
 use super::{Progress, RunError};
 use crate::git::repo;
-use crate::town::decide::{self, Command, Gated};
+use crate::town::decide::{self, Command, Gated, Rejected};
 use crate::town::event::{FailureKind, GateFailed, Outcome as Ended, RunFinished, RunProposed};
 use crate::town::finding::Finding;
 use crate::town::gate;
@@ -91,6 +91,15 @@ impl Course<'_> {
         self.report.reason =
             format!("the job that thinks was stopped; what it had is kept, and a run after {until} goes on from there");
         Ok(self.report.clone())
+    }
+
+    /// The town is frozen: the run stays in flight with what it has made, and whoever takes it over after a thaw goes on from
+    /// its checkpoint.
+    pub(super) fn held(&mut self, why: &Rejected, transcript: &Transcript) -> Report {
+        self.account(transcript);
+        self.report.outcome = Ending::Skipped;
+        self.report.reason = format!("{why}; what the agent has made is kept, and goes out with a run after that");
+        self.report.clone()
     }
 
     pub(super) fn nothing(&mut self, reason: String, transcript: &Transcript) -> Result<Report, RunError> {

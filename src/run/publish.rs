@@ -9,7 +9,7 @@ use crate::forge::{Forge, ForgeError, NewPull, PullView};
 use crate::git::errors::GitError;
 use crate::git::journal::{Appended, Journal};
 use crate::git::repo;
-use crate::town::decide::{self, Command, Publish};
+use crate::town::decide::{self, Command, Publish, Rejected};
 use crate::town::event::{Offer, RunFinished, RunProposed};
 use crate::town::fold::{Run, Town};
 use crate::town::ids::AgentId;
@@ -28,6 +28,8 @@ pub enum Published {
     Queued(String),
     /// The branch moved, or a human closed the pull request: the work has to be proposed again on what is there now.
     Stale(String),
+    /// People froze the town: nothing is pushed, and it waits until they let things go on.
+    Held(Rejected),
 }
 
 /// The hands of a run: what it writes with.
@@ -96,6 +98,10 @@ impl Hands<'_> {
         {
             return Ok(Published::Stale(format!("#{pull} was closed meanwhile")));
         }
+        // What was announced before a freeze is not pushed after it.
+        if let Some(frozen) = self.frozen()? {
+            return Ok(Published::Held(frozen));
+        }
         let replaces = proposed.replaces.as_ref().map(repo::oid).transpose()?;
         match self.house.home.publish(branch, head, replaces) {
             Ok(()) => {}
@@ -125,6 +131,11 @@ impl Hands<'_> {
         }
     }
 
+    /// Why nothing is pushed, while the town is frozen. A paused agent starts no run; what one of its runs has made is published.
+    fn frozen(&self) -> Result<Option<Rejected>, RunError> {
+        Ok(decide::frozen(&self.journal.load()?.town).err())
+    }
+
     async fn offer(&self, proposed: &RunProposed) -> Result<(PullView, bool), ForgeError> {
         let new = NewPull { run: proposed.run.clone(), agent: proposed.agent.clone(), offer: proposed.offer.clone() };
         match self.forge.find(&proposed.offer.branch).await? {
@@ -152,6 +163,9 @@ impl Hands<'_> {
         let seen = self.forge.observe(&town).await?;
         self.forge.carry_out(&town, &seen).await?;
         super::claim::record(self.edge, self.house, self.journal, &seen)?;
+        if let Some(frozen) = self.frozen()? {
+            return Ok(Some(Published::Held(frozen)));
+        }
         let gone = open(&self.journal.load()?.town) != Some(number);
         Ok(gone.then(|| Published::Stale(format!("people decided about #{number} meanwhile"))))
     }

@@ -133,6 +133,7 @@ impl Report {
             Ending::Opened => format!("{agent} opened pull request {pull}: {title}"),
             Ending::Updated => format!("{agent} updated pull request {pull}: {title}"),
             Ending::Nothing => format!("{agent} has nothing to do: {}", self.reason),
+            Ending::Skipped if self.offer.is_some() => format!("{agent}'s work waits: {}", self.reason),
             Ending::Skipped => format!("{agent} did not run: {}", self.reason),
             Ending::Queued => format!("{agent}'s work waits here: {}", self.reason),
             Ending::Failed => format!("{agent} came to no result: {}", self.reason),

@@ -130,12 +130,21 @@ pub fn decide_all(town: &Town, commands: &[Command], stamp: &Stamp) -> Result<(V
     Ok((drafts, town))
 }
 
+/// Whether people have stopped the town: then nothing starts, and nothing is announced or pushed.
+///
+/// # Errors
+/// [`Rejected::Frozen`] while it is frozen.
+pub fn frozen(town: &Town) -> Result<(), Rejected> {
+    match &town.frozen {
+        None => Ok(()),
+        Some(frozen) => Err(Rejected::Frozen { by: frozen.by.clone(), reason: frozen.reason.clone() }),
+    }
+}
+
 /// Whether people have stopped the town or the agent.
 fn may_start(town: &Town, ask: &StartRun) -> Result<(), Rejected> {
     let name = &ask.agent.agent;
-    if let Some(frozen) = &town.frozen {
-        return Err(Rejected::Frozen { by: frozen.by.clone(), reason: frozen.reason.clone() });
-    }
+    frozen(town)?;
     if ask.paused {
         return Err(Rejected::Paused { agent: name.clone() });
     }
@@ -263,9 +272,7 @@ fn record_gate(town: &Town, gated: &Gated) -> Vec<Draft> {
 }
 
 fn propose(town: &Town, proposed: &RunProposed) -> Result<Vec<Draft>, Rejected> {
-    if let Some(frozen) = &town.frozen {
-        return Err(Rejected::Frozen { by: frozen.by.clone(), reason: frozen.reason.clone() });
-    }
+    frozen(town)?;
     let run = in_flight(town, &proposed.agent, &proposed.run)?;
     if run.proposed.as_ref() == Some(proposed) {
         return Ok(Vec::new());

@@ -168,6 +168,41 @@ fn what_waited_is_published_by_the_job_that_claims() {
     town.verify_ok();
 }
 
+#[test]
+fn a_job_that_is_run_again_pushes_nothing_into_a_frozen_town() {
+    for announced in [true, false] {
+        let town = told();
+        let queue = town.path("queue").to_str().unwrap().to_owned();
+        let split = Split::begin(&town, 70);
+        split.claim().ended(0, "claimed");
+        split.think().ended(0, "thought");
+        let args = ["--phase", "publish", "--handover", split.handover(), "--queue", &queue];
+        let publish = || town.job_of(70, Some(town.hub.token())).run("chaostester", &args);
+        if announced {
+            let job = town.job_of(70, Some(town.hub.token()));
+            job.run_meanwhile("gated", "chaostester", &args, || town.hub.down(true)).ended(3, "queued");
+            town.hub.down(false);
+        }
+        town.job().monkeytown(&["freeze", "--reason", "we move"]).says(0, "");
+        publish().ended(0, "skipped").says(0, "we move").says(0, "is kept");
+        assert_eq!((town.states(), town.hub.tip("agent/chaostester")), (vec![], None), "{announced}");
+        assert_eq!(town.facts("run.proposed").len(), usize::from(announced));
+        town.job().monkeytown(&["thaw", "--reason", "we are there"]).says(0, "");
+        if announced {
+            publish().ended(0, "opened");
+        } else {
+            // The artifacts are gone by now: its checkpoint is at home.
+            town.later(240).says([nothing("asked anew"), nothing("asked anew")]);
+            let later = Split::begin(&town, 71);
+            later.claim().ended(0, "claimed");
+            later.think().ended(0, "thought");
+            later.publish().ended(0, "opened");
+        }
+        assert_eq!((town.states(), town.facts("run.started").len()), (vec![(1, "open")], 1), "{announced}");
+        town.verify_ok();
+    }
+}
+
 /// The bundle that was handed over.
 fn bundle_in(dir: &Path) -> PathBuf {
     let names: Vec<PathBuf> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();

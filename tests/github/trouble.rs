@@ -192,6 +192,27 @@ fn what_waits_survives_a_freeze() {
 }
 
 #[test]
+fn nothing_is_pushed_while_the_town_is_frozen() {
+    for moment in ["called", "gated"] {
+        let town = told();
+        let run = town.job().run_meanwhile(moment, "chaostester", &[], || {
+            town.job().monkeytown(&["freeze", "--reason", "we move"]).says(0, "");
+        });
+        run.ended(0, "skipped").says(0, "we move").says(0, "is kept");
+        assert_eq!((town.states(), town.hub.tip("agent/chaostester")), (vec![], None), "{moment}");
+        assert_eq!(town.facts("run.failed").len(), 0, "{moment}");
+        town.later(240);
+        town.run("chaostester").ended(0, "skipped");
+        town.job().monkeytown(&["thaw", "--reason", "we are there"]).says(0, "");
+        // What was thought is not thought again: asked from the beginning, there would be nothing to do.
+        town.later(240).says([nothing("asked anew"), nothing("asked anew")]);
+        town.run("chaostester").ended(0, "opened");
+        assert_eq!((town.states(), town.facts("run.started").len()), (vec![(1, "open")], 1), "{moment}");
+        town.verify_ok();
+    }
+}
+
+#[test]
 fn a_workflow_that_changes_on_main_while_an_agent_works_is_below_its_work() {
     let town = told();
     let job = town.job();
@@ -329,6 +350,35 @@ fn work_on_an_old_base_does_not_carry_workflows_along() {
     town.later(240).says([write("chaostester/links.md", FIRST), finish("List one")]);
     let run = town.run("chaostester");
     assert!(run.code == 0 || run.stderr.contains("workflow"), "{run:#?}");
+}
+
+#[test]
+fn what_is_kept_beside_carries_no_workflow_that_is_gone_from_main() {
+    let town = told();
+    let workflow = |name: &str| format!("name: {name}\non: push\njobs: {{}}\n");
+    town.hub.commit_on_branch("main", "ada", ".github/workflows/x.yml", &workflow("old"));
+    town.run("chaostester").ended(0, "opened");
+    town.later(240).says([
+        write("chaostester/links.md", SECOND),
+        write("chaostester/more.md", "More of it.\n"),
+        finish("List more"),
+    ]);
+    let run = town.job().run_meanwhile("gated", "chaostester", &[], || {
+        // The file that the agent changes is rejected, and with the branch the last copy of the old workflow is gone.
+        town.later(1);
+        town.hub.close(1, "ada");
+        town.hub.delete_branch("agent/chaostester", "ada");
+        town.hub.commit_on_branch("main", "ada", ".github/workflows/x.yml", &workflow("new"));
+        town.sync();
+    });
+    run.ended(0, "opened");
+    let kept = format!("refs/monkeytown/kept/{}", run.json["run"].as_str().unwrap());
+    let body = town.hub.pull(2).body;
+    assert!(body.contains(&format!("our version is kept in {kept}")), "{body}\n{}", run.stderr);
+    let there = town.job().git(&["ls-remote", "origin", &kept]);
+    let (sha, _) = there.split_once('\t').unwrap();
+    assert_eq!(town.hub.file(sha, "chaostester/links.md").as_deref(), Some(SECOND));
+    town.verify_ok();
 }
 
 #[test]

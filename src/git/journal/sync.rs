@@ -1,7 +1,7 @@
 //! The journal and its remote: fetching, publishing, and what waits while the remote is away.
 //! Lives here: the tracking reference, the shallow start, queued appends. Never here: local appends.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use git2::Oid;
 
@@ -27,7 +27,8 @@ pub struct Synced {
     pub sent: usize,
     /// Whether the remote's journal had something new.
     pub moved: bool,
-    /// Queued events that no longer fit what happened meanwhile, as sentences with the reference that keeps them.
+    /// Queued events that no longer fit what happened meanwhile, as sentences with the reference that keeps them, and whether
+    /// that is in this clone only.
     pub dropped: Vec<String>,
 }
 
@@ -201,7 +202,9 @@ impl Journal<'_> {
         let known = left_out.iter().map(|event| event.id.clone()).collect();
         let (replayed, misfits) = self.replay_what_fits(&start, &waiting, &known, stamp)?;
         if !misfits.is_empty() {
-            self.keep_misfits(tip, &waiting, &misfits, &mut Synced::default())?;
+            let mut synced = Synced::default();
+            self.keep_misfits(tip, &waiting, &misfits, &mut synced)?;
+            synced.sentences().for_each(|what| tracing::warn!("{what}"));
         }
         if let Some(oid) = replayed.oid {
             self.set_head(oid)?;
@@ -356,6 +359,7 @@ impl Journal<'_> {
         Ok(Replayed::All(Box::new(tip)))
     }
 
+    /// Gives what did not fit references of its own, here and at home: this clone may be gone tomorrow.
     fn keep_misfits(
         &self,
         here: Oid,
@@ -363,25 +367,45 @@ impl Journal<'_> {
         misfits: &HashSet<String>,
         synced: &mut Synced,
     ) -> Result<(), JournalError> {
-        let keep = |name: String, oid: Oid| -> Result<String, JournalError> {
-            self.git().reference(&name, oid, true, "monkeytown: did not fit").map_err(JournalError::MoveRef)?;
-            Ok(name)
-        };
-        let journal = keep(format!("refs/monkeytown/kept/{here}"), here)?;
-        for commit in waiting {
-            for event in commit.events.iter().filter(|event| misfits.contains(&mark(event))) {
-                let Ok(Some(known)) = event.event() else { continue };
-                let mut place = journal.clone();
-                if let Event::RunProposed(proposed) = &known
-                    && let Ok(head) = Oid::from_str(proposed.offer.head.as_str())
-                    && self.repo.has(head)
-                {
-                    place = keep(format!("refs/monkeytown/kept/{}", proposed.run), head)?;
-                }
-                synced.dropped.push(format!("{} ({place})", known.sentence()));
+        let journal = format!("refs/monkeytown/kept/{here}");
+        let mut kept = BTreeMap::from([(journal.clone(), here)]);
+        let mut left_out = Vec::new();
+        for event in waiting.iter().flat_map(|commit| &commit.events).filter(|event| misfits.contains(&mark(event))) {
+            let Ok(Some(known)) = event.event() else { continue };
+            let mut place = journal.clone();
+            if let Event::RunProposed(proposed) = &known
+                && let Ok(head) = Oid::from_str(proposed.offer.head.as_str())
+                && self.repo.has(head)
+            {
+                place = format!("refs/monkeytown/kept/{}", proposed.run);
+                kept.insert(place.clone(), head);
             }
+            left_out.push((known.sentence(), place));
         }
+        for (name, oid) in &kept {
+            self.git().reference(name, *oid, true, "monkeytown: did not fit").map_err(JournalError::MoveRef)?;
+        }
+        let not_sent = self.send_home(kept);
+        synced.dropped.extend(left_out.into_iter().map(|(what, place)| {
+            let only = if not_sent.contains(&place) { ", in this clone only" } else { "" };
+            format!("{what} ({place}{only})")
+        }));
         Ok(())
+    }
+
+    /// Sends references of our own home, each by itself, and returns those that did not arrive.
+    fn send_home(&self, references: BTreeMap<String, Oid>) -> HashSet<String> {
+        let Some(remote) = self.remote else { return HashSet::new() };
+        let arrived = |reference: &str, oid: Oid| {
+            let spec = PushSpec { local: Some(oid), reference: reference.to_owned(), lease: None };
+            let sent =
+                if self.offline.get() { None } else { Some(remote.push_over(self.repo, &[spec], NETWORK_LIMIT)) };
+            if let Some(Err(error)) = &sent {
+                tracing::warn!(%error, reference, "it stays in this clone");
+            }
+            matches!(sent, Some(Ok(_)))
+        };
+        references.into_iter().filter(|(name, oid)| !arrived(name, *oid)).map(|(name, _)| name).collect()
     }
 
     /// The commits of `here` that `there` does not have, oldest first.
