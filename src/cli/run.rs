@@ -173,7 +173,8 @@ pub fn once(context: &Context, how: &How<'_>, request: &Request, watch: &dyn Fn(
 fn taken(context: &Context, remote: Option<&str>, agent: &AgentId, dir: &Path) -> anyhow::Result<Option<String>> {
     let house = open::house(context, remote)?;
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
-    match queue::take(&house, &journal, agent, dir) {
+    let stamp = open::Source::new(context)?.stamp(&house.settings.name);
+    match queue::take(&house, &journal, agent, &stamp, dir) {
         // Nobody can mend it from here, and it must not stop the agent for ever.
         Err(RunError::Queue(refused @ queue::QueueError::Refused { .. })) => {
             let line = format!("{refused}; the run goes on without it");

@@ -164,10 +164,7 @@ impl<'a> Course<'a> {
         phase: Phase,
     ) -> Self {
         let house = hands.house;
-        let mut keeper = Keeper::new(&house.home, &charter.name, &claimed.run.run, request.dry_run);
-        if phase == Phase::Think {
-            keeper = keeper.staying_here();
-        }
+        let keeper = Keeper::new(&house.home, &charter.name, &claimed.run.run, request.dry_run);
         let mut report = Report::new(&charter.name, Ending::Nothing, "");
         report.run = Some(claimed.run.run.clone());
         report.slot = Some(claimed.run.slot.clone());

@@ -76,6 +76,23 @@ impl Course<'_> {
         Ok(self.report.clone())
     }
 
+    /// The job that thinks was stopped: the run stays in flight, and whoever takes it over when its lease has run out goes on
+    /// from this checkpoint.
+    pub(super) async fn interrupted(mut self, checkpoint: Oid) -> Result<Report, RunError> {
+        let transcript = self.transcript();
+        if let Some(report) = self.published(&transcript).await? {
+            return Ok(report);
+        }
+        self.account(&transcript);
+        self.keeper.adopt(checkpoint)?;
+        self.report.outcome = Ending::Interrupted;
+        let until = chrono::DateTime::from_timestamp(self.claimed.run.lease_until, 0).unwrap_or_default();
+        let until = until.format("%Y-%m-%d %H:%M UTC");
+        self.report.reason =
+            format!("the job that thinks was stopped; what it had is kept, and a run after {until} goes on from there");
+        Ok(self.report.clone())
+    }
+
     pub(super) fn nothing(&mut self, reason: String, transcript: &Transcript) -> Result<Report, RunError> {
         let reason = text::one_line(&reason, 500);
         self.report.reason.clone_from(&reason);

@@ -6,7 +6,7 @@
 //! Never here: the steps themselves (see [`super::deliver`]).
 //!
 //! ```text
-//! claim ─► claim.json ─► think ─► thought.json, thought.bundle ─► publish
+//! claim ─► claim.json ─► think ─► thought.json, thought-COMMIT.bundle ─► publish
 //! ```
 
 use std::fs;
@@ -41,7 +41,6 @@ use crate::town::limits::{BUNDLE_BYTES, HANDOVER_BYTES};
 const FORMAT: u32 = 1;
 const CLAIM: &str = "claim.json";
 const THOUGHT: &str = "thought.json";
-const BUNDLE: &str = "thought.bundle";
 
 /// What the job that claims hands to the one that thinks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,8 +65,47 @@ struct Thought {
     agent: AgentId,
     /// The commit in the bundle.
     checkpoint: Id,
-    /// How it ended.
-    turned: Turned,
+    /// How it ended; nothing while it has not, so that a job that is stopped leaves what it had.
+    #[serde(default)]
+    turned: Option<Turned>,
+}
+
+/// The bundle of a checkpoint. Each has its own, so that a job that is stopped between the two files leaves a pair that fits.
+fn bundle_of(checkpoint: &Id) -> String {
+    format!("thought-{checkpoint}.bundle")
+}
+
+/// Writes what the job that thinks hands over, again after each step.
+struct Handover<'a> {
+    dir: &'a Path,
+    house: &'a House,
+    agent: &'a AgentId,
+    run: RunId,
+    base: Oid,
+}
+
+impl Handover<'_> {
+    fn write(&self, tip: Oid, turned: Option<Turned>) -> Result<(), RunError> {
+        let checkpoint = repo::id(tip);
+        let bundle = self.dir.join(bundle_of(&checkpoint));
+        let last = self.last();
+        if last.as_deref() != Some(&*bundle) {
+            let name = checkpoint::reference(self.agent);
+            bundle::write(&self.house.home.repo, &bundle, &name, tip, Some(self.base))?;
+        }
+        let (run, agent) = (self.run.clone(), self.agent.clone());
+        write(self.dir, THOUGHT, &Thought { format: FORMAT, run, agent, checkpoint, turned })?;
+        if let Some(last) = last.filter(|last| *last != bundle) {
+            fs::remove_file(&last).map_err(|source| HandoverError::File { operation: "remove", path: last, source })?;
+        }
+        Ok(())
+    }
+
+    /// The bundle that was handed over last, where it is still there.
+    fn last(&self) -> Option<PathBuf> {
+        let thought: Thought = read(self.dir, THOUGHT).ok()?;
+        Some(self.dir.join(bundle_of(&thought.checkpoint))).filter(|path| path.exists())
+    }
 }
 
 /// Why a handover is not taken.
@@ -103,7 +141,9 @@ fn write(dir: &Path, name: &str, value: &impl Serialize) -> Result<(), RunError>
     let failed = |source| HandoverError::File { operation: "write", path: path.clone(), source };
     fs::create_dir_all(dir).map_err(failed)?;
     let json = serde_json::to_vec_pretty(value).map_err(RunError::Checkpoint)?;
-    Ok(fs::write(&path, json).map_err(failed)?)
+    let half = dir.join(format!("{name}.part"));
+    fs::write(&half, json).map_err(failed)?;
+    Ok(fs::rename(&half, &path).map_err(failed)?)
 }
 
 /// Reads a file of a handover: a plain file, of a bounded size, with exactly the fields that there are.
@@ -200,14 +240,13 @@ pub async fn think(
     let claim = Claim { run, stand, checkpoint, resumed, town };
     let base = repo::oid(&claim.run.base)?;
     let hands = Hands { edge, house, journal, forge };
-    let course = Course::new(hands, charter, claim, thinker, &asked, Phase::Think);
+    let handover = Handover { dir, house, agent: &request.agent, run: claimed.run, base };
+    let mut course = Course::new(hands, charter, claim, thinker, &asked, Phase::Think);
+    course.keeper.hand_over(Box::new(|tip| handover.write(tip, None)));
     let (report, turned) = course.think_only().await?;
     let name = checkpoint::reference(&request.agent);
     let tip = house.home.repo.tip(&name)?.ok_or_else(|| GitError::NoReference { reference: name.clone() })?;
-    bundle::write(&house.home.repo, &dir.join(BUNDLE), &name, tip, Some(base))?;
-    let thought =
-        Thought { format: FORMAT, run: claimed.run, agent: request.agent.clone(), checkpoint: repo::id(tip), turned };
-    write(dir, THOUGHT, &thought)?;
+    handover.write(tip, Some(turned))?;
     Ok(report)
 }
 
@@ -247,9 +286,13 @@ pub async fn publish(
         return course(stand, None).conclude(failed("the job that thinks ended without a result".to_owned())).await;
     }
     match thought(house, &town, &run, request, dir) {
-        Ok((checkpoint, turned)) => {
+        Ok((checkpoint, tip, turned)) => {
             let stand = checkpoint.stand.clone();
-            course(stand, Some(checkpoint)).conclude(turned).await
+            let course = course(stand, Some(checkpoint));
+            match turned {
+                Some(turned) => course.conclude(turned).await,
+                None => course.interrupted(tip).await,
+            }
         }
         // Not the handover's fault: the job may run again.
         Err(error) if error.is_unavailable() => Err(error),
@@ -260,7 +303,7 @@ pub async fn publish(
             course(stand, None).conclude(failed(reason)).await?;
             Err(match error {
                 RunError::Handover(error) => error.into(),
-                _ => refused(&dir.join(BUNDLE), why),
+                _ => refused(&dir.join(THOUGHT), why),
             })
         }
     }
@@ -274,7 +317,7 @@ fn thought(
     run: &Run,
     request: &Request,
     dir: &Path,
-) -> Result<(Checkpoint, Turned), RunError> {
+) -> Result<(Checkpoint, Oid, Option<Turned>), RunError> {
     let thought: Thought = read(dir, THOUGHT)?;
     let path = dir.join(THOUGHT);
     of_format(dir, THOUGHT, thought.format, &thought.agent, &request.agent)?;
@@ -282,7 +325,7 @@ fn thought(
         return Err(refused(&path, format!("it is of run {}, and {} is in flight", thought.run, run.run)));
     }
     house.need(repo::oid(&run.base)?)?;
-    let bundle = dir.join(BUNDLE);
+    let bundle = dir.join(bundle_of(&thought.checkpoint));
     let about = fs::symlink_metadata(&bundle).map_err(|source| HandoverError::File {
         operation: "read",
         path: bundle.clone(),
@@ -296,7 +339,7 @@ fn thought(
     let tip = bundle::read(&house.home.repo, &bundle, &name, &into)?;
     let taken = checked(house, town, run, request, &bundle, tip, &thought.checkpoint);
     house.home.repo.drop_reference(&into)?;
-    taken.map(|checkpoint| (checkpoint, thought.turned))
+    taken.map(|checkpoint| (checkpoint, tip, thought.turned))
 }
 
 fn checked(

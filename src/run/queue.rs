@@ -6,8 +6,8 @@
 //!
 //! The folder holds `queue.json` and `queue.bundle` with the journal as it is here and the agent's checkpoint, which has the
 //! commit that waits to be published. A folder without them is an empty queue. It may have been in other hands on its way: it
-//! is taken in with git's checks of every object, and only what a run of this agent records may wait in it. What people
-//! do never waits there, so nobody can put words into their mouths.
+//! is taken in with git's checks of every object, and only the events that a run of this agent records are written again from
+//! it. What people did is left out, so nobody can put words into their mouths; the forge tells of it again.
 
 use std::fs;
 use std::io;
@@ -21,7 +21,7 @@ use super::house::House;
 use crate::git::bundle;
 use crate::git::journal::{self, Journal};
 use crate::git::repo;
-use crate::town::envelope::Envelope;
+use crate::town::envelope::{Envelope, Stamp};
 use crate::town::event::Event;
 use crate::town::ids::{AgentId, Oid as Id};
 use crate::town::limits::BUNDLE_BYTES;
@@ -77,7 +77,13 @@ fn file(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Queue
 ///
 /// # Errors
 /// [`RunError`] when the folder holds something else than a queue, or git refuses it.
-pub fn take(house: &House, journal: &Journal<'_>, agent: &AgentId, dir: &Path) -> Result<Option<String>, RunError> {
+pub fn take(
+    house: &House,
+    journal: &Journal<'_>,
+    agent: &AgentId,
+    stamp: &Stamp,
+    dir: &Path,
+) -> Result<Option<String>, RunError> {
     let path = dir.join(ABOUT);
     let text = match fs::read(&path) {
         Ok(text) => text,
@@ -118,15 +124,14 @@ pub fn take(house: &House, journal: &Journal<'_>, agent: &AgentId, dir: &Path) -
             bundle::read(git, &bundle, reference, &into).map_err(|error| refused(super::publish::chain(&error)))?;
         if *reference == journal::reference() {
             let sent = about.sent.as_ref().map(repo::oid).transpose()?;
-            let appended = journal.appended_since(tip, sent)?;
-            if let Some(event) = appended.iter().find(|event| !may_wait(event, agent)) {
-                git.drop_reference(&into)?;
-                return Err(refused(format!("{} of {} is nothing that waits", event.kind, event.actor)).into());
+            let left_out = journal.adopt(tip, sent, stamp, |event| may_wait(event, agent));
+            git.drop_reference(&into)?;
+            for event in left_out.map_err(|error| refused(super::publish::chain(&error)))? {
+                tracing::warn!("{} of {} is nothing that waits; it is left out", event.kind, event.actor);
             }
-        }
-        git.force_reference(reference, tip)?;
-        git.drop_reference(&into)?;
-        if *reference == checkpoint::reference(agent) {
+        } else {
+            git.force_reference(reference, tip)?;
+            git.drop_reference(&into)?;
             // From here on it outlives this machine, whatever becomes of this run.
             house.home.keep(reference, tip)?;
         }

@@ -30,6 +30,8 @@ pub enum Ending {
     Nothing,
     /// Somebody else has the slot or the lease, or it shall not be now.
     Skipped,
+    /// The job that thinks was stopped; the next run goes on from its last checkpoint.
+    Interrupted,
     /// It waits here until the remote or the forge can be reached.
     Queued,
     /// The gate refused it, or the brain came to no result.
@@ -126,6 +128,7 @@ impl Report {
                 Some(kind) => kind.exit_code(),
                 None => 1,
             },
+            Ending::Interrupted => 1,
             Ending::Queued => 3,
         }
     }
@@ -143,6 +146,7 @@ impl Report {
             Ending::Skipped => format!("{agent} did not run: {}", self.reason),
             Ending::Queued => format!("{agent}'s work waits here: {}", self.reason),
             Ending::Failed => format!("{agent} came to no result: {}", self.reason),
+            Ending::Interrupted => format!("{agent} was interrupted: {}", self.reason),
             Ending::Claimed => format!("{agent} has its slot; another job lets it think"),
             Ending::Thought if title.is_empty() => format!("{agent} has thought: {}", self.reason),
             Ending::Thought => format!("{agent} has thought, and another job publishes: {title}"),

@@ -66,8 +66,10 @@ impl Model {
         let rate = known.rate.ok_or_else(|| RunError::NoBrain {
             given: name.clone(),
             why: format!(
-                "nobody knows what {model:?} costs there; say it under brain.prices in .monkeytown/town.yaml, in US dollars \
-                 per million tokens: prices: {{ \"{model}\": {{ input: \"0.25\", output: \"2\" }} }}, and 0 for both where it costs nothing"
+                "nobody knows what {model:?} costs there (the shipped prices are of {}); say it under brain.prices in \
+                 .monkeytown/town.yaml, in US dollars per million tokens: prices: {{ \"{model}\": {{ input: \"0.25\", output: \
+                 \"2\" }} }}, and 0 for both where it costs nothing",
+                prices::published()
             ),
         })?;
         let context = settings.context.filter(|_| at_home).or(known.context).unwrap_or(CONTEXT);

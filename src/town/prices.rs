@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::settings::{Price, Provider};
 use super::transcript::Usage;
 
-/// The day on which the prices of [`MODELS`] were read from their providers' pages.
-pub const READ_ON: &str = "2025-11-24";
+/// Prices of common models at their providers' own addresses; its first lines say where they are from, and of which day.
+const TABLE: &str = include_str!("prices.csv");
 
 /// An amount in millionths of a US dollar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,41 +135,54 @@ pub struct Model {
     pub rate: Option<Rate>,
 }
 
-/// A row of the table: provider, name, context, and the four prices in millionths of a dollar for a million tokens.
-type Row = (Provider, &'static str, u32, [u64; 4]);
+/// A row of the table.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    provider: Provider,
+    name: &'static str,
+    context: u32,
+    rate: Rate,
+}
 
-/// Common models at their providers' own addresses, as of [`READ_ON`].
-const MODELS: &[Row] = &[
-    (Provider::Openai, "gpt-4.1", 1_047_576, [2_000_000, 500_000, 2_000_000, 8_000_000]),
-    (Provider::Openai, "gpt-4.1-mini", 1_047_576, [400_000, 100_000, 400_000, 1_600_000]),
-    (Provider::Openai, "gpt-4.1-nano", 1_047_576, [100_000, 25_000, 100_000, 400_000]),
-    (Provider::Openai, "gpt-4o", 128_000, [2_500_000, 1_250_000, 2_500_000, 10_000_000]),
-    (Provider::Openai, "gpt-4o-mini", 128_000, [150_000, 75_000, 150_000, 600_000]),
-    (Provider::Openai, "gpt-5", 400_000, [1_250_000, 125_000, 1_250_000, 10_000_000]),
-    (Provider::Openai, "gpt-5-mini", 400_000, [250_000, 25_000, 250_000, 2_000_000]),
-    (Provider::Openai, "gpt-5-nano", 400_000, [50_000, 5_000, 50_000, 400_000]),
-    (Provider::Openai, "o3", 200_000, [2_000_000, 500_000, 2_000_000, 8_000_000]),
-    (Provider::Openai, "o4-mini", 200_000, [1_100_000, 275_000, 1_100_000, 4_400_000]),
-    (Provider::Anthropic, "claude-haiku-4-5", 200_000, [1_000_000, 100_000, 1_250_000, 5_000_000]),
-    (Provider::Anthropic, "claude-sonnet-4-5", 200_000, [3_000_000, 300_000, 3_750_000, 15_000_000]),
-    (Provider::Anthropic, "claude-opus-4-5", 200_000, [5_000_000, 500_000, 6_250_000, 25_000_000]),
-    (Provider::Anthropic, "claude-opus-4-1", 200_000, [15_000_000, 1_500_000, 18_750_000, 75_000_000]),
-];
+fn rows() -> impl Iterator<Item = Row> {
+    TABLE.lines().filter_map(row)
+}
+
+/// Reads `provider,model,context,input,cached,cache_write,output`; the first lines are none.
+fn row(line: &'static str) -> Option<Row> {
+    let fields: Vec<&str> = line.split(',').collect();
+    let [provider, name, context, prices @ ..] = &*fields else { return None };
+    let provider = match *provider {
+        "openai" => Provider::Openai,
+        "anthropic" => Provider::Anthropic,
+        _ => return None,
+    };
+    let [input, cached, cache_write, output] = prices else { return None };
+    let rate = Rate {
+        input: Usd::parse(input)?,
+        cached: Usd::parse(cached)?,
+        cache_write: Usd::parse(cache_write)?,
+        output: Usd::parse(output)?,
+    };
+    Some(Row { provider, name, context: context.parse().ok()?, rate })
+}
+
+/// The day on which the list that the prices are from was published.
+#[must_use]
+pub fn published() -> &'static str {
+    let line = TABLE.lines().find_map(|line| line.split_once("published on "));
+    line.map_or("an unknown day", |(_, day)| day.trim_end_matches('.'))
+}
 
 /// What is known of `model`. The town's own price comes first; a shipped one counts only at the provider's own address,
 /// because the same name costs something else elsewhere.
 #[must_use]
 pub fn model(provider: Provider, model: &str, price: Option<&Price>, own_address: bool) -> Model {
-    let is_meant = |row: &&Row| row.0 == provider && is_version_of(model, row.1);
-    let row = MODELS.iter().find(is_meant);
-    let shipped = row.filter(|_| own_address).map(|(.., [input, cached, cache_write, output])| Rate {
-        input: Usd(*input),
-        cached: Usd(*cached),
-        cache_write: Usd(*cache_write),
-        output: Usd(*output),
-    });
-    let context = row.filter(|_| own_address).map(|row| row.2);
-    Model { context, rate: price.and_then(|price| rate_of(provider, price)).or(shipped) }
+    // Of two names that it begins with, the longer one is meant.
+    let is_meant = |row: &Row| own_address && row.provider == provider && is_version_of(model, row.name);
+    let row = rows().filter(is_meant).max_by_key(|row| row.name.len());
+    let rate = price.and_then(|price| rate_of(provider, price)).or(row.map(|row| row.rate));
+    Model { context: row.map(|row| row.context), rate }
 }
 
 /// The rate of a price that the town gives. What it does not say of the cache is taken at its dearest.
@@ -208,6 +221,19 @@ mod tests {
         for wrong in ["", "-1", "1e3", ".5", "1.", "99999999999999999999", "x"] {
             assert_eq!(Usd::parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_read() {
+        let lines: Vec<&str> = TABLE.lines().filter(|line| !line.starts_with('#')).skip(1).collect();
+        assert_eq!(rows().count(), lines.len(), "each line is a row");
+        assert!(lines.len() > 20);
+        for row in rows() {
+            let Rate { input, cached, cache_write, output } = row.rate;
+            assert!(cached <= input && input <= cache_write && input < output, "{row:?}");
+            assert!(row.context > 4_000 && output < Usd(1_000_000_000), "{row:?}");
+        }
+        assert!(chrono::NaiveDate::parse_from_str(published(), "%Y-%m-%d").is_ok(), "{}", published());
     }
 
     #[test]

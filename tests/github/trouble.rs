@@ -330,3 +330,25 @@ fn work_on_an_old_base_does_not_carry_workflows_along() {
     let run = town.run("chaostester");
     assert!(run.code == 0 || run.stderr.contains("workflow"), "{run:#?}");
 }
+
+#[test]
+fn a_queue_goes_on_without_what_people_did_meanwhile() {
+    let town = with_a_pull();
+    town.says([write("chaostester/links.md", SECOND), finish("List both")]);
+    town.hub.comment(1, "ada", "Both of them, please.");
+    let dir = town.path("queue");
+    let queue = dir.to_str().unwrap();
+    // What can be fetched but not pushed: the comment and the run are both recorded here only.
+    let pushes = format!("{}/git-receive-pack", town.hub.clone_url().replace(&town.hub.server_url(), ""));
+    town.hub.fail_next("POST", &pushes, 503, "", 1_000);
+    let run = town.job().run("chaostester", &["--queue", queue]);
+    assert!(dir.join("queue.json").exists(), "{run:#?}");
+    assert_eq!(town.facts("pull.commented").len(), 0);
+    town.hub.mend();
+    town.later(240);
+    let next = town.job().run("chaostester", &["--queue", queue]);
+    next.ended(0, "updated");
+    assert_eq!(town.facts("pull.commented").len(), 1);
+    assert_eq!(town.facts("run.started").len(), 2, "what was thought is not thought again");
+    town.verify_ok();
+}

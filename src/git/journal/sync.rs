@@ -181,17 +181,32 @@ impl Journal<'_> {
         Ok(here.is_some() && here != find(self.git(), &Self::tracking(remote))?)
     }
 
-    /// The events of a journal's commits since another one, or all of them.
+    /// Makes what another clone appended since the remote's commit `sent` the journal of this one. Each event is written
+    /// again, so that nothing but the events comes along; those that are not wanted are left out, and returned.
     ///
     /// # Errors
     /// [`JournalError`] when a commit between them cannot be read.
-    pub fn appended_since(&self, tip: Oid, since: Option<Oid>) -> Result<Vec<Envelope>, JournalError> {
-        let (commits, _) = read::walk(self.git(), tip, |oid, _| Some(oid) == since)?;
-        let mut events = Vec::new();
-        for commit in commits {
-            events.extend(commit?.events);
+    pub fn adopt(
+        &self,
+        tip: Oid,
+        sent: Option<Oid>,
+        stamp: &Stamp,
+        wanted: impl Fn(&Envelope) -> bool,
+    ) -> Result<Vec<Envelope>, JournalError> {
+        let (waiting, _) = read::walk(self.git(), tip, |oid, _| Some(oid) == sent)?;
+        let waiting = waiting.into_iter().collect::<Result<Vec<Commit>, _>>()?;
+        let start = sent.map_or_else(|| Ok(Tip::default()), |sent| self.fold_from_snapshot(sent))?;
+        let events = waiting.iter().flat_map(|commit| &commit.events);
+        let left_out: Vec<Envelope> = events.filter(|event| !wanted(event)).cloned().collect();
+        let known = left_out.iter().map(|event| event.id.clone()).collect();
+        let (replayed, misfits) = self.replay_what_fits(&start, &waiting, &known, stamp)?;
+        if !misfits.is_empty() {
+            self.keep_misfits(tip, &waiting, &misfits, &mut Synced::default())?;
         }
-        Ok(events)
+        if let Some(oid) = replayed.oid {
+            self.set_head(oid)?;
+        }
+        Ok(left_out)
     }
 
     /// The newest commit here, and the newest that the remote is known to have.
@@ -275,15 +290,7 @@ impl Journal<'_> {
         // A fact that both sides observed has one id; it is recorded there already.
         let known = self.commits_not_in(there, here)?.into_iter().flat_map(|commit| commit.events);
         let known: HashSet<String> = known.map(|event| event.id).collect();
-        let start = self.fold_from_snapshot(there)?;
-        let mut misfits = HashSet::new();
-        // Each round may find one more run that does not fit, and then begins anew without it.
-        let tip = loop {
-            match self.replay(&start, &waiting, &known, &misfits, stamp)? {
-                Replayed::All(tip) => break *tip,
-                Replayed::Misfit(mark) => misfits.insert(mark),
-            };
-        };
+        let (tip, misfits) = self.replay_what_fits(&self.fold_from_snapshot(there)?, &waiting, &known, stamp)?;
         self.tell(JoinStep::Replayed);
         if !misfits.is_empty() {
             self.keep_misfits(here, &waiting, &misfits, synced)?;
@@ -301,6 +308,24 @@ impl Journal<'_> {
     fn tell(&self, step: JoinStep) {
         if let Some(watch) = self.watch {
             watch(step);
+        }
+    }
+
+    /// Writes the waiting commits on `start` without moving anything, and says which runs had to be left out.
+    fn replay_what_fits(
+        &self,
+        start: &Tip,
+        waiting: &[Commit],
+        known: &HashSet<String>,
+        stamp: &Stamp,
+    ) -> Result<(Tip, HashSet<String>), JournalError> {
+        let mut misfits = HashSet::new();
+        // Each round may find one more run that does not fit, and then begins anew without it.
+        loop {
+            match self.replay(start, waiting, known, &misfits, stamp)? {
+                Replayed::All(tip) => return Ok((*tip, misfits)),
+                Replayed::Misfit(mark) => misfits.insert(mark),
+            };
         }
     }
 
