@@ -59,15 +59,6 @@ impl Endpoint {
         format!("{}/{}", self.provider.name(), self.model)
     }
 
-    /// The provider's own address.
-    #[must_use]
-    pub const fn usual_address(provider: Provider) -> &'static str {
-        match provider {
-            Provider::Anthropic => "https://api.anthropic.com/v1",
-            _ => "https://api.openai.com/v1",
-        }
-    }
-
     /// Why a key must not be sent there, if so: everybody on the way would read it.
     #[must_use]
     pub fn exposes_a_key(&self) -> bool {

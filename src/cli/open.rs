@@ -11,7 +11,6 @@ use crate::forge::local::LocalForge;
 use crate::git::journal::{Journal, JournalError};
 use crate::git::program::HttpToken;
 use crate::run::house::House;
-use crate::run::think;
 use crate::run::{Edge, Progress, RunError};
 use crate::town::envelope::Stamp;
 use crate::town::settings::{ForgeKind, GithubSettings, Provider};
@@ -69,7 +68,7 @@ pub fn edge<'a>(
 /// The keys of the providers that a model may be asked at, as far as their variables are set.
 fn keys(context: &Context, house: &House) -> Vec<(String, Key)> {
     let named = house.settings.brain.key_env.as_deref();
-    let usual = [Provider::Openai, Provider::Anthropic].map(think::usual_key);
+    let usual = [Provider::Openai, Provider::Anthropic].map(Provider::usual_key);
     let names = named.into_iter().chain(usual);
     names.filter_map(|name| Some((name.to_owned(), Key::new(context.env.secret(name)?.reveal())))).collect()
 }
@@ -167,6 +166,16 @@ pub fn forge<'a>(
     journal: &'a Journal<'a>,
     source: &'a Source,
 ) -> Result<Box<dyn Forge + 'a>, RunError> {
+    let local = house.settings.forge == ForgeKind::Local;
+    if context.env.is_actions() && !local && house.home.remote.is_none() && !house.home.repo.facts()?.remotes.is_empty()
+    {
+        // What is done here would be gone with the runner, and said to be done.
+        return Err(RunError::NoForge(format!(
+            "the town is not on the remote's default branch, but on {} of this clone alone, which is gone when the job ends; \
+             merge .monkeytown and agents to the default branch, or name the branch in .monkeytown/town.yaml (branch: …)",
+            house.home.branch
+        )));
+    }
     Ok(match github(context, house, source)? {
         Some(github) => Box::new(github),
         None if lives_elsewhere(house, journal, source) => {

@@ -82,6 +82,9 @@ pub enum ForgeError {
     /// It refused, and trying again will not help.
     #[error("the forge refused: {0}")]
     Refused(String),
+    /// Pull requests of the local forge stand in the way of its own.
+    #[error("{0}")]
+    Numbers(String),
     /// What was asked contradicts what is there.
     #[error("the forge has it otherwise: {0}")]
     Conflict(String),
@@ -105,7 +108,10 @@ impl ForgeError {
     /// Whether somebody has to mend a setting or a token first.
     #[must_use]
     pub const fn is_configuration(&self) -> bool {
-        matches!(self, Self::Unauthorized(_) | Self::Forbidden { .. } | Self::MayNotOpen(_) | Self::NotFound(_))
+        matches!(
+            self,
+            Self::Unauthorized(_) | Self::Forbidden { .. } | Self::MayNotOpen(_) | Self::NotFound(_) | Self::Numbers(_)
+        )
     }
 }
 

@@ -41,25 +41,14 @@ pub struct Model {
     rate: Rate,
 }
 
-/// The variable that usually holds a provider's key.
-#[must_use]
-pub const fn usual_key(provider: Provider) -> &'static str {
-    match provider {
-        Provider::Anthropic => "ANTHROPIC_API_KEY",
-        _ => "OPENAI_API_KEY",
-    }
-}
-
 impl Model {
     /// A model by its provider and name. At the town's own provider its address and key are the town's, elsewhere the usual
     /// ones.
     fn of(provider: Provider, model: &str, settings: &BrainSettings) -> Result<Self, RunError> {
         let at_home = provider == settings.provider;
         let base_url = settings.base_url.clone().filter(|_| at_home);
-        let own_address =
-            base_url.as_deref().is_none_or(|url| url.trim_end_matches('/') == Endpoint::usual_address(provider));
-        let usual = || own_address.then(|| usual_key(provider).to_owned());
-        let key_env = settings.key_env.clone().filter(|_| at_home).or_else(usual);
+        let own_address = settings.at_own_address(provider);
+        let key_env = settings.key_env_of(provider).map(str::to_owned);
         let name = format!("{}/{model}", provider.name());
         let price = settings.prices.get(model).or_else(|| settings.prices.get(&name));
         let known = prices::model(provider, model, price, own_address);
@@ -73,7 +62,7 @@ impl Model {
             ),
         })?;
         let context = settings.context.filter(|_| at_home).or(known.context).unwrap_or(CONTEXT);
-        let base_url = base_url.unwrap_or_else(|| Endpoint::usual_address(provider).to_owned());
+        let base_url = base_url.unwrap_or_else(|| provider.usual_address().to_owned());
         let endpoint = Endpoint { provider, model: model.to_owned(), base_url, own_address, stream: settings.stream };
         Ok(Self { endpoint, key_env, context, rate })
     }

@@ -139,6 +139,22 @@ pub struct Price {
     pub cached: Option<String>,
 }
 
+impl BrainSettings {
+    /// Whether a provider's models are asked at its own address: another one belongs to the town's provider alone.
+    #[must_use]
+    pub fn at_own_address(&self, provider: Provider) -> bool {
+        let elsewhere = self.base_url.as_deref().filter(|_| provider == self.provider);
+        elsewhere.is_none_or(|url| url.trim_end_matches('/') == provider.usual_address())
+    }
+
+    /// The variable that holds a provider's key, where it needs one.
+    #[must_use]
+    pub fn key_env_of(&self, provider: Provider) -> Option<&str> {
+        let named = self.key_env.as_deref().filter(|_| provider == self.provider);
+        named.or_else(|| self.at_own_address(provider).then(|| provider.usual_key()))
+    }
+}
+
 impl Provider {
     /// Its name in files.
     #[must_use]
@@ -149,6 +165,24 @@ impl Provider {
             Self::Anthropic => "anthropic",
             Self::Scripted => "scripted",
             Self::Replay => "replay",
+        }
+    }
+
+    /// The provider's own address.
+    #[must_use]
+    pub const fn usual_address(self) -> &'static str {
+        match self {
+            Self::Anthropic => "https://api.anthropic.com/v1",
+            _ => "https://api.openai.com/v1",
+        }
+    }
+
+    /// The variable that usually holds the provider's key.
+    #[must_use]
+    pub const fn usual_key(self) -> &'static str {
+        match self {
+            Self::Anthropic => "ANTHROPIC_API_KEY",
+            _ => "OPENAI_API_KEY",
         }
     }
 

@@ -370,3 +370,36 @@ fn a_pull_request_to_another_branch_is_superseded() {
     assert_eq!(town.states(), [(1, "closed"), (2, "open")]);
     town.verify_ok();
 }
+
+#[test]
+fn numbers_of_the_local_forge_are_not_taken_for_githubs() {
+    const LOCAL: &str = "forge: local\nremote: none\n";
+    let town = Town::with(&["chaostester"], LOCAL);
+    town.says([write("chaostester/links.md", FIRST), finish("List the broken link")]);
+    let home = town.job();
+    let push = || {
+        let with_token = town.hub.clone_url().replace("://", &format!("://x-access-token:{}@", town.hub.token()));
+        home.git(&["push", "-q", &with_token, "monkeytown/journal"]);
+    };
+    home.run("chaostester", &[]).ended(0, "opened");
+    push();
+    let settings = town.hub.file(&town.hub.tip("main").unwrap(), ".monkeytown/town.yaml").unwrap();
+    town.hub.commit_on_branch("main", "ada", ".monkeytown/town.yaml", &settings.replace(LOCAL, ""));
+    // Its own pull request is open: a comment on GitHub's first one must not be about it.
+    town.later(240).says([write("chaostester/links.md", SECOND), finish("List both")]);
+    town.run("chaostester").says(2, "#1 of chaostester is open in the journal");
+    home.git(&["config", "user.name", "Ada"]);
+    home.git(&["config", "user.email", "ada@example.invalid"]);
+    home.monkeytown(&["pulls", "reject", "--reason", "wrong", "1", "we move"]).says(0, "");
+    push();
+    town.later(240);
+    town.run("chaostester").says(2, "up to #1, and GitHub is at #0");
+    assert_eq!(town.states(), []);
+    // GitHub's numbers are beyond them: what people say there about #1 is not about ours.
+    assert_eq!(town.hub.open_issue("eve", "Hello", "Is anybody here?", &[]), 1);
+    town.hub.comment(1, "grace", "/reject wrong not this one");
+    town.later(240);
+    town.run("chaostester").ended(0, "opened");
+    assert_eq!((town.states(), town.facts("pull.commented").len()), (vec![(2, "open")], 0));
+    town.verify_ok();
+}
