@@ -1,6 +1,7 @@
 //! Putting the rooms together for a command.
 //! Lives here: the edge of a process, and the forge that the settings name. Never here: what is done with them.
 
+use crate::brain::Key;
 use crate::config::{self, Clock, GithubEnv};
 use crate::forge::Forge;
 use crate::forge::github::GithubForge;
@@ -12,7 +13,7 @@ use crate::git::program::HttpToken;
 use crate::run::house::House;
 use crate::run::{Edge, Progress, RunError};
 use crate::town::envelope::Stamp;
-use crate::town::settings::{ForgeKind, GithubSettings};
+use crate::town::settings::{ForgeKind, GithubSettings, Provider};
 
 use super::{Context, say};
 
@@ -55,12 +56,21 @@ pub fn edge<'a>(
         now,
         random: &config::random,
         scheduled: context.env.is_scheduled(),
+        keys: keys(context, house),
         secrets: secrets(context, house),
         tools: context.env.tools(),
         holder: context.env.github().run_id.map(|id| format!("actions-{id}")),
         holder_before: None,
         watch,
     }
+}
+
+/// The keys of the providers that a model may be asked at, as far as their variables are set.
+fn keys(context: &Context, house: &House) -> Vec<(String, Key)> {
+    let named = house.settings.brain.key_env.as_deref();
+    let usual = [Provider::Openai, Provider::Anthropic].map(Provider::usual_key);
+    let names = named.into_iter().chain(usual);
+    names.filter_map(|name| Some((name.to_owned(), Key::new(context.env.secret(name)?.reveal())))).collect()
 }
 
 /// Values that must be masked wherever this process writes.

@@ -22,8 +22,8 @@ use crate::town::ids::AgentId;
 Exit codes:
   0  proposed, nothing to do, or somebody else has the slot
   1  the gate refused, or the brain came to no result
-  2  usage or configuration
-  3  remote or forge unavailable: the work waits here for the next run
+  2  usage or configuration; a key or a model that the provider does not take
+  3  remote or forge unavailable: the work waits here for the next run; or the model is
 Examples:
   monkeytown run chaostester --dry-run      show what it would propose; write nothing
   monkeytown run chaostester                propose it
@@ -34,7 +34,7 @@ pub struct Args {
     /// `auto`: the planned slot when a schedule started us, else one of its own; `planned`; or a name of your own
     #[arg(long, default_value = "auto", value_parser = parse_slot)]
     pub slot: SlotChoice,
-    /// What shall think: `embedded`, `scripted:FILE` or `replay:FILE`, instead of what the town says
+    /// What shall think: `openai/MODEL`, `anthropic/MODEL`, `embedded`, `scripted:FILE` or `replay:FILE`, instead of what the town says
     #[arg(long)]
     pub brain: Option<String>,
     /// A task besides the charter's

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use super::checkpoint::{self, Checkpoint};
 use super::house::House;
 use super::stand::Stand;
+use super::think::Thinker;
 use super::{Edge, Progress, Request, RunError, SlotChoice};
 use crate::forge::Forge;
 use crate::git::errors::{GitError, RemoteFailure};
@@ -160,7 +161,7 @@ pub fn claim(
     journal: &Journal<'_>,
     charter: &Charter,
     request: &Request,
-    brain: &str,
+    thinker: &Thinker,
 ) -> Result<Claim, RunError> {
     let now = (edge.now)();
     let (slot, trigger) = choose_slot(edge, charter, request)?;
@@ -180,9 +181,11 @@ pub fn claim(
         minutes,
         holder: edge.holder.clone().map_or_else(|| house.home.repo.machine_id(), Ok)?,
         holder_before: edge.holder_before.clone(),
-        brain: brain.to_owned(),
+        brain: thinker.name(),
         paused: house.settings.paused.contains(&charter.name),
         runs_per_day: house.settings.limits.runs_per_day,
+        usd_per_run: thinker.may_spend(charter, &house.settings.limits),
+        usd_per_day: house.settings.limits.usd_per_day,
         checkpoint: checkpoint.as_ref().map(|checkpoint| checkpoint.run.clone()),
     };
     let stamp = edge.stamp(&house.settings.name);

@@ -8,7 +8,7 @@ use super::claim::{self, Claim};
 use super::house::House;
 use super::propose::{Outcome, Proposer, Work};
 use super::publish::{Hands, Published};
-use super::report::{Ending, Report};
+use super::report::{Cost, Ending, Report};
 use super::stand::Stand;
 use super::think::Thinker;
 use super::turn::{self, Mission, Turn, Turned};
@@ -64,7 +64,10 @@ pub(super) async fn start<'a>(
     phase: Phase,
 ) -> Result<Started<'a>, RunError> {
     let charter = house.charter(&request.agent)?;
-    let thinker = Thinker::choose(request.brain.as_deref(), &house.settings.brain)?;
+    let thinker = Thinker::choose(request.brain.as_deref(), charter, &house.settings.brain)?;
+    if phase == Phase::Whole {
+        thinker.ready(edge)?;
+    }
     edge.tell(&Progress::Opened { base: house.base.to_string(), home: house.home_name() });
     let lock = format!("run-{}", charter.name);
     let Some(alone) = house.home.repo.lock(&lock)? else {
@@ -77,7 +80,7 @@ pub(super) async fn start<'a>(
     }
     let news = claim::sync(edge, house, journal, forge, request.dry_run).await?;
     edge.tell(&Progress::Synced { news: news.sentences.clone(), online: news.online });
-    let claimed = match claim::claim(edge, house, journal, charter, request, thinker.name()) {
+    let claimed = match claim::claim(edge, house, journal, charter, request, &thinker) {
         Ok(claimed) => claimed,
         Err(RunError::Rejected(rejected) | RunError::Journal(JournalError::Rejected(rejected)))
             if rejected.is_quiet() =>
@@ -109,8 +112,8 @@ pub async fn briefing(
     let charter = house.charter(agent)?;
     claim::sync(edge, house, journal, forge, true).await?;
     let request = Request { agent: agent.clone(), slot: SlotChoice::Auto, brain: None, task: None, dry_run: true };
-    let thinker = Thinker::choose(None, &house.settings.brain)?;
-    let claimed = claim::claim(edge, house, journal, charter, &request, thinker.name())?;
+    let thinker = Thinker::choose(None, charter, &house.settings.brain)?;
+    let claimed = claim::claim(edge, house, journal, charter, &request, &thinker)?;
     let hands = Hands { edge, house, journal, forge };
     let mission = Mission { charter, claimed: &claimed, request: &request, thinker: &thinker };
     let mut transcript = Transcript::new(claimed.run.run.clone(), agent.clone());
@@ -126,6 +129,8 @@ pub async fn briefing(
 pub(super) enum Phase {
     /// All of it.
     Whole,
+    /// Only the claim.
+    Claim,
     /// Only the thinking: nothing is written but in this clone.
     Think,
     /// Only the publishing of what was thought elsewhere: nothing thinks.
@@ -164,7 +169,7 @@ impl<'a> Course<'a> {
         report.run = Some(claimed.run.run.clone());
         report.slot = Some(claimed.run.slot.clone());
         report.resumed = claimed.resumed;
-        report.brain = thinker.name().to_owned();
+        report.brain = thinker.name();
         Self {
             hands,
             charter,
@@ -305,6 +310,7 @@ impl<'a> Course<'a> {
     pub(super) fn account(&mut self, transcript: &Transcript) {
         self.report.turns = transcript.turns();
         self.report.tokens = turn::tokens(transcript.usage());
+        self.report.cost_micros = transcript.cost_micros();
     }
 
     /// Steps 7 to 9, again as long as somebody else moves the branch under us.
@@ -326,6 +332,7 @@ impl<'a> Course<'a> {
                 charter: self.charter,
                 town: &town,
                 run: &self.claimed.run,
+                cost: Cost::of(transcript),
             };
             let outcome = proposer.propose(stand, &work)?;
             let ready = match outcome {

@@ -153,6 +153,7 @@ impl Course<'_> {
         let reason = text::one_line(&reason, 1_000);
         self.report.reason.clone_from(&reason);
         self.report.outcome = Ending::Failed;
+        self.report.failure = Some(kind);
         if self.writes_nothing() {
             self.turned = Some(Turned::Failed { kind, reason });
             return Ok(self.report.clone());

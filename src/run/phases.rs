@@ -171,7 +171,7 @@ pub async fn claim(
     request: &Request,
     dir: &Path,
 ) -> Result<Report, RunError> {
-    let mut course = match deliver::start(edge, house, journal, forge, request, Phase::Whole).await? {
+    let mut course = match deliver::start(edge, house, journal, forge, request, Phase::Claim).await? {
         Started::Over(report) => return Ok(*report),
         Started::Claimed(course) => course,
     };
@@ -233,7 +233,8 @@ pub async fn think(
         brain: request.brain.clone().or(claimed.brain),
         ..request.clone()
     };
-    let thinker = Thinker::choose(asked.brain.as_deref(), &house.settings.brain)?;
+    let thinker = Thinker::choose(asked.brain.as_deref(), charter, &house.settings.brain)?;
+    thinker.ready(edge)?;
     let resumed = run.attempt > 0;
     let stand = checkpoint.as_ref().map_or(claimed.stand, |checkpoint| checkpoint.stand.clone());
     let claim = Claim { run, stand, checkpoint, resumed, town };

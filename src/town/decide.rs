@@ -16,6 +16,7 @@ use super::event::{
 };
 use super::fold::{Pull, PullState, Run, Town};
 use super::ids::{AgentId, Oid, RunId};
+use super::prices::Usd;
 use super::sighting::Sighting;
 
 pub use command::*;
@@ -23,6 +24,8 @@ pub use observe::CURSOR_STEP;
 
 /// Who rejects a pull request in whose place another one was opened: no human, so nothing was said about its content.
 pub const SUPERSEDED_BY: &str = "monkeytown";
+/// A run that may spend more than this starts only where at least this is left, in millionths of a US dollar.
+const LEAST_HOLD: u64 = 10_000;
 
 /// Decides a command on a state.
 ///
@@ -205,9 +208,38 @@ fn start_run(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<Vec<Draf
         lease_until,
         holder: ask.holder.clone(),
         brain: ask.brain.clone(),
+        hold_micros: hold(town, ask, now)?,
     };
     drafts.push(of_run(Event::RunStarted(started), Actor::Agent(name.clone()), &ask.run, ask.run.as_str()));
     Ok(drafts)
+}
+
+/// What is put aside for a run: what it may spend, or what is left of the day's money. Nothing is put aside for what costs
+/// nothing.
+fn hold(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<u64, Rejected> {
+    if ask.usd_per_run == Usd(0) {
+        return Ok(0);
+    }
+    let name = &ask.agent.agent;
+    let in_flight =
+        town.agents.iter().filter(|(other, _)| *other != name).filter_map(|(_, agent)| agent.active.as_ref());
+    let held = in_flight.map(|run| run.hold_micros).fold(0, u64::saturating_add);
+    // A run of this agent that is given up in the same append is settled in full.
+    let given_up = town.agents.get(name).and_then(|agent| agent.active.as_ref()).map_or(0, |run| run.hold_micros);
+    let spent = town.spent.on(now).saturating_add(given_up);
+    let remaining = ask.usd_per_day.0.saturating_sub(spent).saturating_sub(held);
+    // Too little for any answer is as good as nothing.
+    if remaining < ask.usd_per_run.0.min(LEAST_HOLD) {
+        let (requested, cap) = (ask.usd_per_run, ask.usd_per_day);
+        return Err(Rejected::NoFunds {
+            agent: name.clone(),
+            requested,
+            remaining: Usd(remaining),
+            held: Usd(held),
+            cap,
+        });
+    }
+    Ok(ask.usd_per_run.0.min(remaining))
 }
 
 enum TakeOver {
