@@ -370,3 +370,47 @@ fn a_pull_request_to_another_branch_is_superseded() {
     assert_eq!(town.states(), [(1, "closed"), (2, "open")]);
     town.verify_ok();
 }
+
+#[test]
+fn an_old_issue_that_gets_the_label_is_read_and_not_obeyed() {
+    let town = with_a_pull();
+    let issue = town.hub.open_issue("grace", "Look at the docs", "They are old.", &[]);
+    let old = town.hub.comment(issue, "ada", "/freeze until they are new");
+    town.hub.comment(issue, "ada", "The page on gates first.");
+    town.sync();
+    town.later(60 * 24 * 60);
+    town.hub.comment(1, "ada", "Which table do you mean?");
+    town.sync();
+    town.later(60);
+    town.hub.add_label(issue, "monkeytown-board");
+    town.hub.add_label(issue, "agent:chaostester");
+    let pause = town.hub.comment(issue, "grace", "/freeze for today");
+    assert_eq!(town.sync().len(), 5, "a post, three replies, and one freeze");
+    assert_eq!(town.facts("town.frozen")[0]["reason"], "for today");
+    assert_eq!(town.hub.reactions(Target::Comment(old)), [], "nobody is told of what they asked for months ago");
+    assert_eq!(town.hub.reactions(Target::Comment(pause)).len(), 1);
+    town.hub.edit_comment(old, "/freeze until they are newer");
+    town.later(1);
+    assert_eq!(town.sync(), [""; 0]);
+    town.job().monkeytown(&["thaw", "--reason", "it was short"]).says(0, "");
+    town.says([expecting(nothing("they are new"), &["Look at the docs", "The page on gates first."])]);
+    town.later(240);
+    town.run("chaostester").ended(0, "nothing");
+    town.verify_ok();
+}
+
+#[test]
+fn a_line_comment_is_new_when_its_review_is_submitted_and_not_when_it_is_edited() {
+    let town = with_a_pull();
+    let then = town.hub.now();
+    town.later(24 * 60);
+    town.hub.comment(1, "ada", "Which table do you mean?");
+    town.sync();
+    town.later(60);
+    town.hub.old_review_comment(1, "grace", ("chaostester/links.md", "Edited"), [then, then]);
+    town.hub.old_review_comment(1, "grace", ("chaostester/links.md", "Submitted"), [then, town.hub.now()]);
+    assert_eq!(town.sync(), ["grace commented on #1"]);
+    assert_eq!(town.facts("pull.commented")[1]["text"], "Submitted");
+    assert_eq!(town.sync(), [""; 0]);
+    town.verify_ok();
+}

@@ -117,6 +117,12 @@ impl Client {
         self.write(http::Method::POST, GRAPHQL, body).await
     }
 
+    /// The moment that it is here.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        (self.now)()
+    }
+
     /// The newest moment that the API's own clock has shown.
     #[must_use]
     pub fn clock(&self) -> Option<DateTime<Utc>> {

@@ -26,7 +26,11 @@ impl GithubForge {
         if seen.what.pull().is_some_and(|number| !town.pulls.contains_key(&number)) {
             return Ok(());
         }
-        let kind = if seen.what.pull().is_some() { "pull.commented" } else { "post.replied" };
+        let (on_pull, now) = (seen.what.pull().is_some(), self.client.now());
+        if !on_pull && !decide::is_news(town, seen.at, now) {
+            return Ok(());
+        }
+        let kind = if on_pull { "pull.commented" } else { "post.replied" };
         if town.knows(&natural_id(&format!("monkeytown.{kind}.v1"), &format!("comment/{id}")), seen.at) {
             return Ok(());
         }
@@ -36,7 +40,7 @@ impl GithubForge {
                 if let (Slash::Reject(..), Some(number)) = (&command, self.open_here(town, seen)) {
                     self.close_if_open(number).await?;
                 }
-                if decide::is_followed(town, seen) { "+1" } else { "confused" }
+                if decide::is_followed(town, seen, now) { "+1" } else { "confused" }
             }
             Err(why) => {
                 tracing::warn!(by = seen.by, %why, "a command is not followed");

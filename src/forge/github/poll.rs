@@ -6,6 +6,7 @@
 //! changed, and the reactions, which nothing announces.
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
@@ -108,8 +109,7 @@ impl GithubForge {
                 continue;
             };
             let number = pull.number;
-            let reviews: Vec<Review> =
-                self.client.list(&self.path(&format!("pulls/{number}/reviews")), |_| true).await?;
+            let reviews = self.reviews(number).await?;
             sightings.extend(reviews.iter().filter_map(|review| self.place.review(number, review)));
             match (known.state, pull.state.as_str()) {
                 (PullState::Open, "closed") => {
@@ -187,7 +187,7 @@ impl GithubForge {
             if let Some(number) = comment.number().filter(|number| town.pulls.contains_key(number)) {
                 sightings.extend(self.place.comment(number, comment));
             } else if let Some(issue) = comment.number().filter(|number| town.posts.contains_key(&post_of(*number))) {
-                sightings.extend(self.place.reply(issue, comment));
+                sightings.extend(self.place.reply(issue, comment, None));
             }
         }
     }
@@ -202,12 +202,26 @@ impl GithubForge {
     ) -> Result<(), ForgeError> {
         let path = self.path(&format!("pulls/comments?{}", since_query(since)));
         let comments = self.client.part(&path, |_| true, |last: &Comment| is_further(last.updated_at, since)).await?;
+        let mut reviews: BTreeMap<u64, Vec<Review>> = BTreeMap::new();
         for comment in &newest.part(comments, |comment| comment.updated_at) {
-            if let Some(number) = comment.number().filter(|number| town.pulls.contains_key(number)) {
-                sightings.extend(self.place.comment(number, comment));
+            let Some(number) = comment.number().filter(|number| town.pulls.contains_key(number)) else { continue };
+            let Some(mut seen) = self.place.comment(number, comment) else { continue };
+            if comment.created_at < since {
+                // It was changed, or was kept back until its review was submitted, which is when people said it.
+                let submitted = match reviews.entry(number) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => place.insert(self.reviews(number).await?),
+                };
+                let review = submitted.iter().find(|review| Some(review.id) == comment.pull_request_review_id);
+                seen.at = review.and_then(|review| review.submitted_at).map_or(seen.at, |at| at.max(seen.at));
             }
+            sightings.push(seen);
         }
         Ok(())
+    }
+
+    async fn reviews(&self, number: u64) -> Result<Vec<Review>, ForgeError> {
+        self.client.list(&self.path(&format!("pulls/{number}/reviews")), |_| true).await
     }
 
     /// Issues of the board, and what was said on those that are new here.
@@ -241,7 +255,8 @@ impl GithubForge {
             if is_new {
                 let path = self.path(&format!("issues/{}/comments", issue.number));
                 let said: Vec<Comment> = self.client.list(&path, |_| true).await?;
-                sightings.extend(said.iter().filter_map(|comment| self.place.reply(issue.number, comment)));
+                let with_post = Some(issue.updated_at);
+                sightings.extend(said.iter().filter_map(|said| self.place.reply(issue.number, said, with_post)));
             }
         }
         Ok(())
