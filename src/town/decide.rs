@@ -19,7 +19,7 @@ use super::ids::{AgentId, Oid, RunId};
 use super::sighting::Sighting;
 
 pub use command::*;
-pub use observe::{CURSOR_STEP, is_news};
+pub use observe::{CLOSING_COMMENT, CURSOR_STEP, is_news};
 
 /// Who rejects a pull request in whose place another one was opened: no human, so nothing was said about its content.
 pub const SUPERSEDED_BY: &str = "monkeytown";

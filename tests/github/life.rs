@@ -156,6 +156,40 @@ fn a_reason_that_comes_after_the_closing_counts_too() {
 }
 
 #[test]
+fn what_the_closer_wrote_just_after_the_closing_is_its_reason() {
+    for (seconds, wanted) in [(30, "We do this by hand."), (90, "")] {
+        let town = with_a_pull();
+        let now = town.hub.now();
+        town.hub.close(1, "ada");
+        town.at(&(now + chrono::TimeDelta::seconds(seconds)).to_rfc3339());
+        town.hub.comment(1, "eve", "Ha!");
+        town.hub.comment(1, "ada", "We do this by hand.");
+        town.later(2);
+        assert_eq!(town.sync().len(), 3);
+        let fact = town.facts("pull.rejected").remove(0);
+        assert_eq!((fact["reason"].as_str(), fact["text"].as_str().unwrap_or_default()), (Some("other"), wanted));
+        town.verify_ok();
+    }
+}
+
+#[test]
+fn the_reason_of_a_rejection_that_was_taken_back_is_not_given_again() {
+    let town = with_a_pull();
+    town.hub.comment(1, "grace", "/reject low-value Nobody follows that link");
+    assert_eq!(town.sync(), ["grace commented on #1", "grace rejected #1 as low-value"]);
+    town.later(2);
+    town.hub.reopen(1, "ada");
+    town.later(1);
+    town.sync();
+    town.later(1);
+    town.hub.close(1, "ada");
+    town.later(1);
+    assert_eq!(town.sync(), ["ada rejected #1 as other"]);
+    assert_eq!(town.facts("pull.rejected")[1]["text"].as_str().unwrap_or_default(), "");
+    town.verify_ok();
+}
+
+#[test]
 fn what_was_rejected_can_be_opened_again() {
     let town = with_a_pull();
     town.hub.close(1, "ada");

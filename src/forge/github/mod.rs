@@ -221,7 +221,8 @@ impl GithubForge {
             if let Seen::Closed { number, reason: reason @ None } = &mut sighting.what
                 && town.pulls.contains_key(number)
             {
-                *reason = self.reason_of(*number).await?;
+                let after = poll::reasons_after(town, *number, sighting.at);
+                *reason = self.reason_of(*number, &sighting.by, sighting.at, after).await?;
             }
         }
         let mut earlier = Vec::new();
@@ -303,8 +304,7 @@ impl Forge for GithubForge {
         let ours = |pull: &&Pull| self.place.is_ours(pull) && pull.head.sha == head.as_str();
         let Some(found) = all.iter().filter(ours).max_by_key(|pull| pull.number) else { return Ok(None) };
         let whole = self.pull(found.number).await?;
-        let closed_by = if whole.merged_at.is_some() { None } else { self.closed_by(found.number).await? };
-        let reason = self.reason_of(found.number).await?;
+        let (closed_by, reason) = self.closing(&whole, None).await?;
         let verdict = self.place.verdict(&whole, Some(head), closed_by.as_ref(), reason);
         Ok(match verdict {
             Some(verdict) => Some((self.view(&whole)?, Command::Observe(Box::new(verdict)))),

@@ -14,7 +14,7 @@ use super::sight::BOARD_LABEL;
 use super::wire::{self, Comment, Issue, Pull, Review};
 use super::{GithubForge, client::Part, form};
 use crate::forge::ForgeError;
-use crate::town::decide::CURSOR_STEP;
+use crate::town::decide::{CLOSING_COMMENT, CURSOR_STEP};
 use crate::town::event::Reason;
 use crate::town::fold::{OVERLAP, PullState, Town};
 use crate::town::limits::AGENT_BRANCH_PREFIX;
@@ -114,9 +114,8 @@ impl GithubForge {
             match (known.state, pull.state.as_str()) {
                 (PullState::Open, "closed") => {
                     let whole = self.pull(number).await?;
-                    let closed_by = if whole.merged_at.is_some() { None } else { self.closed_by(number).await? };
-                    // Asked for by itself: the comments since the cursor may be cut before it.
-                    let reason = if whole.merged_at.is_some() { None } else { self.reason_of(number).await? };
+                    let after = reasons_after(town, number, closed_at(&whole));
+                    let (closed_by, reason) = self.closing(&whole, after).await?;
                     sightings.extend(self.place.verdict(&whole, Some(&known.offer.head), closed_by.as_ref(), reason));
                 }
                 (PullState::Rejected, "closed")
@@ -152,27 +151,51 @@ impl GithubForge {
         Ok(all)
     }
 
-    pub(super) async fn closed_by(&self, number: u64) -> Result<Option<wire::User>, ForgeError> {
+    /// Who closed a pull request without a merge, and why, as far as that was said after `after`.
+    pub(super) async fn closing(
+        &self,
+        pull: &Pull,
+        after: Option<DateTime<Utc>>,
+    ) -> Result<(Option<wire::User>, Option<(Reason, String)>), ForgeError> {
+        if pull.merged_at.is_some() {
+            return Ok((None, None));
+        }
+        let closed_by = self.closed_by(pull.number).await?;
+        // Asked for by itself: the comments since the cursor may be cut before it.
+        let reason = self.reason_of(pull.number, &wire::login(closed_by.as_ref()), closed_at(pull), after).await?;
+        Ok((closed_by, reason))
+    }
+
+    async fn closed_by(&self, number: u64) -> Result<Option<wire::User>, ForgeError> {
         let issue: Issue = self.client.get(&self.path(&format!("issues/{number}"))).await?;
         Ok(issue.closed_by)
     }
 
-    /// The reason that somebody who may has given on a pull request with `/reject`, whenever that was.
-    pub(super) async fn reason_of(&self, number: u64) -> Result<Option<(Reason, String)>, ForgeError> {
-        let path = self.path(&format!("issues/{number}/comments"));
-        let said: Vec<Comment> = self.client.list(&path, |_| true).await?;
-        Ok(said.iter().rev().find_map(|comment| match self.command(comment)? {
-            Slash::Reject(reason, text) => Some((reason, text)),
-            _ => None,
-        }))
-    }
-
-    fn command(&self, comment: &Comment) -> Option<Slash> {
-        if wire::is_bot(comment.user.as_ref()) {
-            return None;
+    /// The reason for which `by` closed a pull request at `at`: what somebody who may has given with `/reject`, also after
+    /// the closing, or else what `by` wrote with it. Only what was said after `after` counts.
+    pub(super) async fn reason_of(
+        &self,
+        number: u64,
+        by: &str,
+        at: DateTime<Utc>,
+        after: Option<DateTime<Utc>>,
+    ) -> Result<Option<(Reason, String)>, ForgeError> {
+        let since = after.map(|after| form(&[("since", &stamp(after))])).unwrap_or_default();
+        let path = self.path(&format!("issues/{number}/comments?{since}"));
+        let mut said: Vec<Comment> = self.client.list(path.trim_end_matches('?'), |_| true).await?;
+        said.retain(|comment| after.is_none_or(|after| comment.created_at >= after));
+        let mut words = None;
+        for comment in said.iter().rev().filter(|comment| !wire::is_bot(comment.user.as_ref())) {
+            let (text, writer) = (comment.body.as_deref().unwrap_or_default(), wire::login(comment.user.as_ref()));
+            match slash::parse(text, &writer, self.place.role(&writer)) {
+                Ok(Some(Slash::Reject(reason, text))) => return Ok(Some((reason, text))),
+                Ok(None) if writer.eq_ignore_ascii_case(by) && (comment.created_at - at).abs() <= CLOSING_COMMENT => {
+                    words = words.or_else(|| Some((Reason::Other, text.to_owned())));
+                }
+                _ => {}
+            }
         }
-        let by = wire::login(comment.user.as_ref());
-        slash::parse(comment.body.as_deref()?, &by, self.place.role(&by)).ok()?
+        Ok(words)
     }
 
     async fn comments(&self, since: DateTime<Utc>, newest: &mut Newest) -> Result<Vec<Comment>, ForgeError> {
@@ -301,6 +324,18 @@ fn optional(what: &str, asked: Result<(), ForgeError>) -> Result<(), ForgeError>
         }
         other => other,
     }
+}
+
+/// When a pull request was closed.
+pub(super) fn closed_at(pull: &Pull) -> DateTime<Utc> {
+    pull.closed_at.unwrap_or(pull.updated_at)
+}
+
+/// Since when people may have said why a pull request was closed: it was opened again then, or whatever they asked for
+/// before was followed or refused.
+pub(super) fn reasons_after(town: &Town, number: u64, closed: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let reopened = town.pulls.get(&number).and_then(|known| known.reopened_at);
+    reopened.max(town.read_up_to().map(|read| read.min(closed - CLOSING_COMMENT)))
 }
 
 /// Whether the next poll gets further where this one ended, so that what was read of a list may end there.

@@ -16,8 +16,8 @@ use crate::town::ids::AgentId;
 use crate::town::sighting::{CommentKind, Seen, Sighting, post_of};
 use crate::town::slash::{self, Slash};
 
-/// How far a closing comment may stand from the closing, in seconds.
-const CLOSING_COMMENT: i64 = 60;
+/// How far a closing comment may stand from the closing.
+pub const CLOSING_COMMENT: TimeDelta = TimeDelta::seconds(60);
 
 /// A fact of the forge as a draft: at its own time, by its own person, under an id of its own.
 fn fact(seen: &Sighting, event: Event, key: String) -> Draft {
@@ -168,13 +168,15 @@ fn open_for(pull: &Pull, until: DateTime<Utc>) -> u64 {
 /// the closing, or for no reason that was given.
 fn closed(town: &Town, seen: &Sighting, number: u64, reason: Option<&(Reason, String)>) -> Vec<Draft> {
     let Some(pull) = town.pulls.get(&number).filter(|pull| pull.state == PullState::Open) else { return Vec::new() };
-    if pull.reopened > 0 && seen.at < pull.updated_at {
-        // An old account of the closing that was taken back since.
+    // What was said before it was opened again belongs to the closing that was taken back since.
+    let stands = |at: DateTime<Utc>| pull.reopened_at.is_none_or(|reopened| at >= reopened);
+    if !stands(seen.at) {
         return Vec::new();
     }
     let (reason, text) = reason.cloned().unwrap_or_else(|| {
-        let with_it =
-            |comment: &&Comment| comment.by == seen.by && (comment.at - seen.at).num_seconds().abs() <= CLOSING_COMMENT;
+        let with_it = |comment: &&Comment| {
+            comment.by == seen.by && (comment.at - seen.at).abs() <= CLOSING_COMMENT && stands(comment.at)
+        };
         let said = pull.comments.iter().rev().find(with_it).map(|comment| comment.text.clone());
         (Reason::Other, said.unwrap_or_default())
     });

@@ -155,6 +155,16 @@ fn a_rejection_can_be_taken_back_and_given_again() {
 }
 
 #[test]
+fn a_rejection_during_a_run_counts_although_the_run_changed_the_pull_request_later() {
+    let mut book = Book::with_a_pull();
+    let reopened = by("ada", None, 200, Seen::Reopened { number: 7 });
+    book.see(210, &[closed(100, None), reopened]);
+    book.town.pulls.get_mut(&7).unwrap().updated_at = at(400);
+    let reject = comment("ada", Some(Role::Citizen), 300, 1, "/reject wrong no");
+    assert_eq!(book.see(410, &[reject]), ["pull.commented", "pull.rejected"]);
+}
+
+#[test]
 fn commands_are_followed_for_people_who_may() {
     let cases: [(&str, Option<Role>, &[&str]); 9] = [
         ("/freeze we move", Some(Role::Citizen), &["pull.commented", "town.frozen"]),

@@ -101,6 +101,7 @@ impl Town {
             pull.verdict = None;
             pull.updated_at = at;
             pull.reopened += 1;
+            pull.reopened_at = Some(at);
         }
         // The rejection was taken back, so it counts no more.
         let agent = self.agents.entry(agent).or_default();
