@@ -358,6 +358,27 @@ fn a_thumb_says_whether_a_command_is_followed() {
 }
 
 #[test]
+fn a_thumb_is_given_by_what_came_just_before() {
+    let town = with_a_pull();
+    let thumb = |id| town.hub.reactions(Target::Comment(id)).remove(0).1;
+    // On a post that is as new as the command below it, which a second one finds carried out.
+    let post = town.hub.open_issue("grace", "We move", "Soon.", &["monkeytown-board"]);
+    let first = town.hub.comment(post, "ada", "/freeze we move");
+    let second = town.hub.comment(post, "grace", "/freeze we move, too");
+    town.later(1);
+    assert_eq!(town.sync().len(), 4);
+    assert_eq!([thumb(first), thumb(second)], ["+1", "confused"]);
+    // A reason that comes after the closing is one.
+    town.hub.close(1, "ada");
+    town.later(1);
+    let late = town.hub.comment(1, "grace", "/reject duplicate of what we have");
+    town.later(1);
+    assert_eq!(town.sync(), ["ada rejected #1 as duplicate", "grace commented on #1"]);
+    assert_eq!(thumb(late), "+1");
+    town.verify_ok();
+}
+
+#[test]
 fn without_a_token_a_town_on_github_is_not_taken_for_a_local_one() {
     let town = with_a_pull();
     let job = town.job();

@@ -23,7 +23,8 @@ use self::client::Client;
 use self::sight::{AGENT_LABEL_PREFIX, Place};
 use self::wire::Pull;
 use super::{Forge, ForgeError, NewPull, PullView};
-use crate::town::decide::Command;
+use crate::town::decide::{self, Command};
+use crate::town::envelope::Stamp;
 use crate::town::fold::Town;
 use crate::town::ids::Oid;
 use crate::town::limits::{BODY_BYTES, TITLE_CHARS};
@@ -290,9 +291,20 @@ impl Forge for GithubForge {
     }
 
     async fn carry_out(&self, town: &Town, seen: &[Command]) -> Result<(), ForgeError> {
+        let commands = |command: &Command| matches!(command, Command::Observe(seen) if follow::may_command(seen));
+        if !seen.iter().any(commands) {
+            return Ok(());
+        }
+        // Each is judged on the state that the ones before it leave, as it will be recorded.
+        let mut town = town.clone();
+        let stamp = Stamp { time: self.client.now(), source: String::new(), random: 0 };
         for command in seen {
             if let Command::Observe(sighting) = command {
-                self.follow(town, sighting).await?;
+                self.follow(&town, sighting).await?;
+            }
+            // What cannot be recorded changes nothing.
+            if let Ok((_, next)) = decide::decide_all(&town, std::slice::from_ref(command), &stamp) {
+                town = next;
             }
         }
         Ok(())
