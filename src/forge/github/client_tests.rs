@@ -147,16 +147,16 @@ fn retries_are_calls_too() {
 fn what_the_api_asks_to_wait_is_waited_and_no_longer_than_that_pays() {
     let limit = "{\"message\":\"You have exceeded a secondary rate limit.\"}";
     let reset = (moment(0).timestamp() + 90).to_string();
-    let cases: [(&str, Vec<(&str, &str)>, u64); 6] = [
-        ("403 Forbidden", vec![("retry-after", "7")], 7),
-        ("429 Too Many Requests", vec![("retry-after", "7")], 7),
-        ("403 Forbidden", vec![("retry-after", "120")], 120),
-        ("403 Forbidden", vec![], 60),
-        ("403 Forbidden", vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &reset)], 90),
-        ("503 Away", vec![("retry-after", "7")], 0),
-    ];
-    for (status, headers, seconds) in cases {
-        let first = answer(status, &headers, limit);
+    let used_up = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", reset.as_str())];
+    for (status, headers, seconds) in [
+        ("403 Forbidden", &[("retry-after", "7")][..], 7),
+        ("429 Too Many Requests", &[("retry-after", "7")], 7),
+        ("403 Forbidden", &[("retry-after", "120")], 120),
+        ("403 Forbidden", &[], 60),
+        ("403 Forbidden", &used_up, 90),
+        ("503 Away", &[("retry-after", "7")], 0),
+    ] {
+        let first = answer(status, headers, limit);
         let server = Server::start(move |number| if number == 0 { first.clone() } else { answer("200 OK", &[], "{}") });
         let mut client = client(&server.url);
         let waited = Rc::new(RefCell::new(Vec::new()));
