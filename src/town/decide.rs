@@ -20,7 +20,7 @@ use super::prices::Usd;
 use super::sighting::Sighting;
 
 pub use command::*;
-pub use observe::CURSOR_STEP;
+pub use observe::{CLOSING_COMMENT, CURSOR_STEP, is_news};
 
 /// Who rejects a pull request in whose place another one was opened: no human, so nothing was said about its content.
 pub const SUPERSEDED_BY: &str = "monkeytown";
@@ -51,7 +51,7 @@ pub fn decide(town: &Town, command: &Command, now: DateTime<Utc>) -> Result<Vec<
             Ok(vec![of_run(Event::RunFailed(failed), Actor::System("run"), run, run.as_str())])
         }
         Command::Merge { .. } | Command::Reject { .. } | Command::Comment { .. } => verdict(town, command, now),
-        Command::Observe(seen) => Ok(observe::observe(town, seen)),
+        Command::Observe(seen) => Ok(observe::observe(town, seen, now)),
         Command::Synced { cursor } => Ok(observe::synced(town, *cursor)),
         Command::Pause(halted) => observe::halt(town, halted, true),
         Command::Resume(halted) => observe::halt(town, halted, false),
@@ -62,8 +62,8 @@ pub fn decide(town: &Town, command: &Command, now: DateTime<Utc>) -> Result<Vec<
 
 /// Whether the command on a comment's first line has any effect on this state.
 #[must_use]
-pub fn is_followed(town: &Town, seen: &Sighting) -> bool {
-    observe::observe(town, seen).len() > 1
+pub fn is_followed(town: &Town, seen: &Sighting, now: DateTime<Utc>) -> bool {
+    observe::observe(town, seen, now).len() > 1
 }
 
 /// What people do to pull requests of the local forge.

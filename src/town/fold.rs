@@ -268,6 +268,7 @@ impl Town {
                 comments: VecDeque::new(),
                 reactions: std::collections::BTreeMap::new(),
                 reopened: 0,
+                reopened_at: None,
             },
         );
         self.last_pull = self.last_pull.max(e.number);

@@ -89,6 +89,8 @@ pub enum Seen {
         id: u64,
         /// What was written.
         text: String,
+        /// When the post last changed, where the reply was read with a post that is new here: it may be older than that.
+        with_post: Option<DateTime<Utc>>,
     },
     /// Closed a post.
     PostClosed {

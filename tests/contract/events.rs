@@ -109,14 +109,14 @@ fn expected(event: &str, payload: &Value) -> Vec<Sighting> {
         }
         ("issue_comment", "created") if on_board => {
             let (issue, id) = (issue["number"].as_u64().unwrap(), comment["id"].as_u64().unwrap());
-            let what = Seen::Replied { issue, id, text: text(&comment["body"]) };
+            let what = Seen::Replied { issue, id, text: text(&comment["body"]), with_post: None };
             vec![posted(), sighting(&comment["created_at"], &comment["user"]["login"], what)]
         }
         ("pull_request_review_comment", "created") => {
             let path = text(&comment["path"]);
             let at = comment["line"].as_u64().map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
             let what = said(number.unwrap(), CommentKind::Line(at));
-            vec![sighting(&comment["created_at"], &comment["user"]["login"], what)]
+            vec![sighting(&comment["updated_at"], &comment["user"]["login"], what)]
         }
         ("pull_request_review", "submitted") => {
             let review = &payload["review"];

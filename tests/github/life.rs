@@ -156,6 +156,40 @@ fn a_reason_that_comes_after_the_closing_counts_too() {
 }
 
 #[test]
+fn what_the_closer_wrote_just_after_the_closing_is_its_reason() {
+    for (seconds, wanted) in [(30, "We do this by hand."), (90, "")] {
+        let town = with_a_pull();
+        let now = town.hub.now();
+        town.hub.close(1, "ada");
+        town.at(&(now + chrono::TimeDelta::seconds(seconds)).to_rfc3339());
+        town.hub.comment(1, "eve", "Ha!");
+        town.hub.comment(1, "ada", "We do this by hand.");
+        town.later(2);
+        assert_eq!(town.sync().len(), 3);
+        let fact = town.facts("pull.rejected").remove(0);
+        assert_eq!((fact["reason"].as_str(), fact["text"].as_str().unwrap_or_default()), (Some("other"), wanted));
+        town.verify_ok();
+    }
+}
+
+#[test]
+fn the_reason_of_a_rejection_that_was_taken_back_is_not_given_again() {
+    let town = with_a_pull();
+    town.hub.comment(1, "grace", "/reject low-value Nobody follows that link");
+    assert_eq!(town.sync(), ["grace commented on #1", "grace rejected #1 as low-value"]);
+    town.later(2);
+    town.hub.reopen(1, "ada");
+    town.later(1);
+    town.sync();
+    town.later(1);
+    town.hub.close(1, "ada");
+    town.later(1);
+    assert_eq!(town.sync(), ["ada rejected #1 as other"]);
+    assert_eq!(town.facts("pull.rejected")[1]["text"].as_str().unwrap_or_default(), "");
+    town.verify_ok();
+}
+
+#[test]
 fn what_was_rejected_can_be_opened_again() {
     let town = with_a_pull();
     town.hub.close(1, "ada");
@@ -324,6 +358,27 @@ fn a_thumb_says_whether_a_command_is_followed() {
 }
 
 #[test]
+fn a_thumb_is_given_by_what_came_just_before() {
+    let town = with_a_pull();
+    let thumb = |id| town.hub.reactions(Target::Comment(id)).remove(0).1;
+    // On a post that is as new as the command below it, which a second one finds carried out.
+    let post = town.hub.open_issue("grace", "We move", "Soon.", &["monkeytown-board"]);
+    let first = town.hub.comment(post, "ada", "/freeze we move");
+    let second = town.hub.comment(post, "grace", "/freeze we move, too");
+    town.later(1);
+    assert_eq!(town.sync().len(), 4);
+    assert_eq!([thumb(first), thumb(second)], ["+1", "confused"]);
+    // A reason that comes after the closing is one.
+    town.hub.close(1, "ada");
+    town.later(1);
+    let late = town.hub.comment(1, "grace", "/reject duplicate of what we have");
+    town.later(1);
+    assert_eq!(town.sync(), ["ada rejected #1 as duplicate", "grace commented on #1"]);
+    assert_eq!(thumb(late), "+1");
+    town.verify_ok();
+}
+
+#[test]
 fn without_a_token_a_town_on_github_is_not_taken_for_a_local_one() {
     let town = with_a_pull();
     let job = town.job();
@@ -401,5 +456,49 @@ fn numbers_of_the_local_forge_are_not_taken_for_githubs() {
     town.later(240);
     town.run("chaostester").ended(0, "opened");
     assert_eq!((town.states(), town.facts("pull.commented").len()), (vec![(2, "open")], 0));
+    town.verify_ok();
+}
+
+#[test]
+fn an_old_issue_that_gets_the_label_is_read_and_not_obeyed() {
+    let town = with_a_pull();
+    let issue = town.hub.open_issue("grace", "Look at the docs", "They are old.", &[]);
+    let old = town.hub.comment(issue, "ada", "/freeze until they are new");
+    town.hub.comment(issue, "ada", "The page on gates first.");
+    town.sync();
+    town.later(60 * 24 * 60);
+    town.hub.comment(1, "ada", "Which table do you mean?");
+    town.sync();
+    town.later(60);
+    town.hub.add_label(issue, "monkeytown-board");
+    town.hub.add_label(issue, "agent:chaostester");
+    let pause = town.hub.comment(issue, "grace", "/freeze for today");
+    assert_eq!(town.sync().len(), 5, "a post, three replies, and one freeze");
+    assert_eq!(town.facts("town.frozen")[0]["reason"], "for today");
+    assert_eq!(town.hub.reactions(Target::Comment(old)), [], "nobody is told of what they asked for months ago");
+    assert_eq!(town.hub.reactions(Target::Comment(pause)).len(), 1);
+    town.hub.edit_comment(old, "/freeze until they are newer");
+    town.later(1);
+    assert_eq!(town.sync(), [""; 0]);
+    town.job().monkeytown(&["thaw", "--reason", "it was short"]).says(0, "");
+    town.says([expecting(nothing("they are new"), &["Look at the docs", "The page on gates first."])]);
+    town.later(240);
+    town.run("chaostester").ended(0, "nothing");
+    town.verify_ok();
+}
+
+#[test]
+fn a_line_comment_is_new_when_its_review_is_submitted_and_not_when_it_is_edited() {
+    let town = with_a_pull();
+    let then = town.hub.now();
+    town.later(24 * 60);
+    town.hub.comment(1, "ada", "Which table do you mean?");
+    town.sync();
+    town.later(60);
+    town.hub.old_review_comment(1, "grace", ("chaostester/links.md", "Edited"), [then, then]);
+    town.hub.old_review_comment(1, "grace", ("chaostester/links.md", "Submitted"), [then, town.hub.now()]);
+    assert_eq!(town.sync(), ["grace commented on #1"]);
+    assert_eq!(town.facts("pull.commented")[1]["text"], "Submitted");
+    assert_eq!(town.sync(), [""; 0]);
     town.verify_ok();
 }

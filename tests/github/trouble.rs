@@ -303,6 +303,11 @@ fn limits_are_waited_out_where_that_is_short() {
     town.run("chaostester").ended(0, "nothing");
     // A long one is not: the run goes on with what is known, and says so.
     town.later(240);
+    town.hub.secondary_limit(1, 130);
+    let until = town.hub.now() + chrono::TimeDelta::seconds(130);
+    let words = format!("wants no more calls until {}", until.format("%F %T UTC"));
+    town.run("chaostester").ended(0, "nothing").says(0, &words);
+    town.later(240);
     town.hub.primary_limit(town.hub.now().timestamp() + 3_000);
     town.says([write("chaostester/links.md", SECOND), finish("List both")]);
     town.hub.forget_requests();

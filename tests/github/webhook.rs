@@ -104,6 +104,30 @@ fn a_merge_and_a_closing_are_recorded_once() {
 }
 
 #[test]
+fn a_closing_has_the_words_that_its_closer_wrote_with_it() {
+    let town = with_a_pull();
+    // The payload of the comment never comes.
+    town.hub.comment(1, "ada", "We do this by hand.");
+    town.hub.close(1, "ada");
+    let closing = pull(&town, "closed", "ada", 1);
+    assert_eq!(deliver(&town, "pull_request", &closing).json["news"], json!(["ada rejected #1 as other"]));
+    assert_eq!(town.facts("pull.rejected")[0]["text"], "We do this by hand.");
+    // Opened again and closed without a word: what was said before is not said again.
+    town.later(2);
+    town.hub.comment(1, "grace", "/reject spam");
+    town.later(2);
+    town.hub.reopen(1, "grace");
+    deliver(&town, "pull_request", &pull(&town, "reopened", "grace", 1));
+    town.later(2);
+    town.hub.close(1, "ada");
+    let closing = pull(&town, "closed", "ada", 1);
+    assert_eq!(deliver(&town, "pull_request", &closing).json["news"], json!(["ada rejected #1 as other"]));
+    assert_eq!(town.facts("pull.rejected")[1]["text"].as_str().unwrap_or_default(), "");
+    town.sync();
+    town.verify_ok();
+}
+
+#[test]
 fn a_rejecting_comment_closes_at_once() {
     let town = with_a_pull();
     let (id, payload) = comment(&town, 1, "grace", "/reject low-value Nobody follows that link");

@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
@@ -38,6 +39,9 @@ const MOST_PAGES: usize = 300;
 /// The path of GraphQL.
 const GRAPHQL: &str = "/graphql";
 
+/// A wait that goes on.
+type Waiting = Pin<Box<dyn Future<Output = ()>>>;
+
 /// A connection to one API.
 pub struct Client {
     base: String,
@@ -47,6 +51,8 @@ pub struct Client {
     calls: RefCell<VecDeque<DateTime<Utc>>>,
     /// The newest moment that the API's own clock has shown.
     clock: Cell<Option<DateTime<Utc>>>,
+    /// How it waits.
+    wait: Box<dyn Fn(Duration) -> Waiting>,
     base_path: String,
 }
 
@@ -94,7 +100,8 @@ impl Client {
         let uri = uri.ok_or_else(|| ForgeError::Refused(format!("{base:?} is no address of an API")))?;
         let base_path = uri.path().trim_end_matches('/').to_owned();
         let (calls, clock) = (RefCell::default(), Cell::new(None));
-        Ok(Self { base, token: token.to_owned(), connections: OnceCell::new(), now, calls, clock, base_path })
+        let wait = Box::new(|time| -> Waiting { Box::pin(tokio::time::sleep(time)) });
+        Ok(Self { base, token: token.to_owned(), connections: OnceCell::new(), now, calls, clock, wait, base_path })
     }
 
     fn connections(&self) -> Result<&Connections, ForgeError> {
@@ -115,6 +122,12 @@ impl Client {
     /// As [`Client::write`]; what GraphQL itself refuses stands in the answer.
     pub async fn graphql<B: Serialize + ?Sized>(&self, body: &B) -> Result<serde_json::Value, ForgeError> {
         self.write(http::Method::POST, GRAPHQL, body).await
+    }
+
+    /// The moment that it is here.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        (self.now)()
     }
 
     /// The newest moment that the API's own clock has shown.
@@ -234,7 +247,7 @@ impl Client {
             };
             let (Some(asked), Some(jitter)) = (again, waits.next()) else { return Err(failure) };
             tracing::info!(%failure, wait = ?(asked + jitter), "trying again");
-            tokio::time::sleep(asked + jitter).await;
+            (self.wait)(asked + jitter).await;
         }
     }
 

@@ -144,6 +144,44 @@ fn retries_are_calls_too() {
 }
 
 #[test]
+fn what_the_api_asks_to_wait_is_waited_and_no_longer_than_that_pays() {
+    let limit = "{\"message\":\"You have exceeded a secondary rate limit.\"}";
+    let reset = (moment(0).timestamp() + 90).to_string();
+    let used_up = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", reset.as_str())];
+    for (status, headers, seconds) in [
+        ("403 Forbidden", &[("retry-after", "7")][..], 7),
+        ("429 Too Many Requests", &[("retry-after", "7")], 7),
+        ("403 Forbidden", &[("retry-after", "120")], 120),
+        ("403 Forbidden", &[], 60),
+        ("403 Forbidden", &used_up, 90),
+        ("503 Away", &[("retry-after", "7")], 0),
+    ] {
+        let first = answer(status, headers, limit);
+        let server = Server::start(move |number| if number == 0 { first.clone() } else { answer("200 OK", &[], "{}") });
+        let mut client = client(&server.url);
+        let waited = Rc::new(RefCell::new(Vec::new()));
+        let kept = Rc::clone(&waited);
+        client.wait = Box::new(move |time| {
+            kept.borrow_mut().push(time);
+            Box::pin(std::future::ready(()))
+        });
+        get(&client, "/x").unwrap();
+        // A little more, so that not all that wait come at one moment.
+        let (least, most) = (Duration::from_secs(seconds), Duration::from_secs(seconds + 2));
+        let waited = waited.borrow();
+        assert!(matches!(waited[..], [time] if least <= time && time <= most), "{status} {headers:?}: {waited:?}");
+    }
+    let server = Server::start(move |_| answer("429 Too Many Requests", &[("retry-after", "121")], limit));
+    let mut client = client(&server.url);
+    client.wait = Box::new(|time| panic!("it waits {time:?}"));
+    match get(&client, "/x") {
+        Err(ForgeError::RateLimited { until, .. }) => assert_eq!(until, moment(0) + TimeDelta::seconds(121)),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(server.lines().len(), 1);
+}
+
+#[test]
 fn the_clock_is_the_newest_that_was_shown() {
     let dates = [
         "Sun, 01 Mar 2026 12:00:00 GMT",

@@ -13,6 +13,21 @@ use crate::town::fold::{PullState, Town};
 use crate::town::sighting::{CommentKind, Seen, Sighting};
 use crate::town::slash::{self, Slash};
 
+/// Whether it is a comment that may carry a command.
+pub(super) fn may_command(seen: &Sighting) -> bool {
+    match &seen.what {
+        Seen::Commented { comment: CommentKind::Talk, text, .. } | Seen::Replied { text, .. } => text.starts_with('/'),
+        _ => false,
+    }
+}
+
+/// Whether a pull request was closed for the very reason that a command gives: it came after the closing.
+fn is_the_reason(town: &Town, seen: &Sighting, command: &Slash) -> bool {
+    let Slash::Reject(reason, text) = command else { return false };
+    let verdict = seen.what.pull().and_then(|number| town.pulls.get(&number)?.verdict.as_ref());
+    verdict.is_some_and(|verdict| verdict.reason == Some(*reason) && verdict.text == *text)
+}
+
 impl GithubForge {
     /// Carries out what one comment asks for, before it is recorded. A comment that is recorded already, or stands on
     /// somebody's own pull request, is passed over.
@@ -26,7 +41,11 @@ impl GithubForge {
         if seen.what.pull().is_some_and(|number| !town.pulls.contains_key(&number)) {
             return Ok(());
         }
-        let kind = if seen.what.pull().is_some() { "pull.commented" } else { "post.replied" };
+        let (on_pull, now) = (seen.what.pull().is_some(), self.client.now());
+        if !on_pull && !decide::is_news(town, seen.at, now) {
+            return Ok(());
+        }
+        let kind = if on_pull { "pull.commented" } else { "post.replied" };
         if town.knows(&natural_id(&format!("monkeytown.{kind}.v1"), &format!("comment/{id}")), seen.at) {
             return Ok(());
         }
@@ -36,7 +55,8 @@ impl GithubForge {
                 if let (Slash::Reject(..), Some(number)) = (&command, self.open_here(town, seen)) {
                     self.close_if_open(number).await?;
                 }
-                if decide::is_followed(town, seen) { "+1" } else { "confused" }
+                let is_done = decide::is_followed(town, seen, now) || is_the_reason(town, seen, &command);
+                if is_done { "+1" } else { "confused" }
             }
             Err(why) => {
                 tracing::warn!(by = seen.by, %why, "a command is not followed");

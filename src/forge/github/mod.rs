@@ -23,7 +23,8 @@ use self::client::Client;
 use self::sight::{AGENT_LABEL_PREFIX, Place};
 use self::wire::Pull;
 use super::{Forge, ForgeError, NewPull, PullView};
-use crate::town::decide::Command;
+use crate::town::decide::{self, Command};
+use crate::town::envelope::Stamp;
 use crate::town::fold::{PullState, Town};
 use crate::town::ids::Oid;
 use crate::town::limits::{BODY_BYTES, TITLE_CHARS};
@@ -222,7 +223,8 @@ impl GithubForge {
             if let Seen::Closed { number, reason: reason @ None } = &mut sighting.what
                 && town.pulls.contains_key(number)
             {
-                *reason = self.reason_of(*number).await?;
+                let after = poll::reasons_after(town, *number, sighting.at);
+                *reason = self.reason_of(*number, &sighting.by, sighting.at, after).await?;
             }
         }
         let mut earlier = Vec::new();
@@ -321,10 +323,20 @@ impl Forge for GithubForge {
     }
 
     async fn carry_out(&self, town: &Town, seen: &[Command]) -> Result<(), ForgeError> {
-        let town = &of_here(town);
+        let commands = |command: &Command| matches!(command, Command::Observe(seen) if follow::may_command(seen));
+        if !seen.iter().any(commands) {
+            return Ok(());
+        }
+        // Each is judged on the state that the ones before it leave, as it will be recorded.
+        let mut town = of_here(town);
+        let stamp = Stamp { time: self.client.now(), source: String::new(), random: 0 };
         for command in seen {
             if let Command::Observe(sighting) = command {
-                self.follow(town, sighting).await?;
+                self.follow(&town, sighting).await?;
+            }
+            // What cannot be recorded changes nothing.
+            if let Ok((_, next)) = decide::decide_all(&town, std::slice::from_ref(command), &stamp) {
+                town = next;
             }
         }
         Ok(())
@@ -336,8 +348,7 @@ impl Forge for GithubForge {
         let ours = |pull: &&Pull| self.place.is_ours(pull) && pull.head.sha == head.as_str();
         let Some(found) = all.iter().filter(ours).max_by_key(|pull| pull.number) else { return Ok(None) };
         let whole = self.pull(found.number).await?;
-        let closed_by = if whole.merged_at.is_some() { None } else { self.closed_by(found.number).await? };
-        let reason = self.reason_of(found.number).await?;
+        let (closed_by, reason) = self.closing(&whole, None).await?;
         let verdict = self.place.verdict(&whole, Some(head), closed_by.as_ref(), reason);
         Ok(match verdict {
             Some(verdict) => Some((self.view(&whole)?, Command::Observe(Box::new(verdict)))),

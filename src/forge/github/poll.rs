@@ -6,6 +6,7 @@
 //! changed, and the reactions, which nothing announces.
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
@@ -13,7 +14,7 @@ use super::sight::BOARD_LABEL;
 use super::wire::{self, Comment, Issue, Pull, Review};
 use super::{GithubForge, client::Part, form};
 use crate::forge::ForgeError;
-use crate::town::decide::CURSOR_STEP;
+use crate::town::decide::{CLOSING_COMMENT, CURSOR_STEP};
 use crate::town::event::Reason;
 use crate::town::fold::{OVERLAP, PullState, Town};
 use crate::town::limits::AGENT_BRANCH_PREFIX;
@@ -108,15 +109,13 @@ impl GithubForge {
                 continue;
             };
             let number = pull.number;
-            let reviews: Vec<Review> =
-                self.client.list(&self.path(&format!("pulls/{number}/reviews")), |_| true).await?;
+            let reviews = self.reviews(number).await?;
             sightings.extend(reviews.iter().filter_map(|review| self.place.review(number, review)));
             match (known.state, pull.state.as_str()) {
                 (PullState::Open, "closed") => {
                     let whole = self.pull(number).await?;
-                    let closed_by = if whole.merged_at.is_some() { None } else { self.closed_by(number).await? };
-                    // Asked for by itself: the comments since the cursor may be cut before it.
-                    let reason = if whole.merged_at.is_some() { None } else { self.reason_of(number).await? };
+                    let after = reasons_after(town, number, closed_at(&whole));
+                    let (closed_by, reason) = self.closing(&whole, after).await?;
                     sightings.extend(self.place.verdict(&whole, Some(&known.offer.head), closed_by.as_ref(), reason));
                 }
                 (PullState::Rejected, "closed")
@@ -152,27 +151,51 @@ impl GithubForge {
         Ok(all)
     }
 
-    pub(super) async fn closed_by(&self, number: u64) -> Result<Option<wire::User>, ForgeError> {
+    /// Who closed a pull request without a merge, and why, as far as that was said after `after`.
+    pub(super) async fn closing(
+        &self,
+        pull: &Pull,
+        after: Option<DateTime<Utc>>,
+    ) -> Result<(Option<wire::User>, Option<(Reason, String)>), ForgeError> {
+        if pull.merged_at.is_some() {
+            return Ok((None, None));
+        }
+        let closed_by = self.closed_by(pull.number).await?;
+        // Asked for by itself: the comments since the cursor may be cut before it.
+        let reason = self.reason_of(pull.number, &wire::login(closed_by.as_ref()), closed_at(pull), after).await?;
+        Ok((closed_by, reason))
+    }
+
+    async fn closed_by(&self, number: u64) -> Result<Option<wire::User>, ForgeError> {
         let issue: Issue = self.client.get(&self.path(&format!("issues/{number}"))).await?;
         Ok(issue.closed_by)
     }
 
-    /// The reason that somebody who may has given on a pull request with `/reject`, whenever that was.
-    pub(super) async fn reason_of(&self, number: u64) -> Result<Option<(Reason, String)>, ForgeError> {
-        let path = self.path(&format!("issues/{number}/comments"));
-        let said: Vec<Comment> = self.client.list(&path, |_| true).await?;
-        Ok(said.iter().rev().find_map(|comment| match self.command(comment)? {
-            Slash::Reject(reason, text) => Some((reason, text)),
-            _ => None,
-        }))
-    }
-
-    fn command(&self, comment: &Comment) -> Option<Slash> {
-        if wire::is_bot(comment.user.as_ref()) {
-            return None;
+    /// The reason for which `by` closed a pull request at `at`: what somebody who may has given with `/reject`, also after
+    /// the closing, or else what `by` wrote with it. Only what was said after `after` counts.
+    pub(super) async fn reason_of(
+        &self,
+        number: u64,
+        by: &str,
+        at: DateTime<Utc>,
+        after: Option<DateTime<Utc>>,
+    ) -> Result<Option<(Reason, String)>, ForgeError> {
+        let since = after.map(|after| form(&[("since", &stamp(after))])).unwrap_or_default();
+        let path = self.path(&format!("issues/{number}/comments?{since}"));
+        let mut said: Vec<Comment> = self.client.list(path.trim_end_matches('?'), |_| true).await?;
+        said.retain(|comment| after.is_none_or(|after| comment.created_at >= after));
+        let mut words = None;
+        for comment in said.iter().rev().filter(|comment| !wire::is_bot(comment.user.as_ref())) {
+            let (text, writer) = (comment.body.as_deref().unwrap_or_default(), wire::login(comment.user.as_ref()));
+            match slash::parse(text, &writer, self.place.role(&writer)) {
+                Ok(Some(Slash::Reject(reason, text))) => return Ok(Some((reason, text))),
+                Ok(None) if writer.eq_ignore_ascii_case(by) && (comment.created_at - at).abs() <= CLOSING_COMMENT => {
+                    words = words.or_else(|| Some((Reason::Other, text.to_owned())));
+                }
+                _ => {}
+            }
         }
-        let by = wire::login(comment.user.as_ref());
-        slash::parse(comment.body.as_deref()?, &by, self.place.role(&by)).ok()?
+        Ok(words)
     }
 
     async fn comments(&self, since: DateTime<Utc>, newest: &mut Newest) -> Result<Vec<Comment>, ForgeError> {
@@ -187,7 +210,7 @@ impl GithubForge {
             if let Some(number) = comment.number().filter(|number| town.pulls.contains_key(number)) {
                 sightings.extend(self.place.comment(number, comment));
             } else if let Some(issue) = comment.number().filter(|number| town.posts.contains_key(&post_of(*number))) {
-                sightings.extend(self.place.reply(issue, comment));
+                sightings.extend(self.place.reply(issue, comment, None));
             }
         }
     }
@@ -202,12 +225,26 @@ impl GithubForge {
     ) -> Result<(), ForgeError> {
         let path = self.path(&format!("pulls/comments?{}", since_query(since)));
         let comments = self.client.part(&path, |_| true, |last: &Comment| is_further(last.updated_at, since)).await?;
+        let mut reviews: BTreeMap<u64, Vec<Review>> = BTreeMap::new();
         for comment in &newest.part(comments, |comment| comment.updated_at) {
-            if let Some(number) = comment.number().filter(|number| town.pulls.contains_key(number)) {
-                sightings.extend(self.place.comment(number, comment));
+            let Some(number) = comment.number().filter(|number| town.pulls.contains_key(number)) else { continue };
+            let Some(mut seen) = self.place.comment(number, comment) else { continue };
+            if comment.created_at < since {
+                // It was changed, or was kept back until its review was submitted, which is when people said it.
+                let submitted = match reviews.entry(number) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => place.insert(self.reviews(number).await?),
+                };
+                let review = submitted.iter().find(|review| Some(review.id) == comment.pull_request_review_id);
+                seen.at = review.and_then(|review| review.submitted_at).map_or(seen.at, |at| at.max(seen.at));
             }
+            sightings.push(seen);
         }
         Ok(())
+    }
+
+    async fn reviews(&self, number: u64) -> Result<Vec<Review>, ForgeError> {
+        self.client.list(&self.path(&format!("pulls/{number}/reviews")), |_| true).await
     }
 
     /// Issues of the board, and what was said on those that are new here.
@@ -241,7 +278,8 @@ impl GithubForge {
             if is_new {
                 let path = self.path(&format!("issues/{}/comments", issue.number));
                 let said: Vec<Comment> = self.client.list(&path, |_| true).await?;
-                sightings.extend(said.iter().filter_map(|comment| self.place.reply(issue.number, comment)));
+                let with_post = Some(issue.updated_at);
+                sightings.extend(said.iter().filter_map(|said| self.place.reply(issue.number, said, with_post)));
             }
         }
         Ok(())
@@ -286,6 +324,18 @@ fn optional(what: &str, asked: Result<(), ForgeError>) -> Result<(), ForgeError>
         }
         other => other,
     }
+}
+
+/// When a pull request was closed.
+pub(super) fn closed_at(pull: &Pull) -> DateTime<Utc> {
+    pull.closed_at.unwrap_or(pull.updated_at)
+}
+
+/// Since when people may have said why a pull request was closed: it was opened again then, or whatever they asked for
+/// before was followed or refused.
+pub(super) fn reasons_after(town: &Town, number: u64, closed: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let reopened = town.pulls.get(&number).and_then(|known| known.reopened_at);
+    reopened.max(town.read_up_to().map(|read| read.min(closed - CLOSING_COMMENT)))
 }
 
 /// Whether the next poll gets further where this one ended, so that what was read of a list may end there.

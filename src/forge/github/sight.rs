@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::wire::{self, Comment, Issue, Pull, Review};
 use crate::town::event::{Reason, ReviewState};
 use crate::town::ids::{AgentId, Oid};
@@ -31,7 +33,7 @@ impl Place {
         self.people.get(&login.to_ascii_lowercase()).copied()
     }
 
-    fn sighting(&self, at: chrono::DateTime<chrono::Utc>, by: String, what: Seen) -> Sighting {
+    fn sighting(&self, at: DateTime<Utc>, by: String, what: Seen) -> Sighting {
         Sighting { at, role: self.role(&by), by, what }
     }
 
@@ -90,13 +92,14 @@ impl Place {
         Some(self.sighting(comment.created_at, wire::login(comment.user.as_ref()), what))
     }
 
-    /// A reply of a person to a post.
+    /// A reply of a person to a post; `with_post` is when the post last changed, where it is read with that.
     #[must_use]
-    pub fn reply(&self, issue: u64, comment: &Comment) -> Option<Sighting> {
+    pub fn reply(&self, issue: u64, comment: &Comment, with_post: Option<DateTime<Utc>>) -> Option<Sighting> {
         if wire::is_bot(comment.user.as_ref()) {
             return None;
         }
-        let what = Seen::Replied { issue, id: comment.id, text: comment.body.clone().unwrap_or_default() };
+        let text = comment.body.clone().unwrap_or_default();
+        let what = Seen::Replied { issue, id: comment.id, text, with_post };
         Some(self.sighting(comment.created_at, wire::login(comment.user.as_ref()), what))
     }
 

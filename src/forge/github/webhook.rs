@@ -8,7 +8,7 @@ use super::sight::Place;
 use super::wire::{Comment, Issue, Pull, Review, User};
 use crate::forge::ForgeError;
 use crate::town::fold::Town;
-use crate::town::sighting::{Seen, Sighting};
+use crate::town::sighting::{Seen, Sighting, post_of};
 
 /// The largest payload that is read, in bytes; GitHub itself sends none over 25 MB.
 pub const PAYLOAD_BYTES: u64 = 26 * 1024 * 1024;
@@ -65,10 +65,13 @@ fn meaning(place: &Place, town: &Town, event: &str, payload: Payload) -> Result<
             let comment: Comment = part(payload.comment, "comment")?;
             if issue.pull_request.is_some() {
                 place.comment(issue.number, &comment).into_iter().collect()
+            } else if issue.state == "closed" && !town.posts.contains_key(&post_of(issue.number)) {
+                // It came and went, and is not put up again for that.
+                Vec::new()
             } else {
                 let mut all = place.post(&issue);
                 if !all.is_empty() {
-                    all.extend(place.reply(issue.number, &comment));
+                    all.extend(place.reply(issue.number, &comment, None));
                 }
                 all
             }
@@ -76,7 +79,9 @@ fn meaning(place: &Place, town: &Town, event: &str, payload: Payload) -> Result<
         ("pull_request_review_comment", "created") => {
             let pull: Pull = part(payload.pull_request, "pull_request")?;
             let comment: Comment = part(payload.comment, "comment")?;
-            place.comment(pull.number, &comment).into_iter().collect()
+            // It is sent when the review is submitted, which may be long after the comment was written.
+            let at = comment.created_at.max(comment.updated_at);
+            place.comment(pull.number, &comment).map(|seen| Sighting { at, ..seen }).into_iter().collect()
         }
         ("pull_request_review", "submitted") => {
             let pull: Pull = part(payload.pull_request, "pull_request")?;

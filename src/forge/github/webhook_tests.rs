@@ -176,13 +176,17 @@ fn comments_are_on_pull_requests_lines_or_posts() {
     for (line, shown) in [(json!(3), "docs/a.md:3"), (Value::Null, "docs/a.md")] {
         let line = with(comment("ada"), &[("path", json!("docs/a.md")), ("line", line)]);
         let parts = [("pull_request", pull()), ("comment", line)];
-        let wanted = talk(1, CommentKind::Line(shown.to_owned()));
+        // What was written with a review is there since that was submitted.
+        let wanted = Sighting { at: moment("12:20"), ..talk(1, CommentKind::Line(shown.to_owned())) };
         assert_eq!(read("pull_request_review_comment", &payload("created", &parts)), [wanted]);
     }
     let parts = [("issue", issue(&["monkeytown-board"])), ("comment", comment("ada"))];
     let seen = read("issue_comment", &payload("created", &parts));
     assert!(matches!(seen[0].what, Seen::Posted { issue: 7, .. }), "{seen:?}");
-    assert_eq!(seen[1..], [said(Seen::Replied { issue: 7, id: 9, text: "So?".to_owned() })]);
+    assert_eq!(seen[1..], [said(Seen::Replied { issue: 7, id: 9, text: "So?".to_owned(), with_post: None })]);
+    let closed = [("state", json!("closed")), ("closed_at", json!("2026-03-01T12:05:00Z"))];
+    let parts = [("issue", with(issue(&["monkeytown-board"]), &closed)), ("comment", comment("ada"))];
+    assert_eq!(read("issue_comment", &payload("created", &parts)), [], "it is over, and was forgotten or never known");
     let parts = [("issue", issue(&["bug"])), ("comment", comment("ada"))];
     assert_eq!(read("issue_comment", &payload("created", &parts)), [], "not on the board");
     // Long texts come through whole; what is recorded of them is cut where that is decided.

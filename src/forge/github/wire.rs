@@ -129,6 +129,9 @@ pub struct Comment {
     /// The pull request that it is on, as an address, where it is on a line.
     #[serde(default)]
     pub pull_request_url: Option<String>,
+    /// The review that it is a part of, where it is on a line.
+    #[serde(default)]
+    pub pull_request_review_id: Option<u64>,
     /// The file that it is on.
     #[serde(default)]
     pub path: Option<String>,

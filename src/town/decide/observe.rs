@@ -16,8 +16,8 @@ use crate::town::ids::AgentId;
 use crate::town::sighting::{CommentKind, Seen, Sighting, post_of};
 use crate::town::slash::{self, Slash};
 
-/// How far a closing comment may stand from the closing, in seconds.
-const CLOSING_COMMENT: i64 = 60;
+/// How far a closing comment may stand from the closing.
+pub const CLOSING_COMMENT: TimeDelta = TimeDelta::seconds(60);
 
 /// A fact of the forge as a draft: at its own time, by its own person, under an id of its own.
 fn fact(seen: &Sighting, event: Event, key: String) -> Draft {
@@ -37,7 +37,7 @@ fn has(comments: &VecDeque<Comment>, kind: &str, key: &str) -> bool {
 }
 
 /// Decides what one sighting yields. What the town does not know (somebody's own pull request) yields nothing.
-pub(super) fn observe(town: &Town, seen: &Sighting) -> Vec<Draft> {
+pub(super) fn observe(town: &Town, seen: &Sighting, now: DateTime<Utc>) -> Vec<Draft> {
     match &seen.what {
         Seen::Merged { number, commit, edited } => {
             let Some(pull) = town.pulls.get(number).filter(|pull| pull.state != PullState::Merged) else {
@@ -74,7 +74,8 @@ pub(super) fn observe(town: &Town, seen: &Sighting) -> Vec<Draft> {
             once(town, seen, Event::PullReviewed(reviewed), format!("review/{id}"))
         }
         Seen::Commented { number, comment, id, text } => commented(town, seen, *number, comment, *id, text),
-        Seen::Posted { .. } | Seen::Replied { .. } | Seen::PostClosed { .. } => board(town, seen),
+        Seen::Posted { .. } | Seen::PostClosed { .. } => board(town, seen),
+        Seen::Replied { .. } => replied(town, seen, now),
         Seen::Reacted { target, id, kind } => reacted(town, seen, target, *id, kind, true),
         Seen::Withdrew { target, id, kind } => reacted(town, seen, target, *id, kind, false),
         Seen::Reviewed { .. } => Vec::new(),
@@ -99,25 +100,12 @@ fn board(town: &Town, seen: &Sighting) -> Vec<Draft> {
                 body: cut(text, 8_000),
                 tags: tags.iter().take(20).map(|tag| cut(tag, 100)).collect(),
             };
-            vec![fact(seen, Event::PostPublished(published), key)]
-        }
-        Seen::Replied { issue, id, text } if town.posts.contains_key(&post_of(*issue)) => {
-            let replied = PostReplied {
-                post: post_of(*issue),
-                author: seen.by.clone(),
-                body: cut(text, 8_000),
-                forge_id: Some(*id),
-            };
-            // Not by its time: an issue may become a post long after it was spoken of.
-            let key = format!("comment/{id}");
-            let event = Event::PostReplied(replied);
-            let known = town.saw_lately(&natural_id(event.kind(), &key))
-                || town.posts.get(&post_of(*issue)).is_some_and(|post| has(&post.replies, event.kind(), &key));
-            let mut drafts = if known { Vec::new() } else { vec![fact(seen, event, key)] };
-            if !drafts.is_empty() {
-                drafts.extend(follow(town, seen, None, &format!("comment/{id}"), text));
+            let event = Event::PostPublished(published);
+            // Written whenever it was, it is news when it changed; an old account of it is none.
+            if town.knows(&natural_id(event.kind(), &key), *updated) {
+                return Vec::new();
             }
-            drafts
+            vec![fact(seen, event, key)]
         }
         Seen::PostClosed { issue } => {
             let post = post_of(*issue);
@@ -131,6 +119,47 @@ fn board(town: &Town, seen: &Sighting) -> Vec<Draft> {
     }
 }
 
+/// How old a command may be where the forge was never read: what a new town finds there may be years old.
+const FIRST_LOOK: TimeDelta = TimeDelta::days(1);
+
+/// Whether what happened at this moment can be new to the town, so that a command in it counts.
+#[must_use]
+pub fn is_news(town: &Town, at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    at >= town.read_up_to().unwrap_or(now - FIRST_LOOK)
+}
+
+/// A reply to a post. An issue may become a post long after it was spoken of, and a post that the state has forgotten may
+/// be put up again: replies that are older than what was read stand below it as facts of that publication, and command
+/// nothing, for they were followed or refused before, or were not meant for a town.
+fn replied(town: &Town, seen: &Sighting, now: DateTime<Utc>) -> Vec<Draft> {
+    let Seen::Replied { issue, id, text, with_post } = &seen.what else { return Vec::new() };
+    let Some(post) = town.posts.get(&post_of(*issue)) else { return Vec::new() };
+    let event = Event::PostReplied(PostReplied {
+        post: post_of(*issue),
+        author: seen.by.clone(),
+        body: cut(text, 8_000),
+        forge_id: Some(*id),
+    });
+    let (kind, key) = (event.kind(), format!("comment/{id}"));
+    let is_known = |key: &str| town.saw_lately(&natural_id(kind, key)) || has(&post.replies, kind, key);
+    if is_known(&key) {
+        return Vec::new();
+    }
+    let key = match (town.read_up_to().filter(|read| seen.at < *read), with_post) {
+        (None, _) => key,
+        (Some(_), Some(updated)) => format!("{key}/{}", updated.timestamp_millis()),
+        (Some(_), None) => return Vec::new(),
+    };
+    if is_known(&key) {
+        return Vec::new();
+    }
+    let mut drafts = vec![fact(seen, event, key.clone())];
+    if is_news(town, seen.at, now) {
+        drafts.extend(follow(town, seen, None, &key, text));
+    }
+    drafts
+}
+
 fn open_for(pull: &Pull, until: DateTime<Utc>) -> u64 {
     u64::try_from((until - pull.opened_at).num_seconds()).unwrap_or_default()
 }
@@ -139,13 +168,15 @@ fn open_for(pull: &Pull, until: DateTime<Utc>) -> u64 {
 /// the closing, or for no reason that was given.
 fn closed(town: &Town, seen: &Sighting, number: u64, reason: Option<&(Reason, String)>) -> Vec<Draft> {
     let Some(pull) = town.pulls.get(&number).filter(|pull| pull.state == PullState::Open) else { return Vec::new() };
-    if pull.reopened > 0 && seen.at < pull.updated_at {
-        // An old account of the closing that was taken back since.
+    // What was said before it was opened again belongs to the closing that was taken back since.
+    let stands = |at: DateTime<Utc>| pull.reopened_at.is_none_or(|reopened| at >= reopened);
+    if !stands(seen.at) {
         return Vec::new();
     }
     let (reason, text) = reason.cloned().unwrap_or_else(|| {
-        let with_it =
-            |comment: &&Comment| comment.by == seen.by && (comment.at - seen.at).num_seconds().abs() <= CLOSING_COMMENT;
+        let with_it = |comment: &&Comment| {
+            comment.by == seen.by && (comment.at - seen.at).abs() <= CLOSING_COMMENT && stands(comment.at)
+        };
         let said = pull.comments.iter().rev().find(with_it).map(|comment| comment.text.clone());
         (Reason::Other, said.unwrap_or_default())
     });
@@ -178,13 +209,10 @@ fn commented(town: &Town, seen: &Sighting, number: u64, kind: &CommentKind, id: 
     };
     let said = PullCommented { number, by: seen.by.clone(), text: cut(text, 8_000), place, forge_id: Some(id) };
     let event = Event::PullCommented(said);
-    let mut drafts = match kind {
-        CommentKind::Talk => once(town, seen, event, key.clone()),
-        // It may become visible long after it was written: with the review that it is a part of.
-        CommentKind::Line(_) if town.saw_lately(&natural_id(event.kind(), &key)) => Vec::new(),
-        CommentKind::Line(_) if has(&pull.comments, event.kind(), &key) => Vec::new(),
-        CommentKind::Line(_) => vec![fact(seen, event, key.clone())],
-    };
+    if has(&pull.comments, event.kind(), &key) {
+        return Vec::new();
+    }
+    let mut drafts = once(town, seen, event, key.clone());
     // A command counts once, with the comment that carries it; one on a line of a file is no command.
     if !drafts.is_empty() && *kind == CommentKind::Talk {
         drafts.extend(follow(town, seen, Some(pull), &key, text));
@@ -241,8 +269,10 @@ fn reacted(town: &Town, seen: &Sighting, target: &str, id: u64, kind: &str, stan
     let reaction = Reaction { target: target.to_owned(), by: seen.by.clone(), kind: cut(kind, 40), forge_id: id };
     let event = if stands { Event::ReactionObserved(reaction) } else { Event::ReactionWithdrawn(reaction) };
     let key = format!("reaction/{id}");
-    // The same reaction does not come back; what looks like it is an old account of it.
-    if town.saw_lately(&natural_id(event.kind(), &key)) {
+    // The same reaction does not come back; what looks like it is an old account of it, or stands at a post that the state
+    // had forgotten.
+    let id = natural_id(event.kind(), &key);
+    if if stands { town.knows(&id, seen.at) } else { town.saw_lately(&id) } {
         return Vec::new();
     }
     vec![fact(seen, event, key)]

@@ -157,6 +157,16 @@ fn a_rejection_can_be_taken_back_and_given_again() {
 }
 
 #[test]
+fn a_rejection_during_a_run_counts_although_the_run_changed_the_pull_request_later() {
+    let mut book = Book::with_a_pull();
+    let reopened = by("ada", None, 200, Seen::Reopened { number: 7 });
+    book.see(210, &[closed(100, None), reopened]);
+    book.town.pulls.get_mut(&7).unwrap().updated_at = at(400);
+    let reject = comment("ada", Some(Role::Citizen), 300, 1, "/reject wrong no");
+    assert_eq!(book.see(410, &[reject]), ["pull.commented", "pull.rejected"]);
+}
+
+#[test]
 fn commands_are_followed_for_people_who_may() {
     let cases: [(&str, Option<Role>, &[&str]); 9] = [
         ("/freeze we move", Some(Role::Citizen), &["pull.commented", "town.frozen"]),
@@ -199,7 +209,7 @@ fn reviews_reactions_and_posts_are_recorded_once() {
         tags: vec!["docs".to_owned()],
         updated: at(updated),
     };
-    let replied = Seen::Replied { issue: 12, id: 8, text: "/pause agent:a while we talk".to_owned() };
+    let replied = Seen::Replied { issue: 12, id: 8, text: "/pause agent:a while we talk".to_owned(), with_post: None };
     let all = [
         by("ada", None, 10, review),
         by("ada", None, 11, reacted("pull/7")),
@@ -223,7 +233,7 @@ fn reviews_reactions_and_posts_are_recorded_once() {
 fn what_is_not_the_towns_own_yields_nothing() {
     let mut book = Book::default();
     let review = Seen::Reviewed { number: 7, id: 1, state: ReviewState::Approved, text: String::new() };
-    let replied = Seen::Replied { issue: 12, id: 8, text: "hello".to_owned() };
+    let replied = Seen::Replied { issue: 12, id: 8, text: "hello".to_owned(), with_post: None };
     let all = [
         merged(1),
         closed(2, None),
@@ -244,6 +254,90 @@ fn the_cursor_goes_on_in_steps_and_what_lies_behind_it_is_known() {
     assert_eq!(book.record(9_000, &[synced(8_000)]), ["forge.synced"]);
     assert_eq!(book.see(9_001, &[comment("ada", None, 100, 1, "late")]), [""; 0], "far behind the cursor");
     assert_eq!(book.see(9_001, &[comment("ada", None, 7_900, 1, "late")]), ["pull.commented"], "close to it");
+}
+
+#[test]
+fn an_old_comment_on_a_line_that_was_forgotten_is_not_new() {
+    let mut book = Book::with_a_pull();
+    book.record(9_000, &[Command::Synced { cursor: at(8_000) }]);
+    let line = |seconds, id| {
+        let comment = CommentKind::Line("a.md:3".to_owned());
+        by("ada", None, seconds, Seen::Commented { number: 7, comment, id, text: "Why?".to_owned() })
+    };
+    // Nothing of the first is remembered any more: it was edited, so that the forge tells of it.
+    assert_eq!(book.see(9_001, &[line(100, 1)]), [""; 0]);
+    assert_eq!(book.see(9_001, &[line(7_900, 2), line(7_900, 2)]), ["pull.commented"]);
+}
+
+fn on_board(issue: u64, updated: i64) -> Sighting {
+    let what = Seen::Posted {
+        issue,
+        audience: Vec::new(),
+        title: "Look".to_owned(),
+        text: String::new(),
+        tags: Vec::new(),
+        updated: at(updated),
+    };
+    by("ada", None, 5, what)
+}
+
+fn reply(seconds: i64, id: u64, text: &str, with_post: Option<i64>) -> Sighting {
+    let what = Seen::Replied { issue: 12, id, text: text.to_owned(), with_post: with_post.map(at) };
+    by("ada", Some(Role::Mayor), seconds, what)
+}
+
+#[test]
+fn an_old_issue_that_becomes_a_post_brings_its_words_and_no_commands() {
+    let mut book = Book::with_a_pull();
+    book.record(9_000, &[Command::Synced { cursor: at(8_000) }]);
+    let old = reply(100, 1, "/freeze we move", Some(9_000));
+    let new = reply(8_500, 2, "/pause agent:a too loud", Some(9_000));
+    let all = [on_board(12, 9_000), old.clone(), new.clone()];
+    assert_eq!(book.see(9_001, &all), ["post.published", "post.replied", "post.replied", "agent.paused"]);
+    assert_eq!(book.see(9_002, &all), [""; 0]);
+    assert_eq!(book.town.posts["issue-12"].replies.len(), 2);
+    assert_eq!(book.town.frozen, None);
+    // Edited, so that the forge tells of it without its post.
+    assert_eq!(book.see(9_003, &[reply(100, 3, "/freeze we move", None)]), [""; 0]);
+    // An old account of the post itself, after it was forgotten.
+    assert_eq!(book.see(9_004, &[on_board(13, 100)]), [""; 0]);
+}
+
+#[test]
+fn where_the_forge_was_never_read_commands_of_the_last_day_count() {
+    let day = 24 * 60 * 60;
+    for (age, wanted) in [(day + 1, 2), (day - 1, 3)] {
+        let mut book = Book::with_a_pull();
+        let news = book.see(0, &[on_board(12, 0), reply(-age, 1, "/freeze we move", Some(0))]);
+        assert_eq!(news.len(), wanted, "{news:?}");
+        assert_eq!(book.town.frozen.is_some(), wanted == 3);
+    }
+}
+
+#[test]
+fn a_post_that_was_forgotten_and_is_put_up_again_is_new_once() {
+    let mut book = Book::with_a_pull();
+    let reacted = |seconds| {
+        let what = Seen::Reacted { target: "post/issue-12".to_owned(), id: 5, kind: "heart".to_owned() };
+        by("ada", None, seconds, what)
+    };
+    let first = [on_board(12, 10), reply(20, 1, "/freeze we move", None), reacted(30)];
+    assert_eq!(book.see(40, &first), ["post.published", "post.replied", "town.frozen", "reaction.observed"]);
+    book.record(50, &[Command::Thaw { by: "ada".to_owned(), reason: "we are there".to_owned() }]);
+    // So many closed posts and so many facts that nothing of it is remembered.
+    book.see(60, &[by("ada", None, 55, Seen::PostClosed { issue: 12 })]);
+    let closed = |issue| by("ada", None, 75, Seen::PostClosed { issue });
+    let many: Vec<Sighting> = (100..1_200).flat_map(|issue| [on_board(issue, 70), closed(issue)]).collect();
+    book.see(80, &many);
+    assert!(!book.town.posts.contains_key("issue-12"));
+    book.record(9_000, &[Command::Synced { cursor: at(8_000) }]);
+    let again = [on_board(12, 9_000), reply(20, 1, "/freeze we move", Some(9_000)), reacted(30)];
+    assert_eq!(book.see(9_001, &again), ["post.published", "post.replied"]);
+    assert_eq!(book.town.frozen, None);
+    let mut ids: Vec<&String> = book.log.iter().map(|event| &event.id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), book.log.len(), "each fact has an id of its own");
 }
 
 fn sightings() -> impl Strategy<Value = Vec<Sighting>> {

@@ -24,8 +24,13 @@ impl Town {
     /// Whether a fact that was seen on the forge, and happened at this moment, is recorded already.
     #[must_use]
     pub fn knows(&self, id: &str, at: DateTime<Utc>) -> bool {
-        let Some(forge) = &self.forge else { return false };
-        forge.cursor.is_some_and(|cursor| at < cursor - OVERLAP) || self.saw_lately(id)
+        self.read_up_to().is_some_and(|read| at < read) || self.saw_lately(id)
+    }
+
+    /// The moment before which everything was read: the cursor, as far as it is believed.
+    #[must_use]
+    pub fn read_up_to(&self) -> Option<DateTime<Utc>> {
+        self.forge.as_ref().and_then(|forge| forge.cursor).map(|cursor| cursor - OVERLAP)
     }
 
     /// Whether an event of this id is among those that were observed last.
@@ -96,6 +101,7 @@ impl Town {
             pull.verdict = None;
             pull.updated_at = at;
             pull.reopened += 1;
+            pull.reopened_at = Some(at);
         }
         // The rejection was taken back, so it counts no more.
         let agent = self.agents.entry(agent).or_default();

@@ -260,6 +260,9 @@ pub struct Pull {
     /// How often it was opened again after a rejection.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reopened: u32,
+    /// When that was the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reopened_at: Option<DateTime<Utc>>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]

@@ -3,6 +3,8 @@
 //! Lives here: the part of the handle that acts for people. Each act goes by the rules of the API, and one that GitHub
 //! would refuse fails the test. Never here: requests.
 
+use chrono::{DateTime, Utc};
+
 use super::follow::Method;
 use super::pulls;
 use super::world::{Closed, Entry, LineComment, Target, World};
@@ -154,6 +156,17 @@ impl FakeGithub {
         let (by, path, body) = (by.to_owned(), path.to_owned(), body.to_owned());
         let comment = LineComment { id, review, number, by, path, line, body, commit, created: now, updated: now };
         world.line_comments.push(comment);
+        id
+    }
+
+    /// A comment on a line that is told of now: written then, and submitted with its review then.
+    pub fn old_review_comment(&self, number: u64, by: &str, said: (&str, &str), times: [DateTime<Utc>; 2]) -> u64 {
+        let id = self.review_comment(number, by, said.0, 1, said.1);
+        let mut world = self.world();
+        let comment = world.line_comments.iter_mut().find(|comment| comment.id == id).unwrap();
+        comment.created = times[0];
+        let review = comment.review;
+        world.reviews.iter_mut().find(|one| one.id == review).unwrap().at = times[1];
         id
     }
 
