@@ -53,6 +53,40 @@ fn a_run_that_is_killed_at_any_moment_leaves_one_pull_request() {
 }
 
 #[test]
+fn an_update_that_is_killed_at_any_moment_is_done_once() {
+    for moment in MOMENTS {
+        let town = with_a_pull();
+        town.says([write("chaostester/links.md", SECOND), finish("List both")]);
+        let job = || town.job_of(50, Some(town.hub.token()));
+        job().halt_run_at(moment, "chaostester", &["--slot", "noon"]);
+        let again = job().run("chaostester", &["--slot", "noon"]);
+        assert_eq!(again.code, 0, "{moment}: {again:#?}");
+        assert_eq!((town.states(), town.hub.pull(1).title.as_str()), (vec![(1, "open")], "List both"), "{moment}");
+        assert_eq!(town.hub.file(&town.hub.pull(1).head, "chaostester/links.md").as_deref(), Some(SECOND), "{moment}");
+        for (kind, times) in [("run.started", 2), ("run.proposed", 2), ("pull.updated", 1), ("run.finished", 2)] {
+            assert_eq!(town.facts(kind).len(), times, "{moment}: {kind}");
+        }
+        town.verify_ok();
+    }
+}
+
+#[test]
+fn a_sync_that_is_killed_after_it_closed_a_pull_request_records_why() {
+    let town = with_a_pull();
+    town.hub.comment(1, "grace", "/reject wrong It leads somewhere");
+    town.later(1);
+    town.job().halt_at("carried-out", &["sync", "--json"]);
+    assert_eq!((town.states(), town.facts("pull.rejected").len()), (vec![(1, "closed")], 0));
+    town.later(1);
+    town.sync();
+    assert_eq!(town.sync(), [""; 0]);
+    let rejected = town.facts("pull.rejected");
+    assert_eq!((rejected.len(), &rejected[0]["by"], &rejected[0]["reason"]), (1, &"grace".into(), &"wrong".into()));
+    assert_eq!(town.facts("pull.commented").len(), 1);
+    town.verify_ok();
+}
+
+#[test]
 fn a_sync_that_is_killed_records_each_observation_once() {
     let town = with_a_pull();
     for number in 0..30 {
