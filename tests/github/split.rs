@@ -338,6 +338,7 @@ fn what_was_tampered_with_is_refused_and_nothing_is_pushed() {
         split.claim().ended(0, "claimed");
         split.think().ended(0, "thought");
         tamper(&town, &split.dir);
+        let main = town.hub.tip("main");
         let done = split.publish();
         assert_eq!(done.code, 1, "{what}: {done:#?}");
         let failed = town.facts("run.failed").remove(0);
@@ -345,7 +346,7 @@ fn what_was_tampered_with_is_refused_and_nothing_is_pushed() {
         assert!(said.contains(words), "{what}: {words:?} is not in {said}");
         assert_eq!(town.states(), [], "{what}");
         assert_eq!(town.hub.tip("agent/chaostester"), None, "{what}");
-        assert_eq!(town.hub.tip("main"), town.hub.tip("main"));
+        assert_eq!(town.hub.tip("main"), main, "{what}");
         town.verify_ok();
         // The next run begins anew.
         town.later(240);
