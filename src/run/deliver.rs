@@ -6,7 +6,7 @@ use git2::Oid;
 use super::checkpoint::Keeper;
 use super::claim::{self, Claim};
 use super::house::House;
-use super::propose::{Outcome, Proposer, Work};
+use super::propose::{Outcome, Proposer, Ready, Work};
 use super::publish::{Hands, Published};
 use super::report::{Ending, Report};
 use super::stand::Stand;
@@ -347,14 +347,7 @@ impl<'a> Course<'a> {
             }
             let now = (self.hands.edge.now)();
             self.keeper.keep_proposal(stand, work.tree, transcript, ready.head, now)?;
-            let mut also = turn::calls(&self.claimed, transcript);
-            also.push(Command::RecordGate(Gated::Passed(GatePassed {
-                run: self.claimed.run.run.clone(),
-                tree: repo::id(self.hands.house.home.repo.tree_of(ready.head)?),
-                checks: u32::try_from(gate::CHECKS.len()).unwrap_or(u32::MAX),
-                files: ready.offer.files,
-                warnings: u32::try_from(ready.findings.len()).unwrap_or(u32::MAX),
-            })));
+            let also = self.passed(&ready, transcript)?;
             let (run, name) = (&self.claimed.run, &self.charter.name);
             let proposed = match self.hands.announce(run, name, &ready.offer, ready.replaces, also) {
                 Ok(proposed) => proposed,
@@ -371,6 +364,19 @@ impl<'a> Course<'a> {
             self.stand_again(stand, &mut work)?;
         }
         Err(RunError::Unsettled(self.charter.name.branch()))
+    }
+
+    /// The records that go with the announcement of what passed the gate.
+    fn passed(&self, ready: &Ready, transcript: &Transcript) -> Result<Vec<Command>, RunError> {
+        let mut also = turn::calls(&self.claimed, transcript);
+        also.push(Command::RecordGate(Gated::Passed(GatePassed {
+            run: self.claimed.run.run.clone(),
+            tree: repo::id(self.hands.house.home.repo.tree_of(ready.head)?),
+            checks: u32::try_from(gate::CHECKS.len()).unwrap_or(u32::MAX),
+            files: ready.offer.files,
+            warnings: u32::try_from(ready.findings.len()).unwrap_or(u32::MAX),
+        })));
+        Ok(also)
     }
 
     fn tell_gate(&self, findings: &[Finding], files: usize) {
