@@ -342,6 +342,7 @@ impl RunError {
                 | Self::NoBrain { .. }
                 | Self::NoForge(_)
                 | Self::Queue(queue::QueueError::Refused { .. })
+                | Self::Git(GitError::OldGit { .. })
                 | Self::Prompt(_)
         )
     }
