@@ -208,7 +208,9 @@ pub fn line(progress: &Progress) -> Option<String> {
             format!("brief    about {tokens} tokens, without {}", left_out.join(", "))
         }
         Progress::Thinking { turn, says } => format!("think    turn {turn}: {says}"),
-        Progress::Replied { .. } | Progress::Observed { .. } | Progress::Joining { .. } => return None,
+        Progress::Replied { .. } | Progress::CarriedOut | Progress::Observed { .. } | Progress::Joining { .. } => {
+            return None;
+        }
         Progress::Called { tool, about, ok } => {
             format!("work     {tool} {about}{}", if *ok { "" } else { " (failed)" })
         }

@@ -11,6 +11,7 @@ use super::home::NETWORK_LIMIT;
 use super::net::Net;
 use super::remote::Remote;
 use super::repo::Repo;
+use super::version::{CHECKS_BUNDLES, Version};
 
 /// Git's own checks of every object, those that are mere warnings for a clone included where they hide something: a `.git`
 /// in a tree, paths with `..`, names that some file systems take for others.
@@ -38,13 +39,24 @@ pub fn write(repo: &Repo, path: &Path, reference: &str, tip: Oid, base: Option<O
     if output.code == Some(0) { Ok(()) } else { Err(failed(path, &output.stderr)) }
 }
 
+/// Older programs pass over the settings in [`CHECKS`] where they fetch from a bundle, and say nothing.
+fn checks_bundles(net: &Net<'_>, path: &Path) -> Result<(), GitError> {
+    let said = net.git(&["version".to_owned()], NETWORK_LIMIT)?.stdout;
+    if Version::parse(&said).is_some_and(|version| version >= CHECKS_BUNDLES) {
+        return Ok(());
+    }
+    let found = crate::town::text::one_line(said.trim().trim_start_matches("git version "), 100);
+    Err(GitError::OldGit { found, path: path.to_owned() })
+}
+
 /// Takes a bundle in: it may hold this one reference and nothing else, and every object passes git's checks before it is
 /// found under `into`.
 ///
 /// # Errors
-/// [`GitError`] that says what is wrong with it.
+/// [`GitError`] that says what is wrong with it; [`GitError::OldGit`] where that cannot be known here.
 pub fn read(repo: &Repo, path: &Path, reference: &str, into: &str) -> Result<Oid, GitError> {
     let file = std::path::absolute(path).map_err(GitError::file("read", path))?;
+    checks_bundles(&Net::new(repo)?, path)?;
     let remote = Remote::at("bundle", &file.to_string_lossy());
     let listed = remote.list(repo, &["*"], NETWORK_LIMIT);
     // Whatever git says of a file here, nobody is unavailable.

@@ -234,6 +234,17 @@ pub enum GitError {
     /// The `git` program is not installed.
     #[error("the `git` program was not found; install git 2.30 or newer and put it on PATH")]
     NoGitProgram,
+    /// The `git` program is too old to be trusted with what somebody else has packed.
+    #[error(
+        "git {found} does not check the objects of a bundle, so {} is not taken in; install git 2.46 or newer on this \
+         machine and run again, or do without the layout `split` and --queue", .path.display()
+    )]
+    OldGit {
+        /// What it says of itself.
+        found: String,
+        /// The bundle.
+        path: PathBuf,
+    },
     /// The `git` program could not be started or watched.
     #[error("run the `git` program")]
     RunGit {

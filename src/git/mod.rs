@@ -26,6 +26,7 @@ pub mod program;
 pub mod propose;
 pub mod remote;
 pub mod repo;
+mod version;
 pub mod workspace;
 
 #[cfg(test)]

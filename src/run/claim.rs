@@ -91,6 +91,7 @@ pub async fn sync(
         }
         done => done?,
     }
+    edge.tell(&Progress::CarriedOut);
     news.sentences.extend(record(edge, house, journal, &seen)?);
     Ok(news)
 }

@@ -134,6 +134,8 @@ pub enum Progress {
         /// Whether remote and forge could be reached.
         online: bool,
     },
+    /// What comments ask of the forge is done there, and nothing of it is recorded yet.
+    CarriedOut,
     /// Something of what was seen on the forge is recorded.
     Observed {
         /// How many events.
@@ -220,6 +222,7 @@ impl Progress {
             Self::Opened { .. } => "opened",
             Self::Joining { step } => step.name(),
             Self::Synced { .. } => "synced",
+            Self::CarriedOut => "carried-out",
             Self::Observed { .. } => "observed",
             Self::Claimed { .. } => "claimed",
             Self::Briefed { .. } => "briefed",
@@ -343,6 +346,7 @@ impl RunError {
                 | Self::NoBrain { .. }
                 | Self::NoForge(_)
                 | Self::Queue(queue::QueueError::Refused { .. })
+                | Self::Git(GitError::OldGit { .. })
                 | Self::Prompt(_)
         )
     }

@@ -295,7 +295,7 @@ pub async fn publish(
             }
         }
         // Not the handover's fault: the job may run again.
-        Err(error) if error.is_unavailable() => Err(error),
+        Err(error) if error.is_unavailable() || matches!(error, RunError::Git(GitError::OldGit { .. })) => Err(error),
         Err(error) => {
             let stand = Stand::find(house, &town, &request.agent)?;
             let why = super::publish::chain(&error);

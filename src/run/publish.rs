@@ -96,7 +96,12 @@ impl Hands<'_> {
         if let Some(pull) = pull
             && !self.journal.load()?.town.open_pulls().any(|open| open.number == pull)
         {
-            return Ok(Published::Stale(format!("#{pull} was closed meanwhile")));
+            match self.has_successor(proposed, pull).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(Published::Stale(format!("#{pull} was closed meanwhile"))),
+                Err(error) if error.is_unavailable() => return Ok(Published::Queued(error.to_string())),
+                Err(error) => return Err(error.into()),
+            }
         }
         // What was announced before a freeze is not pushed after it.
         if let Some(frozen) = self.frozen()? {
@@ -131,6 +136,13 @@ impl Hands<'_> {
         }
     }
 
+    /// Whether a process that died had opened another pull request with this very commit in the place of `closed`, and closed
+    /// that itself.
+    async fn has_successor(&self, proposed: &RunProposed, closed: u64) -> Result<bool, ForgeError> {
+        let found = self.forge.find(&proposed.offer.branch).await?;
+        Ok(found.is_some_and(|open| open.number != closed && open.head == proposed.offer.head))
+    }
+
     /// Why nothing is pushed, while the town is frozen. A paused agent starts no run; what one of its runs has made is published.
     fn frozen(&self) -> Result<Option<Rejected>, RunError> {
         Ok(decide::frozen(&self.journal.load()?.town).err())
@@ -153,8 +165,8 @@ impl Hands<'_> {
             return Ok(None);
         }
         if let Some((view, verdict)) = self.forge.past(branch, &proposed.offer.head).await? {
-            self.record_publish(proposed, &view)?;
-            self.record(&[verdict])?;
+            // At once: between two appends it would be open in the journal, and closed where it lives.
+            self.record(&[publish_of(proposed, &view), verdict])?;
             return Ok(Some(Published::Done { pull: view, opened: true }));
         }
         let open = |town: &Town| town.open_pull(&proposed.agent).map(|pull| pull.number);
@@ -162,6 +174,7 @@ impl Hands<'_> {
         let Some(number) = open(&town) else { return Ok(None) };
         let seen = self.forge.observe(&town).await?;
         self.forge.carry_out(&town, &seen).await?;
+        self.edge.tell(&Progress::CarriedOut);
         super::claim::record(self.edge, self.house, self.journal, &seen)?;
         if let Some(frozen) = self.frozen()? {
             return Ok(Some(Published::Held(frozen)));
@@ -180,18 +193,7 @@ impl Hands<'_> {
         if tip.map(repo::id).as_ref() != Some(&proposed.offer.head) {
             return Err(GitError::RacedReference { reference: proposed.offer.branch.clone() }.into());
         }
-        self.record_publish(proposed, view)
-    }
-
-    fn record_publish(&self, proposed: &RunProposed, view: &PullView) -> Result<(), RunError> {
-        self.record(&[Command::Publish(Box::new(Publish {
-            run: proposed.run.clone(),
-            agent: proposed.agent.clone(),
-            offer: proposed.offer.clone(),
-            number: Some(view.number),
-            url: view.url.clone(),
-        }))])?;
-        Ok(())
+        self.record(&[publish_of(proposed, view)]).map(|_| ())
     }
 
     /// Ends the run, with what else there is to record.
@@ -205,6 +207,17 @@ impl Hands<'_> {
         self.edge.tell(&Progress::Finished { outcome });
         Ok(appended)
     }
+}
+
+/// The record of a pull request that carries what was announced.
+fn publish_of(proposed: &RunProposed, view: &PullView) -> Command {
+    Command::Publish(Box::new(Publish {
+        run: proposed.run.clone(),
+        agent: proposed.agent.clone(),
+        offer: proposed.offer.clone(),
+        number: Some(view.number),
+        url: view.url.clone(),
+    }))
 }
 
 /// An error with its sources in one line.

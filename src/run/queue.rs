@@ -20,6 +20,7 @@ use super::RunError;
 use super::checkpoint;
 use super::house::House;
 use crate::git::bundle;
+use crate::git::errors::GitError;
 use crate::git::journal::{self, Journal, JournalError};
 use crate::git::repo;
 use crate::town::envelope::{Envelope, Stamp};
@@ -121,8 +122,11 @@ pub fn take(
             return Err(refused(format!("{name} has more than {BUNDLE_BYTES} bytes")).into());
         }
         let into = format!("refs/monkeytown/incoming/{}", name.replace('.', "-"));
-        let tip =
-            bundle::read(git, &bundle, reference, &into).map_err(|error| refused(super::publish::chain(&error)))?;
+        let tip = bundle::read(git, &bundle, reference, &into).map_err(|error| match error {
+            // Nothing is wrong with the queue: it waits for a machine that can look at it.
+            GitError::OldGit { .. } => RunError::from(error),
+            error => refused(super::publish::chain(&error)).into(),
+        })?;
         if *reference == journal::reference() {
             let sent = about.sent.as_ref().map(repo::oid).transpose()?;
             let adopted = adopt(journal, agent, stamp, tip, sent);
@@ -138,7 +142,7 @@ pub fn take(
     Ok(about.holder)
 }
 
-/// Writes the events that may wait into the journal here, and says which were left out.
+/// Takes over what waited in a journal, and says what of it is left out.
 fn adopt(
     journal: &Journal<'_>,
     agent: &AgentId,

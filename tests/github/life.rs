@@ -323,6 +323,12 @@ fn what_died_before_it_was_recorded_and_was_decided_since_is_known() {
         assert_eq!(town.facts("pull.opened").len(), 1);
         let kind = if merged { "pull.merged" } else { "pull.rejected" };
         assert_eq!(town.facts(kind).len(), 1, "{kind}");
+        // One append: whoever is killed after it leaves nothing open that is closed.
+        let job = town.job();
+        job.git(&["fetch", "-q", "--depth=20", "origin", "monkeytown/journal"]);
+        let grep = "--grep=\"type\":\"monkeytown.pull.opened.v1\"";
+        let opened = job.git(&["log", "--format=%B", grep, "FETCH_HEAD"]);
+        assert!(opened.contains("monkeytown.pull.opened.v1") && opened.contains(kind), "{opened}");
         town.verify_ok();
     }
 }
@@ -402,8 +408,8 @@ fn reactions_that_are_taken_back_are_noticed() {
     town.verify_ok();
 }
 
-#[test]
-fn a_pull_request_to_another_branch_is_superseded() {
+/// A town whose agents offer to `trunk` from now on, with a pull request that is still offered to `main`.
+fn renamed() -> Town {
     let town = with_a_pull();
     let head = town.hub.tip("main").unwrap();
     town.hub.set_branch("trunk", "ada", &head);
@@ -416,6 +422,12 @@ fn a_pull_request_to_another_branch_is_superseded() {
     let tip = town.hub.tip("trunk").unwrap();
     town.hub.set_branch("main", "ada", &tip);
     town.says([write("chaostester/links.md", SECOND), finish("List both")]);
+    town
+}
+
+#[test]
+fn a_pull_request_to_another_branch_is_superseded() {
+    let town = renamed();
     town.run("chaostester").ended(0, "opened");
     assert_eq!(town.states(), [(1, "closed"), (2, "open")]);
     assert!(town.hub.pull(1).comments[0].contains("Superseded by #2"));
@@ -500,5 +512,30 @@ fn a_line_comment_is_new_when_its_review_is_submitted_and_not_when_it_is_edited(
     assert_eq!(town.sync(), ["grace commented on #1"]);
     assert_eq!(town.facts("pull.commented")[1]["text"], "Submitted");
     assert_eq!(town.sync(), [""; 0]);
+    town.verify_ok();
+}
+
+#[test]
+fn whoever_dies_while_superseding_leaves_one_pull_request_open() {
+    for moment in ["proposed", "pushed", "opening", "published", "finished"] {
+        let town = renamed();
+        let job = || town.job_of(50, Some(town.hub.token()));
+        job().halt_run_at(moment, "chaostester", &["--slot", "noon"]);
+        let again = job().run("chaostester", &["--slot", "noon"]);
+        assert_eq!(again.code, 0, "{moment}: {again:#?}");
+        assert_eq!(town.states(), [(1, "closed"), (2, "open")], "{moment}");
+        assert_eq!((town.facts("pull.opened").len(), town.facts("pull.rejected").len()), (2, 1), "{moment}");
+        town.verify_ok();
+    }
+    // It dies after the new one is open, and before the old one is closed.
+    let town = renamed();
+    town.hub.fail_next("POST", "/repos/acme/smalltown/issues/1/comments", 503, "", 100);
+    town.run("chaostester").ended(3, "queued");
+    assert_eq!(town.states(), [(1, "open"), (2, "open")]);
+    town.hub.mend();
+    town.later(240);
+    let again = town.run("chaostester");
+    assert_eq!(again.code, 0, "{again:#?}");
+    assert_eq!(town.states(), [(1, "closed"), (2, "open")]);
     town.verify_ok();
 }

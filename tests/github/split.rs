@@ -2,6 +2,7 @@
 //! middle one hands over as the text of a stranger.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::runner::{Done, Town, finish, nothing, write};
@@ -338,6 +339,7 @@ fn what_was_tampered_with_is_refused_and_nothing_is_pushed() {
         split.claim().ended(0, "claimed");
         split.think().ended(0, "thought");
         tamper(&town, &split.dir);
+        let main = town.hub.tip("main");
         let done = split.publish();
         assert_eq!(done.code, 1, "{what}: {done:#?}");
         let failed = town.facts("run.failed").remove(0);
@@ -345,12 +347,46 @@ fn what_was_tampered_with_is_refused_and_nothing_is_pushed() {
         assert!(said.contains(words), "{what}: {words:?} is not in {said}");
         assert_eq!(town.states(), [], "{what}");
         assert_eq!(town.hub.tip("agent/chaostester"), None, "{what}");
-        assert_eq!(town.hub.tip("main"), town.hub.tip("main"));
+        assert_eq!(town.hub.tip("main"), main, "{what}");
         town.verify_ok();
         // The next run begins anew.
         town.later(240);
         town.run("chaostester").ended(0, "opened");
     }
+}
+
+/// The variable PATH of a machine whose `git` says that it is an old one.
+fn old_git(town: &Town) -> String {
+    let path = std::env::var("PATH").unwrap();
+    let real = shell(town, &town.path(""), "command -v git");
+    let dir = town.path("old");
+    fs::create_dir_all(&dir).unwrap();
+    let text =
+        format!("#!/bin/sh\nif [ \"$1\" = version ]; then echo git version 2.43.0; else exec {real} \"$@\"; fi\n");
+    fs::write(dir.join("git"), text).unwrap();
+    fs::set_permissions(dir.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:{path}", dir.display())
+}
+
+#[test]
+fn a_machine_that_cannot_check_a_bundle_takes_none_and_loses_none() {
+    let town = told();
+    let split = Split::begin(&town, 70);
+    split.claim().ended(0, "claimed");
+    split.think().ended(0, "thought");
+    let queue = town.path("queue").to_str().unwrap().to_owned();
+    let args = ["--phase", "publish", "--handover", split.handover(), "--queue", &queue];
+    let job = || town.job_of(70, Some(town.hub.token()));
+    job().env("PATH", &old_git(&town)).run("chaostester", &args).says(2, "git 2.43.0 does not check").says(2, "2.46");
+    assert_eq!((town.facts("run.failed").len(), town.states()), (0, vec![]));
+    job().run_meanwhile("gated", "chaostester", &args, || town.hub.down(true)).ended(3, "queued");
+    town.hub.down(false);
+    let waits = || fs::read(town.path("queue").join("queue.json")).unwrap();
+    let before = waits();
+    job().env("PATH", &old_git(&town)).run("chaostester", &args).says(2, "install git 2.46");
+    assert_eq!(waits(), before);
+    job().run("chaostester", &args).ended(0, "opened");
+    town.verify_ok();
 }
 
 #[test]

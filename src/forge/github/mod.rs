@@ -319,6 +319,8 @@ impl Forge for GithubForge {
         self.set_draft(&now, pull.offer.draft).await?;
         self.label(number, pull).await?;
         let seen = self.read_back(number, pull).await?;
+        // A process that died after it had opened this one may have left the older one open.
+        self.close_superseded(&pull.offer.branch, number).await?;
         self.view(&seen)
     }
 

@@ -5,6 +5,7 @@
 
 mod advancing;
 mod branches;
+mod bundles;
 mod hostile;
 mod merging;
 mod network;
