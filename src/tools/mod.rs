@@ -28,6 +28,7 @@ mod read;
 mod recall;
 mod remember;
 mod rename;
+pub mod sandbox;
 mod write;
 
 /// What a call may touch.
