@@ -76,6 +76,8 @@ pub struct Edge<'a> {
     pub scheduled: bool,
     /// The variables that commands of the project find their tools by.
     pub tools: Vec<(String, String)>,
+    /// This program's own file, which is what locks commands of agents in.
+    pub program: Option<std::path::PathBuf>,
     /// Values that must never be shown or stored.
     pub secrets: Vec<String>,
     /// Who holds the leases of this process, where that is more than this clone: the jobs of one workflow run hold theirs

@@ -33,6 +33,7 @@ fn run_while(village: &Village, moment: &str, act: impl Fn()) -> Report {
         random: &random,
         scheduled: false,
         tools,
+        program: None,
         secrets: Vec::new(),
         holder: None,
         holder_before: None,

@@ -69,7 +69,10 @@ impl Place {
     }
 
     /// Gives everything to the user that the command runs as, where that is another one.
-    pub(super) fn hand_over(&self) -> Result<(), SandboxError> {
+    ///
+    /// # Errors
+    /// [`SandboxError::Folder`].
+    pub fn hand_over(&self) -> Result<(), SandboxError> {
         let Some(user) = user() else { return Ok(()) };
         give(self.dir.path(), user)
     }
