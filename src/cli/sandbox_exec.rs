@@ -26,7 +26,9 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     if let Some(locks) = &args.inside {
         let locks = serde_json::from_str(locks).map_err(|error| Usage(format!("--inside: {error}")))?;
         let (why, code) = inside::inside(&locks);
-        let _ = writeln!(io::stderr(), "{why}");
+        if let Some(why) = why {
+            let _ = writeln!(io::stderr(), "{why}");
+        }
         return Ok(u8::try_from(code).unwrap_or(1));
     }
     let mut line = String::new();

@@ -116,6 +116,7 @@ impl Bash {
             let left = outcome.report.left;
             return Err(ToolError::Fatal(format!("{left} processes of a command could not be killed")));
         }
+        place.unlock();
         let ignore = Ignore::of(context.files).map_err(|error| of_worktree(error.into()))?;
         let changes = worktree.changes(&root, &ignore).map_err(of_worktree)?;
         let mut text = place.plain(outcome.output.text().trim_end());
@@ -205,6 +206,7 @@ fn keep(context: &mut Context<'_>, changes: Changes, notes: &mut Vec<String>) ->
     let changed = !kept.is_empty();
     for (what, mut names) in [("changed", kept), ("not kept, because not yours", foreign), ("not kept", refused)] {
         if !names.is_empty() {
+            names.sort();
             let more = names.len().saturating_sub(NAMES);
             names.truncate(NAMES);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };

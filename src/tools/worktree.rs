@@ -177,9 +177,7 @@ fn walk(root: &Path, mut see: impl FnMut(&Path, &Metadata) -> bool) -> io::Resul
     let mut open = vec![PathBuf::new()];
     let mut count = 0;
     while let Some(folder) = open.pop() {
-        // A folder that the command locked up holds nothing that comes back.
-        let Ok(entries) = fs::read_dir(root.join(&folder)) else { continue };
-        for entry in entries {
+        for entry in fs::read_dir(root.join(&folder))? {
             let path = folder.join(entry?.file_name());
             let meta = fs::symlink_metadata(root.join(&path))?;
             count += 1;

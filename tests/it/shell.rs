@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use monkeytown::tools::sandbox::{Limits, Place};
 use serde_json::{Value, json};
 
-use crate::sandbox::{kinds, program};
+use crate::sandbox::{kinds, no_crowd, program};
 use crate::village::{Village, expecting, finish};
 
 fn bash(command: &str) -> Value {
@@ -23,6 +23,7 @@ fn town() -> Village {
             "---\nname: chaostester\ndescription: Finds what breaks and writes it down so that it can be mended.\n\
              tools: Read, Write, Bash\nmodel: inherit\nowns: [\"qa/**\"]\nsenses: [activity]\n---\n\nYou look after qa.\n",
         )
+        .settings("executable: [\"qa/*.sh\"]\n")
         .file("qa/sum.sh", "echo $((2 - 2))\n")
         .file("qa/old.txt", "old\n")
         .file(".gitignore", "*.log\nbuild/\n")
@@ -31,11 +32,12 @@ fn town() -> Village {
 
 #[test]
 fn what_a_command_changes_is_proposed() {
+    let _quiet = no_crowd();
     let town = town();
     town.says([
         bash("sh qa/sum.sh; exit 3"),
         expecting(bash("sed -i s/-/+/ qa/sum.sh; rm qa/old.txt; mkdir -p qa/new build; sh qa/sum.sh | tee qa/new/result.txt; chmod +x qa/sum.sh; echo 1 >qa/x.log; echo 2 >build/y"), &["0", "exit code 3"]),
-        expecting(finish("Mend the sum"), &["4", "exit code 0", "changed: qa/old.txt, qa/new/result.txt, qa/sum.sh"]),
+        expecting(finish("Mend the sum"), &["4", "exit code 0", "changed: qa/new/result.txt, qa/old.txt, qa/sum.sh"]),
     ]);
     town.run("chaostester").ended(0, "opened");
     let names = town.git(["diff", "--name-status", "main", "agent/chaostester"]);
@@ -46,6 +48,7 @@ fn what_a_command_changes_is_proposed() {
 
 #[test]
 fn what_is_not_the_agents_stays_outside() {
+    let _quiet = no_crowd();
     let town = town();
     let hostile = "echo evil >README.md; mkdir -p .git/hooks; echo evil >.git/hooks/post-commit; mkdir -p qa/.git; echo evil >qa/.git/config; \
                    ln -s /etc/passwd qa/link; mkfifo qa/pipe; echo good >qa/good.txt; echo x >$'qa/\\xff'; mkdir qa/locked; echo x >qa/locked/y; chmod 600 qa/locked; env";
@@ -74,6 +77,7 @@ fn what_is_not_the_agents_stays_outside() {
 
 #[test]
 fn what_a_caller_has_open_is_closed() {
+    let _quiet = no_crowd();
     let secret = tempfile::NamedTempFile::new().unwrap();
     fs::write(secret.path(), "canary of the caller").unwrap();
     for kind in kinds() {

@@ -58,6 +58,9 @@ pub(super) fn arguments(order: &Order) -> Vec<OsString> {
     let mut say = |words: &[&dyn AsRef<std::ffi::OsStr>]| {
         arguments.extend(words.iter().map(|word| word.as_ref().to_owned()));
     };
+    // No process of bubblewrap's own is inside: it would not be behind the filter, and a command of the same user could
+    // write into its memory.
+    say(&[&"--as-pid-1"]);
     say(&[&"--die-with-parent", &"--new-session", &"--unshare-ipc", &"--unshare-pid", &"--unshare-net"]);
     say(&[&"--unshare-uts", &"--unshare-cgroup-try", &"--hostname", &"town", &"--cap-drop", &"ALL"]);
     if order.user.is_some() {

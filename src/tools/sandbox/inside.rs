@@ -6,7 +6,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, Signal, WaitOptions, getrlimit, set_dumpable_behavior, setrlimit, wait,
+};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use serde::{Deserialize, Serialize};
 
@@ -41,18 +43,45 @@ impl Locks {
     }
 }
 
-/// Locks this process in and becomes the command. It returns only where it could not.
+/// Locks this process in and becomes the command. It returns where it could not, with the reason; and where it is the
+/// first process of a namespace and has to stay what it is, with the command's exit code.
 #[must_use]
-pub fn inside(locks: &Locks) -> (String, i32) {
-    let why = match lock(locks) {
-        Ok(()) => {
-            let shell = ["/bin/bash", "/usr/bin/bash"].into_iter().find(|path| Path::new(path).is_file());
-            let error = Command::new(shell.unwrap_or("/bin/sh")).arg("-c").arg(&locks.command).exec();
-            format!("the shell cannot be started: {error}")
+pub fn inside(locks: &Locks) -> (Option<String>, i32) {
+    let why = lock(locks).and_then(|()| {
+        let shell = ["/bin/bash", "/usr/bin/bash"].into_iter().find(|path| Path::new(path).is_file());
+        let mut command = Command::new(shell.unwrap_or("/bin/sh"));
+        command.arg("-c").arg(&locks.command);
+        let error = match locks.kind {
+            Kind::Bubblewrap => match command.spawn() {
+                Ok(child) => return Ok(first_process(child.id())),
+                Err(error) => error,
+            },
+            Kind::Landlock => command.exec(),
+        };
+        Err(format!("the shell cannot be started: {error}"))
+    });
+    match why {
+        Ok(code) => (None, code),
+        Err(why) => (Some(format!("{NOT_LOCKED_IN}{why}")), NOT_LOCKED_IN_CODE),
+    }
+}
+
+/// What the first process of a namespace does: it waits for orphans until the command itself ends. All that is left ends with
+/// it.
+fn first_process(child: u32) -> i32 {
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if u32::try_from(pid.as_raw_nonzero().get()) == Ok(child) => {
+                match (status.exit_status(), status.terminating_signal()) {
+                    (Some(code), _) => return code,
+                    (None, Some(signal)) => return 128 + signal,
+                    (None, None) => {}
+                }
+            }
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return NOT_LOCKED_IN_CODE,
         }
-        Err(why) => why,
-    };
-    (format!("{NOT_LOCKED_IN}{why}"), NOT_LOCKED_IN_CODE)
+    }
 }
 
 fn lock(locks: &Locks) -> Result<(), String> {
@@ -67,6 +96,8 @@ fn lock(locks: &Locks) -> Result<(), String> {
         rules::restrict(&locks.readable, &locks.writable)?;
     }
     become_user(locks.user)?;
+    // Nobody looks into what stays of this process; the command itself is another program, and that ends it.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("its memory"))?;
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed("its parent's death"))?;
     filter::apply(locks.kind)
 }

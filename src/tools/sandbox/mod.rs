@@ -246,7 +246,7 @@ impl Sandbox {
             temp: spec.place.temp(),
             environment: self.environment(spec),
             readable: spec.readable.to_vec(),
-            user: place::user(),
+            user: spec.place.user(),
             limits: spec.limits.clone(),
         };
         let outcome = self.supervised(&order).map_err(SandboxError::Supervisor)?;

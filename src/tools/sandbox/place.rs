@@ -4,6 +4,8 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
@@ -16,6 +18,7 @@ const USERS: u32 = 128;
 /// A folder with a worktree and temporary files, gone when it is dropped.
 pub struct Place {
     dir: TempDir,
+    user: Option<u32>,
 }
 
 impl Place {
@@ -26,7 +29,7 @@ impl Place {
     pub fn new() -> Result<Self, SandboxError> {
         let dir = tempfile::Builder::new().prefix("town-shell-").tempdir();
         let dir = dir.map_err(|source| SandboxError::Folder { path: "of temporary files".into(), source })?;
-        let place = Self { dir };
+        let place = Self { dir, user: next_user() };
         let folders = [place.worktree(), place.temp(), place.temp().join("home"), place.temp().join("shm")];
         folders.iter().try_for_each(|folder| fs::create_dir(folder).map_err(|e| failed(folder, e)))?;
         Ok(place)
@@ -42,6 +45,11 @@ impl Place {
     #[must_use]
     pub fn temp(&self) -> PathBuf {
         self.dir.path().join("tmp")
+    }
+
+    /// Makes every folder of the worktree one that can be looked into, whatever the command did to it.
+    pub fn unlock(&self) {
+        open_folders(&self.worktree());
     }
 
     /// Makes the worktree empty again. What a command left there is never written through.
@@ -73,8 +81,14 @@ impl Place {
     /// # Errors
     /// [`SandboxError::Folder`].
     pub fn hand_over(&self) -> Result<(), SandboxError> {
-        let Some(user) = user() else { return Ok(()) };
+        let Some(user) = self.user else { return Ok(()) };
         give(self.dir.path(), user)
+    }
+
+    /// The user that commands run as where we are root: root's files are then not theirs, and their processes can be counted.
+    /// `None` where we are somebody else, and nobody but ourselves can be had.
+    pub(super) const fn user(&self) -> Option<u32> {
+        self.user
     }
 }
 
@@ -90,15 +104,16 @@ fn failed(path: &Path, source: std::io::Error) -> SandboxError {
     SandboxError::Folder { path: path.to_owned(), source }
 }
 
-/// The user that commands run as where we are root: root's files are then not theirs, and their processes can be counted.
-/// `None` where we are somebody else, and nobody but ourselves can be had.
+/// Another one for each folder, so that commands of one process do not count each other's processes.
 #[cfg(target_os = "linux")]
-pub(super) fn user() -> Option<u32> {
-    rustix::process::geteuid().is_root().then(|| FIRST_USER + std::process::id() % USERS)
+fn next_user() -> Option<u32> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let next = std::process::id().wrapping_mul(31).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+    rustix::process::geteuid().is_root().then_some(FIRST_USER + next % USERS)
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn user() -> Option<u32> {
+const fn next_user() -> Option<u32> {
     None
 }
 
@@ -122,10 +137,10 @@ fn give(path: &Path, user: u32) -> Result<(), SandboxError> {
 fn open_folders(path: &Path) {
     let mut open = vec![path.to_owned()];
     while let Some(path) = open.pop() {
-        if !fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
-            continue;
+        let Some(meta) = fs::symlink_metadata(&path).ok().filter(|meta| meta.is_dir()) else { continue };
+        if meta.mode() & 0o700 != 0o700 {
+            let _ = fs::set_permissions(&path, fs::Permissions::from_mode(0o700));
         }
-        let _ = fs::set_permissions(&path, fs::Permissions::from_mode(0o700));
         open.extend(fs::read_dir(&path).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())));
     }
 }
