@@ -28,7 +28,7 @@ const NAMES: usize = 20;
 
 /// Parts of the folders of toolchains that a command may see. Not the rest: `credentials.toml` is in one of them.
 const TOOLCHAINS: &[(&str, &[&str])] = &[
-    ("RUSTUP_HOME", &["toolchains", "settings.toml"]),
+    ("RUSTUP_HOME", &["toolchains", "settings.toml", "update-hashes", "tmp", "downloads"]),
     ("CARGO_HOME", &["bin", "registry", "git"]),
     ("GOPATH", &["bin", "pkg"]),
     ("PYENV_ROOT", &["bin", "libexec", "shims", "versions", "version"]),

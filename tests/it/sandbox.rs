@@ -475,6 +475,33 @@ fn ordinary_work_is_possible() {
 }
 
 #[test]
+fn a_toolchain_in_a_home_folder_can_be_used_and_nothing_beside_it() {
+    if !kinds().contains(&Kind::Bubblewrap) {
+        return;
+    }
+    let home = TempDir::new().unwrap();
+    fs::create_dir_all(home.path().join(".tools/bin")).unwrap();
+    fs::write(home.path().join(".tools/token"), "canary").unwrap();
+    let tool = home.path().join(".tools/bin/tool");
+    fs::write(&tool, "#!/bin/sh\necho the tool works\n").unwrap();
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let (_quiet, place) = (no_crowd(), Place::new().unwrap());
+    let command = format!("{}; cat {}; echo x >>{0}", tool.display(), home.path().join(".tools/token").display());
+    let spec = Spec {
+        command: &command,
+        place: &place,
+        environment: &[],
+        readable: &[home.path().join(".tools/bin")],
+        limits: small(),
+    };
+    let text = Sandbox::new(program(), Kind::Bubblewrap).run(&spec).unwrap().output.text();
+    assert!(text.contains("the tool works") && !text.contains("canary"), "{text}");
+    assert_eq!(fs::read_to_string(&tool).unwrap(), "#!/bin/sh\necho the tool works\n");
+    assert!(text.contains("Read-only"), "{text}");
+}
+
+#[test]
 fn what_cannot_be_enforced_is_an_error_and_runs_nothing() {
     let place = Place::new().unwrap();
     let spec = Spec { command: "touch ran", place: &place, environment: &[], readable: &[], limits: small() };

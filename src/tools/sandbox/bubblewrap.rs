@@ -1,6 +1,7 @@
 //! How bubblewrap is asked for namespaces: an empty root with the system's programs in it, read-only.
 //! Lives here: its arguments. Never here: what is given up inside them (see `inside`).
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -80,11 +81,18 @@ pub(super) fn arguments(order: &Order) -> Vec<OsString> {
     for path in SETTINGS {
         say(&[&"--ro-bind-try", &path, &path]);
     }
-    for path in order.readable.iter().filter(|path| !is_known(path)) {
-        say(&[&"--ro-bind-try", path, path]);
-    }
     say(&[&"--proc", &"/proc", &"--dev", &"/dev"]);
     say(&[&"--bind", &order.temp, &TEMP, &"--bind", &order.temp.join("shm"), &"/dev/shm"]);
+    // Folders on the way there would be root's alone, where a home folder is one of them.
+    say(&[&"--perms", &"0755", &"--dir", &"/run"]);
+    let readable = || order.readable.iter().filter(|path| !is_known(path));
+    let parents: BTreeSet<&Path> = readable().flat_map(|path| path.ancestors().skip(1)).collect();
+    for parent in parents.into_iter().filter(|path| path.parent().is_some()) {
+        say(&[&"--perms", &"0755", &"--dir", &parent]);
+    }
+    for path in readable() {
+        say(&[&"--ro-bind-try", path, path]);
+    }
     say(&[&"--bind", &order.worktree, &WORK, &"--ro-bind", &order.program, &PROGRAM]);
     say(&[&"--remount-ro", &"/dev", &"--remount-ro", &"/", &"--chdir", &WORK, &"--"]);
     arguments
