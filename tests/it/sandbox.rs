@@ -460,7 +460,7 @@ fn ordinary_work_is_possible() {
     for kind in kinds() {
         let place = Place::new().unwrap();
         fs::write(place.worktree().join("a.txt"), "one\n").unwrap();
-        let work = "set -e; cat a.txt; mkdir d; echo two >d/b.txt; chmod 755 d/b.txt; mv d/b.txt c.txt; ln -s c.txt l; cat l; \
+        let work = "set -e; cat a.txt; cat /etc/passwd >/dev/null; mkdir d; echo two >d/b.txt; chmod 755 d/b.txt; mv d/b.txt c.txt; ln -s c.txt l; cat l; \
                     echo $HOME >/dev/null; mktemp >/dev/null; echo x >$HOME/x; git init -q . && git add -A && git -c user.name=a -c user.email=a@b commit -qm x; \
                     (sleep 0.01; echo late) & wait; python3 -c 'import socket; a, b = socket.socketpair(); a.send(b\"pair\"); print(b.recv(9))'; exit 7";
         let _quiet = no_crowd();
@@ -498,7 +498,6 @@ fn a_toolchain_in_a_home_folder_can_be_used_and_nothing_beside_it() {
     let text = Sandbox::new(program(), Kind::Bubblewrap).run(&spec).unwrap().output.text();
     assert!(text.contains("the tool works") && !text.contains("canary"), "{text}");
     assert_eq!(fs::read_to_string(&tool).unwrap(), "#!/bin/sh\necho the tool works\n");
-    assert!(text.contains("Read-only"), "{text}");
 }
 
 #[test]

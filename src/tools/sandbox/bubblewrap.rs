@@ -72,6 +72,10 @@ pub(super) fn arguments(order: &Order) -> Vec<OsString> {
     } else {
         say(&[&"--unshare-user"]);
     }
+    let known = PROGRAMS.iter().chain(&SETTINGS).chain([&PROGRAM]).map(Path::new);
+    for parent in parents(known) {
+        say(&[&"--perms", &"0755", &"--dir", &parent]);
+    }
     for path in PROGRAMS {
         match std::fs::read_link(path) {
             Ok(target) => say(&[&"--symlink", &target, &path]),
@@ -83,11 +87,8 @@ pub(super) fn arguments(order: &Order) -> Vec<OsString> {
     }
     say(&[&"--proc", &"/proc", &"--dev", &"/dev"]);
     say(&[&"--bind", &order.temp, &TEMP, &"--bind", &order.temp.join("shm"), &"/dev/shm"]);
-    // Folders on the way there would be root's alone, where a home folder is one of them.
-    say(&[&"--perms", &"0755", &"--dir", &"/run"]);
     let readable = || order.readable.iter().filter(|path| !is_known(path));
-    let parents: BTreeSet<&Path> = readable().flat_map(|path| path.ancestors().skip(1)).collect();
-    for parent in parents.into_iter().filter(|path| path.parent().is_some()) {
+    for parent in parents(readable().map(PathBuf::as_path)) {
         say(&[&"--perms", &"0755", &"--dir", &parent]);
     }
     for path in readable() {
@@ -96,6 +97,11 @@ pub(super) fn arguments(order: &Order) -> Vec<OsString> {
     say(&[&"--bind", &order.worktree, &WORK, &"--ro-bind", &order.program, &PROGRAM]);
     say(&[&"--remount-ro", &"/dev", &"--remount-ro", &"/", &"--chdir", &WORK, &"--"]);
     arguments
+}
+
+/// The folders on the way to paths. Where bubblewrap makes them unasked, nobody but root may go through.
+fn parents<'a>(paths: impl Iterator<Item = &'a Path>) -> BTreeSet<&'a Path> {
+    paths.flat_map(|path| path.ancestors().skip(1)).filter(|path| path.parent().is_some()).collect()
 }
 
 /// Whether a path is in a folder that is there anyway.
