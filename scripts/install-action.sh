@@ -160,7 +160,8 @@ build() {
     rustup toolchain install "$rust" --profile minimal --no-self-update
     export RUSTUP_TOOLCHAIN="$rust"
   fi
-  cargo build --release --locked --manifest-path "$GITHUB_ACTION_PATH/Cargo.toml" --target-dir "$RUNNER_TEMP/monkeytown-build"
+  # From its own folder: what the repository has in .cargo/config.toml is about its own builds.
+  (cd -- "$GITHUB_ACTION_PATH" && CARGO_BUILD_TARGET="" cargo build --release --locked --target-dir "$RUNNER_TEMP/monkeytown-build")
   cp -- "$RUNNER_TEMP/monkeytown-build/release/monkeytown" "$FOLDER/monkeytown"
 }
 
@@ -188,6 +189,13 @@ run() {
     [[ "$TOKEN_ENV" =~ ^[A-Z_][A-Z0-9_]*$ ]] || fail 2 "token-env is no name of a variable; write for example GITHUB_TOKEN"
     export "$TOKEN_ENV=$TOKEN"
   fi
+  while IFS= read -r line; do
+    [ -n "$line" ] || continue
+    [[ "$line" =~ ^[A-Z_][A-Z0-9_]*= ]] || fail 2 "a line of keys is not of the form NAME=KEY; a key has one line"
+    # A secret that is not set is empty, and then the variable is not set either.
+    [ "${line#*=}" = "" ] || export "${line?}"
+  done <<<"${KEYS:-}"
+  unset KEYS
   # One copy of the token is enough, and the rest says nothing to monkeytown.
   [ "$TOKEN_ENV" = TOKEN ] || unset TOKEN
   exec "$FOLDER/monkeytown" "${args[@]}"

@@ -317,6 +317,7 @@ fn every_file_is_compiled() {
     for (folder, entries) in [
         ("src", ["src/lib.rs", "src/main.rs"].as_slice()),
         ("tests/it", &["tests/it/main.rs"]),
+        ("tests/brains", &["tests/brains/main.rs"]),
         ("tests/github", &["tests/github/main.rs"]),
         ("tests/contract", &["tests/contract/main.rs"]),
     ] {

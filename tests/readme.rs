@@ -200,11 +200,46 @@ fn the_page_of_charters_knows_every_key_of_the_town_file() {
     let page = page("docs/charters.md");
     let schema = settings::schema();
     let keys = |of: &serde_json::Value| of["properties"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    let sections = ["GithubSettings", "WorkflowSettings"].map(|name| keys(&schema["$defs"][name]));
+    let sections = ["GithubSettings", "WorkflowSettings", "BrainSettings"].map(|name| keys(&schema["$defs"][name]));
     for key in keys(&schema).into_iter().chain(sections.into_iter().flatten()) {
         let row = format!("| `{key}` |");
         assert!(page.lines().any(|line| line.starts_with(&row)), "docs/charters.md has no row for {key}");
     }
+}
+
+#[test]
+fn the_page_of_brains_knows_every_failure_and_reads_as_settings() {
+    use monkeytown::town::event::FailureKind as Kind;
+    let page = page("docs/brains.md");
+    for kind in [
+        Kind::Throttled,
+        Kind::Quota,
+        Kind::Overloaded,
+        Kind::Unavailable,
+        Kind::TruncatedStream,
+        Kind::Auth,
+        Kind::UnknownModel,
+        Kind::ContextTooLong,
+        Kind::Refused,
+        Kind::EmptyReply,
+        Kind::Length,
+        Kind::InvalidCalls,
+        Kind::Money,
+        Kind::Brain,
+    ] {
+        let name = serde_json::to_value(kind).unwrap();
+        let row = format!("| `{}` | {} |", name.as_str().unwrap(), kind.exit_code());
+        assert!(page.lines().any(|line| line.starts_with(&row)), "docs/brains.md has no row {row}");
+    }
+    let snippets: Vec<&str> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let towns = snippets.iter().filter(|snippet| snippet.starts_with("brain:"));
+    let mut providers = 0;
+    for snippet in towns {
+        let (settings, findings) = settings::parse("town.yaml", format!("name: x\n{snippet}").as_bytes());
+        assert!(findings.is_empty() && settings.is_some(), "{snippet}: {findings:#?}");
+        providers += 1;
+    }
+    assert!(providers >= 5, "{providers} snippets");
 }
 
 #[test]

@@ -138,6 +138,8 @@ impl Life {
             brain: "embedded".to_owned(),
             paused: false,
             runs_per_day: u32::MAX,
+            usd_per_run: monkeytown::town::prices::Usd(0),
+            usd_per_day: monkeytown::town::prices::Usd(0),
             checkpoint: None,
         };
         let offer = self.offer(&agent, base);
@@ -213,7 +215,15 @@ impl Life {
 fn end(run: RunId, agent: AgentId, number: u64) -> Vec<Command> {
     let tokens = Tokens { input: 12_000, cached: 4_000, cache_write: 0, output: 1_500, reasoning: 300 };
     let (brain, reason) = ("embedded".to_owned(), format!("pull request #{number} opened"));
-    let usage = UsageMetered { run: run.clone(), agent: agent.clone(), brain, turns: 4, tokens, cost_micros: 41_000 };
+    let usage = UsageMetered {
+        run: run.clone(),
+        agent: agent.clone(),
+        brain,
+        turns: 4,
+        tokens,
+        cost_micros: 41_000,
+        incomplete: false,
+    };
     let finished = RunFinished { run, agent, outcome: Outcome::Opened, reason, pull: Some(number), partial: false };
     vec![Command::Meter(usage), Command::Finish(finished)]
 }

@@ -83,6 +83,8 @@ fn last_own_call<'a>(messages: &'a [Message<'a>]) -> Option<(&'a str, bool, &'a 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
     use crate::brain::messages;
     use crate::town::ids::RunId;
@@ -99,7 +101,14 @@ mod tests {
     }
 
     async fn ask(transcript: &Transcript, page: PageOutcome) -> Result<Reply, BrainError> {
-        let request = Request { system: "s", messages: messages(transcript), tools: &[], max_output: 1_000 };
+        let request = Request {
+            system: "s",
+            messages: messages(transcript),
+            tools: &[],
+            max_output: 1_000,
+            now: DateTime::UNIX_EPOCH,
+            deadline: DateTime::UNIX_EPOCH,
+        };
         Embedded::new(move || page.clone()).reply(&request).await
     }
 

@@ -1,24 +1,34 @@
 //! What thinks: the seam to language models, and the brains that need none.
 //!
 //! Lives here: [`Brain`], what it is asked and how it fails, one file per brain. A brain is given the whole conversation
-//! each time and holds nothing that a run would miss after a restart.
+//! each time and holds nothing that a run would miss after a restart. [`Remote`] asks a provider: `http` sends and tries
+//! again, `dialect` says how each provider writes, `failure` what an answer means that is none.
 //! Never here: what follows from a reply (see [`crate::town::turn`]), running a tool, the budget.
 //! Start with [`Brain`], then [`conversation`] for what a transcript looks like to a model.
-
-use std::path::PathBuf;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::town::transcript::{Reply, ToolSpec};
+use crate::town::transcript::{Reply, ToolCall, ToolSpec};
 
+mod anthropic;
 pub mod conversation;
+mod dialect;
 pub mod embedded;
+mod failure;
+mod fallbacks;
+mod http;
+mod openai;
+pub mod remote;
 pub mod replay;
 pub mod scripted;
+mod sse;
 
 pub use conversation::{Answer, Message, messages};
 pub use embedded::{Embedded, PageOutcome};
+pub use failure::BrainError;
+pub use fallbacks::Fallbacks;
+pub use remote::{Endpoint, Key, Remote};
 pub use replay::Replay;
 pub use scripted::Scripted;
 
@@ -33,6 +43,36 @@ pub struct Request<'a> {
     pub tools: &'a [ToolSpec],
     /// Tokens that the reply may have.
     pub max_output: u32,
+    /// The moment that it is.
+    pub now: DateTime<Utc>,
+    /// When there has to be a reply, at the latest.
+    pub deadline: DateTime<Utc>,
+}
+
+/// Tokens that a provider adds to a request, to each of its messages, calls and tools, at the most.
+const FRAME_TOKENS: u64 = 1_000;
+const PART_TOKENS: u64 = 32;
+
+impl Request<'_> {
+    /// Tokens that the prompt can have at the most: no tokenizer makes more than one of a byte.
+    #[must_use]
+    pub fn prompt_upper(&self) -> u64 {
+        let part = |bytes: usize| bytes as u64 + PART_TOKENS;
+        let message = |message: &Message<'_>| match message {
+            Message::User { results, text } => {
+                part(text.len()) + results.iter().map(|r| part(r.output.len() + r.call_id.len())).sum::<u64>()
+            }
+            Message::Assistant { text, calls } => {
+                let call = |call: &ToolCall| part(call.id.len() + call.name.len() + call.arguments.to_string().len());
+                part(text.len()) + calls.iter().map(call).sum::<u64>()
+            }
+        };
+        let tool = |tool: &ToolSpec| part(tool.name.len() + tool.description.len() + tool.parameters.to_string().len());
+        FRAME_TOKENS
+            + part(self.system.len())
+            + self.messages.iter().map(message).sum::<u64>()
+            + self.tools.iter().map(tool).sum::<u64>()
+    }
 }
 
 /// Something that answers.
@@ -50,90 +90,6 @@ pub trait Brain: Send {
     /// [`BrainError::BadScript`] where a scripted reply was not used.
     fn finish(&mut self) -> Result<(), BrainError> {
         Ok(())
-    }
-}
-
-/// Why there is no reply.
-#[derive(Debug, thiserror::Error)]
-pub enum BrainError {
-    /// It cannot be reached, or broke down; later it may work.
-    #[error("{brain} is unavailable: {why}")]
-    Unavailable {
-        /// Which brain.
-        brain: String,
-        /// What happened.
-        why: String,
-    },
-    /// It asks us to wait.
-    #[error("{brain} is throttled{}", until.map(|t| format!(" until {}", t.to_rfc3339())).unwrap_or_default())]
-    Throttled {
-        /// Which brain.
-        brain: String,
-        /// When it may be asked again, where it says so.
-        until: Option<DateTime<Utc>>,
-    },
-    /// It will not answer this, whenever it is asked: a wrong key, an unknown model, a filter.
-    #[error("{brain} refuses: {why}")]
-    Refused {
-        /// Which brain.
-        brain: String,
-        /// What it said.
-        why: String,
-    },
-    /// The conversation is larger than it can hold.
-    #[error("the conversation is too long for {brain}")]
-    TooLong {
-        /// Which brain.
-        brain: String,
-    },
-    /// Quota or money is used up.
-    #[error("{brain} has nothing left to spend: {why}")]
-    Exhausted {
-        /// Which brain.
-        brain: String,
-        /// What is used up.
-        why: String,
-    },
-    /// It answered something that cannot be read.
-    #[error("{brain} gave an answer that cannot be read: {why}")]
-    BadReply {
-        /// Which brain.
-        brain: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The script of a scripted brain does not fit.
-    #[error("script: {why}")]
-    BadScript {
-        /// What is wrong.
-        why: String,
-    },
-    /// A recorded run and the run of now are no longer the same.
-    #[error("the replay diverged at reply {reply}\n  recorded: {recorded}\n  now:      {now}")]
-    Diverged {
-        /// The reply, counted from 1.
-        reply: usize,
-        /// What the recorded brain was asked with.
-        recorded: String,
-        /// What this one was asked with.
-        now: String,
-    },
-    /// The script or recording could not be read.
-    #[error("read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
-impl BrainError {
-    /// Whether the same request may succeed later.
-    #[must_use]
-    pub const fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Throttled { .. } | Self::Exhausted { .. })
     }
 }
 

@@ -106,6 +106,7 @@ mod tests {
     use super::*;
     use crate::town::ids::RunId;
     use crate::town::transcript::{CallResult, ToolCall};
+    use chrono::DateTime;
 
     fn call() -> ToolCall {
         ToolCall { id: "1".into(), name: "Read".into(), arguments: json!({}) }
@@ -123,7 +124,14 @@ mod tests {
     }
 
     fn request(transcript: &Transcript) -> Request<'_> {
-        Request { system: "s", messages: messages(transcript), tools: &[], max_output: 1 }
+        Request {
+            system: "s",
+            messages: messages(transcript),
+            tools: &[],
+            max_output: 1,
+            now: DateTime::UNIX_EPOCH,
+            deadline: DateTime::UNIX_EPOCH,
+        }
     }
 
     #[tokio::test]

@@ -221,7 +221,7 @@ impl Brain for Scripted {
         };
         let calls: Vec<_> = next.calls.into_iter().enumerate().map(named).collect();
         let stop = next.stop.unwrap_or(if calls.is_empty() { StopReason::End } else { StopReason::Calls });
-        Ok(Reply { text: next.text, calls, stop, usage: next.usage })
+        Ok(Reply { text: next.text, calls, stop, usage: next.usage, ..Reply::default() })
     }
 
     fn finish(&mut self) -> Result<(), BrainError> {
@@ -237,9 +237,9 @@ impl Failure {
         let why = "the script says so".to_owned();
         match self {
             Self::Unavailable => BrainError::Unavailable { brain, why },
-            Self::Throttled => BrainError::Throttled { brain, until: None },
+            Self::Throttled => BrainError::Throttled { brain, until: None, why },
             Self::Refused => BrainError::Refused { brain, why },
-            Self::Exhausted => BrainError::Exhausted { brain, why },
+            Self::Exhausted => BrainError::Exhausted { brain, until: None, why },
             Self::TooLong => BrainError::TooLong { brain },
         }
     }
@@ -251,13 +251,21 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
+    use chrono::DateTime;
 
     fn user(text: &str) -> Message<'_> {
         Message::User { results: Vec::new(), text: Cow::Borrowed(text) }
     }
 
     fn request<'a>(system: &'a str, messages: &[Message<'a>]) -> Request<'a> {
-        Request { system, messages: messages.to_vec(), tools: &[], max_output: 100 }
+        Request {
+            system,
+            messages: messages.to_vec(),
+            tools: &[],
+            max_output: 100,
+            now: DateTime::UNIX_EPOCH,
+            deadline: DateTime::UNIX_EPOCH,
+        }
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@
 mod show;
 mod town;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -38,7 +39,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     show.say(
         "  a project with a few faults, three people's commits, and nine charters: `monkeytown init` made it a town\n",
     );
-    let inside = Context { dir: place.clone(), json: false, env: context.env.clone() };
+    let inside = Context { dir: place.clone(), json: false, env: context.env.clone(), secrets: RefCell::default() };
     let mut reports = Vec::new();
     for (agent, _) in starter::MONKEYS {
         let agent: AgentId = agent.parse()?;

@@ -105,6 +105,18 @@ pub struct Context {
     pub json: bool,
     /// The environment.
     pub env: Env,
+    /// Secrets whose variables only the town's settings name.
+    pub secrets: std::cell::RefCell<Vec<String>>,
+}
+
+impl Context {
+    /// Values that must be masked wherever this process writes.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let mut all = self.env.secrets(None);
+        all.extend(self.secrets.borrow().iter().cloned());
+        all
+    }
 }
 
 /// Runs the command of this process.
@@ -120,7 +132,7 @@ pub fn main() -> ExitCode {
     };
     let env = Env::from_process();
     start_log(&env);
-    let context = Context { dir: cli.dir, json: cli.json, env };
+    let context = Context { dir: cli.dir, json: cli.json, env, secrets: std::cell::RefCell::default() };
     if !context.dir.is_dir() {
         say::error(&context, &Usage(format!("there is no folder {}", context.dir.display())).into());
         return ExitCode::from(2);

@@ -1,6 +1,7 @@
 //! Putting the rooms together for a command.
 //! Lives here: the edge of a process, and the forge that the settings name. Never here: what is done with them.
 
+use crate::brain::Key;
 use crate::config::{self, Clock, GithubEnv};
 use crate::forge::Forge;
 use crate::forge::github::GithubForge;
@@ -12,7 +13,7 @@ use crate::git::program::HttpToken;
 use crate::run::house::House;
 use crate::run::{Edge, Progress, RunError};
 use crate::town::envelope::Stamp;
-use crate::town::settings::{ForgeKind, GithubSettings};
+use crate::town::settings::{ForgeKind, GithubSettings, Provider};
 
 use super::{Context, say};
 
@@ -55,6 +56,7 @@ pub fn edge<'a>(
         now,
         random: &config::random,
         scheduled: context.env.is_scheduled(),
+        keys: keys(context, house),
         secrets: secrets(context, house),
         tools: context.env.tools(),
         program: context.env.executable().map(std::path::Path::to_path_buf),
@@ -62,6 +64,14 @@ pub fn edge<'a>(
         holder_before: None,
         watch,
     }
+}
+
+/// The keys of the providers that a model may be asked at, as far as their variables are set.
+fn keys(context: &Context, house: &House) -> Vec<(String, Key)> {
+    let named = house.settings.brain.key_env.as_deref();
+    let usual = [Provider::Openai, Provider::Anthropic].map(Provider::usual_key);
+    let names = named.into_iter().chain(usual);
+    names.filter_map(|name| Some((name.to_owned(), Key::new(context.env.secret(name)?.reveal())))).collect()
 }
 
 /// Values that must be masked wherever this process writes.
@@ -83,6 +93,7 @@ pub fn house(context: &Context, remote: Option<&str>) -> Result<House, RunError>
             return None;
         }
         let token = context.env.secret(&github.token_env)?;
+        context.secrets.borrow_mut().push(token.reveal().to_owned());
         let host = server(&context.env.github(), &github);
         Some(HttpToken { host, token: token.reveal().to_owned() })
     })
@@ -101,30 +112,46 @@ pub fn sync(context: &Context, journal: &Journal<'_>, stamp: &Stamp) -> Result<(
 
 /// Where git and people find GitHub: as the runner says, or beside the API that the settings name.
 fn server(env: &GithubEnv, settings: &GithubSettings) -> String {
-    match settings.api_url.as_deref().map(|url| url.trim_end_matches('/')) {
-        Some("https://api.github.com") | None => env.server_url.clone(),
-        Some(api) => api.strip_suffix("/api/v3").unwrap_or(api).to_owned(),
+    let Some(api) = settings.api_url.as_deref().map(|url| url.trim_end_matches('/')) else {
+        return env.server_url.clone();
+    };
+    match api.strip_prefix("https://api.") {
+        Some(host) if host == "github.com" || host.ends_with(TENANTS) => format!("https://{host}"),
+        _ => api.strip_suffix("/api/v3").unwrap_or(api).to_owned(),
     }
 }
 
+/// Where the API of a server is, when nobody says.
+fn api_of(server: &str) -> String {
+    match server.strip_prefix("https://") {
+        Some(host) if host == "github.com" || host.ends_with(TENANTS) => format!("https://api.{host}"),
+        _ => format!("{server}/api/v3"),
+    }
+}
+
+/// What the hosts of enterprises end with that GitHub itself serves, each with its API at a host of its own.
+const TENANTS: &str = ".ghe.com";
+
 /// `owner/name` out of the address of a remote on this server: HTTP, SSH, or the short form of SSH.
 fn repository_of(url: &str, server: &str) -> Option<String> {
-    let host = server.split_once("://").map_or(server, |(_, host)| host).trim_end_matches('/');
-    let path = match url.split_once("://") {
-        Some((_, rest)) => {
-            let (authority, path) = rest.split_once('/')?;
-            let authority = authority.rsplit('@').next()?;
-            let bare = |host: &str| host.split(':').next().unwrap_or_default().to_ascii_lowercase();
-            let same =
-                authority.eq_ignore_ascii_case(host) || (url.starts_with("ssh:") && bare(authority) == bare(host));
-            same.then_some(path)?
-        }
-        None => {
-            let (authority, path) = url.split_once(':')?;
-            authority.rsplit('@').next()?.eq_ignore_ascii_case(host).then_some(path)?
-        }
+    let host = server.split_once("://").map_or(server, |(_, host)| host).trim_end_matches('/').to_ascii_lowercase();
+    let bare = |authority: &str| authority.split(':').next().unwrap_or_default().to_owned();
+    // SSH has a port of its own, and github.com one more name for who cannot reach that.
+    let by_ssh = |authority: &str| match (bare(authority).as_str(), bare(&host).as_str()) {
+        ("ssh.github.com", "github.com") => true,
+        (one, other) => one == other,
     };
-    let path = path.trim_matches('/');
+    let (scheme, rest) = url.split_once("://").map_or((None, url), |(scheme, rest)| (Some(scheme), rest));
+    let (authority, path) = rest.split_once(if scheme.is_some() { '/' } else { ':' })?;
+    let authority = authority.rsplit('@').next()?.to_ascii_lowercase();
+    let same = match scheme.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("ssh") => by_ssh(&authority),
+        Some("https") => authority.strip_suffix(":443").unwrap_or(&authority) == host,
+        Some("http") => authority.strip_suffix(":80").unwrap_or(&authority) == host,
+        Some(_) => authority == host,
+    };
+    let path = if same { path.strip_prefix('/').filter(|_| scheme.is_none()).unwrap_or(path) } else { return None };
+    let path = path.strip_suffix('/').unwrap_or(path);
     let path = path.strip_suffix(".git").unwrap_or(path);
     let (owner, name) = path.split_once('/')?;
     (!owner.is_empty() && !name.is_empty() && !name.contains('/')).then(|| format!("{owner}/{name}"))
@@ -140,10 +167,37 @@ pub fn forge<'a>(
     journal: &'a Journal<'a>,
     source: &'a Source,
 ) -> Result<Box<dyn Forge + 'a>, RunError> {
+    let local = house.settings.forge == ForgeKind::Local;
+    if context.env.is_actions() && !local && house.home.remote.is_none() && !house.home.repo.facts()?.remotes.is_empty()
+    {
+        // What is done here would be gone with the runner, and said to be done.
+        return Err(RunError::NoForge(format!(
+            "the town is not on the remote's default branch, but on {} of this clone alone, which is gone when the job ends; \
+             merge .monkeytown and agents to the default branch, or name the branch in .monkeytown/town.yaml (branch: …)",
+            house.home.branch
+        )));
+    }
     Ok(match github(context, house, source)? {
         Some(github) => Box::new(github),
+        None if lives_elsewhere(house, journal, source) => {
+            return Err(RunError::NoForge(format!(
+                "the pull requests of this town live on GitHub, and {} is not set; set it to a token that may read and write \
+                 pull requests, or set `forge: local` in .monkeytown/town.yaml to leave GitHub",
+                house.settings.github.token_env
+            )));
+        }
         None => Box::new(LocalForge::new(&house.home, journal, || source.stamp(&house.settings.name))),
     })
+}
+
+/// Whether the journal knows pull requests that have a page somewhere: numbers of our own must not be mixed with theirs.
+fn lives_elsewhere(house: &House, journal: &Journal<'_>, source: &Source) -> bool {
+    if house.settings.forge != ForgeKind::Auto || house.home.remote.is_none() {
+        return false;
+    }
+    // What is wrong with the journal is said by whoever needs it next.
+    let _ = journal.sync(&source.stamp(&house.settings.name));
+    journal.load().is_ok_and(|tip| tip.town.pulls.values().any(|pull| pull.url.is_some()))
 }
 
 /// GitHub's forge, where the town's pull requests live there.
@@ -178,8 +232,7 @@ pub fn github(context: &Context, house: &House, source: &Source) -> Result<Optio
     })?;
     let api = match (settings.github.api_url.clone(), env.api_url) {
         (Some(url), _) | (None, Some(url)) => url,
-        (None, None) if server == "https://github.com" => "https://api.github.com".to_owned(),
-        (None, None) => format!("{server}/api/v3"),
+        (None, None) => api_of(&server),
     };
     let clock = source.clock;
     let client = Client::new(&api, token.reveal(), Box::new(move || clock.now())).map_err(RunError::Forge)?;
@@ -200,3 +253,8 @@ pub fn block_on<T>(future: impl std::future::Future<Output = T>) -> anyhow::Resu
 pub fn me(house: &House) -> String {
     house.home.repo.user().map_or_else(|| "somebody".to_owned(), |(name, _)| name)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "open_tests.rs"]
+mod tests;

@@ -11,7 +11,7 @@ use super::{Context, open, say};
 use crate::config;
 use crate::forge::local::LocalForge;
 use crate::git::journal::Journal;
-use crate::run::{Ending, Progress, Report, Request, SlotChoice, phases, queue};
+use crate::run::{Ending, Progress, Report, Request, RunError, SlotChoice, phases, queue};
 use crate::town::facts::count_of;
 use crate::town::ids::AgentId;
 
@@ -22,8 +22,8 @@ use crate::town::ids::AgentId;
 Exit codes:
   0  proposed, nothing to do, or somebody else has the slot
   1  the gate refused, or the brain came to no result
-  2  usage or configuration
-  3  remote or forge unavailable: the work waits here for the next run
+  2  usage or configuration; a key or a model that the provider does not take
+  3  remote or forge unavailable: the work waits here for the next run; or the model is
 Examples:
   monkeytown run chaostester --dry-run      show what it would propose; write nothing
   monkeytown run chaostester                propose it
@@ -34,7 +34,7 @@ pub struct Args {
     /// `auto`: the planned slot when a schedule started us, else one of its own; `planned`; or a name of your own
     #[arg(long, default_value = "auto", value_parser = parse_slot)]
     pub slot: SlotChoice,
-    /// What shall think: `embedded`, `scripted:FILE` or `replay:FILE`, instead of what the town says
+    /// What shall think: `openai/MODEL`, `anthropic/MODEL`, `embedded`, `scripted:FILE` or `replay:FILE`, instead of what the town says
     #[arg(long)]
     pub brain: Option<String>,
     /// A task besides the charter's
@@ -144,35 +144,48 @@ pub fn once(context: &Context, how: &How<'_>, request: &Request, watch: &dyn Fn(
     let joining = |step| watch(&Progress::Joining { step });
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref()).watched(&joining);
     edge.holder_before = before.flatten();
-    let report = match how.part {
+    let report = (|| match how.part {
         // Whoever thinks has no token, and asks no forge.
         Some((Phase::Think, dir)) => {
             let forge = LocalForge::new(&house.home, &journal, || source.stamp(&house.settings.name));
-            open::block_on(phases::think(&edge, &house, &journal, &forge, request, dir))??
+            Ok(open::block_on(phases::think(&edge, &house, &journal, &forge, request, dir))??)
         }
         part => {
             let forge = open::forge(context, &house, &journal, &source)?;
             let forge = forge.as_ref();
-            open::block_on(async {
+            Ok(open::block_on(async {
                 match part {
                     Some((Phase::Claim, dir)) => phases::claim(&edge, &house, &journal, forge, request, dir).await,
                     Some((_, dir)) => phases::publish(&edge, &house, &journal, forge, request, dir).await,
                     None => crate::run::run(&edge, &house, &journal, forge, request).await,
                 }
-            })??
+            })??)
         }
-    };
+    })();
+    // Also after an error: what is here is all that there is of it.
     if let Some(dir) = how.queue {
         queue::leave(&house, &journal, &request.agent, edge.holder.as_deref(), dir)?;
     }
-    Ok(report)
+    report
 }
 
 /// Takes in what an earlier run left for this one, and says who held its leases.
 fn taken(context: &Context, remote: Option<&str>, agent: &AgentId, dir: &Path) -> anyhow::Result<Option<String>> {
     let house = open::house(context, remote)?;
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
-    Ok(queue::take(&house, &journal, agent, dir)?)
+    let stamp = open::Source::new(context)?.stamp(&house.settings.name);
+    match queue::take(&house, &journal, agent, &stamp, dir) {
+        // Nobody can mend it from here, and it must not stop the agent for ever.
+        Err(RunError::Queue(refused @ queue::QueueError::Refused { .. })) => {
+            let line = format!("{refused}; the run goes on without it");
+            say::story(context, &line);
+            if context.env.is_actions() {
+                eprintln!("::warning title=queue::{}", crate::town::text::escape_data(&line));
+            }
+            Ok(None)
+        }
+        other => Ok(other?),
+    }
 }
 
 /// What happens, as one line; some moments have none.
@@ -223,19 +236,22 @@ pub fn line(progress: &Progress) -> Option<String> {
 /// waits for the line that it prints, so nobody needs to sleep.
 pub fn stand_still(at: Option<&str>, progress: &Progress) {
     use std::io::Read as _;
-    if at == Some(progress.name()) {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    static WENT_ON: AtomicBool = AtomicBool::new(false);
+    if at == Some(progress.name()) && !WENT_ON.load(Ordering::Relaxed) {
         eprintln!("halted at {}", progress.name());
         let mut said = [0];
         let _ = std::io::stdin().read(&mut said);
         if said != *b"c" {
             std::process::abort();
         }
+        WENT_ON.store(true, Ordering::Relaxed);
     }
 }
 
 /// Writes what GitHub's runner reads: step summary, outputs, annotations.
 fn publish(context: &Context, report: &Report) -> anyhow::Result<()> {
-    let secrets = context.env.secrets(None);
+    let secrets = context.secrets();
     let mask = |text: &str| crate::town::secrets::mask(text, &secrets);
     if let Some(path) = context.env.step_summary() {
         append(&path, &mask(&report.summary()))?;

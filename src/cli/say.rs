@@ -35,7 +35,7 @@ pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Prints a line of the story.
 pub fn story(context: &Context, line: &str) {
-    let line = crate::town::secrets::mask(&text::escape_invisible(line).0, &context.env.secrets(None));
+    let line = crate::town::secrets::mask(&text::escape_invisible(line).0, &context.secrets());
     let line = if context.env.is_actions() { text::neutralise_commands(&line) } else { line };
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{Context, Usage, open, say};
 use crate::config::files;
+use crate::forge::Forge as _;
 use crate::forge::github::webhook::PAYLOAD_BYTES;
 use crate::git::journal::Journal;
 use crate::run::{Progress, RunError, claim};
@@ -65,7 +66,12 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             })?;
             let synced = journal.sync(&edge.stamp(&house.settings.name))?;
             let town = journal.load()?.town;
-            let seen = open::block_on(github.observe_event(&town, &kind, &payload))?.map_err(RunError::Forge)?;
+            let seen = open::block_on(async {
+                let seen = github.observe_event(&town, &kind, &payload).await?;
+                github.carry_out(&town, &seen).await?;
+                Ok(seen)
+            })?;
+            let seen = seen.map_err(RunError::Forge)?;
             claim::News { sentences: claim::record(&edge, &house, &journal, &seen)?, online: synced.online }
         }
     };

@@ -82,6 +82,12 @@ pub enum ForgeError {
     /// It refused, and trying again will not help.
     #[error("the forge refused: {0}")]
     Refused(String),
+    /// Pull requests of the local forge stand in the way of its own.
+    #[error("{0}")]
+    Numbers(String),
+    /// The answer is larger than any that is read.
+    #[error("the forge's answer is too large: {0}")]
+    TooLarge(String),
     /// What was asked contradicts what is there.
     #[error("the forge has it otherwise: {0}")]
     Conflict(String),
@@ -105,7 +111,10 @@ impl ForgeError {
     /// Whether somebody has to mend a setting or a token first.
     #[must_use]
     pub const fn is_configuration(&self) -> bool {
-        matches!(self, Self::Unauthorized(_) | Self::Forbidden { .. } | Self::MayNotOpen(_) | Self::NotFound(_))
+        matches!(
+            self,
+            Self::Unauthorized(_) | Self::Forbidden { .. } | Self::MayNotOpen(_) | Self::NotFound(_) | Self::Numbers(_)
+        )
     }
 }
 
@@ -115,6 +124,11 @@ pub trait Forge {
     /// What the forge is called in a report.
     fn name(&self) -> &'static str;
 
+    /// Whether it can be asked later what happened, so that nothing has to be recorded at once.
+    fn remembers(&self) -> bool {
+        false
+    }
+
     /// The open pull request of a branch.
     async fn find(&self, branch: &str) -> Result<Option<PullView>, ForgeError>;
 
@@ -123,6 +137,18 @@ pub trait Forge {
 
     /// Gives an open pull request a new head, title and body.
     async fn update(&self, number: u64, pull: &NewPull) -> Result<PullView, ForgeError>;
+
+    /// Carries out what people asked of the forge itself in what was observed, before it is recorded; doing it twice does it
+    /// once.
+    async fn carry_out(&self, _town: &Town, _seen: &[Command]) -> Result<(), ForgeError> {
+        Ok(())
+    }
+
+    /// A pull request of this branch that offered exactly this commit and is closed by now, with what became of it: a run
+    /// died between opening and recording it, and people were faster than the next one.
+    async fn past(&self, _branch: &str, _head: &Oid) -> Result<Option<(PullView, Command)>, ForgeError> {
+        Ok(None)
+    }
 
     /// What happened to the town's open pull requests since the journal last heard of them, as commands to record.
     async fn observe(&self, town: &Town) -> Result<Vec<Command>, ForgeError>;

@@ -63,16 +63,16 @@ impl Home {
             Wanted::Named(name) => Some(repo.remote(name)?),
             Wanted::Auto => Self::likely_remote(&repo)?,
         };
-        let mut online = true;
+        let (mut online, mut head) = (true, None);
         if let Some(remote) = &remote {
             match Self::fetch(&repo, remote) {
-                Ok(()) => {}
+                Ok(said) => head = said,
                 Err(error) if error.is_unavailable() => online = false,
                 Err(error) => return Err(error),
             }
         }
         if let (Wanted::Auto, Some(there)) = (wanted, &remote) {
-            let found = repo.default_branch(Some(&there.name), branch);
+            let found = repo.default_branch(Some(&there.name), branch.or(head.as_deref()));
             let lives_there = matches!(&found, Ok(found) if found.reference.starts_with("refs/remotes/")
                 && Self::is_town(&repo, found.tip));
             if !lives_there {
@@ -81,7 +81,7 @@ impl Home {
             }
         }
         let name = remote.as_ref().map(|remote| remote.name.clone());
-        let found = repo.default_branch(name.as_deref(), branch)?;
+        let found = repo.default_branch(name.as_deref(), branch.or(head.as_deref()))?;
         Ok(Self { repo, remote, branch: found.name, online: Cell::new(online) })
     }
 
@@ -106,11 +106,11 @@ impl Home {
     }
 
     /// Brings our view of the remote up to date: its branches, those deleted there included. The journal has its own
-    /// fetch, because it starts shallow.
-    fn fetch(repo: &Repo, remote: &Remote) -> Result<(), GitError> {
+    /// fetch, because it starts shallow. Says what the remote calls its HEAD: a clone that a runner of CI made does not know.
+    fn fetch(repo: &Repo, remote: &Remote) -> Result<Option<String>, GitError> {
         // What was known before the remote was asked: a branch that somebody fetched meanwhile is not taken for gone.
         let known = repo.references(&remote.tracking(AGENT_BRANCH_PREFIX))?;
-        let there = remote.list(repo, &["HEAD", "refs/heads/*"], NETWORK_LIMIT)?;
+        let (there, head) = remote.list_with_head(repo, &["HEAD", "refs/heads/*"], NETWORK_LIMIT)?;
         let journal = super::journal::reference();
         let (mut wanted, mut unseen) = (Vec::new(), Vec::new());
         for (name, oid) in &there {
@@ -139,7 +139,7 @@ impl Home {
                 return Err(error);
             }
         }
-        Ok(())
+        Ok(head.filter(|name| there.iter().any(|(known, _)| known.strip_prefix("refs/heads/") == Some(name))))
     }
 
     /// Fetches again.
@@ -149,7 +149,7 @@ impl Home {
     pub fn refresh(&self) -> Result<(), GitError> {
         if let Some(remote) = &self.remote {
             match Self::fetch(&self.repo, remote) {
-                Ok(()) => self.online.set(true),
+                Ok(_) => self.online.set(true),
                 Err(error) if error.is_unavailable() => self.online.set(false),
                 Err(error) => return Err(error),
             }
@@ -309,16 +309,17 @@ impl Home {
         self.repo.tip(reference)
     }
 
-    /// Keeps a commit here under a reference of its own, and sends it home if that can be reached.
+    /// Keeps a commit here under a reference of its own, and sends it home if that can be reached. Says whether it is at home.
     ///
     /// # Errors
     /// [`GitError`] when the reference cannot be written here.
-    pub fn keep(&self, reference: &str, commit: Oid) -> Result<(), GitError> {
+    pub fn keep(&self, reference: &str, commit: Oid) -> Result<bool, GitError> {
         self.repo.force_reference(reference, commit)?;
         if let Err(error) = self.send(&[(reference.to_owned(), Some(commit))]) {
             tracing::warn!(%error, reference, "it stays on this machine");
+            return Ok(false);
         }
-        Ok(())
+        Ok(self.remote.is_none() || self.online.get())
     }
 
     /// The failure as a refusal to start, where the remote lets nobody in.

@@ -211,19 +211,23 @@ impl Remote {
 
     /// The remote's references that `patterns` name, exactly or with one `*` at the end, sorted.
     pub fn list(&self, repo: &Repo, patterns: &[&str], limit: Duration) -> Result<Vec<(String, Oid)>, GitError> {
+        self.list_with_head(repo, patterns, limit).map(|(found, _)| found)
+    }
+
+    /// The same, and the branch that the remote calls its HEAD, where `HEAD` is asked for and it says so.
+    pub fn list_with_head(
+        &self,
+        repo: &Repo,
+        patterns: &[&str],
+        limit: Duration,
+    ) -> Result<(Vec<(String, Oid)>, Option<String>), GitError> {
         let output = self.ask(repo, patterns, limit)?;
         let mut found: Vec<(String, Oid)> = answer::listed(&output.stdout)
             .filter(|(name, _)| patterns.iter().any(|pattern| matches_reference(pattern, name)))
             .map(|(name, oid)| (name.to_owned(), oid))
             .collect();
         found.sort();
-        Ok(found)
-    }
-
-    /// The branch that the remote calls its HEAD, where it says so.
-    pub fn head(&self, repo: &Repo, limit: Duration) -> Result<Option<String>, GitError> {
-        let output = self.ask(repo, &["HEAD"], limit)?;
-        Ok(answer::symbolic_head(&output.stdout))
+        Ok((found, answer::symbolic_head(&output.stdout)))
     }
 
     fn ask(&self, repo: &Repo, patterns: &[&str], limit: Duration) -> Result<Output, GitError> {

@@ -58,21 +58,22 @@ pub struct Keeper<'a> {
     run: RunId,
     sent: Option<DateTime<Utc>>,
     dry: bool,
-    stays: bool,
+    instead: Option<HandOver<'a>>,
 }
+
+/// What is done with each checkpoint in place of sending it home.
+pub type HandOver<'a> = Box<dyn Fn(Oid) -> Result<(), RunError> + 'a>;
 
 impl<'a> Keeper<'a> {
     /// A keeper for this run; a dry one writes nothing.
     #[must_use]
     pub fn new(home: &'a Home, agent: &AgentId, run: &RunId, dry: bool) -> Self {
-        Self { home, agent: agent.clone(), run: run.clone(), sent: None, dry, stays: false }
+        Self { home, agent: agent.clone(), run: run.clone(), sent: None, dry, instead: None }
     }
 
-    /// The same, but nothing is sent home: whoever publishes does that.
-    #[must_use]
-    pub fn staying_here(mut self) -> Self {
-        self.stays = true;
-        self
+    /// Nothing is sent home any more: each checkpoint is given to whoever may do that.
+    pub fn hand_over(&mut self, to: HandOver<'a>) {
+        self.instead = Some(to);
     }
 
     /// Writes a checkpoint. It is sent home when the last one was sent long enough ago.
@@ -91,6 +92,9 @@ impl<'a> Keeper<'a> {
             return Ok(());
         }
         let commit = self.write(stand, workspace, transcript, None, now)?;
+        if let Some(hand_over) = &self.instead {
+            return hand_over(commit);
+        }
         let due = self.sent.is_none_or(|sent| (now - sent).num_seconds() >= CHECKPOINT_PUSH_SECONDS);
         if due && self.sent.is_some() {
             self.send(commit);
@@ -122,9 +126,6 @@ impl<'a> Keeper<'a> {
     }
 
     fn send(&self, commit: Oid) {
-        if self.stays {
-            return;
-        }
         if let Err(error) = self.home.send(&[(reference(&self.agent), Some(commit))]) {
             tracing::warn!(%error, "the checkpoint stays on this machine");
         }
@@ -190,6 +191,16 @@ impl<'a> Keeper<'a> {
         Ok(Some(commit))
     }
 
+    /// Takes the checkpoint of another job as that of this run, and sends it home, so that a later run goes on from it.
+    ///
+    /// # Errors
+    /// [`RunError`] when the reference cannot be written here; a remote that does not take it is no error.
+    pub fn adopt(&self, commit: Oid) -> Result<(), RunError> {
+        self.home.repo.force_reference(&reference(&self.agent), commit)?;
+        self.send(commit);
+        Ok(())
+    }
+
     /// After the end: sends the transcript home, drops the checkpoint of a run that ended well, and prunes transcripts that
     /// are older than 30 days.
     ///
@@ -238,6 +249,16 @@ pub fn read(home: &Home, agent: &AgentId, in_flight: Option<&RunId>) -> Result<O
         return Ok(Some(found));
     }
     Ok(home.receive(&name)?.and_then(of_run))
+}
+
+/// Reads the checkpoint of an agent's run in flight that is here; home is not asked.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_here(home: &Home, agent: &AgentId, in_flight: Option<&RunId>) -> Result<Option<Checkpoint>, RunError> {
+    let Some(run) = in_flight else { return Ok(None) };
+    let found = home.repo.tip(&reference(agent))?.and_then(|oid| decode(home, oid));
+    Ok(found.filter(|checkpoint| checkpoint.run == *run))
 }
 
 /// Reads a checkpoint at a commit.

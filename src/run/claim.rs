@@ -2,9 +2,12 @@
 //! Lives here: recording news, choosing the slot, the lease. Never here: the rule who may have it
 //! (see [`crate::town::decide`]).
 
+use std::cell::RefCell;
+
 use super::checkpoint::{self, Checkpoint};
 use super::house::House;
 use super::stand::Stand;
+use super::think::Thinker;
 use super::{Edge, Progress, Request, RunError, SlotChoice};
 use crate::forge::Forge;
 use crate::git::errors::{GitError, RemoteFailure};
@@ -12,7 +15,8 @@ use crate::git::journal::Journal;
 use crate::git::journal::sync::Synced;
 use crate::git::repo;
 use crate::town::charter::Charter;
-use crate::town::decide::{self, Command, StartRun};
+use crate::town::decide::{self, Command, Rejected, StartRun};
+use crate::town::envelope::Stamp;
 use crate::town::event::{Event, Trigger};
 use crate::town::fold::{Run, Town};
 use crate::town::ids::{RunId, Slot};
@@ -49,8 +53,11 @@ pub async fn sync(
     } else {
         journal.sync(&edge.stamp(town))?
     };
-    if let (Some(remote), false, None) = (&home.remote, synced.online, journal.head()?) {
-        // Nobody starts blind: whether the town is frozen, what is open and what was rejected stands in the journal.
+    if let (Some(remote), false, None) = (&home.remote, synced.online, journal.head()?)
+        && home.repo.is_shallow()
+    {
+        // Nobody starts blind: whether the town is frozen, what is open and what was rejected stands in the journal. A whole
+        // clone would have it if it had been there when the clone was made; a shallow one tells nothing.
         let detail = "the town's journal is not here yet, and it cannot be fetched".to_owned();
         let kind = RemoteFailure::Unavailable(detail);
         return Err(GitError::Fetch { remote: remote.name.clone(), kind }.into());
@@ -61,7 +68,9 @@ pub async fn sync(
         // Branches are looked at after the journal that they are judged by, never before.
         home.refresh()?;
     }
-    let seen = match forge.observe(&journal.load()?.town).await {
+    // What people did is recorded where it can be sent at once. It is not lost: the next sync sees it again.
+    let may_record = synced.online || !forge.remembers();
+    let seen = match if may_record { forge.observe(&journal.load()?.town).await } else { Ok(Vec::new()) } {
         Ok(seen) => seen,
         Err(why) if why.is_unavailable() => {
             tracing::warn!(%why, "the forge is unavailable; going on with what is known");
@@ -72,6 +81,15 @@ pub async fn sync(
     };
     if dry {
         return Ok(news);
+    }
+    match forge.carry_out(&journal.load()?.town, &seen).await {
+        Err(why) if why.is_unavailable() => {
+            // What was asked for is not done, so it is not recorded either: the next sync sees it again.
+            tracing::warn!(%why, "the forge is unavailable; going on with what is known");
+            news.online = false;
+            return Ok(news);
+        }
+        done => done?,
     }
     news.sentences.extend(record(edge, house, journal, &seen)?);
     Ok(news)
@@ -90,7 +108,27 @@ pub fn record(
     let mut sentences = Vec::new();
     for batch in seen.chunks(SEEN_AT_ONCE) {
         let stamp = edge.stamp(&house.settings.name);
-        let appended = journal.append(&stamp, |town| Ok(decide::decide_all(town, batch, &stamp)?.0))?;
+        // One that cannot be recorded must not keep the others, and all later ones, from being so.
+        let left_out = RefCell::new(Vec::new());
+        let appended = journal.append(&stamp, |town| {
+            left_out.borrow_mut().clear();
+            let (mut state, mut drafts) = (town.clone(), Vec::new());
+            for command in batch {
+                let one = Stamp { random: stamp.random.wrapping_add(drafts.len() as u128), ..stamp.clone() };
+                match decide::decide_all(&state, std::slice::from_ref(command), &one) {
+                    Ok((more, next)) => {
+                        drafts.extend(more);
+                        state = next;
+                    }
+                    Err(Rejected::TooLarge(why)) => left_out.borrow_mut().push(why),
+                    Err(other) => return Err(other),
+                }
+            }
+            Ok(drafts)
+        })?;
+        for why in left_out.into_inner() {
+            tracing::error!(why, "something that was seen on the forge cannot be recorded");
+        }
         let known = appended.events.iter().filter_map(|event| event.event().ok().flatten());
         sentences.extend(known.filter(|event| !matches!(event, Event::ForgeSynced(_))).map(|event| event.sentence()));
         edge.tell(&Progress::Observed { events: appended.events.len() });
@@ -123,7 +161,7 @@ pub fn claim(
     journal: &Journal<'_>,
     charter: &Charter,
     request: &Request,
-    brain: &str,
+    thinker: &Thinker,
 ) -> Result<Claim, RunError> {
     let now = (edge.now)();
     let (slot, trigger) = choose_slot(edge, charter, request)?;
@@ -143,9 +181,11 @@ pub fn claim(
         minutes,
         holder: edge.holder.clone().map_or_else(|| house.home.repo.machine_id(), Ok)?,
         holder_before: edge.holder_before.clone(),
-        brain: brain.to_owned(),
+        brain: thinker.name(),
         paused: house.settings.paused.contains(&charter.name),
         runs_per_day: house.settings.limits.runs_per_day,
+        usd_per_run: thinker.may_spend(charter, &house.settings.limits),
+        usd_per_day: house.settings.limits.usd_per_day,
         checkpoint: checkpoint.as_ref().map(|checkpoint| checkpoint.run.clone()),
     };
     let stamp = edge.stamp(&house.settings.name);

@@ -8,7 +8,7 @@ use super::claim::{self, Claim};
 use super::house::House;
 use super::propose::{Outcome, Proposer, Work};
 use super::publish::{Hands, Published};
-use super::report::{Ending, Report};
+use super::report::{Cost, Ending, Report};
 use super::stand::Stand;
 use super::think::Thinker;
 use super::turn::{self, Mission, Turn, Turned};
@@ -18,7 +18,7 @@ use crate::git::journal::{Journal, JournalError};
 use crate::git::merge::Merged;
 use crate::git::repo::{self, LockGuard};
 use crate::town::charter::Charter;
-use crate::town::decide::{self, Command, Gated};
+use crate::town::decide::{self, Command, Gated, Rejected};
 use crate::town::event::{FailureKind, GatePassed, RunProposed};
 use crate::town::finding::Finding;
 use crate::town::gate;
@@ -64,7 +64,10 @@ pub(super) async fn start<'a>(
     phase: Phase,
 ) -> Result<Started<'a>, RunError> {
     let charter = house.charter(&request.agent)?;
-    let thinker = Thinker::choose(request.brain.as_deref(), &house.settings.brain)?;
+    let thinker = Thinker::choose(request.brain.as_deref(), charter, &house.settings.brain)?;
+    if phase == Phase::Whole {
+        thinker.ready(edge)?;
+    }
     edge.tell(&Progress::Opened { base: house.base.to_string(), home: house.home_name() });
     let lock = format!("run-{}", charter.name);
     let Some(alone) = house.home.repo.lock(&lock)? else {
@@ -77,7 +80,7 @@ pub(super) async fn start<'a>(
     }
     let news = claim::sync(edge, house, journal, forge, request.dry_run).await?;
     edge.tell(&Progress::Synced { news: news.sentences.clone(), online: news.online });
-    let claimed = match claim::claim(edge, house, journal, charter, request, thinker.name()) {
+    let claimed = match claim::claim(edge, house, journal, charter, request, &thinker) {
         Ok(claimed) => claimed,
         Err(RunError::Rejected(rejected) | RunError::Journal(JournalError::Rejected(rejected)))
             if rejected.is_quiet() =>
@@ -109,8 +112,8 @@ pub async fn briefing(
     let charter = house.charter(agent)?;
     claim::sync(edge, house, journal, forge, true).await?;
     let request = Request { agent: agent.clone(), slot: SlotChoice::Auto, brain: None, task: None, dry_run: true };
-    let thinker = Thinker::choose(None, &house.settings.brain)?;
-    let claimed = claim::claim(edge, house, journal, charter, &request, thinker.name())?;
+    let thinker = Thinker::choose(None, charter, &house.settings.brain)?;
+    let claimed = claim::claim(edge, house, journal, charter, &request, &thinker)?;
     let hands = Hands { edge, house, journal, forge };
     let mission = Mission { charter, claimed: &claimed, request: &request, thinker: &thinker };
     let mut transcript = Transcript::new(claimed.run.run.clone(), agent.clone());
@@ -126,6 +129,8 @@ pub async fn briefing(
 pub(super) enum Phase {
     /// All of it.
     Whole,
+    /// Only the claim.
+    Claim,
     /// Only the thinking: nothing is written but in this clone.
     Think,
     /// Only the publishing of what was thought elsewhere: nothing thinks.
@@ -159,15 +164,12 @@ impl<'a> Course<'a> {
         phase: Phase,
     ) -> Self {
         let house = hands.house;
-        let mut keeper = Keeper::new(&house.home, &charter.name, &claimed.run.run, request.dry_run);
-        if phase == Phase::Think {
-            keeper = keeper.staying_here();
-        }
+        let keeper = Keeper::new(&house.home, &charter.name, &claimed.run.run, request.dry_run);
         let mut report = Report::new(&charter.name, Ending::Nothing, "");
         report.run = Some(claimed.run.run.clone());
         report.slot = Some(claimed.run.slot.clone());
         report.resumed = claimed.resumed;
-        report.brain = thinker.name().to_owned();
+        report.brain = thinker.name();
         Self {
             hands,
             charter,
@@ -198,17 +200,6 @@ impl<'a> Course<'a> {
             Some(checkpoint) => checkpoint.transcript.clone(),
             None => Transcript::new(self.claimed.run.run.clone(), self.charter.name.clone()),
         }
-    }
-
-    /// Goes on from the last recorded step of publishing, where there is one.
-    pub(super) async fn published(&mut self, transcript: &Transcript) -> Result<Option<Report>, RunError> {
-        if self.claimed.run.published.is_some() {
-            // It died after its pull request was recorded: only the end is missing.
-            self.account(transcript);
-            return self.finish_published_with(transcript).map(Some);
-        }
-        let Some(proposed) = self.claimed.run.proposed.clone() else { return Ok(None) };
-        self.publish(&proposed, self.claimed.stand.pull, transcript).await
     }
 
     /// The tree that the workspace has at the beginning.
@@ -316,15 +307,20 @@ impl<'a> Course<'a> {
         self.fail(FailureKind::Gate, reason, transcript).map(Some)
     }
 
-    fn account(&mut self, transcript: &Transcript) {
+    pub(super) fn account(&mut self, transcript: &Transcript) {
         self.report.turns = transcript.turns();
         self.report.tokens = turn::tokens(transcript.usage());
+        self.report.cost_micros = transcript.cost_micros();
     }
 
     /// Steps 7 to 9, again as long as somebody else moves the branch under us.
     async fn propose(&mut self, stand: &mut Stand, mut work: Work, transcript: &Transcript) -> Result<Next, RunError> {
         self.report.partial = work.partial.is_some();
         for _ in 0..PROPOSALS {
+            if self.phase != Phase::Think && !self.request.dry_run {
+                // What people merged while the agent was at work is below it, not beside it.
+                self.hands.house.home.refresh()?;
+            }
             let town = self.hands.journal.load()?.town;
             if stand.pull.is_some_and(|number| !town.open_pulls().any(|open| open.number == number)) {
                 // People closed it since: what they decided is not offered to them again.
@@ -336,6 +332,7 @@ impl<'a> Course<'a> {
                 charter: self.charter,
                 town: &town,
                 run: &self.claimed.run,
+                cost: Cost::of(transcript),
             };
             let outcome = proposer.propose(stand, &work)?;
             let ready = match outcome {
@@ -365,8 +362,16 @@ impl<'a> Course<'a> {
                 files: ready.offer.files,
                 warnings: u32::try_from(ready.findings.len()).unwrap_or(u32::MAX),
             })));
-            let proposed =
-                self.hands.announce(&self.claimed.run, &self.charter.name, &ready.offer, ready.replaces, also)?;
+            let (run, name) = (&self.claimed.run, &self.charter.name);
+            let proposed = match self.hands.announce(run, name, &ready.offer, ready.replaces, also) {
+                Ok(proposed) => proposed,
+                // The town was frozen while the agent was at work.
+                Err(RunError::Journal(JournalError::Rejected(why @ Rejected::Frozen { .. }))) => {
+                    self.report.offer = Some(ready.offer);
+                    return Ok(Next::End(Box::new(self.held(&why, transcript))));
+                }
+                Err(error) => return Err(error),
+            };
             if let Some(report) = self.publish(&proposed, stand.pull, transcript).await? {
                 return Ok(Next::End(Box::new(report)));
             }
@@ -390,13 +395,16 @@ impl<'a> Course<'a> {
         work.tree = match repo.merge_trees(Some(from), work.tree, to)? {
             Merged::Clean(tree) => tree,
             Merged::Conflicts(paths) => {
-                // What people pushed stays as it is; our version of those files is kept beside.
+                // What people pushed stays as it is; our version of those files is kept beside. It hangs on what it was made
+                // on, so that whoever takes it sees no more than what is new in it.
                 let kept = format!("refs/monkeytown/kept/{}", self.claimed.run.run);
-                let lost =
-                    repo.commit_of_agent(work.tree, &[], &self.message(work)?, self.claimed.run.started.timestamp())?;
-                house.home.keep(&kept, lost)?;
-                work.partial =
-                    Some(format!("people changed {} meanwhile; our version is kept in {kept}", paths.join(", ")));
+                let (below, message) = (stand.stood_on(house)?, self.message(work)?);
+                let lost = repo.commit_of_agent(work.tree, &[below], &message, self.claimed.run.started.timestamp())?;
+                let place = match house.home.keep(&kept, lost)? {
+                    true => format!("is kept in {kept}"),
+                    false => format!("could not be sent home, and is only in the clone of this run, in {kept}"),
+                };
+                work.partial = Some(format!("people changed {} meanwhile; our version {place}", paths.join(", ")));
                 repo.yield_to(from, work.tree, to)?
             }
         };
@@ -417,7 +425,7 @@ impl<'a> Course<'a> {
 
     /// Publishes what was made to update `pull`, or to open one; `None` means that the work has to be proposed again on
     /// what is there now.
-    async fn publish(
+    pub(super) async fn publish(
         &mut self,
         proposed: &RunProposed,
         pull: Option<u64>,
@@ -438,6 +446,7 @@ impl<'a> Course<'a> {
                 report.reason = format!("{why}; the next run sends it");
                 Ok(Some(report))
             }
+            Published::Held(why) => Ok(Some(self.held(&why, transcript))),
             Published::Stale(why) => {
                 tracing::info!(why, "proposing again");
                 Ok(None)

@@ -1,21 +1,65 @@
-//! How a claimed run ends: published, with nothing to do, failed, or as a dry run; each is recorded, and reported.
-//! Lives here: the records of an end. Never here: what led to it (see [`super::deliver`]).
+//! How a claimed run ends: published, with nothing to do, failed, or as a dry run; each is recorded, and reported. And how one
+//! that died close to its end goes on.
+//! Lives here: the records of an end, and what may still be published. Never here: what led to it (see [`super::deliver`]).
 
 use git2::Oid;
 
 use super::deliver::Course;
-use super::propose::Ready;
+use super::propose::{self, Ready};
 use super::report::{Ending, Report};
 use super::turn::{self, Turned};
 use super::{Progress, RunError};
 use crate::git::repo;
-use crate::town::decide::{self, Command, Gated};
-use crate::town::event::{FailureKind, GateFailed, Outcome as Ended, RunFinished};
+use crate::town::decide::{self, Command, Gated, Rejected};
+use crate::town::event::{FailureKind, GateFailed, Outcome as Ended, RunFinished, RunProposed};
 use crate::town::finding::Finding;
+use crate::town::gate;
 use crate::town::text;
 use crate::town::transcript::Transcript;
 
 impl Course<'_> {
+    /// Goes on from the last recorded step of publishing, where there is one.
+    pub(super) async fn published(&mut self, transcript: &Transcript) -> Result<Option<Report>, RunError> {
+        if self.claimed.run.published.is_some() {
+            // It died after its pull request was recorded: only the end is missing.
+            self.account(transcript);
+            return self.finish_published_with(transcript).map(Some);
+        }
+        let Some(proposed) = self.claimed.run.proposed.clone() else { return Ok(None) };
+        if !self.still_fits(&proposed)? {
+            return Ok(None);
+        }
+        self.publish(&proposed, self.claimed.stand.pull, transcript).await
+    }
+
+    /// Whether what was announced may be published as it is: it was made on the default branch as that is now, or has been
+    /// pushed already, and the gate lets it through once more, since the announcement may have come from anywhere. Otherwise it
+    /// is proposed anew from the checkpoint.
+    fn still_fits(&self, proposed: &RunProposed) -> Result<bool, RunError> {
+        let (house, home) = (self.hands.house, &self.hands.house.home);
+        let head = repo::oid(&proposed.offer.head)?;
+        if !home.repo.has(head) {
+            return Ok(false);
+        }
+        let pushed = home.tip(&proposed.offer.branch)? == Some(head);
+        let newest = home.main()?;
+        if !pushed && self.claimed.checkpoint.is_some() && repo::id(newest) != proposed.offer.base {
+            return Ok(false);
+        }
+        let stand = &self.claimed.stand;
+        let below = match stand.branch_tip.as_ref().filter(|_| stand.human) {
+            Some(tip) => Some(repo::oid(tip)?),
+            None => home.with_depth(|| home.repo.merge_base(head, newest))?,
+        };
+        let Some(below) = below.filter(|below| *below != head) else { return Ok(pushed) };
+        let judged = propose::of_commits(house, Some(self.charter), below, head, &[newest])?;
+        let refused: Vec<Finding> = gate::judge(&judged).into_iter().filter(Finding::is_error).collect();
+        for finding in &refused {
+            tracing::error!(%finding, "what was announced does not pass the gate");
+        }
+        Ok(refused.is_empty())
+    }
+
     pub(super) fn finish_published_with(&mut self, transcript: &Transcript) -> Result<Report, RunError> {
         let outcome = decide::outcome_of(&self.claimed.run);
         let number = self.claimed.run.published.as_ref().map(|published| published.pull);
@@ -30,6 +74,32 @@ impl Course<'_> {
         self.report.pull = number;
         self.report.reason = title;
         Ok(self.report.clone())
+    }
+
+    /// The job that thinks was stopped: the run stays in flight, and whoever takes it over when its lease has run out goes on
+    /// from this checkpoint.
+    pub(super) async fn interrupted(mut self, checkpoint: Oid) -> Result<Report, RunError> {
+        let transcript = self.transcript();
+        if let Some(report) = self.published(&transcript).await? {
+            return Ok(report);
+        }
+        self.account(&transcript);
+        self.keeper.adopt(checkpoint)?;
+        self.report.outcome = Ending::Interrupted;
+        let until = chrono::DateTime::from_timestamp(self.claimed.run.lease_until, 0).unwrap_or_default();
+        let until = until.format("%Y-%m-%d %H:%M UTC");
+        self.report.reason =
+            format!("the job that thinks was stopped; what it had is kept, and a run after {until} goes on from there");
+        Ok(self.report.clone())
+    }
+
+    /// The town is frozen: the run stays in flight with what it has made, and whoever takes it over after a thaw goes on from
+    /// its checkpoint.
+    pub(super) fn held(&mut self, why: &Rejected, transcript: &Transcript) -> Report {
+        self.account(transcript);
+        self.report.outcome = Ending::Skipped;
+        self.report.reason = format!("{why}; what the agent has made is kept, and goes out with a run after that");
+        self.report.clone()
     }
 
     pub(super) fn nothing(&mut self, reason: String, transcript: &Transcript) -> Result<Report, RunError> {
@@ -83,6 +153,7 @@ impl Course<'_> {
         let reason = text::one_line(&reason, 1_000);
         self.report.reason.clone_from(&reason);
         self.report.outcome = Ending::Failed;
+        self.report.failure = Some(kind);
         if self.writes_nothing() {
             self.turned = Some(Turned::Failed { kind, reason });
             return Ok(self.report.clone());

@@ -4,6 +4,7 @@
 //! Never here: what is allowed ([`crate::town::decide`]), what the next step of a turn is ([`crate::town::turn`]), how git
 //! or a forge is spoken to. Start with [`run`].
 
+mod asking;
 pub mod brief;
 pub mod checkpoint;
 pub mod claim;
@@ -14,6 +15,7 @@ pub mod house;
 pub mod phases;
 pub mod propose;
 pub mod publish;
+pub mod purse;
 pub mod queue;
 pub mod report;
 pub mod stand;
@@ -26,7 +28,7 @@ pub mod verdict;
 
 use chrono::{DateTime, Utc};
 
-use crate::brain::BrainError;
+use crate::brain::{BrainError, Key};
 use crate::forge::ForgeError;
 use crate::git::errors::GitError;
 use crate::git::journal::JournalError;
@@ -78,6 +80,8 @@ pub struct Edge<'a> {
     pub tools: Vec<(String, String)>,
     /// This program's own file, which is what locks commands of agents in.
     pub program: Option<std::path::PathBuf>,
+    /// The keys of providers, by the variable that holds them.
+    pub keys: Vec<(String, Key)>,
     /// Values that must never be shown or stored.
     pub secrets: Vec<String>,
     /// Who holds the leases of this process, where that is more than this clone: the jobs of one workflow run hold theirs

@@ -6,7 +6,7 @@
 //! Never here: the steps themselves (see [`super::deliver`]).
 //!
 //! ```text
-//! claim ─► claim.json ─► think ─► thought.json, thought.bundle ─► publish
+//! claim ─► claim.json ─► think ─► thought.json, thought-COMMIT.bundle ─► publish
 //! ```
 
 use std::fs;
@@ -33,7 +33,7 @@ use crate::git::errors::GitError;
 use crate::git::journal::Journal;
 use crate::git::repo;
 use crate::town::event::FailureKind;
-use crate::town::fold::Run;
+use crate::town::fold::{PullState, Run, Town};
 use crate::town::ids::{AgentId, Oid as Id, RunId};
 use crate::town::limits::{BUNDLE_BYTES, HANDOVER_BYTES};
 
@@ -41,7 +41,6 @@ use crate::town::limits::{BUNDLE_BYTES, HANDOVER_BYTES};
 const FORMAT: u32 = 1;
 const CLAIM: &str = "claim.json";
 const THOUGHT: &str = "thought.json";
-const BUNDLE: &str = "thought.bundle";
 
 /// What the job that claims hands to the one that thinks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,8 +65,47 @@ struct Thought {
     agent: AgentId,
     /// The commit in the bundle.
     checkpoint: Id,
-    /// How it ended.
-    turned: Turned,
+    /// How it ended; nothing while it has not, so that a job that is stopped leaves what it had.
+    #[serde(default)]
+    turned: Option<Turned>,
+}
+
+/// The bundle of a checkpoint. Each has its own, so that a job that is stopped between the two files leaves a pair that fits.
+fn bundle_of(checkpoint: &Id) -> String {
+    format!("thought-{checkpoint}.bundle")
+}
+
+/// Writes what the job that thinks hands over, again after each step.
+struct Handover<'a> {
+    dir: &'a Path,
+    house: &'a House,
+    agent: &'a AgentId,
+    run: RunId,
+    base: Oid,
+}
+
+impl Handover<'_> {
+    fn write(&self, tip: Oid, turned: Option<Turned>) -> Result<(), RunError> {
+        let checkpoint = repo::id(tip);
+        let bundle = self.dir.join(bundle_of(&checkpoint));
+        let last = self.last();
+        if last.as_deref() != Some(&*bundle) {
+            let name = checkpoint::reference(self.agent);
+            bundle::write(&self.house.home.repo, &bundle, &name, tip, Some(self.base))?;
+        }
+        let (run, agent) = (self.run.clone(), self.agent.clone());
+        write(self.dir, THOUGHT, &Thought { format: FORMAT, run, agent, checkpoint, turned })?;
+        if let Some(last) = last.filter(|last| *last != bundle) {
+            fs::remove_file(&last).map_err(|source| HandoverError::File { operation: "remove", path: last, source })?;
+        }
+        Ok(())
+    }
+
+    /// The bundle that was handed over last, where it is still there.
+    fn last(&self) -> Option<PathBuf> {
+        let thought: Thought = read(self.dir, THOUGHT).ok()?;
+        Some(self.dir.join(bundle_of(&thought.checkpoint))).filter(|path| path.exists())
+    }
 }
 
 /// Why a handover is not taken.
@@ -103,7 +141,9 @@ fn write(dir: &Path, name: &str, value: &impl Serialize) -> Result<(), RunError>
     let failed = |source| HandoverError::File { operation: "write", path: path.clone(), source };
     fs::create_dir_all(dir).map_err(failed)?;
     let json = serde_json::to_vec_pretty(value).map_err(RunError::Checkpoint)?;
-    Ok(fs::write(&path, json).map_err(failed)?)
+    let half = dir.join(format!("{name}.part"));
+    fs::write(&half, json).map_err(failed)?;
+    Ok(fs::rename(&half, &path).map_err(failed)?)
 }
 
 /// Reads a file of a handover: a plain file, of a bounded size, with exactly the fields that there are.
@@ -131,10 +171,15 @@ pub async fn claim(
     request: &Request,
     dir: &Path,
 ) -> Result<Report, RunError> {
-    let course = match deliver::start(edge, house, journal, forge, request, Phase::Whole).await? {
+    let mut course = match deliver::start(edge, house, journal, forge, request, Phase::Claim).await? {
         Started::Over(report) => return Ok(*report),
         Started::Claimed(course) => course,
     };
+    let transcript = course.transcript();
+    // What waited to be published is, at once: this job may write, and thinking again would be paid for twice.
+    if let Some(report) = course.published(&transcript).await? {
+        return Ok(report);
+    }
     let handover = Claimed {
         format: FORMAT,
         run: course.claimed.run.run.clone(),
@@ -150,11 +195,7 @@ pub async fn claim(
 }
 
 /// The run in flight of this agent, as the journal has it; nothing where it has ended or is another one.
-fn in_flight(
-    journal: &Journal<'_>,
-    agent: &AgentId,
-    run: &RunId,
-) -> Result<Option<(Run, crate::town::fold::Town)>, RunError> {
+fn in_flight(journal: &Journal<'_>, agent: &AgentId, run: &RunId) -> Result<Option<(Run, Town)>, RunError> {
     let town = journal.load()?.town;
     let active = town.agents.get(agent).and_then(|agent| agent.active.clone());
     Ok(active.filter(|active| active.run == *run).map(|active| (active, town)))
@@ -192,20 +233,20 @@ pub async fn think(
         brain: request.brain.clone().or(claimed.brain),
         ..request.clone()
     };
-    let thinker = Thinker::choose(asked.brain.as_deref(), &house.settings.brain)?;
+    let thinker = Thinker::choose(asked.brain.as_deref(), charter, &house.settings.brain)?;
+    thinker.ready(edge)?;
     let resumed = run.attempt > 0;
     let stand = checkpoint.as_ref().map_or(claimed.stand, |checkpoint| checkpoint.stand.clone());
     let claim = Claim { run, stand, checkpoint, resumed, town };
     let base = repo::oid(&claim.run.base)?;
     let hands = Hands { edge, house, journal, forge };
-    let course = Course::new(hands, charter, claim, thinker, &asked, Phase::Think);
+    let handover = Handover { dir, house, agent: &request.agent, run: claimed.run, base };
+    let mut course = Course::new(hands, charter, claim, thinker, &asked, Phase::Think);
+    course.keeper.hand_over(Box::new(|tip| handover.write(tip, None)));
     let (report, turned) = course.think_only().await?;
     let name = checkpoint::reference(&request.agent);
     let tip = house.home.repo.tip(&name)?.ok_or_else(|| GitError::NoReference { reference: name.clone() })?;
-    bundle::write(&house.home.repo, &dir.join(BUNDLE), &name, tip, Some(base))?;
-    let thought =
-        Thought { format: FORMAT, run: claimed.run, agent: request.agent.clone(), checkpoint: repo::id(tip), turned };
-    write(dir, THOUGHT, &thought)?;
+    handover.write(tip, Some(turned))?;
     Ok(report)
 }
 
@@ -245,9 +286,13 @@ pub async fn publish(
         return course(stand, None).conclude(failed("the job that thinks ended without a result".to_owned())).await;
     }
     match thought(house, &town, &run, request, dir) {
-        Ok((checkpoint, turned)) => {
+        Ok((checkpoint, tip, turned)) => {
             let stand = checkpoint.stand.clone();
-            course(stand, Some(checkpoint)).conclude(turned).await
+            let course = course(stand, Some(checkpoint));
+            match turned {
+                Some(turned) => course.conclude(turned).await,
+                None => course.interrupted(tip).await,
+            }
         }
         // Not the handover's fault: the job may run again.
         Err(error) if error.is_unavailable() => Err(error),
@@ -258,7 +303,7 @@ pub async fn publish(
             course(stand, None).conclude(failed(reason)).await?;
             Err(match error {
                 RunError::Handover(error) => error.into(),
-                _ => refused(&dir.join(BUNDLE), why),
+                _ => refused(&dir.join(THOUGHT), why),
             })
         }
     }
@@ -268,11 +313,11 @@ pub async fn publish(
 /// account of where it stands is the one that follows from the journal.
 fn thought(
     house: &House,
-    town: &crate::town::fold::Town,
+    town: &Town,
     run: &Run,
     request: &Request,
     dir: &Path,
-) -> Result<(Checkpoint, Turned), RunError> {
+) -> Result<(Checkpoint, Oid, Option<Turned>), RunError> {
     let thought: Thought = read(dir, THOUGHT)?;
     let path = dir.join(THOUGHT);
     of_format(dir, THOUGHT, thought.format, &thought.agent, &request.agent)?;
@@ -280,7 +325,7 @@ fn thought(
         return Err(refused(&path, format!("it is of run {}, and {} is in flight", thought.run, run.run)));
     }
     house.need(repo::oid(&run.base)?)?;
-    let bundle = dir.join(BUNDLE);
+    let bundle = dir.join(bundle_of(&thought.checkpoint));
     let about = fs::symlink_metadata(&bundle).map_err(|source| HandoverError::File {
         operation: "read",
         path: bundle.clone(),
@@ -294,12 +339,12 @@ fn thought(
     let tip = bundle::read(&house.home.repo, &bundle, &name, &into)?;
     let taken = checked(house, town, run, request, &bundle, tip, &thought.checkpoint);
     house.home.repo.drop_reference(&into)?;
-    taken.map(|checkpoint| (checkpoint, thought.turned))
+    taken.map(|checkpoint| (checkpoint, tip, thought.turned))
 }
 
 fn checked(
     house: &House,
-    town: &crate::town::fold::Town,
+    town: &Town,
     run: &Run,
     request: &Request,
     bundle: &Path,
@@ -323,18 +368,35 @@ fn checked(
         (Some(tip), Some(now)) if house.home.repo.has(tip) => {
             house.home.with_depth(|| house.home.repo.is_ancestor(tip, now))?
         }
+        // Deleted since, as after a merge: the journal says where it was when the run began.
+        (Some(tip), None) => house.home.repo.has(tip) && repo::id(tip) == run.start,
         (Some(_), _) => false,
     };
     if !was_there {
         return Err(refused(bundle, "it stands on a commit that the agent's branch never had"));
     }
-    let expected = Stand::find_at(house, town, &request.agent, base, tip)?;
-    let same = (expected.base, expected.start_tree, expected.ancestor_tree, expected.human)
-        == (said.base.clone(), said.start_tree.clone(), said.ancestor_tree.clone(), said.human);
-    if !same {
+    let stood = |town: &Town| -> Result<bool, RunError> {
+        let expected = Stand::find_at(house, town, &request.agent, base, tip)?;
+        Ok((expected.base, expected.start_tree, expected.ancestor_tree, expected.human)
+            == (said.base.clone(), said.start_tree.clone(), said.ancestor_tree.clone(), said.human))
+    };
+    // People may have decided about the pull request since: then the run began when it was open.
+    if !stood(town)? && !stood(&as_it_began(town, run, said))? {
         return Err(refused(bundle, "it does not stand where the journal says that the run began"));
     }
     Ok(checkpoint)
+}
+
+/// The town as it was when the run began, as far as its own pull request goes.
+fn as_it_began(town: &Town, run: &Run, said: &Stand) -> Town {
+    let mut town = town.clone();
+    if let Some(pull) = said.pull.and_then(|number| town.pulls.get_mut(&number))
+        && pull.verdict.as_ref().is_some_and(|verdict| verdict.at >= run.started)
+    {
+        pull.state = PullState::Open;
+        pull.verdict = None;
+    }
+    town
 }
 
 fn of_format(dir: &Path, name: &str, format: u32, agent: &AgentId, asked: &AgentId) -> Result<(), RunError> {

@@ -94,6 +94,8 @@ pub struct Proposer<'a> {
     pub town: &'a Town,
     /// The run.
     pub run: &'a Run,
+    /// What it cost.
+    pub cost: report::Cost,
 }
 
 impl Proposer<'_> {
@@ -187,6 +189,7 @@ impl Proposer<'_> {
             findings,
             checks: gate::CHECKS.len(),
             run: self.run,
+            cost: self.cost,
             town: self.town,
             agent: &self.charter.name,
             secrets: &self.edge.secrets,

@@ -9,9 +9,9 @@ use crate::forge::{Forge, ForgeError, NewPull, PullView};
 use crate::git::errors::GitError;
 use crate::git::journal::{Appended, Journal};
 use crate::git::repo;
-use crate::town::decide::{self, Command, Publish};
+use crate::town::decide::{self, Command, Publish, Rejected};
 use crate::town::event::{Offer, RunFinished, RunProposed};
-use crate::town::fold::Run;
+use crate::town::fold::{Run, Town};
 use crate::town::ids::AgentId;
 
 /// What publishing came to.
@@ -28,6 +28,8 @@ pub enum Published {
     Queued(String),
     /// The branch moved, or a human closed the pull request: the work has to be proposed again on what is there now.
     Stale(String),
+    /// People froze the town: nothing is pushed, and it waits until they let things go on.
+    Held(Rejected),
 }
 
 /// The hands of a run: what it writes with.
@@ -84,6 +86,10 @@ impl Hands<'_> {
     pub async fn publish(&self, proposed: &RunProposed, pull: Option<u64>) -> Result<Published, RunError> {
         let (branch, offer) = (&proposed.offer.branch, &proposed.offer);
         let head = repo::oid(&offer.head)?;
+        if *branch != proposed.agent.branch() {
+            // The journal may have been written by somebody else; whatever it says, only the agent's own branch is moved.
+            return Ok(Published::Stale(format!("{branch} is not the branch of {}", proposed.agent)));
+        }
         if !self.house.home.repo.has(head) {
             return Ok(Published::Stale("the commit that was announced is not here".to_owned()));
         }
@@ -91,6 +97,10 @@ impl Hands<'_> {
             && !self.journal.load()?.town.open_pulls().any(|open| open.number == pull)
         {
             return Ok(Published::Stale(format!("#{pull} was closed meanwhile")));
+        }
+        // What was announced before a freeze is not pushed after it.
+        if let Some(frozen) = self.frozen()? {
+            return Ok(Published::Held(frozen));
         }
         let replaces = proposed.replaces.as_ref().map(repo::oid).transpose()?;
         match self.house.home.publish(branch, head, replaces) {
@@ -102,6 +112,12 @@ impl Hands<'_> {
             Err(error) => return Err(error.into()),
         }
         self.edge.tell(&Progress::Pushed { branch: branch.clone() });
+        match self.decided_meanwhile(proposed).await {
+            Ok(None) => {}
+            Ok(Some(published)) => return Ok(published),
+            Err(RunError::Forge(error)) if error.is_unavailable() => return Ok(Published::Queued(error.to_string())),
+            Err(error) => return Err(error),
+        }
         match self.offer(proposed).await {
             Ok((view, opened)) => {
                 self.edge.tell(&Progress::Opening { number: view.number });
@@ -115,16 +131,43 @@ impl Hands<'_> {
         }
     }
 
+    /// Why nothing is pushed, while the town is frozen. A paused agent starts no run; what one of its runs has made is published.
+    fn frozen(&self) -> Result<Option<Rejected>, RunError> {
+        Ok(decide::frozen(&self.journal.load()?.town).err())
+    }
+
     async fn offer(&self, proposed: &RunProposed) -> Result<(PullView, bool), ForgeError> {
         let new = NewPull { run: proposed.run.clone(), agent: proposed.agent.clone(), offer: proposed.offer.clone() };
         match self.forge.find(&proposed.offer.branch).await? {
-            Some(open) if open.head == proposed.offer.head && open.title == proposed.offer.title => {
-                // Found as we want it: this is a run that died after opening it, or the very same offer.
-                Ok((open, false))
-            }
+            // Also where it looks as we want it: a run that died may have left body, labels or draft as they were.
             Some(open) => Ok((self.forge.update(open.number, &new).await?, false)),
             None => Ok((self.forge.open(&new).await?, true)),
         }
+    }
+
+    /// Whether people have decided meanwhile about what the journal holds for open, or about what a run that died has opened:
+    /// then that is recorded, and nothing is opened in its place without looking again.
+    async fn decided_meanwhile(&self, proposed: &RunProposed) -> Result<Option<Published>, RunError> {
+        let branch = &proposed.offer.branch;
+        if self.forge.find(branch).await?.is_some() {
+            return Ok(None);
+        }
+        if let Some((view, verdict)) = self.forge.past(branch, &proposed.offer.head).await? {
+            self.record_publish(proposed, &view)?;
+            self.record(&[verdict])?;
+            return Ok(Some(Published::Done { pull: view, opened: true }));
+        }
+        let open = |town: &Town| town.open_pull(&proposed.agent).map(|pull| pull.number);
+        let town = self.journal.load()?.town;
+        let Some(number) = open(&town) else { return Ok(None) };
+        let seen = self.forge.observe(&town).await?;
+        self.forge.carry_out(&town, &seen).await?;
+        super::claim::record(self.edge, self.house, self.journal, &seen)?;
+        if let Some(frozen) = self.frozen()? {
+            return Ok(Some(Published::Held(frozen)));
+        }
+        let gone = open(&self.journal.load()?.town) != Some(number);
+        Ok(gone.then(|| Published::Stale(format!("people decided about #{number} meanwhile"))))
     }
 
     /// Reads both back and records the pull request.
@@ -137,6 +180,10 @@ impl Hands<'_> {
         if tip.map(repo::id).as_ref() != Some(&proposed.offer.head) {
             return Err(GitError::RacedReference { reference: proposed.offer.branch.clone() }.into());
         }
+        self.record_publish(proposed, view)
+    }
+
+    fn record_publish(&self, proposed: &RunProposed, view: &PullView) -> Result<(), RunError> {
         self.record(&[Command::Publish(Box::new(Publish {
             run: proposed.run.clone(),
             agent: proposed.agent.clone(),

@@ -5,8 +5,9 @@
 //! meanwhile (see [`crate::git::journal::sync`]).
 //!
 //! The folder holds `queue.json` and `queue.bundle` with the journal as it is here and the agent's checkpoint, which has the
-//! commit that waits to be published. A folder without them is an empty queue. What is in it was written by this program
-//! with the town's own token, and it is taken in with git's checks of every object all the same.
+//! commit that waits to be published. A folder without them is an empty queue. It may have been in other hands on its way: it
+//! is taken in with git's checks of every object, and only the events that a run of this agent records are written again from
+//! it. What people did is left out, so nobody can put words into their mouths; the forge tells of it again.
 
 use std::fs;
 use std::io;
@@ -20,6 +21,8 @@ use super::house::House;
 use crate::git::bundle;
 use crate::git::journal::{self, Journal};
 use crate::git::repo;
+use crate::town::envelope::{Envelope, Stamp};
+use crate::town::event::Event;
 use crate::town::ids::{AgentId, Oid as Id};
 use crate::town::limits::BUNDLE_BYTES;
 
@@ -55,7 +58,7 @@ pub enum QueueError {
         source: io::Error,
     },
     /// It is not what this version writes.
-    #[error("the queue in {} is refused: {why}; remove the folder to go on without it", .path.display())]
+    #[error("the queue in {} is refused: {why}", .path.display())]
     Refused {
         /// Where.
         path: PathBuf,
@@ -74,7 +77,13 @@ fn file(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Queue
 ///
 /// # Errors
 /// [`RunError`] when the folder holds something else than a queue, or git refuses it.
-pub fn take(house: &House, journal: &Journal<'_>, agent: &AgentId, dir: &Path) -> Result<Option<String>, RunError> {
+pub fn take(
+    house: &House,
+    journal: &Journal<'_>,
+    agent: &AgentId,
+    stamp: &Stamp,
+    dir: &Path,
+) -> Result<Option<String>, RunError> {
     let path = dir.join(ABOUT);
     let text = match fs::read(&path) {
         Ok(text) => text,
@@ -95,10 +104,13 @@ pub fn take(house: &House, journal: &Journal<'_>, agent: &AgentId, dir: &Path) -
     let git = &house.home.repo;
     // What the remote has comes first: the bundles hold only what it lacks.
     journal.fetch_all()?;
+    let missing = |error: RunError| {
+        if error.is_unavailable() { error } else { refused(super::publish::chain(&error)).into() }
+    };
     if let Some(sent) = &about.sent {
-        journal.need(repo::oid(sent)?)?;
+        journal.need(repo::oid(sent)?).map_err(RunError::from).map_err(missing)?;
     }
-    house.need(repo::oid(&about.base)?)?;
+    house.need(repo::oid(&about.base)?).map_err(missing)?;
     for (name, reference) in &about.bundles {
         let bundle = dir.join(name);
         if !known.contains(reference) || name.contains(['/', '\\']) {
@@ -108,11 +120,46 @@ pub fn take(house: &House, journal: &Journal<'_>, agent: &AgentId, dir: &Path) -
             return Err(refused(format!("{name} has more than {BUNDLE_BYTES} bytes")).into());
         }
         let into = format!("refs/monkeytown/incoming/{}", name.replace('.', "-"));
-        let tip = bundle::read(git, &bundle, reference, &into)?;
-        git.force_reference(reference, tip)?;
-        git.drop_reference(&into)?;
+        let tip =
+            bundle::read(git, &bundle, reference, &into).map_err(|error| refused(super::publish::chain(&error)))?;
+        if *reference == journal::reference() {
+            let sent = about.sent.as_ref().map(repo::oid).transpose()?;
+            let left_out = journal.adopt(tip, sent, stamp, |event| may_wait(event, agent));
+            git.drop_reference(&into)?;
+            for event in left_out.map_err(|error| refused(super::publish::chain(&error)))? {
+                tracing::warn!("{} of {} is nothing that waits; it is left out", event.kind, event.actor);
+            }
+        } else {
+            git.force_reference(reference, tip)?;
+            git.drop_reference(&into)?;
+            // From here on it outlives this machine, whatever becomes of this run.
+            house.home.keep(reference, tip)?;
+        }
     }
     Ok(about.holder)
+}
+
+/// Whether a run of this agent records such events itself, about itself. What people did, and what another agent did, is not
+/// taken from a folder; the forge tells of the former again.
+fn may_wait(event: &Envelope, agent: &AgentId) -> bool {
+    let Ok(Some(known)) = event.event() else { return false };
+    let own = match &known {
+        Event::AgentRegistered(e) | Event::AgentUpdated(e) => &e.agent,
+        Event::RunStarted(e) => &e.agent,
+        Event::RunResumed(e) => &e.agent,
+        Event::UsageMetered(e) => &e.agent,
+        Event::RunProposed(e) if e.offer.branch == agent.branch() => &e.agent,
+        Event::RunFinished(e) => &e.agent,
+        Event::RunFailed(e) => &e.agent,
+        Event::RunExpired(e) => &e.agent,
+        Event::PullOpened(e) if e.offer.branch == agent.branch() => &e.agent,
+        Event::PullUpdated(e) if e.offer.branch == agent.branch() => agent,
+        Event::ToolsCalled(_) | Event::GatePassed(_) | Event::GateFailed(_) => agent,
+        _ => return false,
+    };
+    let by_the_run =
+        event.actor == format!("agent:{agent}") || ["system:run", "system:gate"].contains(&event.actor.as_str());
+    own == agent && by_the_run
 }
 
 /// Leaves what waits here for another machine, or an empty folder where nothing does.
@@ -132,6 +179,8 @@ pub fn leave(
     let town = journal.load()?.town;
     let active = town.agents.get(agent).and_then(|agent| agent.active.as_ref());
     let in_flight = active.is_some_and(|run| Some(run.holder.as_str()) == holder);
+    // A checkpoint that is here belongs to the run in flight, whoever holds that: it may be the only one there is.
+    let checkpoint = checkpoint::read_here(&house.home, agent, active.map(|run| &run.run))?.is_some();
     let waiting = journal.waiting()?;
     let mut bundles = Vec::new();
     let mut sent = None;
@@ -141,7 +190,7 @@ pub fn leave(
         bundles.push(("journal.bundle".to_owned(), journal::reference(), tip, sent));
     }
     let name = checkpoint::reference(agent);
-    if let Some(tip) = git.tip(&name)?.filter(|_| in_flight && (waiting || !house.home.online.get())) {
+    if let Some(tip) = git.tip(&name)?.filter(|_| checkpoint) {
         bundles.push(("checkpoint.bundle".to_owned(), name, tip, Some(house.base)));
     }
     // The list goes first and comes last: a kill in between leaves an empty queue, never half of one.

@@ -6,10 +6,12 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::town::event::{Offer, Tokens};
+use crate::town::event::{FailureKind, Offer, Tokens};
 use crate::town::finding::{Finding, Severity};
 use crate::town::fold::{Run, Town};
 use crate::town::ids::{AgentId, RunId, Slot};
+use crate::town::prices::Usd;
+use crate::town::transcript::Transcript;
 use crate::town::turn::Finish;
 use crate::town::{limits, secrets, text};
 
@@ -28,6 +30,8 @@ pub enum Ending {
     Nothing,
     /// Somebody else has the slot or the lease, or it shall not be now.
     Skipped,
+    /// The job that thinks was stopped; the next run goes on from its last checkpoint.
+    Interrupted,
     /// It waits here until the remote or the forge can be reached.
     Queued,
     /// The gate refused it, or the brain came to no result.
@@ -80,6 +84,9 @@ pub struct Report {
     pub tokens: Tokens,
     /// What that cost, in millionths of a US dollar.
     pub cost_micros: u64,
+    /// Which kind of failure, where it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureKind>,
     /// The change as a unified diff, where nothing was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diff: Option<String>,
@@ -106,6 +113,7 @@ impl Report {
             turns: 0,
             tokens: Tokens::default(),
             cost_micros: 0,
+            failure: None,
             diff: None,
         }
     }
@@ -116,7 +124,11 @@ impl Report {
         match self.outcome {
             Ending::Opened | Ending::Updated | Ending::Nothing | Ending::Skipped | Ending::Dry => 0,
             Ending::Claimed | Ending::Thought => 0,
-            Ending::Failed => 1,
+            Ending::Failed => match self.failure {
+                Some(kind) => kind.exit_code(),
+                None => 1,
+            },
+            Ending::Interrupted => 1,
             Ending::Queued => 3,
         }
     }
@@ -131,9 +143,11 @@ impl Report {
             Ending::Opened => format!("{agent} opened pull request {pull}: {title}"),
             Ending::Updated => format!("{agent} updated pull request {pull}: {title}"),
             Ending::Nothing => format!("{agent} has nothing to do: {}", self.reason),
+            Ending::Skipped if self.offer.is_some() => format!("{agent}'s work waits: {}", self.reason),
             Ending::Skipped => format!("{agent} did not run: {}", self.reason),
             Ending::Queued => format!("{agent}'s work waits here: {}", self.reason),
             Ending::Failed => format!("{agent} came to no result: {}", self.reason),
+            Ending::Interrupted => format!("{agent} was interrupted: {}", self.reason),
             Ending::Claimed => format!("{agent} has its slot; another job lets it think"),
             Ending::Thought if title.is_empty() => format!("{agent} has thought: {}", self.reason),
             Ending::Thought => format!("{agent} has thought, and another job publishes: {title}"),
@@ -148,7 +162,13 @@ impl Report {
         let mut out = format!("### {}\n\n", text::one_line(&self.sentence(), 300));
         if let Some(run) = &self.run {
             let slot = self.slot.as_ref().map(ToString::to_string).unwrap_or_default();
-            let _ = writeln!(out, "Run `{run}` for slot `{slot}`, {} turns of {}.\n", self.turns, self.brain);
+            let _ = writeln!(
+                out,
+                "Run `{run}` for slot `{slot}`, {} turns of {}, {} US dollars.\n",
+                self.turns,
+                self.brain,
+                Usd(self.cost_micros)
+            );
         }
         for line in &self.news {
             let _ = writeln!(out, "- {}", text::one_line(line, 300));
@@ -191,6 +211,39 @@ impl Report {
     }
 }
 
+/// What a run used and cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Questions put to the brain.
+    pub turns: u32,
+    /// Tokens of prompts and replies.
+    pub tokens: u64,
+    /// Money.
+    pub usd: Usd,
+    /// Whether a part is only known as the most that it can be.
+    pub incomplete: bool,
+}
+
+impl Cost {
+    /// Of a transcript.
+    #[must_use]
+    pub fn of(transcript: &Transcript) -> Self {
+        Self {
+            turns: transcript.turns(),
+            tokens: transcript.usage().context(),
+            usd: Usd(transcript.cost_micros()),
+            incomplete: transcript.is_unmetered(),
+        }
+    }
+}
+
+impl std::fmt::Display for Cost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let most = if self.incomplete { "at most " } else { "" };
+        write!(f, "{} turns, {} tokens, {most}{} US dollars", self.turns, self.tokens, self.usd)
+    }
+}
+
 /// What a pull request's body is made of.
 pub struct Body<'a> {
     /// What the agent says.
@@ -205,6 +258,8 @@ pub struct Body<'a> {
     pub checks: usize,
     /// The run.
     pub run: &'a Run,
+    /// What it cost.
+    pub cost: Cost,
     /// The state, for what was said before.
     pub town: &'a Town,
     /// Who.
@@ -240,11 +295,12 @@ pub fn body(body: &Body<'_>) -> String {
     verdicts(&mut out, body);
     let _ = writeln!(
         out,
-        "---\nRun `{}` by **{}** with `{}`, base `{}`.",
+        "---\nRun `{}` by **{}** with `{}`, base `{}`{}.",
         body.run.run,
         body.agent,
         body.run.brain,
-        body.offer.base.short()
+        body.offer.base.short(),
+        if body.cost.tokens > 0 { format!("; {}", body.cost) } else { String::new() }
     );
     let out = secrets::mask(&text::escape_invisible(&out).0, body.secrets);
     text::truncate_middle(&out, BODY_IN_EVENT)

@@ -37,6 +37,21 @@ impl Stand {
         Ok(repo::oid(&self.start_tree)?)
     }
 
+    /// The commit that the workspace's tree was made on: that of the branch where it is its tree, or where people's commits are
+    /// on it, else the default branch's.
+    ///
+    /// # Errors
+    /// [`RunError::Git`] when a commit cannot be read.
+    pub fn stood_on(&self, house: &House) -> Result<Oid, RunError> {
+        if let Some(tip) = self.branch_tip.as_ref().map(repo::oid).transpose()?
+            && house.home.repo.has(tip)
+            && (self.human || house.home.repo.tree_of(tip)? == self.tree()?)
+        {
+            return Ok(tip);
+        }
+        Ok(repo::oid(&self.base)?)
+    }
+
     /// Finds out where a run of `agent` stands on this base.
     ///
     /// # Errors

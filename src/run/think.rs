@@ -1,14 +1,20 @@
 //! What thinks in a run: which brain, and how the embedded one is given its page.
-//! Lives here: choosing it from arguments, charter and settings. Never here: a brain.
+//! Lives here: choosing it from arguments, charter and settings; what is known of a model. Never here: a brain, the
+//! environment.
 
 use std::path::Path;
 
-use super::RunError;
-use crate::brain::{Brain, Embedded, PageOutcome, Replay, Scripted};
+use super::purse::Purse;
+use super::{Edge, RunError};
+use crate::brain::{Brain, Embedded, Endpoint, Fallbacks, Key, PageOutcome, Remote, Replay, Scripted};
 use crate::town::charter::Charter;
 use crate::town::facts::Facts;
 use crate::town::page::{self, PageResult};
-use crate::town::settings::{BrainSettings, Provider};
+use crate::town::prices::{self, Rate, Usd};
+use crate::town::settings::{BrainSettings, Provider, TownLimits};
+
+/// Tokens that a model holds where nobody says how many; the smallest that are in use hold more.
+const CONTEXT: u32 = 32_000;
 
 /// What shall think.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,24 +25,141 @@ pub enum Thinker {
     Scripted(String),
     /// The replies of a recorded transcript.
     Replay(String),
+    /// A model, and those that stand in for it.
+    Models(Vec<Model>),
+}
+
+/// A model that can be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    endpoint: Endpoint,
+    /// The variable that holds its key, where it needs one.
+    key_env: Option<String>,
+    /// Tokens that it holds, prompt and reply together.
+    context: u32,
+    /// What it costs.
+    rate: Rate,
+}
+
+impl Model {
+    /// A model by its provider and name. At the town's own provider its address and key are the town's, elsewhere the usual
+    /// ones.
+    fn of(provider: Provider, model: &str, settings: &BrainSettings) -> Result<Self, RunError> {
+        let at_home = provider == settings.provider;
+        let base_url = settings.base_url.clone().filter(|_| at_home);
+        let own_address = settings.at_own_address(provider);
+        let key_env = settings.key_env_of(provider).map(str::to_owned);
+        let name = format!("{}/{model}", provider.name());
+        let price = settings.prices.get(model).or_else(|| settings.prices.get(&name));
+        let known = prices::model(provider, model, price, own_address);
+        let rate = known.rate.ok_or_else(|| RunError::NoBrain {
+            given: name.clone(),
+            why: format!(
+                "nobody knows what {model:?} costs there (the shipped prices are of {}); say it under brain.prices in \
+                 .monkeytown/town.yaml, in US dollars per million tokens: prices: {{ \"{model}\": {{ input: \"0.25\", output: \
+                 \"2\" }} }}, and 0 for both where it costs nothing",
+                prices::published()
+            ),
+        })?;
+        let context = settings.context.filter(|_| at_home).or(known.context).unwrap_or(CONTEXT);
+        let base_url = base_url.unwrap_or_else(|| provider.usual_address().to_owned());
+        let endpoint = Endpoint { provider, model: model.to_owned(), base_url, own_address, stream: settings.stream };
+        Ok(Self { endpoint, key_env, context, rate })
+    }
+
+    fn key(&self, edge: &Edge<'_>) -> Option<Key> {
+        let name = self.key_env.as_ref()?;
+        edge.keys.iter().find(|(known, _)| known == name).map(|(_, key)| key.clone())
+    }
+
+    fn brain(&self, edge: &Edge<'_>) -> Result<Box<dyn Brain>, RunError> {
+        Ok(Box::new(Remote::new(self.endpoint.clone(), self.key(edge))?))
+    }
 }
 
 impl Thinker {
-    /// Chooses from the argument, else from the town's settings.
+    /// Chooses from the argument, else from the charter, else from the town's settings.
     ///
     /// # Errors
-    /// [`RunError::NoBrain`] when it is none that there is.
-    pub fn choose(given: Option<&str>, settings: &BrainSettings) -> Result<Self, RunError> {
-        let chosen = Self::named(given, settings)?;
+    /// [`RunError::NoBrain`] when it is none that there is, or when nobody knows what it costs.
+    pub fn choose(given: Option<&str>, charter: &Charter, settings: &BrainSettings) -> Result<Self, RunError> {
+        let of_charter = Some(charter.model.as_str()).filter(|model| *model != "inherit");
+        let chosen = Self::named(given.or(of_charter), settings)?;
         // A file that cannot be read is found out before a slot is claimed for it.
         let (file, opened) = match &chosen {
-            Self::Embedded => return Ok(chosen),
+            Self::Embedded | Self::Models(_) => return Ok(chosen),
             Self::Scripted(file) => (file, Scripted::open(Path::new(file)).map(|_| ())),
             Self::Replay(file) => (file, Replay::open(Path::new(file)).map(|_| ())),
         };
         let unusable = |error| RunError::NoBrain { given: file.clone(), why: super::publish::chain(&error) };
         opened.map_err(unusable)?;
         Ok(chosen)
+    }
+
+    /// Whether it can be asked from here, found out before a slot is claimed: every key is set, and none would travel in
+    /// the open.
+    ///
+    /// # Errors
+    /// [`RunError::NoBrain`] with what is missing.
+    pub fn ready(&self, edge: &Edge<'_>) -> Result<(), RunError> {
+        let Self::Models(models) = self else { return Ok(()) };
+        for model in models {
+            let no = |why: String| RunError::NoBrain { given: model.endpoint.name(), why };
+            match (&model.key_env, model.key(edge)) {
+                (Some(name), None) => {
+                    return Err(no(format!(
+                        "{name} is not set; set it to the provider's key, or name another variable in brain.key_env"
+                    )));
+                }
+                (_, Some(_)) if model.endpoint.exposes_a_key() => {
+                    return Err(no(
+                        "its key would travel in the open; use an https address in brain.base_url".to_owned()
+                    ));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A model and those that stand in for it.
+    fn models(provider: Provider, model: &str, settings: &BrainSettings) -> Result<Self, RunError> {
+        let mut models = vec![Model::of(provider, model, settings)?];
+        for (provider, model) in settings.fallbacks.iter().filter_map(|name| Provider::of_model(name)) {
+            let model = Model::of(provider, model, settings)?;
+            if !models.contains(&model) {
+                models.push(model);
+            }
+        }
+        Ok(Self::Models(models))
+    }
+
+    /// What one run may spend: the lower of what charter and town allow; nothing where what thinks costs nothing.
+    #[must_use]
+    pub fn may_spend(&self, charter: &Charter, limits: &TownLimits) -> Usd {
+        if self.purse(Usd(0)).is_free() {
+            return Usd(0);
+        }
+        charter.limits.usd_per_run.map_or(limits.usd_per_run, |own| own.min(limits.usd_per_run))
+    }
+
+    /// The purse of a run that may spend so much.
+    #[must_use]
+    pub fn purse(&self, cap: Usd) -> Purse {
+        let rates = match self {
+            Self::Models(models) => models.iter().map(|model| (model.endpoint.name(), model.rate)).collect(),
+            _ => Vec::new(),
+        };
+        Purse::new(rates, cap)
+    }
+
+    /// Tokens that prompt and reply may have together, where a model thinks.
+    #[must_use]
+    pub fn window(&self) -> Option<u32> {
+        match self {
+            Self::Models(models) => models.iter().map(|model| model.context).min(),
+            _ => None,
+        }
     }
 
     fn named(given: Option<&str>, settings: &BrainSettings) -> Result<Self, RunError> {
@@ -51,26 +174,37 @@ impl Thinker {
                 Provider::Embedded => Ok(Self::Embedded),
                 Provider::Scripted => Ok(Self::Scripted(script()?)),
                 Provider::Replay => Ok(Self::Replay(script()?)),
+                provider @ (Provider::Openai | Provider::Anthropic) => {
+                    let model = settings.model.as_deref().ok_or_else(|| RunError::NoBrain {
+                        given: provider.name().to_owned(),
+                        why: "brain.model in .monkeytown/town.yaml names no model".to_owned(),
+                    })?;
+                    Self::models(provider, model, settings)
+                }
             };
         };
+        if let Some((provider, model)) = Provider::of_model(given) {
+            return Self::models(provider, model, settings);
+        }
         match given.split_once(':') {
             None if given == "embedded" => Ok(Self::Embedded),
             Some(("scripted", file)) if !file.is_empty() => Ok(Self::Scripted(file.to_owned())),
             Some(("replay", file)) if !file.is_empty() => Ok(Self::Replay(file.to_owned())),
             _ => Err(RunError::NoBrain {
                 given: given.to_owned(),
-                why: "use embedded, scripted:FILE or replay:FILE".to_owned(),
+                why: "use openai/MODEL, anthropic/MODEL, embedded, scripted:FILE or replay:FILE".to_owned(),
             }),
         }
     }
 
     /// Its name for the journal.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> String {
         match self {
-            Self::Embedded => "embedded",
-            Self::Scripted(_) => "scripted",
-            Self::Replay(_) => "replay",
+            Self::Embedded => "embedded".to_owned(),
+            Self::Scripted(_) => "scripted".to_owned(),
+            Self::Replay(_) => "replay".to_owned(),
+            Self::Models(models) => models.first().map(|model| model.endpoint.name()).unwrap_or_default(),
         }
     }
 
@@ -80,6 +214,7 @@ impl Thinker {
     /// [`RunError::Brain`] when a file cannot be read.
     pub fn brain(
         &self,
+        edge: &Edge<'_>,
         charter: &Charter,
         facts: &Facts,
         existing: Option<&str>,
@@ -89,6 +224,10 @@ impl Thinker {
             Self::Embedded => {
                 let outcome = outcome(charter, facts, existing);
                 Box::new(Embedded::new(move || outcome.clone()))
+            }
+            Self::Models(models) => {
+                let mut brains = models.iter().map(|model| model.brain(edge)).collect::<Result<Vec<_>, _>>()?;
+                if brains.len() == 1 { brains.remove(0) } else { Box::new(Fallbacks::new(brains.remove(0), brains)) }
             }
             Self::Scripted(file) => {
                 let mut brain = Scripted::open(Path::new(file))?;

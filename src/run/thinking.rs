@@ -27,6 +27,7 @@ async fn drive(brain: &mut dyn Brain, files: &mut Workspace, transcript: &mut Tr
         now: at(1),
         context_tokens: 100_000,
         output_bytes: limits::RUN_OUTPUT_BYTES as u64,
+        cost_micros: u64::MAX,
     };
     let toolbox = table(&[]);
     let owns: Vec<Pattern> = vec!["docs/**".parse().unwrap()];
@@ -34,8 +35,14 @@ async fn drive(brain: &mut dyn Brain, files: &mut Workspace, transcript: &mut Tr
         let entry = match next(transcript, &budget) {
             Step::Ask => {
                 let Some(Entry::Briefing { system, .. }) = transcript.entries.first() else { panic!("briefed") };
-                let request =
-                    Request { system, messages: messages(transcript), tools: toolbox.specs(), max_output: 1_000 };
+                let request = Request {
+                    system,
+                    messages: messages(transcript),
+                    tools: toolbox.specs(),
+                    max_output: 1_000,
+                    now: DateTime::UNIX_EPOCH,
+                    deadline: DateTime::UNIX_EPOCH,
+                };
                 Entry::Reply(brain.reply(&request).await.unwrap())
             }
             Step::Call(call) => {

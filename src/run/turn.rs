@@ -5,28 +5,29 @@ use chrono::TimeDelta;
 use git2::Oid;
 use serde::{Deserialize, Serialize};
 
+use super::asking::{kind_of, max_output};
 use super::checkpoint::Keeper;
 use super::claim::Claim;
 use super::publish::Hands;
+use super::purse::Purse;
 use super::stand::Stand;
 use super::think::Thinker;
 use super::{Edge, Progress, Request, RunError, brief, facts};
-use crate::brain::{self, Brain};
+use crate::brain::Brain;
 use crate::git::workspace::Workspace;
 use crate::git::{repo, repo::Repo};
 use crate::tools::sandbox::Sandbox;
 use crate::tools::{self, Context, Shell, ToolError, Toolbox};
+use crate::town::briefing::Briefing;
 use crate::town::charter::{Charter, Sense};
 use crate::town::decide::Command;
 use crate::town::event::{CallSeen, FailureKind, Tokens, ToolsCalled, UsageMetered};
 use crate::town::ids::AgentId;
 use crate::town::pattern::Pattern;
-use crate::town::transcript::{CallResult, Entry, Reply, ToolCall, Transcript, Usage};
+use crate::town::prices::Usd;
+use crate::town::transcript::{CallResult, Entry, Reply, ToolCall, Transcript, Usage, estimate};
 use crate::town::turn::{self as machine, Budget, Finish, Halt, Step};
 use crate::town::{limits, ownership, text};
-
-/// Tokens that one reply may have.
-const MAX_OUTPUT: u32 = 8_000;
 
 /// How a turn ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,13 +66,21 @@ pub struct Mission<'a> {
 
 /// A turn that goes on until it ends: the workspace, the tools, the brain.
 pub struct Turn<'a> {
-    hands: &'a Hands<'a>,
+    pub(super) hands: &'a Hands<'a>,
     charter: &'a Charter,
     claimed: &'a Claim,
-    toolbox: Toolbox,
+    pub(super) toolbox: Toolbox,
     owns: Vec<Pattern>,
-    workspace: Workspace,
-    brain: Box<dyn Brain>,
+    pub(super) workspace: Workspace,
+    pub(super) brain: Box<dyn Brain>,
+    /// Tokens that prompt and reply may have together, where a model thinks.
+    pub(super) window: Option<u32>,
+    /// What the run may spend.
+    pub(super) purse: Purse,
+    /// What the briefing was packed from, with its room in tokens, as long as it can be packed again.
+    pub(super) told: Option<(Briefing, brief::Prompts, u64)>,
+    /// Whether the last reply broke off.
+    pub(super) broken_off: bool,
 }
 
 impl<'a> Turn<'a> {
@@ -91,6 +100,7 @@ impl<'a> Turn<'a> {
         let workspace = Workspace::at(&house.home.repo, stand.tree()?, tree)?;
         let toolbox = toolbox(edge, charter, thinker);
         let briefed = !transcript.entries.is_empty();
+        let (window, mut again) = (thinker.window(), None);
         let base = repo::oid(&claimed.run.base)?;
         let mut wanted = charter.senses.clone();
         if !wanted.contains(&Sense::Proposals) && *thinker == Thinker::Embedded {
@@ -106,16 +116,19 @@ impl<'a> Turn<'a> {
             let mut told = facts::briefing(hands, mission, &seen, &workspace, &toolbox)?;
             told.facts.retain(|fact| charter.senses.contains(&fact.sense));
             let prompts = prompts(&house.home.repo, repo::oid(&claimed.stand.base)?)?;
-            let packed = brief::pack(&told, charter.limits.context.into(), &prompts)
-                .map_err(|error| RunError::Prompt(error.to_string()))?;
+            let room = room(charter.limits.context, window, &toolbox);
+            let packed = brief::pack(&told, room, &prompts).map_err(|error| RunError::Prompt(error.to_string()))?;
             edge.tell(&Progress::Briefed { tokens: packed.estimated, left_out: packed.left_out.clone() });
             let _ = transcript.push(masked(edge, packed.into()));
+            again = Some((told, prompts, room));
         }
         let page = charter.page.as_ref().map(|page| page_at_start(house, stand, page)).transpose()?.flatten();
         let replies = transcript.turns() as usize;
-        let brain = thinker.brain(charter, &seen, page.as_deref(), replies)?;
+        let brain = thinker.brain(edge, charter, &seen, page.as_deref(), replies)?;
         let owns = ownership::owned(charter, &house.settings);
-        Ok(Self { hands, charter, claimed, toolbox, owns, workspace, brain })
+        let purse = thinker.purse(Usd(claimed.run.hold_micros));
+        let (told, broken_off) = (again, false);
+        Ok(Self { hands, charter, claimed, toolbox, owns, workspace, brain, window, purse, told, broken_off })
     }
 
     /// Drives the turn to its end.
@@ -130,18 +143,11 @@ impl<'a> Turn<'a> {
     ) -> Result<Turned, RunError> {
         loop {
             match machine::next(transcript, &self.budget()) {
-                Step::Ask => match self.ask(transcript).await {
-                    Ok(reply) => {
-                        self.tell_reply(transcript, &reply);
-                        if self.push(transcript, Entry::Reply(reply)).is_err() {
-                            return Ok(self.stopped(transcript, &full()));
-                        }
+                Step::Ask => {
+                    if let Some(turned) = self.ask(transcript).await? {
+                        return Ok(turned);
                     }
-                    Err(error) => {
-                        let reason = super::publish::chain(&error);
-                        return Ok(Turned::Failed { kind: FailureKind::Brain, reason });
-                    }
-                },
+                }
                 Step::Call(call) => match self.call(&call).await {
                     Ok(result) => {
                         let progress = Progress::Called { tool: call.name.clone(), about: about(&call), ok: result.ok };
@@ -193,11 +199,11 @@ impl<'a> Turn<'a> {
         keeper.keep(stand, self.tree()?, transcript, (self.hands.edge.now)())
     }
 
-    fn push(&self, transcript: &mut Transcript, entry: Entry) -> Result<(), ()> {
+    pub(super) fn push(&self, transcript: &mut Transcript, entry: Entry) -> Result<(), ()> {
         transcript.push(masked(self.hands.edge, entry)).map_err(|_| ())
     }
 
-    fn budget(&self) -> Budget {
+    pub(super) fn budget(&self) -> Budget {
         let started = self.claimed.run.started;
         let minutes = self.charter.limits.minutes.min(limits::RUN_MINUTES);
         // A resumed run has its new lease's time: what it had before is gone with the process that died.
@@ -212,22 +218,12 @@ impl<'a> Turn<'a> {
             started: begun,
             deadline: begun + TimeDelta::minutes(minutes.into()),
             now: (self.hands.edge.now)(),
-            context_tokens: u64::from(self.charter.limits.context) * 4,
+            context_tokens: self.window.map_or(u64::from(self.charter.limits.context) * 4, |window| {
+                u64::from(self.charter.limits.context.saturating_mul(4).min(window - max_output(self.window)))
+            }),
             output_bytes: limits::RUN_OUTPUT_BYTES as u64,
+            cost_micros: self.purse.cap_micros(),
         }
-    }
-
-    async fn ask(&mut self, transcript: &Transcript) -> Result<Reply, brain::BrainError> {
-        let Some(Entry::Briefing { system, .. }) = transcript.entries.first() else {
-            return Err(brain::BrainError::BadScript { why: "the transcript has no briefing".to_owned() });
-        };
-        let request = brain::Request {
-            system,
-            messages: brain::messages(transcript),
-            tools: self.toolbox.specs(),
-            max_output: MAX_OUTPUT,
-        };
-        self.brain.reply(&request).await
     }
 
     async fn call(&mut self, call: &ToolCall) -> Result<CallResult, ToolError> {
@@ -239,7 +235,7 @@ impl<'a> Turn<'a> {
         Ok(result)
     }
 
-    fn tell_reply(&self, transcript: &Transcript, reply: &Reply) {
+    pub(super) fn tell_reply(&self, transcript: &Transcript, reply: &Reply) {
         let calls: Vec<&str> = reply.calls.iter().map(|call| call.name.as_str()).collect();
         let says = if reply.text.trim().is_empty() { calls.join(", ") } else { text::one_line(&reply.text, 100) };
         self.hands.edge.tell(&Progress::Thinking { turn: transcript.turns() + 1, says });
@@ -251,19 +247,29 @@ impl<'a> Turn<'a> {
 
     /// A budget that is used up is a soft landing: what is there goes on to the gate. So does what was written before the
     /// agent lost its way; without any of it the run has failed.
-    fn stopped(&self, transcript: &Transcript, halt: &Halt) -> Turned {
+    pub(super) fn stopped(&self, transcript: &Transcript, halt: &Halt) -> Turned {
         let reason = halt.to_string();
         let changed = self.workspace.changed();
         if changed.is_empty() || matches!(halt, Halt::NotBriefed | Halt::Refused) {
-            return Turned::Failed { kind: FailureKind::NoResult, reason };
+            return Turned::Failed { kind: kind_of(halt), reason };
         }
+        self.landed(transcript, reason)
+    }
+
+    /// What was written goes on to the gate, labelled partial.
+    pub(super) fn landed(&self, transcript: &Transcript, reason: String) -> Turned {
+        let changed = self.workspace.changed();
         let said = transcript.entries.iter().rev().find_map(|entry| match entry {
             Entry::Reply(reply) if !reply.text.trim().is_empty() => Some(reply.text.clone()),
             _ => None,
         });
         let finish = Finish {
             title: text::one_line(
-                &format!("{}: unfinished work on {}", self.charter.name, changed[0]),
+                &format!(
+                    "{}: unfinished work on {}",
+                    self.charter.name,
+                    changed.first().map_or("nothing", |path| path)
+                ),
                 limits::TITLE_CHARS,
             ),
             body: text::truncate_middle(
@@ -292,8 +298,19 @@ fn toolbox(edge: &Edge<'_>, charter: &Charter, thinker: &Thinker) -> Toolbox {
     }
 }
 
-fn full() -> Halt {
+pub(super) fn full() -> Halt {
     Halt::Budget(machine::Which::Output)
+}
+
+/// Tokens that a briefing may fill: what the charter says, and of what the model holds a half less what the tools take.
+fn room(context: u32, window: Option<u32>, toolbox: &Toolbox) -> u64 {
+    let Some(window) = window else { return context.into() };
+    let tools: u64 = toolbox
+        .specs()
+        .iter()
+        .map(|tool| estimate(&tool.name) + estimate(&tool.description) + estimate(&tool.parameters.to_string()))
+        .sum();
+    u64::from(context).min((u64::from(window - max_output(Some(window))) * 2 / 3).saturating_sub(tools))
 }
 
 /// What a call is about, for whoever watches.
@@ -393,7 +410,7 @@ pub fn calls(claimed: &Claim, transcript: &Transcript) -> Vec<Command> {
 /// What a run used, as the journal records it; nothing where nothing was asked.
 #[must_use]
 pub fn usage(claimed: &Claim, agent: &AgentId, transcript: &Transcript) -> Option<Command> {
-    let turns = transcript.turns();
+    let turns = transcript.turns().saturating_add(transcript.lost.questions);
     (turns > 0).then(|| {
         Command::Meter(UsageMetered {
             run: claimed.run.run.clone(),
@@ -401,7 +418,8 @@ pub fn usage(claimed: &Claim, agent: &AgentId, transcript: &Transcript) -> Optio
             brain: claimed.run.brain.clone(),
             turns,
             tokens: tokens(transcript.usage()),
-            cost_micros: 0,
+            cost_micros: transcript.cost_micros(),
+            incomplete: transcript.is_unmetered(),
         })
     })
 }

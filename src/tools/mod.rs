@@ -223,6 +223,15 @@ fn spec(name: &str, description: &str, fields: Value, required: &[&str]) -> Tool
 /// Reads a call's arguments.
 fn arguments<T: DeserializeOwned>(tool: &ToolSpec, value: Value) -> Result<T, ToolError> {
     let value = if value.is_null() { json!({}) } else { value };
+    if let Value::String(text) = &value {
+        // A brain hands on what it could not read as an object.
+        let why = serde_json::from_str::<serde_json::Map<String, Value>>(text).err();
+        let why = why.map(|error| format!(": {error}")).unwrap_or_default();
+        return Err(ToolError::Arguments(format!(
+            "The arguments of {} are no JSON object{why}. Call it again with all of them, every quote and brace closed.",
+            tool.name
+        )));
+    }
     serde_json::from_value(value)
         .map_err(|e| ToolError::Arguments(format!("The arguments do not fit {}: {e}.", tool.name)))
 }

@@ -369,7 +369,7 @@ async fn wrong_calls_are_invalid_and_say_why() {
     let cases = [
         ("Bash", json!({"command": "ls"}), "There is no tool \"Bash\". There are: Read, Glob"),
         ("Read", json!({}), "missing field `file_path`"),
-        ("Read", json!("README.md"), "do not fit Read"),
+        ("Read", json!("README.md"), "are no JSON object: expected value at line 1"),
         ("Read", json!({"file_path": "README.md", "mood": 1}), "unknown field `mood`"),
         ("Read", json!({"file_path": "README.md", "offset": -1}), "do not fit Read"),
     ];

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::finding::Finding;
 use super::ids::AgentId;
 use super::pattern::Pattern;
+use super::prices::Usd;
 
 pub use rules::{CLAUDE_KEYS, KEYS, RULES, TOOLS};
 
@@ -84,11 +85,14 @@ pub struct RunLimits {
     pub files: u32,
     /// Tokens of context that a briefing may fill.
     pub context: u32,
+    /// US dollars, where it may spend less than the town lets one run spend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usd_per_run: Option<Usd>,
 }
 
 impl Default for RunLimits {
     fn default() -> Self {
-        Self { turns: 40, minutes: 60, files: 25, context: 32_000 }
+        Self { turns: 40, minutes: 60, files: 25, context: 32_000, usd_per_run: None }
     }
 }
 

@@ -16,11 +16,16 @@ use super::event::{
 };
 use super::fold::{Pull, PullState, Run, Town};
 use super::ids::{AgentId, Oid, RunId};
+use super::prices::Usd;
+use super::sighting::Sighting;
 
 pub use command::*;
+pub use observe::CURSOR_STEP;
 
 /// Who rejects a pull request in whose place another one was opened: no human, so nothing was said about its content.
 pub const SUPERSEDED_BY: &str = "monkeytown";
+/// A run that may spend more than this starts only where at least this is left, in millionths of a US dollar.
+const LEAST_HOLD: u64 = 10_000;
 
 /// Decides a command on a state.
 ///
@@ -53,6 +58,12 @@ pub fn decide(town: &Town, command: &Command, now: DateTime<Utc>) -> Result<Vec<
         Command::Freeze { by, reason } => freeze(town, by, reason),
         Command::Thaw { by, reason } => thaw(town, by, reason),
     }
+}
+
+/// Whether the command on a comment's first line has any effect on this state.
+#[must_use]
+pub fn is_followed(town: &Town, seen: &Sighting) -> bool {
+    observe::observe(town, seen).len() > 1
 }
 
 /// What people do to pull requests of the local forge.
@@ -122,12 +133,21 @@ pub fn decide_all(town: &Town, commands: &[Command], stamp: &Stamp) -> Result<(V
     Ok((drafts, town))
 }
 
+/// Whether people have stopped the town: then nothing starts, and nothing is announced or pushed.
+///
+/// # Errors
+/// [`Rejected::Frozen`] while it is frozen.
+pub fn frozen(town: &Town) -> Result<(), Rejected> {
+    match &town.frozen {
+        None => Ok(()),
+        Some(frozen) => Err(Rejected::Frozen { by: frozen.by.clone(), reason: frozen.reason.clone() }),
+    }
+}
+
 /// Whether people have stopped the town or the agent.
 fn may_start(town: &Town, ask: &StartRun) -> Result<(), Rejected> {
     let name = &ask.agent.agent;
-    if let Some(frozen) = &town.frozen {
-        return Err(Rejected::Frozen { by: frozen.by.clone(), reason: frozen.reason.clone() });
-    }
+    frozen(town)?;
     if ask.paused {
         return Err(Rejected::Paused { agent: name.clone() });
     }
@@ -188,9 +208,38 @@ fn start_run(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<Vec<Draf
         lease_until,
         holder: ask.holder.clone(),
         brain: ask.brain.clone(),
+        hold_micros: hold(town, ask, now)?,
     };
     drafts.push(of_run(Event::RunStarted(started), Actor::Agent(name.clone()), &ask.run, ask.run.as_str()));
     Ok(drafts)
+}
+
+/// What is put aside for a run: what it may spend, or what is left of the day's money. Nothing is put aside for what costs
+/// nothing.
+fn hold(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<u64, Rejected> {
+    if ask.usd_per_run == Usd(0) {
+        return Ok(0);
+    }
+    let name = &ask.agent.agent;
+    let in_flight =
+        town.agents.iter().filter(|(other, _)| *other != name).filter_map(|(_, agent)| agent.active.as_ref());
+    let held = in_flight.map(|run| run.hold_micros).fold(0, u64::saturating_add);
+    // A run of this agent that is given up in the same append is settled in full.
+    let given_up = town.agents.get(name).and_then(|agent| agent.active.as_ref()).map_or(0, |run| run.hold_micros);
+    let spent = town.spent.on(now).saturating_add(given_up);
+    let remaining = ask.usd_per_day.0.saturating_sub(spent).saturating_sub(held);
+    // Too little for any answer is as good as nothing.
+    if remaining < ask.usd_per_run.0.min(LEAST_HOLD) {
+        let (requested, cap) = (ask.usd_per_run, ask.usd_per_day);
+        return Err(Rejected::NoFunds {
+            agent: name.clone(),
+            requested,
+            remaining: Usd(remaining),
+            held: Usd(held),
+            cap,
+        });
+    }
+    Ok(ask.usd_per_run.0.min(remaining))
 }
 
 enum TakeOver {
@@ -255,9 +304,7 @@ fn record_gate(town: &Town, gated: &Gated) -> Vec<Draft> {
 }
 
 fn propose(town: &Town, proposed: &RunProposed) -> Result<Vec<Draft>, Rejected> {
-    if let Some(frozen) = &town.frozen {
-        return Err(Rejected::Frozen { by: frozen.by.clone(), reason: frozen.reason.clone() });
-    }
+    frozen(town)?;
     let run = in_flight(town, &proposed.agent, &proposed.run)?;
     if run.proposed.as_ref() == Some(proposed) {
         return Ok(Vec::new());
@@ -369,16 +416,21 @@ fn by_human(event: Event, by: &str, key: Option<String>) -> Draft {
     Draft { event, actor: Actor::Human(by.to_owned()), corr: None, cause: None, key, at: None }
 }
 
-/// Cuts a text at a character's border so that the event stays within its limit.
+/// Cuts a text so that the event stays within its limit. What counts is how long it is in JSON, where a control character
+/// takes six bytes and a quote two.
 fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
+    let mut bytes = 0;
+    for (at, c) in text.char_indices() {
+        bytes += match c {
+            '"' | '\\' | '\n' | '\r' | '\t' => 2,
+            c if c.is_control() => 6,
+            c => c.len_utf8(),
+        };
+        if bytes > most {
+            return format!("{}…", &text[..at]);
+        }
     }
-    let mut end = most;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}…", &text[..end])
+    text.to_owned()
 }
 
 /// The outcome that a finished run has, seen from what it published.

@@ -131,6 +131,11 @@ pub struct TownThawed {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(amount: &u64) -> bool {
+    *amount == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 pub(in crate::town) fn is_false(value: &bool) -> bool {
     !*value
 }

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use chrono::{DateTime, Utc};
 
 use super::envelope::Envelope;
-use super::event::{Event, Outcome, PullMerged, PullRejected, RunResumed, RunStarted, Tokens};
+use super::event::{Event, Outcome, PullMerged, PullRejected, RunResumed, RunStarted, Tokens, UsageMetered};
 use super::finding::Finding;
 use super::happened::Happened;
 use super::ids::{AgentId, Oid, RunId};
@@ -95,12 +95,7 @@ impl Town {
             }
             Event::RunStarted(e) => self.run_started(e, at),
             Event::RunResumed(e) => self.run_resumed(e),
-            Event::UsageMetered(e) => {
-                self.totals.tokens += e.tokens.total();
-                self.totals.cost_micros += e.cost_micros;
-                self.agents.entry(e.agent.clone()).or_default().cost_micros += e.cost_micros;
-                Ok(())
-            }
+            Event::UsageMetered(e) => self.metered(e, at),
             Event::RunProposed(e) => {
                 self.active(&e.agent, &e.run)?.proposed = Some(e.clone());
                 Ok(())
@@ -145,6 +140,14 @@ impl Town {
         }
     }
 
+    fn metered(&mut self, e: &UsageMetered, at: DateTime<Utc>) -> Result<(), Misfit> {
+        self.totals.tokens += e.tokens.total();
+        self.totals.cost_micros += e.cost_micros;
+        self.spent.add(at, e.cost_micros);
+        self.agents.entry(e.agent.clone()).or_default().cost_micros += e.cost_micros;
+        Ok(())
+    }
+
     /// Changes a run in flight; one that has ended keeps what was recorded of it.
     fn of_run(&mut self, run: &RunId, change: impl FnOnce(&mut Run)) {
         if let Some(active) = self.agents.values_mut().filter_map(|a| a.active.as_mut()).find(|r| r.run == *run) {
@@ -174,6 +177,7 @@ impl Town {
             lease_until: e.lease_until,
             holder: e.holder.clone(),
             brain: e.brain.clone(),
+            hold_micros: e.hold_micros,
             attempt: 0,
             started: at,
             calls: 0,
@@ -195,7 +199,10 @@ impl Town {
 
     /// The slot of a run that left nothing is free again.
     fn run_expired(&mut self, agent: &AgentId, run: &RunId, at: DateTime<Utc>) -> Result<(), Misfit> {
-        let slot = self.active(agent, run)?.slot.clone();
+        let active = self.active(agent, run)?;
+        let (slot, hold) = (active.slot.clone(), active.hold_micros);
+        // Nobody knows what it spent, so all that was put aside for it counts.
+        self.spent.add(at, hold);
         self.end(agent, run, "expired", "its lease ran out and nothing of it was left", None, at)?;
         self.totals.failed += 1;
         if let Some(agent) = self.agents.get_mut(agent) {

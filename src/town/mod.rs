@@ -26,6 +26,7 @@ pub mod ownership;
 pub mod page;
 pub mod path;
 pub mod pattern;
+pub mod prices;
 pub mod schedule;
 pub mod secrets;
 pub mod settings;

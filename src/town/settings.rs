@@ -10,10 +10,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use rules::decimal;
 pub use rules::{RULES, parse};
 
 use super::ids::AgentId;
 use super::pattern::Pattern;
+use super::prices::Usd;
 
 /// Everything that `.monkeytown/town.yaml` can say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -75,7 +77,7 @@ fn auto() -> String {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BrainSettings {
-    /// The provider: `embedded`, `scripted` and `replay` need no model.
+    /// The provider: `openai` (any endpoint of that shape) or `anthropic`; `embedded`, `scripted` and `replay` need no model.
     pub provider: Provider,
     /// The provider's name for the model.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +90,14 @@ pub struct BrainSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[A-Z_][A-Z0-9_]{0,63}$"))]
     pub key_env: Option<String>,
+    /// The tokens that the model holds, prompt and reply together, where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 8000, max = 2_000_000))]
+    pub context: Option<u32>,
+    /// Whether replies are asked for as a stream.
+    pub stream: bool,
+    /// Models that are asked in this order where one before them cannot answer, as `provider/model`.
+    pub fallbacks: Vec<String>,
     /// Prices in US dollars per million tokens, by model.
     pub prices: BTreeMap<String, Price>,
     /// The file that a `scripted` or `replay` brain reads, relative to the repository.
@@ -102,6 +112,9 @@ impl Default for BrainSettings {
             model: None,
             base_url: None,
             key_env: None,
+            context: None,
+            stream: true,
+            fallbacks: Vec::new(),
             prices: BTreeMap::new(),
             script: None,
         }
@@ -120,6 +133,66 @@ pub struct Price {
     #[serde(deserialize_with = "rules::decimal")]
     #[schemars(schema_with = "decimal_schema")]
     pub output: String,
+    /// Prompt tokens that come from the provider's cache; as `input` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "rules::maybe_decimal")]
+    #[schemars(schema_with = "maybe_decimal_schema")]
+    pub cached: Option<String>,
+}
+
+impl BrainSettings {
+    /// Whether a provider's models are asked at its own address: another one belongs to the town's provider alone.
+    #[must_use]
+    pub fn at_own_address(&self, provider: Provider) -> bool {
+        let elsewhere = self.base_url.as_deref().filter(|_| provider == self.provider);
+        elsewhere.is_none_or(|url| url.trim_end_matches('/') == provider.usual_address())
+    }
+
+    /// The variable that holds a provider's key, where it needs one.
+    #[must_use]
+    pub fn key_env_of(&self, provider: Provider) -> Option<&str> {
+        let named = self.key_env.as_deref().filter(|_| provider == self.provider);
+        named.or_else(|| self.at_own_address(provider).then(|| provider.usual_key()))
+    }
+}
+
+impl Provider {
+    /// Its name in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Openai => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Scripted => "scripted",
+            Self::Replay => "replay",
+        }
+    }
+
+    /// The provider's own address.
+    #[must_use]
+    pub const fn usual_address(self) -> &'static str {
+        match self {
+            Self::Anthropic => "https://api.anthropic.com/v1",
+            _ => "https://api.openai.com/v1",
+        }
+    }
+
+    /// The variable that usually holds the provider's key.
+    #[must_use]
+    pub const fn usual_key(self) -> &'static str {
+        match self {
+            Self::Anthropic => "ANTHROPIC_API_KEY",
+            _ => "OPENAI_API_KEY",
+        }
+    }
+
+    /// The provider of a model and its name there, out of `provider/model`.
+    #[must_use]
+    pub fn of_model(text: &str) -> Option<(Self, &str)> {
+        let (provider, model) = text.split_once('/')?;
+        let provider = [Self::Openai, Self::Anthropic].into_iter().find(|known| known.name() == provider)?;
+        (!model.is_empty()).then_some((provider, model))
+    }
 }
 
 /// Who makes the replies.
@@ -129,6 +202,10 @@ pub enum Provider {
     /// No model: the senses become the agent's page.
     #[default]
     Embedded,
+    /// Chat completions as OpenAI has them; with `base_url` any endpoint of that shape.
+    Openai,
+    /// Anthropic's messages.
+    Anthropic,
     /// Replies read from a script, for tests.
     Scripted,
     /// The replies of a recorded transcript again, for debugging.
@@ -230,11 +307,15 @@ pub struct TownLimits {
     /// Runs that one agent may start on one day (UTC).
     #[schemars(range(min = 1, max = 1000))]
     pub runs_per_day: u32,
+    /// US dollars that one run may spend at the most.
+    pub usd_per_run: Usd,
+    /// US dollars that all runs together may spend on one day (UTC).
+    pub usd_per_day: Usd,
 }
 
 impl Default for TownLimits {
     fn default() -> Self {
-        Self { runs_per_day: 24 }
+        Self { runs_per_day: 24, usd_per_run: Usd(1_000_000), usd_per_day: Usd(10_000_000) }
     }
 }
 
@@ -244,9 +325,9 @@ impl Default for TownLimits {
 pub enum Role {
     /// Watches.
     Witness,
-    /// Merges, rejects, comments, gives.
+    /// Rejects, pauses and freezes by a comment, gives.
     Citizen,
-    /// Also freezes, thaws and moderates.
+    /// Also thaws and moderates.
     Mayor,
 }
 
@@ -274,8 +355,14 @@ fn ten() -> u32 {
     10
 }
 
-fn decimal_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+pub(super) fn decimal_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({ "type": ["string", "number"], "minimum": 0, "pattern": "^[0-9]+([.][0-9]+)?$" })
+}
+
+fn maybe_decimal_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let mut schema = decimal_schema(generator);
+    schema.insert("type".to_owned(), serde_json::json!(["string", "number", "null"]));
+    schema
 }
 
 /// The JSON Schema (draft 2020-12) of `.monkeytown/town.yaml`, for editors and for `monkeytown schema town`.

@@ -20,6 +20,29 @@ pub struct Transcript {
     pub agent: AgentId,
     /// What happened, oldest first.
     pub entries: Vec<Entry>,
+    /// What was paid for questions that brought no reply.
+    #[serde(default, skip_serializing_if = "Lost::is_nothing")]
+    pub lost: Lost,
+}
+
+/// What was paid for questions that brought no reply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Lost {
+    /// How many.
+    pub questions: u32,
+    /// Tokens, at the most.
+    pub usage: Usage,
+    /// Their cost, at the most, in millionths of a US dollar.
+    pub cost_micros: u64,
+}
+
+impl Lost {
+    /// Whether there was none.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.questions == 0
+    }
 }
 
 /// One step of a run.
@@ -60,9 +83,23 @@ pub struct Reply {
     /// Why it stopped talking.
     #[serde(default)]
     pub stop: StopReason,
-    /// What it cost.
+    /// What it used.
     #[serde(default)]
     pub usage: Usage,
+    /// Which model said it, as `provider/model`, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// What it cost, in millionths of a US dollar.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cost_micros: u64,
+    /// Whether the provider did not say what it used, so that the most is charged that it can have been.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unmetered: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(amount: &u64) -> bool {
+    *amount == 0
 }
 
 /// Why a brain stopped talking.
@@ -100,6 +137,9 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Nothing.
+    pub const NONE: Self = Self { input: 0, cached: 0, cache_write: 0, output: 0, reasoning: 0 };
+
     /// What the conversation holds after this reply.
     #[must_use]
     pub const fn context(&self) -> u64 {
@@ -262,7 +302,7 @@ impl Transcript {
     /// A transcript in which nothing happened yet.
     #[must_use]
     pub const fn new(run: RunId, agent: AgentId) -> Self {
-        Self { run, agent, entries: Vec::new() }
+        Self { run, agent, entries: Vec::new(), lost: Lost { questions: 0, usage: Usage::NONE, cost_micros: 0 } }
     }
 
     /// Puts `entry` at the end.
@@ -294,9 +334,28 @@ impl Transcript {
     /// What all replies used.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.entries.iter().fold(Usage::default(), |sum, entry| match entry {
+        self.entries.iter().fold(self.lost.usage, |sum, entry| match entry {
             Entry::Reply(reply) => sum.plus(reply.usage),
             _ => sum,
+        })
+    }
+
+    /// What all questions cost, in millionths of a US dollar.
+    #[must_use]
+    pub fn cost_micros(&self) -> u64 {
+        self.replies().fold(self.lost.cost_micros, |sum, reply| sum.saturating_add(reply.cost_micros))
+    }
+
+    /// Whether a part of the cost is only known as the most that it can be.
+    #[must_use]
+    pub fn is_unmetered(&self) -> bool {
+        !self.lost.is_nothing() || self.replies().any(|reply| reply.unmetered)
+    }
+
+    fn replies(&self) -> impl Iterator<Item = &Reply> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Reply(reply) => Some(reply),
+            _ => None,
         })
     }
 
@@ -370,7 +429,8 @@ mod tests {
         let mut one = transcript();
         let call = ToolCall { id: "c1".into(), name: "Read".into(), arguments: json!({"path": "a"}) };
         let usage = Usage { input: 10, output: 2, ..Usage::default() };
-        let reply = Reply { text: "hm".into(), calls: vec![call.clone()], stop: StopReason::Calls, usage };
+        let reply =
+            Reply { text: "hm".into(), calls: vec![call.clone()], stop: StopReason::Calls, usage, ..Reply::default() };
         one.push(Entry::Briefing { system: "s".into(), user: "u".into(), tokens_estimated: 2 }).unwrap();
         one.push(Entry::Reply(reply)).unwrap();
         one.push(Entry::Result(CallResult::of(&call, true, "     1\tx"))).unwrap();

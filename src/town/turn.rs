@@ -9,6 +9,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use super::prices::Usd;
 use super::transcript::{CallResult, Entry, Reply, StopReason, ToolCall, Transcript, Why};
 
 mod finish;
@@ -37,6 +38,8 @@ pub struct Budget {
     pub context_tokens: u64,
     /// Bytes that the transcript may hold.
     pub output_bytes: u64,
+    /// What the replies may cost in all, in millionths of a US dollar; the largest number where nothing costs anything.
+    pub cost_micros: u64,
 }
 
 /// What to do next.
@@ -71,6 +74,8 @@ pub enum Halt {
     TooManyCalls(usize),
     /// The brain said nothing, twice.
     EmptyReply,
+    /// The brain's replies were cut off at the largest length, twice, before they came to anything.
+    CutOff,
     /// The brain talked, and neither called a tool nor finished, twice.
     NoFinish,
     /// The brain, or its provider's filter, refused.
@@ -90,10 +95,12 @@ pub enum Which {
     Context,
     /// What the transcript can hold.
     Output,
+    /// Money.
+    Money,
 }
 
 impl Which {
-    const ALL: [Self; 4] = [Self::Turns, Self::Time, Self::Context, Self::Output];
+    const ALL: [Self; 5] = [Self::Turns, Self::Time, Self::Context, Self::Output, Self::Money];
 }
 
 impl fmt::Display for Which {
@@ -103,6 +110,7 @@ impl fmt::Display for Which {
             Self::Time => "time",
             Self::Context => "context",
             Self::Output => "output",
+            Self::Money => "money",
         })
     }
 }
@@ -115,6 +123,7 @@ impl fmt::Display for Halt {
             Self::InvalidCalls => write!(f, "more than {MAX_INVALID} calls in a row were invalid"),
             Self::TooManyCalls(count) => write!(f, "one reply held {count} calls; {MAX_CALLS} are allowed"),
             Self::EmptyReply => f.write_str("the brain said nothing, twice"),
+            Self::CutOff => f.write_str("the brain's replies were cut off because they were too long, twice"),
             Self::NoFinish => f.write_str("the brain ended without Finish or NothingToDo, twice"),
             Self::Refused => f.write_str("the brain refused to go on"),
             Self::NotBriefed => f.write_str("the transcript has no briefing"),
@@ -132,6 +141,7 @@ impl Budget {
             Which::Time => (seconds(self.now - self.started), seconds(self.deadline - self.started)),
             Which::Context => (transcript.context_tokens(), self.context_tokens),
             Which::Output => (transcript.bytes(), self.output_bytes),
+            Which::Money => (transcript.cost_micros(), self.cost_micros),
         }
     }
 
@@ -174,14 +184,23 @@ fn ask(transcript: &Transcript, budget: &Budget) -> Step {
     }
     let told = transcript.entries.iter().any(|entry| matches!(entry, Entry::Note { why: Why::WrapUp, .. }));
     if let (false, Some(which)) = (told, budget.short_of(transcript)) {
-        let (used, all) = budget.used(transcript, which);
-        let text = format!(
-            "The budget of {which} is nearly used up ({used} of {all}). Wrap up now: leave your files whole, then call \
-             {FINISH} with what is done, or {NOTHING_TO_DO}."
-        );
-        return Step::Note(text, Why::WrapUp);
+        return Step::Note(wrap_up(transcript, budget, which), Why::WrapUp);
     }
     Step::Ask
+}
+
+/// What the brain is told where a budget nears its end.
+#[must_use]
+pub fn wrap_up(transcript: &Transcript, budget: &Budget, which: Which) -> String {
+    let (used, all) = budget.used(transcript, which);
+    let (used, all) = match which {
+        Which::Money => (format!("{} US dollars", Usd(used)), Usd(all).to_string()),
+        _ => (used.to_string(), all.to_string()),
+    };
+    format!(
+        "The budget of {which} is nearly used up ({used} of {all}). Wrap up now: leave your files whole, then call \
+         {FINISH} with what is done, or {NOTHING_TO_DO}."
+    )
 }
 
 /// The last reply with what came after it.
@@ -230,15 +249,16 @@ impl<'a> Turn<'a> {
             Some(Entry::Reply(reply)) if reply.calls.is_empty()
         );
         match (empty, again, self.reply.stop) {
+            (_, true, StopReason::Length) => Step::Stop(Halt::CutOff),
+            (_, false, StopReason::Length) => {
+                let text = "Your reply was cut off because it was too long. Go on in smaller steps.".to_owned();
+                Step::Note(text, Why::NoFinish)
+            }
             (true, true, _) => Step::Stop(Halt::EmptyReply),
             (false, true, _) => Step::Stop(Halt::NoFinish),
             (true, false, _) => {
                 let text = format!("Your reply was empty. Call a tool, {FINISH} or {NOTHING_TO_DO}.");
                 Step::Note(text, Why::Empty)
-            }
-            (false, false, StopReason::Length) => {
-                let text = "Your reply was cut off because it was too long. Go on in smaller steps.".to_owned();
-                Step::Note(text, Why::NoFinish)
             }
             (false, false, _) => {
                 let text = format!(

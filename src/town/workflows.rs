@@ -22,7 +22,7 @@ use super::finding::Finding;
 use super::limits::TOWN_FILE;
 use super::path::fold;
 use super::schedule::scattered_minute;
-use super::settings::{Layout, Settings};
+use super::settings::{Layout, Provider, Settings};
 
 /// Where GitHub looks for workflows.
 pub const FOLDER: &str = ".github/workflows/";
@@ -76,20 +76,26 @@ pub fn render(settings: &Settings, charters: &[Charter]) -> Result<Rendered, Ren
         rendered.findings.push(finding.fix(remedy));
         return Ok(rendered);
     };
-    let town = values(settings, action);
+    let town = values(settings, charters, action);
     let run = match settings.github.workflows.layout {
         Layout::Single => "single",
         Layout::Split => "split",
     };
     rendered.add(RUN, template::render(run, &town)?);
     let mut sync = town.clone();
+    sync.insert("thinks", false.into());
+    // The job that shows a dry run has no token of the App.
+    let reads_pulls = settings.github.workflows.layout == Layout::Split;
     sync.insert("cron", format!("{} * * * *", scattered_minute(&settings.name)).into());
     if let Some(app) = &settings.github.workflows.app {
         sync.insert("private_key", plain(&*app.private_key_secret));
     }
+    sync.insert("split", (settings.github.workflows.layout == Layout::Split).into());
     rendered.add(SYNC, template::render("sync", &sync)?);
     for charter in charters {
         if let Some(schedule) = &charter.schedule {
+            let mut town = town.clone();
+            town.extend([("reads_pulls", reads_pulls.into()), ("thinks", true.into())]);
             rendered.agent(charter, schedule, &town)?;
         }
     }
@@ -97,8 +103,11 @@ pub fn render(settings: &Settings, charters: &[Charter]) -> Result<Rendered, Ren
 }
 
 /// What all workflows know of the town.
-fn values(settings: &Settings, action: &str) -> Values {
+fn values(settings: &Settings, charters: &[Charter], action: &str) -> Values {
     let workflows = &settings.github.workflows;
+    let mut keys = keys(settings, charters);
+    // A key that is the workflow's own token is that of GitHub Models; it needs a permission and no secret.
+    let models = keys.remove(&*settings.github.token_env);
     let app = workflows.app.as_ref().map(|app| {
         Value::from(BTreeMap::from([
             ("variable", plain(&*app.client_id_var)),
@@ -112,8 +121,24 @@ fn values(settings: &Settings, action: &str) -> Values {
         ("token", plain(if app.is_some() { "steps.app.outputs.token" } else { "github.token" })),
         ("token_env", settings.github.token_env.as_str().into()),
         ("private_key", plain("app-private-key")),
+        ("reads_pulls", false.into()),
+        ("models", models.into()),
+        ("thinks", (workflows.layout == Layout::Single).into()),
+        ("keys", keys.into_iter().map(plain).collect::<Vec<_>>().into()),
         ("app", app.into()),
     ])
+}
+
+/// The variables that hold the keys of all models that may be asked.
+fn keys<'a>(settings: &'a Settings, charters: &'a [Charter]) -> BTreeSet<&'a str> {
+    let brain = &settings.brain;
+    let named = brain.fallbacks.iter().chain(charters.iter().map(|charter| &charter.model));
+    let providers = named.filter_map(|model| Provider::of_model(model)).map(|(provider, _)| provider);
+    let asked = [brain.provider].into_iter().chain(providers);
+    asked
+        .filter(|provider| matches!(provider, Provider::Openai | Provider::Anthropic))
+        .filter_map(|provider| brain.key_env_of(provider))
+        .collect()
 }
 
 impl Rendered {

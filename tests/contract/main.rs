@@ -1,4 +1,5 @@
-//! The fake GitHub of the tests, held to what others say of GitHub: its published description and a second fake.
+//! monkeytown and the fake GitHub of its tests, held to what others say of GitHub: its published description, events that
+//! it really sent, and a second fake.
 //!
 //! Lives here: what `scripts/test contract` runs, since it needs Node and what npm installs. Never here: tests of
 //! monkeytown that can do without (see `tests/github`). Start with [`prism`].
@@ -10,13 +11,19 @@
 mod fake;
 #[path = "../github/http.rs"]
 mod http;
+#[path = "../github/runner.rs"]
+#[allow(dead_code, reason = "the stories here need less of it")]
+mod runner;
 
 mod emulate;
 mod prism;
 
+mod client;
 mod described;
+mod events;
 mod recorded;
 mod second;
+mod story;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -80,7 +80,7 @@ impl Day {
     fn slot(&self, slot: usize) {
         for (place, agent) in AGENTS.into_iter().enumerate() {
             // Late, by minutes or by hours, and in any order.
-            self.town.later(if (place + slot) % 4 == 0 { 12 } else { 1 });
+            self.town.later(if (place + slot).is_multiple_of(4) { 12 } else { 1 });
             if (place, slot) == (8, 4) {
                 continue; // This start was dropped.
             }
@@ -96,7 +96,7 @@ impl Day {
                         self.town.hub.secondary_limit(1, 0);
                     }
                     self.start(slot, agent, None);
-                    if (place + slot) % 3 == 0 {
+                    if (place + slot).is_multiple_of(3) {
                         // Started twice. What waited may have gone first; then the slot itself is taken now, and only once.
                         let again = self.start(slot, agent, None);
                         let more = self.start(slot, agent, None);

@@ -117,7 +117,8 @@ fn a_merge_of_each_kind_is_recorded_with_who_and_how_long() {
 
 #[test]
 fn a_rejection_says_why_and_the_next_run_knows() {
-    let cases: [(&[(&str, &str)], &str, &str); 3] = [
+    type Said = &'static [(&'static str, &'static str)];
+    let cases: [(Said, &str, &str); 3] = [
         (&[("grace", "/reject low-value Nobody follows that link")], "low-value", "Nobody follows that link"),
         (&[("ada", "We do this by hand.")], "other", "We do this by hand."),
         (&[("eve", "/reject spam I say so")], "other", ""),
@@ -225,6 +226,115 @@ fn people_talk_to_agents_and_command_the_town() {
 }
 
 #[test]
+fn what_anybody_writes_is_recorded_or_passed_over_and_stops_nobody() {
+    let town = with_a_pull();
+    // An ESC takes six bytes in JSON, a quote two: what is short on GitHub may be long in an event.
+    for text in ["\u{1b}[31m".repeat(3_000), "\"".repeat(16_000), "é".repeat(30_000), "\0".repeat(9_000)] {
+        town.hub.comment(1, "eve", &text);
+        town.hub.review_comment(1, "eve", "chaostester/links.md", 1, &text);
+    }
+    town.hub.open_issue("eve", &"\"".repeat(250), &"\u{7}".repeat(9_000), &["monkeytown-board"]);
+    town.later(1);
+    assert_eq!(town.sync().len(), 9);
+    town.says([nothing("it is noise")]);
+    town.later(240);
+    town.run("chaostester").ended(0, "nothing");
+    town.verify_ok();
+}
+
+#[test]
+fn a_verdict_during_a_run_is_recorded_as_what_it_is() {
+    for merged in [true, false] {
+        let town = with_a_pull();
+        town.says([write("chaostester/table.md", "The table has a row too many.\n"), finish("List the odd row")]);
+        let job = town.job();
+        let run = job.run_meanwhile("gated", "chaostester", &[], || {
+            town.later(1);
+            if merged {
+                town.hub.merge(1, "ada", Method::Merge);
+            } else {
+                town.hub.comment(1, "ada", "/reject wrong It leads somewhere");
+                town.hub.close(1, "ada");
+            }
+        });
+        run.ended(0, "opened");
+        assert_eq!(town.states(), [(1, if merged { "merged" } else { "closed" }), (2, "open")]);
+        let (kind, field, wanted) =
+            if merged { ("pull.merged", "by", "ada") } else { ("pull.rejected", "reason", "wrong") };
+        let facts = town.facts(kind);
+        assert_eq!((facts.len(), facts[0][field].as_str()), (1, Some(wanted)), "{facts:#?}");
+        town.sync();
+        town.verify_ok();
+    }
+}
+
+#[test]
+fn what_died_before_it_was_recorded_and_was_decided_since_is_known() {
+    for merged in [true, false] {
+        let town = Town::of(&["chaostester"]);
+        town.says([write("chaostester/links.md", FIRST), finish("List the broken link")]);
+        town.job().halt_run_at("opening", "chaostester", &[]);
+        town.later(5);
+        town.hub.comment(1, "grace", "/reject duplicate of ours");
+        if merged {
+            town.hub.merge(1, "ada", Method::Merge);
+        } else {
+            town.hub.close(1, "ada");
+        }
+        town.sync();
+        town.later(240);
+        let again = town.job().run("chaostester", &[]);
+        assert_eq!(again.code, 0, "{again:#?}");
+        assert_eq!(town.states(), [(1, if merged { "merged" } else { "closed" })], "{again:#?}");
+        assert_eq!(town.facts("pull.opened").len(), 1);
+        let kind = if merged { "pull.merged" } else { "pull.rejected" };
+        assert_eq!(town.facts(kind).len(), 1, "{kind}");
+        town.verify_ok();
+    }
+}
+
+#[test]
+fn a_dry_run_does_nothing_on_github() {
+    let town = with_a_pull();
+    town.hub.comment(1, "grace", "/reject wrong no");
+    town.hub.forget_requests();
+    town.job().run("chaostester", &["--dry-run"]).ended(0, "dry");
+    let wrote: Vec<String> =
+        town.hub.requests().iter().filter(|seen| seen.method != "GET").map(|seen| seen.path.clone()).collect();
+    assert!(wrote.iter().all(|path| path.contains("git-upload-pack")), "{wrote:?}");
+    assert_eq!(town.states(), [(1, "open")]);
+}
+
+#[test]
+fn a_thumb_says_whether_a_command_is_followed() {
+    let town = with_a_pull();
+    let cases = [
+        ("/pause agent:nobody x", "confused"),
+        ("/resume", "confused"),
+        ("/pause loud", "+1"),
+        ("/thaw x", "confused"),
+    ];
+    for (text, wanted) in cases {
+        let id = town.hub.comment(1, "ada", text);
+        town.later(1);
+        town.sync();
+        let told = town.hub.reactions(Target::Comment(id));
+        assert_eq!(told, [("github-actions[bot]".to_owned(), wanted.to_owned())], "{text}");
+    }
+}
+
+#[test]
+fn without_a_token_a_town_on_github_is_not_taken_for_a_local_one() {
+    let town = with_a_pull();
+    let job = town.job();
+    let mut command = job.command(&["pulls"]);
+    command.env_remove("GITHUB_ACTIONS").env_remove("GITHUB_TOKEN");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("live on GitHub"), "{output:?}");
+}
+
+#[test]
 fn reactions_that_are_taken_back_are_noticed() {
     let town = with_a_pull();
     let heart = town.hub.react(Target::Issue(1), "ada", "heart");
@@ -258,5 +368,38 @@ fn a_pull_request_to_another_branch_is_superseded() {
     town.later(240).says([write("chaostester/links.md", FIRST), finish("List one")]);
     town.run("chaostester").ended(0, "updated");
     assert_eq!(town.states(), [(1, "closed"), (2, "open")]);
+    town.verify_ok();
+}
+
+#[test]
+fn numbers_of_the_local_forge_are_not_taken_for_githubs() {
+    const LOCAL: &str = "forge: local\nremote: none\n";
+    let town = Town::with(&["chaostester"], LOCAL);
+    town.says([write("chaostester/links.md", FIRST), finish("List the broken link")]);
+    let home = town.job();
+    let push = || {
+        let with_token = town.hub.clone_url().replace("://", &format!("://x-access-token:{}@", town.hub.token()));
+        home.git(&["push", "-q", &with_token, "monkeytown/journal"]);
+    };
+    home.run("chaostester", &[]).ended(0, "opened");
+    push();
+    let settings = town.hub.file(&town.hub.tip("main").unwrap(), ".monkeytown/town.yaml").unwrap();
+    town.hub.commit_on_branch("main", "ada", ".monkeytown/town.yaml", &settings.replace(LOCAL, ""));
+    // Its own pull request is open: a comment on GitHub's first one must not be about it.
+    town.later(240).says([write("chaostester/links.md", SECOND), finish("List both")]);
+    town.run("chaostester").says(2, "#1 of chaostester is open in the journal");
+    home.git(&["config", "user.name", "Ada"]);
+    home.git(&["config", "user.email", "ada@example.invalid"]);
+    home.monkeytown(&["pulls", "reject", "--reason", "wrong", "1", "we move"]).says(0, "");
+    push();
+    town.later(240);
+    town.run("chaostester").says(2, "up to #1, and GitHub is at #0");
+    assert_eq!(town.states(), []);
+    // GitHub's numbers are beyond them: what people say there about #1 is not about ours.
+    assert_eq!(town.hub.open_issue("eve", "Hello", "Is anybody here?", &[]), 1);
+    town.hub.comment(1, "grace", "/reject wrong not this one");
+    town.later(240);
+    town.run("chaostester").ended(0, "opened");
+    assert_eq!((town.states(), town.facts("pull.commented").len()), (vec![(2, "open")], 0));
     town.verify_ok();
 }

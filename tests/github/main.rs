@@ -15,3 +15,4 @@ mod selftest;
 mod selftest_git;
 mod split;
 mod trouble;
+mod webhook;

@@ -66,6 +66,7 @@ pub struct Job<'t> {
     pub dir: PathBuf,
     run_id: u32,
     token: Option<String>,
+    env: RefCell<Vec<(String, String)>>,
 }
 
 pub fn write(path: &str, content: &str) -> Value {
@@ -164,7 +165,7 @@ impl Town {
             &["fetch", "-q", "--no-tags", "--depth=1", "origin", &format!("+{tip}:refs/remotes/origin/main")],
         );
         self.git(&dir, &["checkout", "-q", "--force", "-B", "main", "refs/remotes/origin/main"]);
-        Job { town: self, dir, run_id, token: token.map(str::to_owned) }
+        Job { town: self, dir, run_id, token: token.map(str::to_owned), env: RefCell::default() }
     }
 
     fn clean(&self, command: &mut Command) {
@@ -254,6 +255,12 @@ fn charter(agent: &str) -> String {
 }
 
 impl Job<'_> {
+    /// With another variable in its environment.
+    pub fn env(self, name: &str, value: &str) -> Self {
+        self.env.borrow_mut().push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_monkeytown"));
         command.args(args).current_dir(&self.dir);
@@ -272,6 +279,7 @@ impl Job<'_> {
             ("GIT_COMMITTER_NAME", "runner"),
         ]);
         command.envs(self.token.iter().map(|token| ("GITHUB_TOKEN", token)));
+        command.envs(self.env.borrow().iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -320,12 +328,16 @@ impl Job<'_> {
     fn hold_at(&self, moment: &str, args: &[&str]) -> (Child, BufReader<ChildStderr>) {
         let mut command = self.command(args);
         command.env("MONKEYTOWN_HALT_AT", moment).stdin(Stdio::piped());
+        #[expect(clippy::zombie_processes, reason = "whoever gets it waits for it")]
         let mut child = command.spawn().unwrap();
         let mut story = String::new();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         loop {
             let mut line = String::new();
-            assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it ended before {moment}:\n{story}");
+            if lines.read_line(&mut line).unwrap() == 0 {
+                child.wait().unwrap();
+                panic!("it ended before {moment}:\n{story}");
+            }
             if line.trim_end() == format!("halted at {moment}") {
                 return (child, lines);
             }

@@ -123,10 +123,98 @@ fn the_world_moves_between_the_jobs() {
     town.verify_ok();
 }
 
+#[test]
+fn people_decide_while_it_thinks() {
+    for (merged, gone) in [(true, false), (true, true), (false, false)] {
+        let town = told();
+        town.run("chaostester").ended(0, "opened");
+        town.later(240).says([write("chaostester/more.md", "More of it.\n"), finish("List more")]);
+        let split = Split::begin(&town, 70);
+        split.claim().ended(0, "claimed");
+        split.think().ended(0, "thought");
+        town.later(1);
+        if merged {
+            town.hub.merge(1, "ada", crate::fake::Method::Merge);
+        } else {
+            town.hub.close(1, "ada");
+        }
+        if gone {
+            town.hub.delete_branch("agent/chaostester", "ada");
+        }
+        let done = split.publish();
+        done.ended(0, "opened");
+        assert_eq!(town.states(), [(1, if merged { "merged" } else { "closed" }), (2, "open")]);
+        town.verify_ok();
+    }
+}
+
+#[test]
+fn what_waited_is_published_by_the_job_that_claims() {
+    let town = told();
+    let queue = town.path("queue").to_str().unwrap().to_owned();
+    let split = Split::begin(&town, 70);
+    split.claim().ended(0, "claimed");
+    split.think().ended(0, "thought");
+    let job = town.job_of(70, Some(town.hub.token()));
+    let publish = ["--phase", "publish", "--handover", split.handover(), "--queue", &queue];
+    job.run_meanwhile("gated", "chaostester", &publish, || town.hub.down(true)).ended(3, "queued");
+    town.hub.down(false);
+    town.later(240);
+    let job = town.job_of(71, Some(town.hub.token()));
+    let next = Split::begin(&town, 71);
+    let done = job.run("chaostester", &["--phase", "claim", "--handover", next.handover(), "--queue", &queue]);
+    done.ended(0, "opened");
+    assert_eq!((town.states(), town.facts("run.started").len()), (vec![(1, "open")], 1));
+    town.verify_ok();
+}
+
+#[test]
+fn a_job_that_is_run_again_pushes_nothing_into_a_frozen_town() {
+    for announced in [true, false] {
+        let town = told();
+        let queue = town.path("queue").to_str().unwrap().to_owned();
+        let split = Split::begin(&town, 70);
+        split.claim().ended(0, "claimed");
+        split.think().ended(0, "thought");
+        let args = ["--phase", "publish", "--handover", split.handover(), "--queue", &queue];
+        let publish = || town.job_of(70, Some(town.hub.token())).run("chaostester", &args);
+        if announced {
+            let job = town.job_of(70, Some(town.hub.token()));
+            job.run_meanwhile("gated", "chaostester", &args, || town.hub.down(true)).ended(3, "queued");
+            town.hub.down(false);
+        }
+        town.job().monkeytown(&["freeze", "--reason", "we move"]).says(0, "");
+        publish().ended(0, "skipped").says(0, "we move").says(0, "is kept");
+        assert_eq!((town.states(), town.hub.tip("agent/chaostester")), (vec![], None), "{announced}");
+        assert_eq!(town.facts("run.proposed").len(), usize::from(announced));
+        town.job().monkeytown(&["thaw", "--reason", "we are there"]).says(0, "");
+        if announced {
+            publish().ended(0, "opened");
+        } else {
+            // The artifacts are gone by now: its checkpoint is at home.
+            town.later(240).says([nothing("asked anew"), nothing("asked anew")]);
+            let later = Split::begin(&town, 71);
+            later.claim().ended(0, "claimed");
+            later.think().ended(0, "thought");
+            later.publish().ended(0, "opened");
+        }
+        assert_eq!((town.states(), town.facts("run.started").len()), (vec![(1, "open")], 1), "{announced}");
+        town.verify_ok();
+    }
+}
+
+/// The bundle that was handed over.
+fn bundle_in(dir: &Path) -> PathBuf {
+    let names: Vec<PathBuf> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let bundles: Vec<&PathBuf> = names.iter().filter(|path| path.extension().is_some_and(|e| e == "bundle")).collect();
+    assert_eq!(bundles.len(), 1, "{bundles:?}");
+    bundles[0].clone()
+}
+
 /// A clone in which somebody prepares what was handed over anew.
 fn workshop(town: &Town, dir: &Path) -> PathBuf {
     let job = town.job();
-    let bundle = dir.join("thought.bundle");
+    let bundle = bundle_in(dir);
     job.git(&["fetch", "-q", "--unshallow", "origin"]);
     job.git(&["fetch", "-q", bundle.to_str().unwrap(), "+refs/monkeytown/*:refs/monkeytown/*"]);
     job.dir.clone()
@@ -155,9 +243,15 @@ fn forge_workspace(town: &Town, dir: &Path, build: impl Fn(&Path) -> String) {
         &clone,
         &format!("git -c user.name=x -c user.email=x@example.invalid commit-tree {tree} -m forged"),
     );
-    git(&["update-ref", REFERENCE, &commit]);
-    let bundle = dir.join("thought.bundle");
-    fs::remove_file(&bundle).unwrap();
+    hand_over(town, &clone, dir, &commit);
+}
+
+/// Hands a commit over in the place of the one that was thought.
+fn hand_over(town: &Town, clone: &Path, dir: &Path, commit: &str) {
+    let git = |args: &[&str]| town.git(clone, args);
+    git(&["update-ref", REFERENCE, commit]);
+    fs::remove_file(bundle_in(dir)).unwrap();
+    let bundle = dir.join(format!("thought-{commit}.bundle"));
     git(&["bundle", "create", "-q", bundle.to_str().unwrap(), REFERENCE, "^origin/main"]);
     let thought = fs::read_to_string(dir.join("thought.json")).unwrap();
     let mut thought: serde_json::Value = serde_json::from_str(&thought).unwrap();
@@ -186,14 +280,14 @@ fn what_was_tampered_with_is_refused_and_nothing_is_pushed() {
     let cases: [(&str, &str, Tamper); 9] = [
         ("a second reference", "it holds", |town, dir| {
             let clone = workshop(town, dir);
-            let bundle = dir.join("thought.bundle");
+            let bundle = bundle_in(dir);
             town.git(&clone, &["update-ref", "refs/heads/main", "HEAD"]);
             fs::remove_file(&bundle).unwrap();
             town.git(&clone, &["bundle", "create", "-q", bundle.to_str().unwrap(), REFERENCE, "refs/heads/main"]);
         }),
         ("a reference of another name", "it holds", |town, dir| {
             let clone = workshop(town, dir);
-            let bundle = dir.join("thought.bundle");
+            let bundle = bundle_in(dir);
             town.git(&clone, &["update-ref", "refs/heads/monkeytown/journal", REFERENCE]);
             fs::remove_file(&bundle).unwrap();
             town.git(&clone, &["bundle", "create", "-q", bundle.to_str().unwrap(), "refs/heads/monkeytown/journal"]);
@@ -214,14 +308,14 @@ fn what_was_tampered_with_is_refused_and_nothing_is_pushed() {
                 tree_with(town, clone, &format!("100644 blob {blob}\tevil.md"))
             });
         }),
-        ("a damaged pack", "thought.bundle", |_, dir| {
-            let bundle = dir.join("thought.bundle");
+        ("a damaged pack", "thought-", |_, dir| {
+            let bundle = bundle_in(dir);
             let mut bytes = fs::read(&bundle).unwrap();
             let at = bytes.len() - 30;
             bytes[at] ^= 0xff;
             fs::write(&bundle, bytes).unwrap();
         }),
-        ("no bundle at all", "thought.bundle", |_, dir| fs::remove_file(dir.join("thought.bundle")).unwrap()),
+        ("no bundle at all", "thought-", |_, dir| fs::remove_file(bundle_in(dir)).unwrap()),
         ("another run", "is in flight", |_, dir| {
             let path = dir.join("thought.json");
             let text = fs::read_to_string(&path).unwrap();
@@ -282,15 +376,32 @@ fn where_a_run_began_is_not_taken_from_the_handover() {
         &clone,
         &format!("git -c user.name=x -c user.email=x@example.invalid commit-tree {tree} -m forged"),
     );
-    town.git(&clone, &["update-ref", REFERENCE, &commit]);
-    let bundle = split.dir.join("thought.bundle");
-    fs::remove_file(&bundle).unwrap();
-    town.git(&clone, &["bundle", "create", "-q", bundle.to_str().unwrap(), REFERENCE, "^origin/main"]);
-    let text = fs::read_to_string(split.dir.join("thought.json")).unwrap();
-    let mut thought: serde_json::Value = serde_json::from_str(&text).unwrap();
-    thought["checkpoint"] = commit.into();
-    fs::write(split.dir.join("thought.json"), thought.to_string()).unwrap();
+    hand_over(&town, &clone, &split.dir, &commit);
     split.publish().says(1, "does not stand where the journal says");
     assert_eq!(town.states(), []);
+    town.verify_ok();
+}
+
+#[test]
+fn a_job_that_is_stopped_while_it_thinks_leaves_what_it_had() {
+    let town = told();
+    let split = Split::begin(&town, 70);
+    split.claim().ended(0, "claimed");
+    // The file is written, and the reply after that is not asked for any more.
+    let job = town.job_of(70, None);
+    job.halt_run_at("called", "chaostester", &["--phase", "think", "--handover", split.handover()]);
+    split.publish().ended(1, "interrupted");
+    assert_eq!((town.states(), town.facts("run.failed").len()), (vec![], 0), "the run is not over");
+
+    // Whoever takes it over asks only for the rest; asked from the beginning, there would be nothing to do.
+    town.later(240).says([nothing("asked anew"), finish("List the broken link")]);
+    let later = Split::begin(&town, 71);
+    later.claim().ended(0, "claimed");
+    later.think().ended(0, "thought");
+    later.publish().ended(0, "opened");
+    assert_eq!((town.states(), town.hub.pull(1).title.as_str()), (vec![(1, "open")], "List the broken link"));
+    let head = town.hub.pull(1).head;
+    assert_eq!(town.hub.file(&head, "chaostester/links.md").as_deref(), Some(FIRST));
+    assert_eq!(town.facts("run.started").len(), 1);
     town.verify_ok();
 }

@@ -1,7 +1,7 @@
 //! What can go wrong on GitHub, and that each of it is said, waited for, or kept for later, and that nothing is lost or
 //! done twice.
 
-use crate::fake::Cut;
+use crate::fake::{Cut, Method, Target};
 use crate::runner::{Town, finish, nothing, write};
 
 const FIRST: &str = "The link in README.md leads nowhere.\n";
@@ -160,6 +160,70 @@ fn nobody_starts_blind() {
 }
 
 #[test]
+fn after_an_error_the_next_run_goes_on_at_once() {
+    let town = told();
+    let queue = town.path("queue").to_str().unwrap().to_owned();
+    town.hub.forbid_pull_creation(true);
+    town.job().run("chaostester", &["--queue", &queue]).says(2, "Allow GitHub Actions");
+    // The box is ticked, and the workflow started again: no lease is waited for.
+    town.hub.forbid_pull_creation(false);
+    town.later(2);
+    town.job().run("chaostester", &["--queue", &queue]).ended(0, "opened");
+    assert_eq!(town.states(), [(1, "open")]);
+    town.verify_ok();
+}
+
+#[test]
+fn what_waits_survives_a_freeze() {
+    let town = told();
+    let queue = town.path("queue").to_str().unwrap().to_owned();
+    let job = town.job();
+    job.run_meanwhile("gated", "chaostester", &["--queue", &queue], || town.hub.down(true)).ended(3, "queued");
+    town.hub.down(false);
+    town.job().monkeytown(&["freeze", "--reason", "we move"]).says(0, "");
+    town.later(240);
+    town.job().run("chaostester", &["--queue", &queue]).ended(0, "skipped");
+    town.job().monkeytown(&["thaw", "--reason", "we are there"]).says(0, "");
+    town.later(240);
+    let next = town.job().run("chaostester", &["--queue", &queue]);
+    assert_eq!(next.code, 0, "{next:#?}");
+    assert_eq!(town.states(), [(1, "open")], "{next:#?}");
+    town.verify_ok();
+}
+
+#[test]
+fn nothing_is_pushed_while_the_town_is_frozen() {
+    for moment in ["called", "gated"] {
+        let town = told();
+        let run = town.job().run_meanwhile(moment, "chaostester", &[], || {
+            town.job().monkeytown(&["freeze", "--reason", "we move"]).says(0, "");
+        });
+        run.ended(0, "skipped").says(0, "we move").says(0, "is kept");
+        assert_eq!((town.states(), town.hub.tip("agent/chaostester")), (vec![], None), "{moment}");
+        assert_eq!(town.facts("run.failed").len(), 0, "{moment}");
+        town.later(240);
+        town.run("chaostester").ended(0, "skipped");
+        town.job().monkeytown(&["thaw", "--reason", "we are there"]).says(0, "");
+        // What was thought is not thought again: asked from the beginning, there would be nothing to do.
+        town.later(240).says([nothing("asked anew"), nothing("asked anew")]);
+        town.run("chaostester").ended(0, "opened");
+        assert_eq!((town.states(), town.facts("run.started").len()), (vec![(1, "open")], 1), "{moment}");
+        town.verify_ok();
+    }
+}
+
+#[test]
+fn a_workflow_that_changes_on_main_while_an_agent_works_is_below_its_work() {
+    let town = told();
+    let job = town.job();
+    let run = job.run_meanwhile("called", "chaostester", &[], || {
+        town.hub.commit_on_branch("main", "ada", ".github/workflows/x.yml", "name: x\non: push\njobs: {}\n");
+    });
+    run.ended(0, "opened");
+    town.verify_ok();
+}
+
+#[test]
 fn a_poll_begins_where_the_last_one_ended() {
     let town = with_a_pull();
     town.hub.comment(1, "ada", "First.");
@@ -194,13 +258,39 @@ fn a_queue_that_is_damaged_is_refused() {
     for (about, words) in cases {
         std::fs::write(dir.join("queue.json"), about).unwrap();
         let run = town.job().run("chaostester", &["--queue", dir.to_str().unwrap()]);
-        run.says(2, words);
+        run.says(0, words).says(0, "is refused");
+        town.later(240).says([nothing("all is said")]);
     }
     std::fs::write(dir.join("queue.json"), with("[[\"x.bundle\",\"refs/heads/monkeytown/journal\"]]")).unwrap();
     std::fs::write(dir.join("x.bundle"), "# v2 git bundle\nrubbish").unwrap();
     let run = town.job().run("chaostester", &["--queue", dir.to_str().unwrap()]);
-    run.says(2, "x.bundle");
-    assert_eq!(town.states(), []);
+    run.says(0, "x.bundle").says(0, "goes on without it");
+    assert!(!dir.join("queue.json").exists(), "what was refused is not found again");
+    assert_eq!(town.states(), [(1, "open")]);
+    town.verify_ok();
+}
+
+#[test]
+fn nobodys_words_come_by_way_of_a_queue() {
+    let town = with_a_pull();
+    // Somebody who can write to the cache puts a thaw, or a merge, of a mayor into it.
+    let job = town.job();
+    job.monkeytown(&["sync"]).says(0, "");
+    let tip = job.git(&["rev-parse", "monkeytown/journal"]);
+    town.hub.down(true);
+    job.monkeytown(&["freeze", "--reason", "forged"]).says(3, "");
+    town.hub.down(false);
+    let dir = town.path("queue");
+    std::fs::create_dir_all(&dir).unwrap();
+    let bundle = dir.join("journal.bundle");
+    job.git(&["bundle", "create", "-q", bundle.to_str().unwrap(), "refs/heads/monkeytown/journal", &format!("^{tip}")]);
+    let base = town.hub.tip("main").unwrap();
+    let about = format!(
+        "{{\"format\":1,\"holder\":null,\"sent\":\"{tip}\",\"base\":\"{base}\",\"bundles\":[[\"journal.bundle\",\"refs/heads/monkeytown/journal\"]]}}"
+    );
+    std::fs::write(dir.join("queue.json"), about).unwrap();
+    let run = town.job().run("chaostester", &["--queue", dir.to_str().unwrap()]);
+    run.says(0, "monkeytown.town.frozen.v1 of human:");
 }
 
 #[test]
@@ -260,4 +350,113 @@ fn work_on_an_old_base_does_not_carry_workflows_along() {
     town.later(240).says([write("chaostester/links.md", FIRST), finish("List one")]);
     let run = town.run("chaostester");
     assert!(run.code == 0 || run.stderr.contains("workflow"), "{run:#?}");
+}
+
+#[test]
+fn what_is_kept_beside_carries_no_workflow_that_is_gone_from_main() {
+    let town = told();
+    let workflow = |name: &str| format!("name: {name}\non: push\njobs: {{}}\n");
+    town.hub.commit_on_branch("main", "ada", ".github/workflows/x.yml", &workflow("old"));
+    town.run("chaostester").ended(0, "opened");
+    town.later(240).says([
+        write("chaostester/links.md", SECOND),
+        write("chaostester/more.md", "More of it.\n"),
+        finish("List more"),
+    ]);
+    let run = town.job().run_meanwhile("gated", "chaostester", &[], || {
+        // The file that the agent changes is rejected, and with the branch the last copy of the old workflow is gone.
+        town.later(1);
+        town.hub.close(1, "ada");
+        town.hub.delete_branch("agent/chaostester", "ada");
+        town.hub.commit_on_branch("main", "ada", ".github/workflows/x.yml", &workflow("new"));
+        town.sync();
+    });
+    run.ended(0, "opened");
+    let kept = format!("refs/monkeytown/kept/{}", run.json["run"].as_str().unwrap());
+    let body = town.hub.pull(2).body;
+    assert!(body.contains(&format!("our version is kept in {kept}")), "{body}\n{}", run.stderr);
+    let there = town.job().git(&["ls-remote", "origin", &kept]);
+    let (sha, _) = there.split_once('\t').unwrap();
+    assert_eq!(town.hub.file(sha, "chaostester/links.md").as_deref(), Some(SECOND));
+    town.verify_ok();
+}
+
+#[test]
+fn a_queue_goes_on_without_what_people_did_meanwhile() {
+    let town = with_a_pull();
+    town.says([write("chaostester/links.md", SECOND), finish("List both")]);
+    town.hub.comment(1, "ada", "Both of them, please.");
+    let dir = town.path("queue");
+    let queue = dir.to_str().unwrap();
+    // What can be fetched but not pushed: the comment and the run are both recorded here only.
+    let pushes = format!("{}/git-receive-pack", town.hub.clone_url().replace(&town.hub.server_url(), ""));
+    town.hub.fail_next("POST", &pushes, 503, "", 1_000);
+    let run = town.job().run("chaostester", &["--queue", queue]);
+    assert!(dir.join("queue.json").exists(), "{run:#?}");
+    assert_eq!(town.facts("pull.commented").len(), 0);
+    town.hub.mend();
+    town.later(240);
+    let next = town.job().run("chaostester", &["--queue", queue]);
+    next.ended(0, "updated");
+    assert_eq!(town.facts("pull.commented").len(), 1);
+    assert_eq!(town.facts("run.started").len(), 2, "what was thought is not thought again");
+    town.verify_ok();
+}
+
+#[test]
+fn long_comments_of_a_stranger_stop_nobody() {
+    let town = with_a_pull();
+    let issue = town.hub.open_issue("mallory", "Hello", "", &[]);
+    // What is 60,000 characters on GitHub is six times as much in an answer: together more than is read of one.
+    let long = "\u{1}".repeat(60_000);
+    for number in 0..60 {
+        town.hub.comment(issue, "mallory", if number < 20 { "short" } else { &long });
+    }
+    town.later(1);
+    town.hub.comment(1, "ada", "Which table do you mean?");
+    assert_eq!(town.sync(), ["ada commented on #1"]);
+    town.says([nothing("nobody is stopped")]);
+    town.run("chaostester").ended(0, "nothing");
+    assert_eq!(town.facts("forge.synced").len(), 1, "the next poll begins behind them");
+    town.verify_ok();
+}
+
+#[test]
+fn what_stands_behind_a_cut_list_comes_with_the_next_sync() {
+    let town = with_a_pull();
+    town.hub.comment(1, "ada", "First.");
+    assert_eq!(town.sync(), ["ada commented on #1"]);
+    // More than is read at once, over some days; the last word comes before the closing.
+    let issue = town.hub.open_issue("mallory", "Hello", "", &[]);
+    for day in 0..5 {
+        town.later(24 * 60);
+        for number in 0..1_010 {
+            town.hub.comment(issue, "mallory", &format!("{day} {number}"));
+        }
+    }
+    town.later(60);
+    let reject = town.hub.comment(1, "grace", "/reject wrong It leads somewhere");
+    town.later(60);
+    town.hub.close(1, "ada");
+    town.later(60);
+    // The closing is not among what was cut, and neither is its reason.
+    assert_eq!(town.sync(), ["ada rejected #1 as wrong"]);
+    assert_eq!(town.sync(), ["grace commented on #1"]);
+    assert_eq!(town.sync(), [""; 0]);
+    assert_eq!(town.facts("pull.rejected")[0]["text"], "It leads somewhere");
+    assert_eq!(town.hub.reactions(Target::Comment(reject)).len(), 1);
+    town.verify_ok();
+}
+
+#[test]
+fn a_verdict_is_not_hidden_by_a_crowd() {
+    let town = with_a_pull();
+    town.hub.comment(1, "ada", "First.");
+    assert_eq!(town.sync(), ["ada commented on #1"]);
+    town.hub.merge(1, "ada", Method::Merge);
+    town.later(24 * 60);
+    town.hub.crowd(1, 5_001);
+    town.later(1);
+    assert_eq!(town.sync(), ["ada merged #1"]);
+    town.verify_ok();
 }

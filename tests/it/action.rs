@@ -295,17 +295,21 @@ fn inputs_reach_the_command_as_they_are_and_the_token_only_by_its_variable() {
         .set("TASK", "$(touch pwned) `id` \"; exit 7 #\n--dry-run")
         .set("DRY_RUN", "false")
         .set("ARGS", "--phase=claim\n--handover=/a folder/$HOME\n")
+        .set("KEYS", "A_KEY=shush $(id)=\n\nB_KEY=\n")
         .set("TOKEN", "hush")
         .set("TOKEN_ENV", "TOWN_TOKEN");
     let folder = runner.path("bin");
     fs::create_dir_all(&folder).unwrap();
     program(
         &folder.join("monkeytown"),
-        "for arg; do printf '<%s>' \"$arg\"; done; echo \" TOWN_TOKEN=$TOWN_TOKEN TOKEN=${TOKEN-none}\"; exit 3",
+        "for arg; do printf '<%s>' \"$arg\"; done; echo \" TOWN_TOKEN=$TOWN_TOKEN TOKEN=${TOKEN-none} $A_KEY ${B_KEY-none} ${KEYS-none}\"; exit 3",
     );
     let runner = runner.set("FOLDER", folder.to_str().unwrap());
     let text = runner.says("run", 3, "<run><chaostester><--task=$(touch pwned) `id` \"; exit 7 #\n--dry-run>");
-    assert!(text.contains("<--phase=claim><--handover=/a folder/$HOME> TOWN_TOKEN=hush TOKEN=none"), "{text}");
+    assert!(
+        text.contains("<--phase=claim><--handover=/a folder/$HOME> TOWN_TOKEN=hush TOKEN=none shush $(id)= none none"),
+        "{text}"
+    );
     let runner = runner.set("COMMAND", "sync").set("ARGS", "").set("TOKEN", "");
     runner.says("run", 3, "<sync> TOWN_TOKEN= TOKEN=none");
     let runner = runner.set("COMMAND", "run").set("DRY_RUN", "true").set("TASK", "").set("BRAIN", "embedded");
@@ -316,6 +320,7 @@ fn inputs_reach_the_command_as_they_are_and_the_token_only_by_its_variable() {
         ("DRY_RUN", "perhaps", "write true or false"),
         ("COMMAND", "run; id", "is none"),
         ("COMMAND", "-C", "is none"),
+        ("KEYS", "-----BEGIN", "a key has one line"),
     ] {
         let before = runner.variables[name].clone();
         let changed = Runner {

@@ -34,6 +34,7 @@ fn run_while(village: &Village, moment: &str, act: impl Fn()) -> Report {
         scheduled: false,
         tools,
         program: None,
+        keys: Vec::new(),
         secrets: Vec::new(),
         holder: None,
         holder_before: None,

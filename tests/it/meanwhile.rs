@@ -1,6 +1,7 @@
 //! The world moves while a run is under way: main goes on, the remote goes away, people push.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::village::{Village, finish, nothing, write};
 
@@ -229,9 +230,15 @@ fn a_run_that_no_longer_fits_is_left_out_whole_and_its_work_kept() {
         let mut wanted = [format!("{old} {journal}"), format!("{work} {head}")];
         wanted.sort_unstable();
         assert_eq!(kept.lines().collect::<Vec<_>>(), wanted, "{way}");
+        // At home too: this clone may be gone tomorrow.
+        let home = village.path("home.git");
+        let there =
+            village.git_in(&home, ["for-each-ref", "--format=%(refname) %(objectname)", "refs/monkeytown/kept"]);
+        assert_eq!(there, kept, "{way}");
         assert_eq!(village.show(&work, "qa/links.md"), "The second link leads nowhere.");
         let news = told.stderr;
         assert!(news.contains("did not fit any more") && news.contains(&old) && news.contains(&work), "{news}");
+        assert!(!news.contains("in this clone only"), "{news}");
         // Nothing of that run is recorded, and all of the other one.
         let events = village.events();
         let of = |run: &str| events.iter().filter(|event| event["corr"] == run).count();
@@ -241,6 +248,61 @@ fn a_run_that_no_longer_fits_is_left_out_whole_and_its_work_kept() {
         village.run_with("chaostester", &SLOT).ended(0, "skipped");
         village.run_with("madchimp", &SLOT).ended(0, "opened");
         assert_eq!(village.states(), [(1, "open".to_owned()), (2, "open".to_owned())]);
+        village.verify_ok();
+    }
+}
+
+/// A home that takes nothing under `refs/monkeytown/kept/`.
+fn refuse_what_is_kept(village: &Village) {
+    let hook = village.path("home.git").join("hooks/update");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, "#!/bin/sh\ncase \"$1\" in refs/monkeytown/kept/*) exit 1 ;; esac\n").unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn what_does_not_fit_is_said_to_be_here_only_where_home_does_not_take_it() {
+    let (village, [lost, _], head) = second_of_two_offline();
+    refuse_what_is_kept(&village);
+    let told = village.run_with("chaostester", &SLOT);
+    told.ended(0, "skipped");
+    let place = format!("(refs/monkeytown/kept/{lost}, in this clone only)");
+    assert!(told.stderr.contains(&place), "{told:#?}");
+    assert_eq!(village.git(["rev-parse", &format!("refs/monkeytown/kept/{lost}")]), head);
+}
+
+#[test]
+fn our_version_of_what_people_changed_is_kept_at_home_or_said_not_to_be() {
+    for refused in [false, true] {
+        let village = Village::small_with_remote();
+        village.says([write("qa/links.md", "The first link leads nowhere.\n"), finish("List the broken link")]);
+        village.run("chaostester").ended(0, "opened");
+        let mine = "The second link leads nowhere.\n";
+        village.says([write("qa/links.md", mine), write("qa/more.md", "More.\n"), finish("List another")]);
+        village.halt_at("called", "chaostester", &SLOT);
+        // Ada changes the same lines on the agent's branch.
+        let ada = village.another_clone("ada");
+        ada.git(["fetch", "-q", "origin"]);
+        ada.git(["checkout", "-q", "agent/chaostester"]);
+        let theirs = ada.put("qa/links.md", "No link leads nowhere.\n").save("Say what is so");
+        ada.git(["push", "-q", "origin", "agent/chaostester"]);
+        if refused {
+            refuse_what_is_kept(&village);
+        }
+        let run = village.run_with("chaostester", &SLOT);
+        run.ended(0, "updated");
+        let kept = format!("refs/monkeytown/kept/{}", run.text("run"));
+        let body = village.pulls()[0]["body"].as_str().unwrap().to_owned();
+        let said = format!("our version is kept in {kept}");
+        assert_eq!((body.contains(&said), body.contains("could not be sent home")), (!refused, refused), "{body}");
+        assert!(body.contains(&kept), "{body}");
+        assert_eq!(village.show(&kept, "qa/links.md"), mine.trim_end());
+        assert_ne!(village.git(["rev-list", "--parents", "-1", &kept]), village.git(["rev-parse", &kept]), "no orphan");
+        let there = village.git_in(&village.path("home.git"), ["for-each-ref", "refs/monkeytown/kept"]);
+        assert_eq!(there.contains(&kept), !refused, "{there}");
+        let head = village.pulls()[0]["head"].as_str().unwrap().to_owned();
+        assert_eq!(village.show(&head, "qa/links.md"), "No link leads nowhere.");
+        assert_eq!(village.git(["rev-parse", &format!("{head}^")]), theirs);
         village.verify_ok();
     }
 }

@@ -143,7 +143,7 @@ fn the_days_limit_counts_started_runs() {
 fn a_brain_that_gives_up_fails_the_run_and_frees_the_agent() {
     let village = Village::small();
     village.says([serde_json::json!({"error": "unavailable"})]);
-    village.run("chaostester").ended(1, "failed");
+    village.run("chaostester").ended(3, "failed");
     village.says([nothing("all links hold")]);
     village.run("chaostester").ended(0, "nothing");
     village.verify_ok();

@@ -147,7 +147,7 @@ fn state_of_queue(outcome: &str, found: &str, files: &[&str]) -> (String, usize)
 fn a_queue_is_kept_while_something_waits_and_emptied_once() {
     let (waiting, sent) = ("monkeytown-queue.chaostester.7.1.waiting", "monkeytown-queue.chaostester.7.1.sent");
     let (list, journal) = ("queue.json", "journal.bundle");
-    let cases: [(&str, &str, &[&str], &str, usize); 10] = [
+    let cases: [(&str, &str, &[&str], &str, usize); 11] = [
         ("opened", "", &[], "", 0),
         ("opened", sent, &[], "", 0),
         ("queued", "", &[list, journal], "waiting", 2),
@@ -159,8 +159,9 @@ fn a_queue_is_kept_while_something_waits_and_emptied_once() {
         // In three jobs a run is in flight when the first one ends.
         ("claimed", "", &[list], "", 1),
         ("claimed", waiting, &[list], "sent", 0),
-        // The command broke off: what the cache has is still the truth.
-        ("", waiting, &[list, journal], "", 2),
+        // The command ended with an error, or was killed: whose run it is lets the next one go on at once.
+        ("", waiting, &[list, journal], "waiting", 2),
+        ("", "", &[], "", 0),
     ];
     for (outcome, found, files, state, left) in cases {
         assert_eq!(state_of_queue(outcome, found, files), (state.to_owned(), left), "{outcome} {found} {files:?}");

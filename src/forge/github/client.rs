@@ -27,9 +27,13 @@ const ANSWER: Duration = Duration::from_secs(60);
 const RETRIES: usize = 3;
 /// The longest wait that GitHub may ask for and gets; a longer one ends the call, so that no job is paid for waiting.
 const LONGEST_WAIT: i64 = 120;
-/// Entries on one page (GitHub's own maximum), and pages that are read of one list.
-const PER_PAGE: usize = 100;
+/// Entries on one page: GitHub's own maximum, and what is asked for where so many are too large for one answer, as long
+/// comments of a stranger may be. Each number divides the one before it, so that a page begins where one of the larger
+/// ones did.
+const PER_PAGE: [usize; 4] = [100, 20, 5, 1];
+/// Pages that are read of one list, and of one whose first so many did not bring anybody further.
 const PAGES: usize = 50;
+const MOST_PAGES: usize = 300;
 
 /// The path of GraphQL.
 const GRAPHQL: &str = "/graphql";
@@ -44,6 +48,13 @@ pub struct Client {
     /// The newest moment that the API's own clock has shown.
     clock: Cell<Option<DateTime<Utc>>>,
     base_path: String,
+}
+
+/// Without the token: what prints a client prints no secret.
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("base", &self.base).finish_non_exhaustive()
+    }
 }
 
 /// Made with the first call: they need the runtime that they will be used in.
@@ -61,6 +72,15 @@ pub struct Request<'a, B: Serialize + ?Sized> {
     pub path: &'a str,
     /// The body.
     pub body: Option<&'a B>,
+}
+
+/// A list, as far as it was read.
+#[derive(Debug)]
+pub struct Part<T> {
+    /// Its entries, in its order.
+    pub entries: Vec<T>,
+    /// Whether it goes on behind them.
+    pub is_cut: bool,
 }
 
 impl Client {
@@ -112,41 +132,67 @@ impl Client {
         decode(path, &answer)
     }
 
-    /// Reads a list, page after page, until `wanted` says no or the list ends.
+    /// Reads a list, page after page, until `wanted` says no or the list ends, or as much of it as is read at once.
     ///
     /// # Errors
-    /// As [`Client::get`]; also where the list is longer than is read of one.
+    /// As [`Client::get`].
     pub async fn list<T: DeserializeOwned>(
         &self,
         path: &str,
         wanted: impl Fn(&T) -> bool,
     ) -> Result<Vec<T>, ForgeError> {
+        Ok(self.part(path, wanted, |_| true).await?.entries)
+    }
+
+    /// The same, and whether the list goes on. What is read at once ends with an entry that is `enough`, so that whoever
+    /// begins there the next time gets further.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn part<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        wanted: impl Fn(&T) -> bool,
+        enough: impl Fn(&T) -> bool,
+    ) -> Result<Part<T>, ForgeError> {
         let joint = if path.contains('?') { '&' } else { '?' };
-        let mut next = Some(format!("{path}{joint}per_page={PER_PAGE}"));
-        let mut all = Vec::new();
-        for _ in 0..PAGES {
-            let Some(page) = next.take() else { return Ok(all) };
-            let answer = self.send(&Request::<()> { method: http::Method::GET, path: &page, body: None }).await?;
+        let mut next = Some(format!("{path}{joint}per_page={}", PER_PAGE[0]));
+        let mut all: Vec<T> = Vec::new();
+        for read in 0..MOST_PAGES {
+            let Some(page) = next.take() else { return Ok(Part { entries: all, is_cut: false }) };
+            if read >= PAGES && all.last().is_some_and(&enough) {
+                next = Some(page);
+                break;
+            }
+            let asked = self.send(&Request::<()> { method: http::Method::GET, path: &page, body: None }).await;
+            if let (Err(ForgeError::TooLarge(_)), Some(smaller)) = (&asked, smaller(&page)) {
+                next = Some(smaller);
+                continue;
+            }
+            let answer = asked?;
             let entries: Vec<T> = decode(&page, &answer)?;
             let done = entries.iter().any(|entry| !wanted(entry));
             all.extend(entries.into_iter().filter(|entry| wanted(entry)));
             if done {
-                return Ok(all);
+                return Ok(Part { entries: all, is_cut: false });
             }
-            next = answer.next.as_deref().and_then(|url| self.below_base(url));
+            next = answer.next.as_deref().map(|url| self.below_base(url)).transpose()?;
         }
-        match next {
-            None => Ok(all),
-            Some(_) => Err(ForgeError::Refused(format!("{path} has more than {} entries", PAGES * PER_PAGE))),
+        if next.is_some() {
+            tracing::warn!(path, entries = all.len(), "the list is longer than is read at once");
         }
+        Ok(Part { entries: all, is_cut: next.is_some() })
     }
 
     /// The path below the API's base that an address of a next page means. Another host's address is not followed: the
-    /// path and query go to ours.
-    fn below_base(&self, url: &str) -> Option<String> {
-        let uri: http::Uri = url.parse().ok()?;
-        let whole = uri.path_and_query()?.as_str();
-        whole.strip_prefix(self.base_path.as_str()).map(str::to_owned)
+    /// path and query go to ours. One that is not below the base would end the list too early, so it is an error.
+    fn below_base(&self, url: &str) -> Result<String, ForgeError> {
+        let uri: Option<http::Uri> = url.parse().ok();
+        let whole = uri.as_ref().and_then(http::Uri::path_and_query).map(http::uri::PathAndQuery::as_str);
+        let below = whole.and_then(|whole| whole.strip_prefix(self.base_path.as_str()));
+        below.filter(|path| path.starts_with('/')).map(str::to_owned).ok_or_else(|| {
+            ForgeError::Refused(format!("the next page of a list is said to be at {url:?}, not below {}", self.base))
+        })
     }
 
     /// Writes.
@@ -265,12 +311,30 @@ where
         let frame = frame.map_err(|error| ForgeError::Unavailable(why(&error)))?;
         if let Ok(data) = frame.into_data() {
             if bytes.len() + data.len() > API_BYTES {
-                return Err(ForgeError::Refused(format!("GitHub's answer has more than {API_BYTES} bytes")));
+                return Err(ForgeError::TooLarge(format!("it has more than {API_BYTES} bytes")));
             }
             bytes.extend_from_slice(&data);
         }
     }
     Ok(bytes)
+}
+
+/// The path of the page that begins where this one does and has fewer entries; nothing where it has one only.
+fn smaller(page: &str) -> Option<String> {
+    let (path, query) = page.split_once('?')?;
+    let number = |name: &str| query.split('&').find_map(|part| part.strip_prefix(name)?.parse::<usize>().ok());
+    let size = number("per_page=")?;
+    let fewer = PER_PAGE.into_iter().find(|fewer| *fewer < size && size.is_multiple_of(*fewer))?;
+    let first = number("page=").unwrap_or(1).saturating_sub(1).saturating_mul(size / fewer) + 1;
+    let parts: Vec<String> = query
+        .split('&')
+        .map(|part| match part.split_once('=') {
+            Some(("per_page", _)) => format!("per_page={fewer}"),
+            Some(("page", _)) => format!("page={first}"),
+            _ => part.to_owned(),
+        })
+        .collect();
+    Some(format!("{path}?{}", parts.join("&")))
 }
 
 fn decode<T: DeserializeOwned>(path: &str, answer: &Answer) -> Result<T, ForgeError> {
@@ -293,3 +357,8 @@ fn why(error: &dyn std::error::Error) -> String {
     }
     words.join(": ")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -6,6 +6,7 @@
 
 pub mod client;
 mod failure;
+mod follow;
 mod poll;
 pub mod sight;
 pub mod webhook;
@@ -23,8 +24,10 @@ use self::sight::{AGENT_LABEL_PREFIX, Place};
 use self::wire::Pull;
 use super::{Forge, ForgeError, NewPull, PullView};
 use crate::town::decide::Command;
-use crate::town::fold::Town;
+use crate::town::fold::{PullState, Town};
+use crate::town::ids::Oid;
 use crate::town::limits::{BODY_BYTES, TITLE_CHARS};
+use crate::town::sighting::Seen;
 use crate::town::text;
 
 /// The label of every pull request of a town's agent.
@@ -86,7 +89,7 @@ impl GithubForge {
                 return Ok(pull);
             }
             if pull.state != "open" {
-                return Err(ForgeError::Conflict(format!("#{number} was closed meanwhile")));
+                return Err(ForgeError::Numbers(format!("#{number} was closed meanwhile")));
             }
             let Some(wait) = waits.next() else {
                 let (shown, head) = (&pull.head.sha, &wanted.offer.head);
@@ -133,6 +136,11 @@ impl GithubForge {
                 tracing::warn!(what, "the pull request stays without labels; the job needs `issues: write` for them");
                 Ok(())
             }
+            // A name that is too long for a label, or a repository without issues.
+            Err(ForgeError::Invalid(what) | ForgeError::NotFound(what)) => {
+                tracing::warn!(what, "the pull request stays without labels");
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }
@@ -177,7 +185,7 @@ impl GithubForge {
         if closed.state == "closed" {
             return Ok(());
         }
-        Err(ForgeError::Conflict(format!("#{number} is {} after it was closed", closed.state)))
+        Err(ForgeError::Numbers(format!("#{number} is {} after it was closed", closed.state)))
     }
 
     /// Closes what a newer pull request of the same branch stands for: one that was offered to another branch, as after the
@@ -207,10 +215,53 @@ impl GithubForge {
     /// # Errors
     /// [`ForgeError::Invalid`] for what is no payload of this repository, others where a `/reject` cannot be carried out.
     pub async fn observe_event(&self, town: &Town, event: &str, payload: &[u8]) -> Result<Vec<Command>, ForgeError> {
-        let sightings = webhook::sightings(&self.place, town, event, payload)?;
-        self.carry_out(town, &sightings).await?;
-        Ok(sightings.into_iter().map(|sighting| Command::Observe(Box::new(sighting))).collect())
+        let town = &of_here(town);
+        let mut sightings = webhook::sightings(&self.place, town, event, payload)?;
+        for sighting in &mut sightings {
+            // The comment that gives the reason may have come first, and its own payload not yet, or never.
+            if let Seen::Closed { number, reason: reason @ None } = &mut sighting.what
+                && town.pulls.contains_key(number)
+            {
+                *reason = self.reason_of(*number).await?;
+            }
+        }
+        let mut earlier = Vec::new();
+        for sighting in &sightings {
+            earlier.extend(self.earlier_verdict(town, sighting).await?);
+        }
+        Ok(earlier.into_iter().chain(sightings).map(|sighting| Command::Observe(Box::new(sighting))).collect())
     }
+
+    /// Makes sure that no number is given twice in a town that had pull requests of its own before it came to GitHub.
+    async fn numbers_are_ours(&self, town: &Town) -> Result<(), ForgeError> {
+        let local = || town.pulls.values().filter(|pull| pull.url.is_none());
+        let Some(last) = local().map(|pull| pull.number).max() else { return Ok(()) };
+        if let Some(open) = local().find(|pull| pull.state == PullState::Open) {
+            return Err(ForgeError::Numbers(format!(
+                "#{} of {} is open in the journal, and its number means something else on GitHub; merge or reject it with \
+                 `monkeytown pulls` while `forge: local` is set in .monkeytown/town.yaml",
+                open.number, open.agent
+            )));
+        }
+        let query = form(&[("state", "all"), ("sort", "created"), ("direction", "desc"), ("per_page", "1")]);
+        let newest: Vec<wire::Issue> = self.client.get(&self.path(&format!("issues?{query}"))).await?;
+        let newest = newest.first().map_or(0, |issue| issue.number);
+        if newest >= last {
+            return Ok(());
+        }
+        Err(ForgeError::Numbers(format!(
+            "the journal has pull requests of its own up to #{last}, and GitHub is at #{newest}, so that a number would be given \
+             twice; begin the town's journal anew by deleting the branch monkeytown/journal here and there, or open issues on \
+             GitHub up to #{last}"
+        )))
+    }
+}
+
+/// The town without the pull requests of the local forge: their numbers mean something else on GitHub.
+fn of_here(town: &Town) -> Town {
+    let mut town = town.clone();
+    town.pulls.retain(|_, pull| pull.url.is_some());
+    town
 }
 
 /// A title that GitHub takes, on one line.
@@ -236,6 +287,10 @@ impl Forge for GithubForge {
         "github"
     }
 
+    fn remembers(&self) -> bool {
+        true
+    }
+
     async fn find(&self, branch: &str) -> Result<Option<PullView>, ForgeError> {
         let open = self.open_of(branch).await?;
         open.iter().find(|pull| pull.base.branch == self.base).map(|pull| self.view(pull)).transpose()
@@ -252,7 +307,7 @@ impl Forge for GithubForge {
     async fn update(&self, number: u64, pull: &NewPull) -> Result<PullView, ForgeError> {
         let now = self.pull(number).await?;
         if now.state != "open" {
-            return Err(ForgeError::Conflict(format!("#{number} was closed meanwhile")));
+            return Err(ForgeError::Numbers(format!("#{number} was closed meanwhile")));
         }
         if now.title != title(pull) || now.body.as_deref().unwrap_or_default() != body(pull) {
             let path = self.path(&format!("pulls/{number}"));
@@ -265,9 +320,34 @@ impl Forge for GithubForge {
         self.view(&seen)
     }
 
+    async fn carry_out(&self, town: &Town, seen: &[Command]) -> Result<(), ForgeError> {
+        let town = &of_here(town);
+        for command in seen {
+            if let Command::Observe(sighting) = command {
+                self.follow(town, sighting).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn past(&self, branch: &str, head: &Oid) -> Result<Option<(PullView, Command)>, ForgeError> {
+        let query = form(&[("state", "closed"), ("head", &format!("{}:{branch}", self.owner()))]);
+        let all: Vec<Pull> = self.client.list(&self.path(&format!("pulls?{query}")), |_| true).await?;
+        let ours = |pull: &&Pull| self.place.is_ours(pull) && pull.head.sha == head.as_str();
+        let Some(found) = all.iter().filter(ours).max_by_key(|pull| pull.number) else { return Ok(None) };
+        let whole = self.pull(found.number).await?;
+        let closed_by = if whole.merged_at.is_some() { None } else { self.closed_by(found.number).await? };
+        let reason = self.reason_of(found.number).await?;
+        let verdict = self.place.verdict(&whole, Some(head), closed_by.as_ref(), reason);
+        Ok(match verdict {
+            Some(verdict) => Some((self.view(&whole)?, Command::Observe(Box::new(verdict)))),
+            None => None,
+        })
+    }
+
     async fn observe(&self, town: &Town) -> Result<Vec<Command>, ForgeError> {
-        let seen = self.poll(town).await?;
-        self.carry_out(town, &seen.sightings).await?;
+        self.numbers_are_ours(town).await?;
+        let seen = self.poll(&of_here(town)).await?;
         let observed = seen.sightings.into_iter().map(|sighting| Command::Observe(Box::new(sighting)));
         Ok(observed.chain(seen.cursor.map(|cursor| Command::Synced { cursor })).collect())
     }

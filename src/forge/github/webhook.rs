@@ -31,26 +31,38 @@ struct Payload {
     review: Option<Value>,
 }
 
-/// What a payload says, or why it says nothing to a town.
+/// What a payload says; nothing where it means nothing to a town.
 ///
 /// # Errors
 /// [`ForgeError::Invalid`] when it is no payload of GitHub's, or one of another repository.
 pub fn sightings(place: &Place, town: &Town, event: &str, payload: &[u8]) -> Result<Vec<Sighting>, ForgeError> {
     let invalid = |why: String| ForgeError::Invalid(format!("the payload of {event}: {why}"));
-    let payload: Payload = serde_json::from_slice(payload).map_err(|error| invalid(error.to_string()))?;
-    let repository = payload.repository.as_ref().map(|repo| repo.full_name.as_str()).unwrap_or_default();
-    if !repository.eq_ignore_ascii_case(&place.repository) {
-        return Err(invalid(format!("it is about {repository:?}, and this town is {}", place.repository)));
+    if payload.trim_ascii_start().first() != Some(&b'{') {
+        return Err(invalid("it is no JSON object".to_owned()));
     }
+    let payload: Payload = serde_json::from_slice(payload).map_err(|error| invalid(error.to_string()))?;
+    let about = payload.repository.as_ref().map(|repo| repo.full_name.clone());
+    if let Some(other) = about.as_ref().filter(|name| !name.eq_ignore_ascii_case(&place.repository)) {
+        return Err(invalid(format!("it is about {other:?}, and this town is {}", place.repository)));
+    }
+    match meaning(place, town, event, payload).map_err(invalid)? {
+        // Events of organisations and installations name no repository; those that mean something always do.
+        Some(_) if about.is_none() => Err(invalid("it names no repository".to_owned())),
+        found => Ok(found.unwrap_or_default()),
+    }
+}
+
+/// What the events and actions that concern a town say; nothing for all others.
+fn meaning(place: &Place, town: &Town, event: &str, payload: Payload) -> Result<Option<Vec<Sighting>>, String> {
     let action = payload.action.as_deref().unwrap_or_default();
-    Ok(match (event, action) {
+    Ok(Some(match (event, action) {
         ("pull_request" | "pull_request_target", "closed" | "reopened") => {
-            let pull: Pull = part(payload.pull_request, "pull_request").map_err(invalid)?;
+            let pull: Pull = part(payload.pull_request, "pull_request")?;
             pull_request(place, town, &pull, action, payload.sender.as_ref())
         }
         ("issue_comment", "created") => {
-            let issue: Issue = part(payload.issue, "issue").map_err(invalid)?;
-            let comment: Comment = part(payload.comment, "comment").map_err(invalid)?;
+            let issue: Issue = part(payload.issue, "issue")?;
+            let comment: Comment = part(payload.comment, "comment")?;
             if issue.pull_request.is_some() {
                 place.comment(issue.number, &comment).into_iter().collect()
             } else {
@@ -62,17 +74,17 @@ pub fn sightings(place: &Place, town: &Town, event: &str, payload: &[u8]) -> Res
             }
         }
         ("pull_request_review_comment", "created") => {
-            let pull: Pull = part(payload.pull_request, "pull_request").map_err(invalid)?;
-            let comment: Comment = part(payload.comment, "comment").map_err(invalid)?;
+            let pull: Pull = part(payload.pull_request, "pull_request")?;
+            let comment: Comment = part(payload.comment, "comment")?;
             place.comment(pull.number, &comment).into_iter().collect()
         }
         ("pull_request_review", "submitted") => {
-            let pull: Pull = part(payload.pull_request, "pull_request").map_err(invalid)?;
-            let review: Review = part(payload.review, "review").map_err(invalid)?;
+            let pull: Pull = part(payload.pull_request, "pull_request")?;
+            let review: Review = part(payload.review, "review")?;
             place.review(pull.number, &review).into_iter().collect()
         }
         ("issues", "opened" | "labeled" | "closed") => {
-            let issue: Issue = part(payload.issue, "issue").map_err(invalid)?;
+            let issue: Issue = part(payload.issue, "issue")?;
             let mut all = place.post(&issue);
             for sighting in &mut all {
                 // A payload does not say who closed it; its sender did.
@@ -83,8 +95,8 @@ pub fn sightings(place: &Place, town: &Town, event: &str, payload: &[u8]) -> Res
             }
             all
         }
-        _ => Vec::new(),
-    })
+        _ => return Ok(None),
+    }))
 }
 
 fn pull_request(place: &Place, town: &Town, pull: &Pull, action: &str, sender: Option<&User>) -> Vec<Sighting> {
@@ -110,3 +122,8 @@ fn part<T: serde::de::DeserializeOwned>(value: Option<Value>, name: &str) -> Res
     let value = value.ok_or_else(|| format!("it has no `{name}`"))?;
     serde_json::from_value(value).map_err(|error| format!("`{name}`: {error}"))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "webhook_tests.rs"]
+mod tests;

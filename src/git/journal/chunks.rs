@@ -3,7 +3,10 @@
 //! says is only where to look; the commits themselves say what their parents are), decoding.
 //!
 //! A chain of commits is read one after the other, because each names the next one. `git gc` and `git maintenance` leave a
-//! file that holds all the names, which is small and needs no inflating: with it the chain is cut into pieces.
+//! file that holds all the names, which is small and needs no inflating: with it the chain is cut into pieces, which are
+//! read side by side and handed on in their order while the next ones are read.
+
+use std::sync::mpsc::{self, SyncSender};
 
 use git2::{ObjectType, Odb, Oid, Repository};
 
@@ -15,10 +18,15 @@ use super::read::{self, Bulk, Step};
 const WORTH_IT: usize = 2_000;
 /// More threads than this wait for memory, not for the processor.
 const THREADS: usize = 4;
+/// So many commits are read at once.
+const CHUNK: usize = 256;
+/// So many chunks may be read by one thread and not yet taken.
+const AHEAD: usize = 8;
 
-/// Every commit from `tip` to the first one, oldest first; nothing where that cannot be read in chunks, or where anything is
-/// not as it should be: the plain walk then says what.
-pub(super) fn all(repo: &Repository, tip: Oid) -> Option<Vec<Step>> {
+/// Hands every commit from the first one to `tip` to `take`, until that refuses one. Each is proved to have the one before
+/// as its parent, and the first to have none. Nothing where that cannot be read in chunks, and where anything is not as it
+/// should be or was refused: the plain walk then says what.
+pub(super) fn each(repo: &Repository, tip: Oid, take: impl FnMut(Step) -> Option<()>) -> Option<()> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
     if threads < 2 || repo.is_shallow() {
         return None;
@@ -31,8 +39,40 @@ pub(super) fn all(repo: &Repository, tip: Oid) -> Option<Vec<Step>> {
         return None;
     }
     ids.reverse();
-    let steps = read_chunks(&odb, &ids, threads)?;
-    is_chain(&steps, tip).then_some(steps)
+    each_of(&odb, &ids, threads, take)
+}
+
+fn each_of(odb: &Odb<'_>, ids: &[Oid], threads: usize, mut take: impl FnMut(Step) -> Option<()>) -> Option<()> {
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..threads)
+            .map(|nth| {
+                let (send, receive) = mpsc::sync_channel(AHEAD);
+                scope.spawn(move || read_turns(odb, ids.chunks(CHUNK).skip(nth).step_by(threads), &send));
+                receive
+            })
+            .collect();
+        let mut before = None;
+        for nth in 0..ids.len().div_ceil(CHUNK) {
+            for step in readers[nth % threads].recv().ok()?? {
+                if step.parent != before {
+                    return None;
+                }
+                before = Some(step.oid);
+                take(step)?;
+            }
+        }
+        Some(())
+    })
+}
+
+/// Reads the chunks whose turn it is, until nobody takes them any more.
+fn read_turns<'a>(odb: &Odb<'_>, turns: impl Iterator<Item = &'a [Oid]>, send: &SyncSender<Option<Vec<Step>>>) {
+    for chunk in turns {
+        let steps = chunk.iter().map(|oid| one(odb, *oid)).collect();
+        if send.send(steps).is_err() {
+            return;
+        }
+    }
 }
 
 /// The commits from the tip down: first those that are younger than the graph, then as the graph says.
@@ -61,28 +101,9 @@ fn ids(odb: &Odb<'_>, graph: &Graph, tip: Oid) -> Option<Vec<Oid>> {
     Some(ids)
 }
 
-fn read_chunks(odb: &Odb<'_>, ids: &[Oid], threads: usize) -> Option<Vec<Step>> {
-    std::thread::scope(|scope| {
-        let read = |chunk: &[Oid]| chunk.iter().map(|oid| one(odb, *oid)).collect::<Option<Vec<Step>>>();
-        let readers: Vec<_> =
-            ids.chunks(ids.len().div_ceil(threads)).map(|chunk| scope.spawn(move || read(chunk))).collect();
-        let mut all = Vec::with_capacity(ids.len());
-        for reader in readers {
-            all.extend(reader.join().ok()??);
-        }
-        Some(all)
-    })
-}
-
 fn one(odb: &Odb<'_>, oid: Oid) -> Option<Step> {
     let object = odb.read(oid).ok().filter(|object| object.kind() == ObjectType::Commit)?;
     read::step(oid, object.data()).ok()
-}
-
-/// Whether each commit is the parent of the next, the first one has none, and the last one is the tip.
-fn is_chain(steps: &[Step], tip: Oid) -> bool {
-    let joined = steps.windows(2).all(|pair| pair[1].parent == Some(pair[0].oid));
-    joined && steps.first().is_some_and(|first| first.parent.is_none()) && steps.last().is_some_and(|l| l.oid == tip)
 }
 
 #[cfg(test)]
@@ -133,16 +154,32 @@ mod tests {
         Graph::read(dir.path()).unwrap()
     }
 
+    /// What the chunks give, or nothing.
+    fn chunked(repo: &Repository, ids: &[Oid], threads: usize) -> Option<Vec<Step>> {
+        let mut steps = Vec::new();
+        each_of(&repo.odb().unwrap(), ids, threads, |step| {
+            steps.push(step);
+            Some(())
+        })?;
+        Some(steps)
+    }
+
     #[test]
     fn chunks_give_what_the_walk_gives() {
-        let (_dir, repo, tip) = journal(23);
+        let more = CHUNK as u64 * 3 + 7;
+        let (_dir, repo, tip) = journal(more);
         let (steps, chain) = walked(&repo, tip);
-        let odb = repo.odb().unwrap();
         for threads in [1, 2, 3, 4, 23] {
-            let read = read_chunks(&odb, &chain, threads).unwrap();
-            assert!(is_chain(&read, tip), "{threads} threads");
-            assert_eq!(shown(&read), shown(&steps), "{threads} threads");
+            assert_eq!(shown(&chunked(&repo, &chain, threads).unwrap()), shown(&steps), "{threads} threads");
         }
+        // What is refused ends it, however much was read ahead.
+        let mut left = 300;
+        let refuse = |_| {
+            left -= 1;
+            (left > 0).then_some(())
+        };
+        assert!(each_of(&repo.odb().unwrap(), &chain, 2, refuse).is_none());
+        assert_eq!(left, 0);
     }
 
     #[test]
@@ -161,21 +198,20 @@ mod tests {
         chain.swap(3, 4);
         let mut lie = ids(&odb, &graph_of(&chain), tip).unwrap();
         lie.reverse();
-        assert!(!is_chain(&read_chunks(&odb, &lie, 2).unwrap(), tip));
+        assert!(chunked(&repo, &lie, 2).is_none());
     }
 
     #[test]
-    fn what_does_not_join_is_no_chain() {
+    fn what_does_not_join_is_refused() {
         let (_dir, repo, tip) = journal(6);
         let (_, chain) = walked(&repo, tip);
-        let odb = repo.odb().unwrap();
         let without = |left_out: usize| {
             let mut ids = chain.clone();
             ids.remove(left_out);
-            is_chain(&read_chunks(&odb, &ids, 2).unwrap(), tip)
+            chunked(&repo, &ids, 2)
         };
-        assert!((0..6).all(|left_out| !without(left_out)), "a commit is missing");
-        assert!(!is_chain(&[], tip));
-        assert!(read_chunks(&odb, &[tip, Oid::ZERO_SHA1], 2).is_none(), "an object is missing");
+        // Without the tip it is a chain still; the ids always begin with that.
+        assert!((0..5).all(|left_out| without(left_out).is_none()), "a commit is missing");
+        assert!(chunked(&repo, &[tip, Oid::ZERO_SHA1], 2).is_none(), "an object is missing");
     }
 }

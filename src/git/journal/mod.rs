@@ -43,6 +43,18 @@ pub struct Tip {
     pub town: Town,
 }
 
+impl Tip {
+    fn fold_one(&mut self, step: &Step) -> Result<(), JournalError> {
+        check_sequence(step, self.at)?;
+        if let Some(first) = step.happened.iter().find_map(|happened| self.town.fold_one(happened)) {
+            return Err(JournalError::DoesNotFold { first: first.message });
+        }
+        self.at = step.at;
+        self.oid = Some(step.oid);
+        Ok(())
+    }
+}
+
 /// What an append did.
 #[derive(Clone, Debug)]
 pub struct Appended {
@@ -147,7 +159,7 @@ impl<'r> Journal<'r> {
         let last = commits.first().and_then(|first| first.as_ref().ok()).and_then(|first| first.parent);
         match end {
             End::Stop if last == Some(seen) => {
-                self.fold_on(Tip { oid: Some(seen), at: cached.at, town: cached.town.clone() }, commits)
+                Self::fold_on(Tip { oid: Some(seen), at: cached.at, town: cached.town.clone() }, commits)
             }
             // A shallow fetch may have skipped the commits between: the snapshot bridges them if it is newer.
             End::Shallow(_) if position.seq > cached.at.seq => self.fold_from_snapshot(tip),
@@ -190,7 +202,7 @@ impl<'r> Journal<'r> {
             _ => {}
         }
         let start = Tip { oid: None, at: Position { seq: snapshot.town.seq, height: reach }, town: snapshot.town };
-        let mut loaded = self.fold_on(start, commits)?;
+        let mut loaded = Self::fold_on(start, commits)?;
         loaded.oid = Some(tip);
         Ok(loaded)
     }
@@ -204,19 +216,13 @@ impl<'r> Journal<'r> {
         if let End::Shallow(oid) = end {
             return Err(JournalError::Missing { oid: oid.to_string() });
         }
-        self.fold_on(Tip::default(), commits)
+        Self::fold_on(Tip::default(), commits)
     }
 
     /// Applies decoded commits, oldest first. What does not fit stops here: a state that is wrong must not decide.
-    fn fold_on(&self, mut tip: Tip, commits: Vec<Result<Step, JournalError>>) -> Result<Tip, JournalError> {
+    fn fold_on(mut tip: Tip, commits: Vec<Result<Step, JournalError>>) -> Result<Tip, JournalError> {
         for commit in commits {
-            let commit = commit?;
-            check_sequence(&commit, tip.at)?;
-            if let Some(first) = commit.happened.iter().find_map(|happened| tip.town.fold_one(happened)) {
-                return Err(JournalError::DoesNotFold { first: first.message });
-            }
-            tip.at = commit.at;
-            tip.oid = Some(commit.oid);
+            tip.fold_one(&commit?)?;
         }
         Ok(tip)
     }
@@ -227,14 +233,15 @@ impl<'r> Journal<'r> {
     /// As [`Journal::load`].
     pub fn refold(&self) -> Result<Tip, JournalError> {
         let Some(tip) = self.head()? else { return Ok(Tip::default()) };
-        if let Some(steps) = chunks::all(self.git(), tip) {
-            return self.fold_on(Tip::default(), steps.into_iter().map(Ok).collect());
+        let mut folded = Tip::default();
+        if chunks::each(self.git(), tip, |step| folded.fold_one(&step).ok()).is_some() {
+            return Ok(folded);
         }
         let (commits, end) = read::steps(self.git(), tip, |_, _| false)?;
         if let End::Shallow(oid) = end {
             return Err(JournalError::Missing { oid: oid.to_string() });
         }
-        self.fold_on(Tip::default(), commits)
+        Self::fold_on(Tip::default(), commits)
     }
 
     /// Where the journal's newest commit stands, without folding anything.

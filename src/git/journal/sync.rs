@@ -1,7 +1,7 @@
 //! The journal and its remote: fetching, publishing, and what waits while the remote is away.
 //! Lives here: the tracking reference, the shallow start, queued appends. Never here: local appends.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use git2::Oid;
 
@@ -27,7 +27,8 @@ pub struct Synced {
     pub sent: usize,
     /// Whether the remote's journal had something new.
     pub moved: bool,
-    /// Queued events that no longer fit what happened meanwhile, as sentences with the reference that keeps them.
+    /// Queued events that no longer fit what happened meanwhile, as sentences with the reference that keeps them, and whether
+    /// that is in this clone only.
     pub dropped: Vec<String>,
 }
 
@@ -161,7 +162,8 @@ impl Journal<'_> {
     pub fn need(&self, commit: Oid) -> Result<(), JournalError> {
         let mut by = 64;
         while !self.repo.has(commit) {
-            if self.offline.get() || !self.repo.is_shallow() {
+            // Nobody writes so many events between two runs that more would be needed.
+            if self.offline.get() || !self.repo.is_shallow() || by > 1_000_000 {
                 return Err(JournalError::Missing { oid: commit.to_string() });
             }
             self.deepen(by)?;
@@ -178,6 +180,36 @@ impl Journal<'_> {
         let Some(remote) = self.remote else { return Ok(false) };
         let here = self.head()?;
         Ok(here.is_some() && here != find(self.git(), &Self::tracking(remote))?)
+    }
+
+    /// Makes what another clone appended since the remote's commit `sent` the journal of this one. Each event is written
+    /// again, so that nothing but the events comes along; those that are not wanted are left out, and returned.
+    ///
+    /// # Errors
+    /// [`JournalError`] when a commit between them cannot be read.
+    pub fn adopt(
+        &self,
+        tip: Oid,
+        sent: Option<Oid>,
+        stamp: &Stamp,
+        wanted: impl Fn(&Envelope) -> bool,
+    ) -> Result<Vec<Envelope>, JournalError> {
+        let (waiting, _) = read::walk(self.git(), tip, |oid, _| Some(oid) == sent)?;
+        let waiting = waiting.into_iter().collect::<Result<Vec<Commit>, _>>()?;
+        let start = sent.map_or_else(|| Ok(Tip::default()), |sent| self.fold_from_snapshot(sent))?;
+        let events = waiting.iter().flat_map(|commit| &commit.events);
+        let left_out: Vec<Envelope> = events.filter(|event| !wanted(event)).cloned().collect();
+        let known = left_out.iter().map(|event| event.id.clone()).collect();
+        let (replayed, misfits) = self.replay_what_fits(&start, &waiting, &known, stamp)?;
+        if !misfits.is_empty() {
+            let mut synced = Synced::default();
+            self.keep_misfits(tip, &waiting, &misfits, &mut synced)?;
+            synced.sentences().for_each(|what| tracing::warn!("{what}"));
+        }
+        if let Some(oid) = replayed.oid {
+            self.set_head(oid)?;
+        }
+        Ok(left_out)
     }
 
     /// The newest commit here, and the newest that the remote is known to have.
@@ -261,15 +293,7 @@ impl Journal<'_> {
         // A fact that both sides observed has one id; it is recorded there already.
         let known = self.commits_not_in(there, here)?.into_iter().flat_map(|commit| commit.events);
         let known: HashSet<String> = known.map(|event| event.id).collect();
-        let start = self.fold_from_snapshot(there)?;
-        let mut misfits = HashSet::new();
-        // Each round may find one more run that does not fit, and then begins anew without it.
-        let tip = loop {
-            match self.replay(&start, &waiting, &known, &misfits, stamp)? {
-                Replayed::All(tip) => break *tip,
-                Replayed::Misfit(mark) => misfits.insert(mark),
-            };
-        };
+        let (tip, misfits) = self.replay_what_fits(&self.fold_from_snapshot(there)?, &waiting, &known, stamp)?;
         self.tell(JoinStep::Replayed);
         if !misfits.is_empty() {
             self.keep_misfits(here, &waiting, &misfits, synced)?;
@@ -287,6 +311,24 @@ impl Journal<'_> {
     fn tell(&self, step: JoinStep) {
         if let Some(watch) = self.watch {
             watch(step);
+        }
+    }
+
+    /// Writes the waiting commits on `start` without moving anything, and says which runs had to be left out.
+    fn replay_what_fits(
+        &self,
+        start: &Tip,
+        waiting: &[Commit],
+        known: &HashSet<String>,
+        stamp: &Stamp,
+    ) -> Result<(Tip, HashSet<String>), JournalError> {
+        let mut misfits = HashSet::new();
+        // Each round may find one more run that does not fit, and then begins anew without it.
+        loop {
+            match self.replay(start, waiting, known, &misfits, stamp)? {
+                Replayed::All(tip) => return Ok((*tip, misfits)),
+                Replayed::Misfit(mark) => misfits.insert(mark),
+            };
         }
     }
 
@@ -317,6 +359,7 @@ impl Journal<'_> {
         Ok(Replayed::All(Box::new(tip)))
     }
 
+    /// Gives what did not fit references of its own, here and at home: this clone may be gone tomorrow.
     fn keep_misfits(
         &self,
         here: Oid,
@@ -324,25 +367,45 @@ impl Journal<'_> {
         misfits: &HashSet<String>,
         synced: &mut Synced,
     ) -> Result<(), JournalError> {
-        let keep = |name: String, oid: Oid| -> Result<String, JournalError> {
-            self.git().reference(&name, oid, true, "monkeytown: did not fit").map_err(JournalError::MoveRef)?;
-            Ok(name)
-        };
-        let journal = keep(format!("refs/monkeytown/kept/{here}"), here)?;
-        for commit in waiting {
-            for event in commit.events.iter().filter(|event| misfits.contains(&mark(event))) {
-                let Ok(Some(known)) = event.event() else { continue };
-                let mut place = journal.clone();
-                if let Event::RunProposed(proposed) = &known
-                    && let Ok(head) = Oid::from_str(proposed.offer.head.as_str())
-                    && self.repo.has(head)
-                {
-                    place = keep(format!("refs/monkeytown/kept/{}", proposed.run), head)?;
-                }
-                synced.dropped.push(format!("{} ({place})", known.sentence()));
+        let journal = format!("refs/monkeytown/kept/{here}");
+        let mut kept = BTreeMap::from([(journal.clone(), here)]);
+        let mut left_out = Vec::new();
+        for event in waiting.iter().flat_map(|commit| &commit.events).filter(|event| misfits.contains(&mark(event))) {
+            let Ok(Some(known)) = event.event() else { continue };
+            let mut place = journal.clone();
+            if let Event::RunProposed(proposed) = &known
+                && let Ok(head) = Oid::from_str(proposed.offer.head.as_str())
+                && self.repo.has(head)
+            {
+                place = format!("refs/monkeytown/kept/{}", proposed.run);
+                kept.insert(place.clone(), head);
             }
+            left_out.push((known.sentence(), place));
         }
+        for (name, oid) in &kept {
+            self.git().reference(name, *oid, true, "monkeytown: did not fit").map_err(JournalError::MoveRef)?;
+        }
+        let not_sent = self.send_home(kept);
+        synced.dropped.extend(left_out.into_iter().map(|(what, place)| {
+            let only = if not_sent.contains(&place) { ", in this clone only" } else { "" };
+            format!("{what} ({place}{only})")
+        }));
         Ok(())
+    }
+
+    /// Sends references of our own home, each by itself, and returns those that did not arrive.
+    fn send_home(&self, references: BTreeMap<String, Oid>) -> HashSet<String> {
+        let Some(remote) = self.remote else { return HashSet::new() };
+        let arrived = |reference: &str, oid: Oid| {
+            let spec = PushSpec { local: Some(oid), reference: reference.to_owned(), lease: None };
+            let sent =
+                if self.offline.get() { None } else { Some(remote.push_over(self.repo, &[spec], NETWORK_LIMIT)) };
+            if let Some(Err(error)) = &sent {
+                tracing::warn!(%error, reference, "it stays in this clone");
+            }
+            matches!(sent, Some(Ok(_)))
+        };
+        references.into_iter().filter(|(name, oid)| !arrived(name, *oid)).map(|(name, _)| name).collect()
     }
 
     /// The commits of `here` that `there` does not have, oldest first.

@@ -30,7 +30,7 @@ fn a_push_creates_moves_deletes_and_knows_when_nothing_moved() {
     let remote = repo.remote("origin").unwrap();
     let listed = remote.list(&repo, &["refs/heads/*"], LIMIT).unwrap();
     assert_eq!(listed, [("refs/heads/main".to_owned(), second)]);
-    assert_eq!(remote.head(&repo, LIMIT).unwrap().as_deref(), Some("main"));
+    assert_eq!(remote.list_with_head(&repo, &["HEAD"], LIMIT).unwrap().1.as_deref(), Some("main"));
     assert!(remote.push(&repo, &[], true, LIMIT).unwrap().is_empty());
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::git::GitError;
+use crate::git::home::{Home, Wanted};
 
 #[test]
 fn the_default_branch_is_found_or_refused_by_name() {
@@ -102,4 +103,24 @@ fn a_lock_is_held_by_one_and_free_after_it() {
     drop(guard);
     assert!(repo.lock("runs").unwrap().is_some());
     assert!(repo.lock("../x").is_err() && repo.lock("").is_err());
+}
+
+#[test]
+fn what_the_remote_calls_its_head_is_home_also_where_a_runner_made_the_clone() {
+    let box_ = Sandbox::new();
+    box_.with_remote();
+    box_.git("work", &["checkout", "-q", "-b", "develop"]);
+    box_.write("work", crate::town::limits::TOWN_FILE, "name: shop\n");
+    box_.save("work", "a town");
+    box_.git("work", &["push", "-q", "origin", "develop"]);
+    box_.git("remote.git", &["symbolic-ref", "HEAD", "refs/heads/develop"]);
+    // One commit and no origin/HEAD; the branch with the usual name is there as well.
+    box_.init("job");
+    box_.git("job", &["remote", "add", "origin", box_.path("remote.git").to_str().unwrap()]);
+    box_.git("job", &["fetch", "-q", "--depth=1", "origin", "+refs/heads/*:refs/remotes/origin/*"]);
+    box_.git("job", &["checkout", "-q", "--detach", "refs/remotes/origin/develop"]);
+    let home = Home::open(box_.open("job"), &Wanted::Auto, None).unwrap();
+    assert_eq!((home.branch.as_str(), home.remote.is_some()), ("develop", true));
+    // What is configured outranks it, and there is no town on that branch, nor such a branch in this clone.
+    assert!(Home::open(box_.open("job"), &Wanted::Auto, Some("main")).is_err());
 }

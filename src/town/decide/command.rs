@@ -8,6 +8,7 @@ use crate::town::event::{
     Trigger, UsageMetered,
 };
 use crate::town::ids::{AgentId, Oid, RunId, Slot};
+use crate::town::prices::Usd;
 use crate::town::sighting::Sighting;
 
 /// Something that somebody wants to happen.
@@ -134,6 +135,10 @@ pub struct StartRun {
     pub paused: bool,
     /// Runs that an agent may start on one day.
     pub runs_per_day: u32,
+    /// What the run may spend at the most; nothing where what thinks costs nothing.
+    pub usd_per_run: Usd,
+    /// What all runs together may spend on one day.
+    pub usd_per_day: Usd,
     /// The run whose checkpoint is at hand, if there is one.
     pub checkpoint: Option<RunId>,
 }
@@ -210,6 +215,23 @@ pub enum Rejected {
         /// How many are allowed.
         cap: u32,
     },
+    /// The day's money is used up.
+    #[error(
+        "{agent} may spend {requested} US dollars, and {remaining} of {cap} are left for today (limits.usd_per_day in \
+         .monkeytown/town.yaml; {held} are put aside for runs in flight)"
+    )]
+    NoFunds {
+        /// Who.
+        agent: AgentId,
+        /// What it may spend.
+        requested: Usd,
+        /// What is left.
+        remaining: Usd,
+        /// What is put aside.
+        held: Usd,
+        /// What the town may spend on one day.
+        cap: Usd,
+    },
     /// The run is not in flight (any more).
     #[error("run {run} of {agent} is not in flight any more; another run has taken over")]
     NotInFlight {
@@ -261,6 +283,7 @@ impl Rejected {
                 | Self::SlotTaken { .. }
                 | Self::LeaseHeld { .. }
                 | Self::OverLimit { .. }
+                | Self::NoFunds { .. }
         )
     }
 }

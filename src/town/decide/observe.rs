@@ -1,6 +1,8 @@
 //! What was seen on the forge, decided: which events it yields, once each, and the commands that comments carry.
 //! Lives here: decisions. Never here: asking the forge.
 
+use std::collections::VecDeque;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Rejected, cut, rejection_key};
@@ -9,7 +11,7 @@ use crate::town::event::{
     AgentHalted, Event, ForgeSynced, PostClosed, PostPublished, PostReplied, PullCommented, PullMerged, PullRejected,
     PullReopened, PullReviewed, Reaction, Reason, TownFrozen, TownThawed,
 };
-use crate::town::fold::{Pull, PullState, REACTIONS_KEPT, Town};
+use crate::town::fold::{Comment, Pull, PullState, REACTIONS_KEPT, Town};
 use crate::town::ids::AgentId;
 use crate::town::sighting::{CommentKind, Seen, Sighting, post_of};
 use crate::town::slash::{self, Slash};
@@ -28,6 +30,12 @@ fn once(town: &Town, seen: &Sighting, event: Event, key: String) -> Vec<Draft> {
     if town.knows(&id, seen.at) { Vec::new() } else { vec![fact(seen, event, key)] }
 }
 
+/// Whether a fact is among the comments that the state remembers.
+fn has(comments: &VecDeque<Comment>, kind: &str, key: &str) -> bool {
+    let id = natural_id(kind, key);
+    comments.iter().any(|comment| comment.id == id)
+}
+
 /// Decides what one sighting yields. What the town does not know (somebody's own pull request) yields nothing.
 pub(super) fn observe(town: &Town, seen: &Sighting) -> Vec<Draft> {
     match &seen.what {
@@ -35,8 +43,13 @@ pub(super) fn observe(town: &Town, seen: &Sighting) -> Vec<Draft> {
             let Some(pull) = town.pulls.get(number).filter(|pull| pull.state != PullState::Merged) else {
                 return Vec::new();
             };
+            let mut drafts = Vec::new();
             if pull.state == PullState::Rejected {
-                return Vec::new();
+                // Opened again and merged while nobody looked; or an old account, which is passed over.
+                drafts = reopened(town, seen, *number);
+                if drafts.is_empty() {
+                    return drafts;
+                }
             }
             let merged = PullMerged {
                 number: *number,
@@ -45,7 +58,8 @@ pub(super) fn observe(town: &Town, seen: &Sighting) -> Vec<Draft> {
                 seconds_open: open_for(pull, seen.at),
                 edited: *edited,
             };
-            vec![fact(seen, Event::PullMerged(merged), number.to_string())]
+            drafts.push(fact(seen, Event::PullMerged(merged), number.to_string()));
+            drafts
         }
         Seen::Closed { number, reason } => closed(town, seen, *number, reason.as_ref()),
         Seen::Reopened { number } => reopened(town, seen, *number),
@@ -94,7 +108,12 @@ fn board(town: &Town, seen: &Sighting) -> Vec<Draft> {
                 body: cut(text, 8_000),
                 forge_id: Some(*id),
             };
-            let mut drafts = once(town, seen, Event::PostReplied(replied), format!("comment/{id}"));
+            // Not by its time: an issue may become a post long after it was spoken of.
+            let key = format!("comment/{id}");
+            let event = Event::PostReplied(replied);
+            let known = town.saw_lately(&natural_id(event.kind(), &key))
+                || town.posts.get(&post_of(*issue)).is_some_and(|post| has(&post.replies, event.kind(), &key));
+            let mut drafts = if known { Vec::new() } else { vec![fact(seen, event, key)] };
             if !drafts.is_empty() {
                 drafts.extend(follow(town, seen, None, &format!("comment/{id}"), text));
             }
@@ -125,9 +144,8 @@ fn closed(town: &Town, seen: &Sighting, number: u64, reason: Option<&(Reason, St
         return Vec::new();
     }
     let (reason, text) = reason.cloned().unwrap_or_else(|| {
-        let with_it = |comment: &&crate::town::fold::Comment| {
-            comment.by == seen.by && (comment.at - seen.at).num_seconds().abs() <= CLOSING_COMMENT
-        };
+        let with_it =
+            |comment: &&Comment| comment.by == seen.by && (comment.at - seen.at).num_seconds().abs() <= CLOSING_COMMENT;
         let said = pull.comments.iter().rev().find(with_it).map(|comment| comment.text.clone());
         (Reason::Other, said.unwrap_or_default())
     });
@@ -159,7 +177,14 @@ fn commented(town: &Town, seen: &Sighting, number: u64, kind: &CommentKind, id: 
         CommentKind::Line(place) => (Some(cut(place, 500)), format!("line/{id}")),
     };
     let said = PullCommented { number, by: seen.by.clone(), text: cut(text, 8_000), place, forge_id: Some(id) };
-    let mut drafts = once(town, seen, Event::PullCommented(said), key.clone());
+    let event = Event::PullCommented(said);
+    let mut drafts = match kind {
+        CommentKind::Talk => once(town, seen, event, key.clone()),
+        // It may become visible long after it was written: with the review that it is a part of.
+        CommentKind::Line(_) if town.saw_lately(&natural_id(event.kind(), &key)) => Vec::new(),
+        CommentKind::Line(_) if has(&pull.comments, event.kind(), &key) => Vec::new(),
+        CommentKind::Line(_) => vec![fact(seen, event, key.clone())],
+    };
     // A command counts once, with the comment that carries it; one on a line of a file is no command.
     if !drafts.is_empty() && *kind == CommentKind::Talk {
         drafts.extend(follow(town, seen, Some(pull), &key, text));
@@ -224,7 +249,7 @@ fn reacted(town: &Town, seen: &Sighting, target: &str, id: u64, kind: &str, stan
 }
 
 /// The cursor moves in steps of so much at least: what lies behind it is asked for again, and recorded once all the same.
-const CURSOR_STEP: TimeDelta = TimeDelta::hours(1);
+pub const CURSOR_STEP: TimeDelta = TimeDelta::hours(1);
 
 /// How far the forge was read, where that is well further than before.
 pub(super) fn synced(town: &Town, cursor: DateTime<Utc>) -> Vec<Draft> {

@@ -66,6 +66,8 @@ impl Book {
             brain: "embedded".to_owned(),
             paused: false,
             runs_per_day: 9,
+            usd_per_run: crate::town::prices::Usd(0),
+            usd_per_day: crate::town::prices::Usd(10_000_000),
             checkpoint: None,
         };
         let offer = Offer {

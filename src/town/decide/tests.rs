@@ -45,6 +45,8 @@ fn claim(name: &str, number: u64, slot: &str) -> StartRun {
         brain: "embedded".to_owned(),
         paused: false,
         runs_per_day: 3,
+        usd_per_run: crate::town::prices::Usd(0),
+        usd_per_day: crate::town::prices::Usd(10_000_000),
         checkpoint: None,
     }
 }
@@ -114,6 +116,43 @@ fn check(town: &Town, seconds: i64, claim: StartRun, expected: Result<&[&str], &
         }
         (got, expected) => panic!("{got:?} instead of {expected:?}"),
     }
+}
+
+#[test]
+fn the_days_money_is_put_aside_settled_and_renewed() {
+    let paid = |name: &str, number: u64, slot: &str| StartRun {
+        usd_per_run: Usd(100_000),
+        usd_per_day: Usd(150_000),
+        ..claim(name, number, slot)
+    };
+    let hold = |town: &Town, name: &str| town.agents[&agent(name)].active.as_ref().unwrap().hold_micros;
+    let used = |number: u64, name: &str, cost_micros: u64| {
+        Command::Meter(crate::town::event::UsageMetered {
+            run: run_id(number),
+            agent: agent(name),
+            brain: "openai/m".to_owned(),
+            turns: 1,
+            tokens: crate::town::event::Tokens::default(),
+            cost_micros,
+            incomplete: false,
+        })
+    };
+    let two = vec![(0, start(paid("a", 1, "s"))), (1, start(paid("b", 2, "s")))];
+    let town = after(&two);
+    assert_eq!((hold(&town, "a"), hold(&town, "b")), (100_000, 50_000), "the second gets what is left");
+    check(&town, 2, paid("c", 3, "s"), Err("0.00 of 0.15 are left for today"));
+    check(&town, 2, claim("c", 3, "s"), Ok(&["agent.registered", "run.started"]));
+    let ended = [two.clone(), vec![(2, used(1, "a", 30_000)), (3, finish("a", 1))]].concat();
+    let third = [ended.clone(), vec![(4, start(paid("c", 3, "s")))]].concat();
+    assert_eq!(hold(&after(&third), "c"), 70_000, "what the first did not use");
+    // The second dies without a trace: all that was put aside for it counts as spent, on the day on which that is seen.
+    let late = 3_700;
+    let elsewhere = StartRun { holder: "there".to_owned(), ..paid("b", 4, "t") };
+    let given_up = after(&[ended, vec![(late, start(elsewhere))]].concat());
+    assert_eq!((given_up.spent.on(at(late)), hold(&given_up, "b")), (80_000, 70_000));
+    let tomorrow = after(&[two, vec![(4, used(1, "a", 100_000)), (5, finish("a", 1)), (6, finish("b", 2))]].concat());
+    check(&tomorrow, 7, StartRun { usd_per_day: Usd(100_000), ..paid("c", 5, "s") }, Err("0.00 of 0.10 are left"));
+    check(&tomorrow, 86_400, paid("c", 5, "s"), Ok(&["agent.registered", "run.started"]));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Offer, is_false};
+use super::{Offer, is_false, is_zero};
 use crate::town::ids::{AgentId, Oid, RunId, Slot};
 use crate::town::pattern::Pattern;
 
@@ -49,6 +49,9 @@ pub struct RunStarted {
     pub holder: String,
     /// What thinks.
     pub brain: String,
+    /// What is put aside for it of the day's money, in millionths of a US dollar.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hold_micros: u64,
 }
 
 /// Payload of `run.resumed`.
@@ -97,6 +100,9 @@ pub struct UsageMetered {
     pub tokens: Tokens,
     /// What that cost, in millionths of a US dollar.
     pub cost_micros: u64,
+    /// Whether a part of the cost is only known as the most that it can be.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub incomplete: bool,
 }
 
 /// Payload of `run.proposed`.
@@ -159,6 +165,48 @@ pub enum FailureKind {
     NoResult,
     /// The town's files or the repository were not as they must be.
     Repository,
+    /// The provider asks to wait.
+    Throttled,
+    /// A quota or the money at the provider is used up.
+    Quota,
+    /// The provider has more to do than it can.
+    Overloaded,
+    /// The provider cannot be reached, or broke down.
+    Unavailable,
+    /// The conversation is larger than the model can hold.
+    ContextTooLong,
+    /// The model, or its provider's filter, refused.
+    Refused,
+    /// The replies held nothing.
+    EmptyReply,
+    /// The replies broke off before their end.
+    TruncatedStream,
+    /// The calls of tools were wrong in themselves.
+    InvalidCalls,
+    /// The replies were cut off at the largest length.
+    Length,
+    /// The provider does not take the key.
+    Auth,
+    /// The provider does not have the model.
+    UnknownModel,
+    /// The next question could have cost more than may be spent.
+    Money,
+    /// Something that a newer version knows.
+    #[serde(other)]
+    Other,
+}
+
+impl FailureKind {
+    /// The exit code of a run that failed so: 2 where somebody has to mend the configuration, 3 where the same may work
+    /// later, else 1.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Auth | Self::UnknownModel => 2,
+            Self::Throttled | Self::Quota | Self::Overloaded | Self::Unavailable | Self::TruncatedStream => 3,
+            _ => 1,
+        }
+    }
 }
 
 /// Payload of `run.failed`.

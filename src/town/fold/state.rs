@@ -26,6 +26,9 @@ pub struct Town {
     pub frozen: Option<Frozen>,
     /// Sums over all history.
     pub totals: Totals,
+    /// What was spent on the last day on which anything was.
+    #[serde(default, skip_serializing_if = "Spent::is_nothing")]
+    pub spent: Spent,
     /// How far the forge was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forge: Option<ForgeSeen>,
@@ -161,6 +164,9 @@ pub struct Run {
     pub holder: String,
     /// What thinks.
     pub brain: String,
+    /// What is put aside for it of the day's money, in millionths of a US dollar.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub hold_micros: u64,
     /// How often it was resumed.
     pub attempt: u32,
     /// When it started.
@@ -254,6 +260,43 @@ pub struct Pull {
     /// How often it was opened again after a rejection.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reopened: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_nothing(amount: &u64) -> bool {
+    *amount == 0
+}
+
+/// What was spent on one day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Spent {
+    /// The day, in days since 1970 (UTC).
+    pub day: i64,
+    /// How much, in millionths of a US dollar.
+    pub cost_micros: u64,
+}
+
+impl Spent {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds an amount at a moment.
+    pub fn add(&mut self, at: DateTime<Utc>, amount: u64) {
+        if amount == 0 {
+            return;
+        }
+        let day = at.timestamp().div_euclid(86_400);
+        let before = if self.day == day { self.cost_micros } else { 0 };
+        *self = Self { day, cost_micros: before.saturating_add(amount) };
+    }
+
+    /// What was spent on the day of a moment.
+    #[must_use]
+    pub const fn on(&self, at: DateTime<Utc>) -> u64 {
+        if self.day == at.timestamp().div_euclid(86_400) { self.cost_micros } else { 0 }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Deserializer;
 
-use super::{Price, Settings};
+use super::{Price, Provider, Settings};
 use crate::town::finding::Finding;
 use crate::town::yaml::Doc;
 
@@ -16,6 +16,7 @@ pub const RULES: &[(&str, &str)] = &[
     ("settings-branch", "the branch is a name that git allows"),
     ("settings-key-env", "`key_env` names an environment variable and holds no key"),
     ("settings-base-url", "`base_url` is an http or https address without a password in it"),
+    ("settings-model", "a provider of models has a model, of a size from 8,000 tokens, and fallbacks that are known"),
     ("settings-script", "the script is a path in the repository"),
     ("settings-prices", "prices are decimal numbers from 0"),
     ("settings-limits", "the limits are within their ranges"),
@@ -144,8 +145,25 @@ impl Rules<'_> {
             let message = format!("the script {:?} is not one path in the repository", short(script));
             self.error("settings-script", &["brain", "script"], message, "write a path relative to the repository");
         }
-        for (model, Price { input, output }) in &brain.prices {
-            for (key, price) in [("input", input), ("output", output)] {
+        if let Some(context) = brain.context.filter(|context| !(8_000..=2_000_000).contains(context)) {
+            let message = format!("context is {context}; 8000 to 2000000 are possible");
+            self.error("settings-model", &["brain", "context"], message, "write how many tokens the model holds");
+        }
+        let of_model = |provider| matches!(provider, Provider::Openai | Provider::Anthropic);
+        if of_model(brain.provider) && brain.model.as_deref().is_none_or(|model| model.trim().is_empty()) {
+            let remedy = "name one in `model`, as the provider calls it";
+            self.error("settings-model", &["brain", "provider"], "this provider needs a model", remedy);
+        }
+        for (at, model) in brain.fallbacks.iter().enumerate() {
+            if Provider::of_model(model).is_none() {
+                let message = format!("the fallback {:?} is not `openai/MODEL` or `anthropic/MODEL`", short(model));
+                let way = ["brain", "fallbacks", &at.to_string()];
+                self.error("settings-model", &way, message, "write provider and model with a / between");
+            }
+        }
+        for (model, Price { input, output, cached }) in &brain.prices {
+            let cached = cached.as_ref().map(|price| ("cached", price));
+            for (key, price) in [("input", input), ("output", output)].into_iter().chain(cached) {
                 if !is_decimal(price) {
                     let message = format!("the price {:?} is no decimal number from 0", short(price));
                     let way = ["brain", "prices", model, key];
@@ -360,7 +378,7 @@ fn is_login(login: &str) -> bool {
 }
 
 /// A price as it is written: a text, or a number of YAML.
-pub(super) fn decimal<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
+pub(in crate::town) fn decimal<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
     struct Visitor;
 
     impl serde::de::Visitor<'_> for Visitor {
@@ -388,4 +406,11 @@ pub(super) fn decimal<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Err
     }
 
     de.deserialize_any(Visitor)
+}
+
+/// A price that may be left out.
+pub(super) fn maybe_decimal<'de, D: Deserializer<'de>>(de: D) -> Result<Option<String>, D::Error> {
+    #[derive(serde::Deserialize)]
+    struct Decimal(#[serde(deserialize_with = "decimal")] String);
+    Ok(<Option<Decimal> as serde::Deserialize>::deserialize(de)?.map(|Decimal(text)| text))
 }

@@ -63,7 +63,10 @@ fn one_of_everything_and_almost_nothing_are_read() {
     let (settings, findings) = parse(PATH, WHOLE.as_bytes());
     assert_eq!(findings, []);
     let settings = settings.unwrap();
-    assert_eq!(settings.brain.prices["small"], Price { input: "0.25".to_owned(), output: "1.50".to_owned() });
+    assert_eq!(
+        settings.brain.prices["small"],
+        Price { input: "0.25".to_owned(), output: "1.50".to_owned(), cached: None }
+    );
     assert_eq!(settings.brain.prices["large"].input, "3");
     assert_eq!(settings.people["an-octopus"], Role::Mayor);
     let (settings, findings) = parse(PATH, b"name: Little\n");
@@ -90,6 +93,12 @@ fn every_rule_has_cases() {
         ("name: x\nbrain: { base_url: \"https://u:p@a/\" }".into(), &["settings-base-url:2"]),
         ("name: x\nbrain: { base_url: \"https:///v1\" }".into(), &["settings-base-url:2"]),
         ("name: x\nbrain: { base_url: \"http://127.0.0.1:11434/v1\" }".into(), &[]),
+        ("name: x\nbrain: { provider: openai }".into(), &["settings-model:2"]),
+        ("name: x\nbrain: { provider: openai, model: m, context: 100 }".into(), &["settings-model:2"]),
+        ("name: x\nbrain: { fallbacks: [cheap] }".into(), &["settings-model:2"]),
+        ("name: x\nbrain: { fallbacks: [openai/gpt-4o, anthropic/claude] }".into(), &[]),
+        ("name: x\nlimits: { usd_per_run: -1 }".into(), &["yaml-value:2"]),
+        ("name: x\nlimits: { usd_per_run: 0.5, usd_per_day: \"12.25\" }".into(), &[]),
         ("name: x\nbrain: { script: ../up.json }".into(), &["settings-script:2"]),
         ("name: x\nbrain:\n  prices:\n    m: { input: -1, output: 2 }".into(), &["settings-prices:4"]),
         (

@@ -20,6 +20,7 @@ fn budget() -> Budget {
         now: at(1),
         context_tokens: 100_000,
         output_bytes: 1_000_000,
+        cost_micros: u64::MAX,
     }
 }
 
@@ -247,7 +248,7 @@ fn any_entry() -> impl Strategy<Value = Entry> {
     prop_oneof![
         1 => Just(Entry::Briefing { system: String::new(), user: String::new(), tokens_estimated: 3 }),
         4 => (prop::collection::vec(any_call(), 0..4), "[ a]{0,2}", stop, any::<u64>()).prop_map(|(calls, text, stop, input)| {
-            Entry::Reply(Reply { text, calls, stop, usage: Usage { input, ..Usage::default() } })
+            Entry::Reply(Reply { text, calls, stop, usage: Usage { input, ..Usage::default() }, ..Reply::default() })
         }),
         4 => (any_call(), any::<[bool; 3]>()).prop_map(|(call, [ok, invalid, changed])| {
             Entry::Result(CallResult { invalid, changed, ..CallResult::of(&call, ok, "out") })

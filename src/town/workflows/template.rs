@@ -15,12 +15,13 @@ use super::pins::PINS;
 pub(super) type Values = BTreeMap<&'static str, Value>;
 
 /// The workflows and the parts that they include.
-const TEMPLATES: [(&str, &str); 11] = [
+const TEMPLATES: [(&str, &str); 12] = [
     ("agent", include_str!("agent.yml.j2")),
     ("single", include_str!("single.yml.j2")),
     ("split", include_str!("split.yml.j2")),
     ("sync", include_str!("sync.yml.j2")),
     ("call", include_str!("call.j2")),
+    ("keys", include_str!("keys.j2")),
     ("permissions", include_str!("permissions.j2")),
     ("checkout", include_str!("checkout.j2")),
     ("app", include_str!("app.j2")),

@@ -218,6 +218,73 @@ fn only_claim_and_publish_can_write_when_the_work_is_split() {
 }
 
 #[test]
+fn the_keys_of_models_reach_what_thinks_and_nothing_else() {
+    let brain = "brain: { provider: anthropic, model: claude-haiku-4-5, fallbacks: [openai/gpt-4.1-mini] }\n";
+    for town in [single(), split(), with_app("split")] {
+        let town = with_brain(&town, brain);
+        let files = files(&town, &[tester()]);
+        let agent = &files[".github/workflows/chaostester.yml"];
+        assert!(agent.contains("      ANTHROPIC_API_KEY: ${{ secrets.ANTHROPIC_API_KEY }}\n"), "{agent}");
+        let text = &files[".github/workflows/monkeytown-run.yml"];
+        let yaml: Value = serde_yaml::from_str(text).unwrap();
+        for (job, body) in yaml["jobs"].as_mapping().unwrap() {
+            let has = serde_yaml::to_string(body).unwrap().contains("OPENAI_API_KEY=${{ secrets.OPENAI_API_KEY }}");
+            assert_eq!(has, ["run", "think", "look"].contains(&job.as_str().unwrap()), "{job:?} in {text}");
+        }
+        assert!(!text.contains("models: read"), "{text}");
+        assert!(!files[".github/workflows/monkeytown-sync.yml"].contains("API_KEY"));
+    }
+    // GitHub Models are asked with the workflow's own token, which needs a permission and no secret.
+    let brain = "brain: { provider: openai, model: openai/gpt-4.1-mini, key_env: GITHUB_TOKEN, base_url: \"https://models.github.ai/inference\" }\n";
+    for (town, job) in [(single(), "run"), (split(), "think")] {
+        let files = files(&with_brain(&town, brain), &[tester()]);
+        let parse =
+            |name: &str| serde_yaml::from_str::<Value>(&files[&format!(".github/workflows/{name}.yml")]).unwrap();
+        let jobs = parse("monkeytown-run")["jobs"].clone();
+        let readers: Vec<&str> = jobs
+            .as_mapping()
+            .unwrap()
+            .iter()
+            .filter(|(_, body)| body["permissions"]["models"] == "read")
+            .filter_map(|(name, _)| name.as_str())
+            .collect();
+        assert!(readers.contains(&job) && !readers.contains(&"claim") && !readers.contains(&"publish"), "{readers:?}");
+        assert_eq!(parse("chaostester")["jobs"]["run"]["permissions"]["models"], "read");
+        assert!(!files[".github/workflows/monkeytown-sync.yml"].contains("models"));
+        assert!(files.values().all(|text| !text.contains("          keys:")));
+    }
+}
+
+fn with_brain(town: &Settings, brain: &str) -> Settings {
+    let brain = crate::town::settings::parse("town.yaml", format!("name: t\n{brain}").as_bytes()).0.unwrap().brain;
+    Settings { brain, ..town.clone() }
+}
+
+#[test]
+fn no_job_asks_for_more_than_its_caller_grants() {
+    // GitHub looks at all jobs of a called workflow, those included that will be skipped, and starts none otherwise.
+    let rank =
+        |level: Option<&str>| ["read", "write"].iter().position(|known| Some(*known) == level).map_or(0, |at| at + 1);
+    let models = "brain: { provider: openai, model: m/n, key_env: GITHUB_TOKEN }\n";
+    let all = [single(), split(), with_app("single"), with_app("split")];
+    for town in all.iter().cloned().chain(all.iter().map(|town| with_brain(town, models))) {
+        let files = files(&town, &[tester()]);
+        let parse =
+            |name: &str| serde_yaml::from_str::<Value>(&files[&format!(".github/workflows/{name}.yml")]).unwrap();
+        let (caller, called) = (parse("chaostester"), parse("monkeytown-run"));
+        for (job, asked) in called["jobs"].as_mapping().unwrap() {
+            for (scope, level) in asked["permissions"].as_mapping().unwrap() {
+                let granted = caller["jobs"]["run"]["permissions"][scope].as_str();
+                assert!(
+                    rank(level.as_str()) <= rank(granted),
+                    "{job:?} asks for {scope:?}: {level:?}, granted is {granted:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn the_names_of_queues_cannot_be_taken_for_each_other() {
     // A cache is found by the beginning of its key, and one agent's name may begin with another's.
     let text = &files(&single(), &[])[".github/workflows/monkeytown-run.yml"];

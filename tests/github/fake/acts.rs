@@ -5,7 +5,7 @@
 
 use super::follow::Method;
 use super::pulls;
-use super::world::{Entry, LineComment, Target, World};
+use super::world::{Closed, Entry, LineComment, Target, World};
 use super::{FakeGithub, git};
 
 /// A pull request as it is, whatever reads still show.
@@ -78,6 +78,21 @@ impl FakeGithub {
         let base = world.default_branch.clone();
         pulls::open(&mut world, by, branch, &base, title, Some(body.to_owned()), false)
             .unwrap_or_else(|refused| panic!("{}", String::from_utf8_lossy(&refused.body)))
+    }
+
+    /// Adds so many pull requests of other people that look like this one, closed just now.
+    pub fn crowd(&self, like: u64, count: u64) {
+        let mut world = self.world();
+        let now = world.now();
+        let mut entry = world.entry(like).clone();
+        (entry.created, entry.updated) = (now, now);
+        entry.closed = Some(Closed { at: now, by: entry.by.clone(), reason: None });
+        entry.pull.as_mut().unwrap().branch = "work".to_owned();
+        for _ in 0..count {
+            world.last_number += 1;
+            let (number, id) = (world.last_number, world.id());
+            world.entries.insert(number, Entry { number, id, ..entry.clone() });
+        }
     }
 
     /// Merges a pull request; the commit that its base stands at afterwards.
