@@ -6,7 +6,7 @@ use git2::Oid;
 use super::checkpoint::Keeper;
 use super::claim::{self, Claim};
 use super::house::House;
-use super::propose::{Outcome, Proposer, Work};
+use super::propose::{Outcome, Proposer, Ready, Work};
 use super::publish::{Hands, Published};
 use super::report::{Cost, Ending, Report};
 use super::stand::Stand;
@@ -15,7 +15,6 @@ use super::turn::{self, Mission, Turn, Turned};
 use super::{Edge, Progress, Request, RunError, SlotChoice};
 use crate::forge::Forge;
 use crate::git::journal::{Journal, JournalError};
-use crate::git::merge::Merged;
 use crate::git::repo::{self, LockGuard};
 use crate::town::charter::Charter;
 use crate::town::decide::{self, Command, Gated, Rejected};
@@ -352,25 +351,9 @@ impl<'a> Course<'a> {
                 self.report.offer = Some(ready.offer.clone());
                 return Ok(Next::End(Box::new(self.report.clone())));
             }
-            let now = (self.hands.edge.now)();
-            self.keeper.keep_proposal(stand, work.tree, transcript, ready.head, now)?;
-            let mut also = turn::calls(&self.claimed, transcript);
-            also.push(Command::RecordGate(Gated::Passed(GatePassed {
-                run: self.claimed.run.run.clone(),
-                tree: repo::id(self.hands.house.home.repo.tree_of(ready.head)?),
-                checks: u32::try_from(gate::CHECKS.len()).unwrap_or(u32::MAX),
-                files: ready.offer.files,
-                warnings: u32::try_from(ready.findings.len()).unwrap_or(u32::MAX),
-            })));
-            let (run, name) = (&self.claimed.run, &self.charter.name);
-            let proposed = match self.hands.announce(run, name, &ready.offer, ready.replaces, also) {
-                Ok(proposed) => proposed,
-                // The town was frozen while the agent was at work.
-                Err(RunError::Journal(JournalError::Rejected(why @ Rejected::Frozen { .. }))) => {
-                    self.report.offer = Some(ready.offer);
-                    return Ok(Next::End(Box::new(self.held(&why, transcript))));
-                }
-                Err(error) => return Err(error),
+            let proposed = match self.announce(stand, work.tree, *ready, transcript)? {
+                Announced::Proposed(proposed) => proposed,
+                Announced::Held(report) => return Ok(Next::End(report)),
             };
             if let Some(report) = self.publish(&proposed, stand.pull, transcript).await? {
                 return Ok(Next::End(Box::new(report)));
@@ -380,47 +363,38 @@ impl<'a> Course<'a> {
         Err(RunError::Unsettled(self.charter.name.branch()))
     }
 
+    /// Step 8: what is kept and recorded before anything is pushed.
+    fn announce(
+        &mut self,
+        stand: &Stand,
+        tree: Oid,
+        ready: Ready,
+        transcript: &Transcript,
+    ) -> Result<Announced, RunError> {
+        let now = (self.hands.edge.now)();
+        self.keeper.keep_proposal(stand, tree, transcript, ready.head, now)?;
+        let mut also = turn::calls(&self.claimed, transcript);
+        also.push(Command::RecordGate(Gated::Passed(GatePassed {
+            run: self.claimed.run.run.clone(),
+            tree: repo::id(self.hands.house.home.repo.tree_of(ready.head)?),
+            checks: u32::try_from(gate::CHECKS.len()).unwrap_or(u32::MAX),
+            files: ready.offer.files,
+            warnings: u32::try_from(ready.findings.len()).unwrap_or(u32::MAX),
+        })));
+        let (run, name) = (&self.claimed.run, &self.charter.name);
+        match self.hands.announce(run, name, &ready.offer, ready.replaces, also) {
+            Ok(proposed) => Ok(Announced::Proposed(Box::new(proposed))),
+            // The town was frozen while the agent was at work.
+            Err(RunError::Journal(JournalError::Rejected(why @ Rejected::Frozen { .. }))) => {
+                self.report.offer = Some(ready.offer);
+                Ok(Announced::Held(Box::new(self.held(&why, transcript))))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn tell_gate(&self, findings: &[Finding], files: usize) {
         self.hands.edge.tell(&Progress::Gated { findings: findings.to_vec(), files });
-    }
-
-    /// Moves the work onto what is there now: a newer branch of people, or the default branch after a verdict.
-    fn stand_again(&self, stand: &mut Stand, work: &mut Work) -> Result<(), RunError> {
-        let house = self.hands.house;
-        house.home.refresh()?;
-        let town = self.hands.journal.load()?.town;
-        let newer = Stand::find(house, &town, &self.charter.name)?;
-        let (from, to) = (stand.tree()?, newer.tree()?);
-        let repo = &house.home.repo;
-        work.tree = match repo.merge_trees(Some(from), work.tree, to)? {
-            Merged::Clean(tree) => tree,
-            Merged::Conflicts(paths) => {
-                // What people pushed stays as it is; our version of those files is kept beside. It hangs on what it was made
-                // on, so that whoever takes it sees no more than what is new in it.
-                let kept = format!("refs/monkeytown/kept/{}", self.claimed.run.run);
-                let (below, message) = (stand.stood_on(house)?, self.message(work)?);
-                let lost = repo.commit_of_agent(work.tree, &[below], &message, self.claimed.run.started.timestamp())?;
-                let place = match house.home.keep(&kept, lost)? {
-                    true => format!("is kept in {kept}"),
-                    false => format!("could not be sent home, and is only in the clone of this run, in {kept}"),
-                };
-                work.partial = Some(format!("people changed {} meanwhile; our version {place}", paths.join(", ")));
-                repo.yield_to(from, work.tree, to)?
-            }
-        };
-        *stand = newer;
-        Ok(())
-    }
-
-    fn message(&self, work: &Work) -> Result<crate::git::propose::Message, RunError> {
-        Ok(crate::git::propose::Message {
-            title: work.finish.title.clone(),
-            body: work.finish.body.clone(),
-            agent: self.charter.name.clone(),
-            run: self.claimed.run.run.clone(),
-            base: repo::id(self.hands.house.home.main()?),
-            change: work.finish.change.clone(),
-        })
     }
 
     /// Publishes what was made to update `pull`, or to open one; `None` means that the work has to be proposed again on
@@ -466,6 +440,14 @@ impl<'a> Course<'a> {
     pub(super) fn writes_nothing(&self) -> bool {
         self.request.dry_run || self.phase == Phase::Think
     }
+}
+
+/// What came of announcing a proposal.
+enum Announced {
+    /// The journal has it; it may be pushed.
+    Proposed(Box<RunProposed>),
+    /// It waits.
+    Held(Box<Report>),
 }
 
 /// What a proposal came to.

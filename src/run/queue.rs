@@ -13,13 +13,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use git2::Oid;
 use serde::{Deserialize, Serialize};
 
 use super::RunError;
 use super::checkpoint;
 use super::house::House;
 use crate::git::bundle;
-use crate::git::journal::{self, Journal};
+use crate::git::journal::{self, Journal, JournalError};
 use crate::git::repo;
 use crate::town::envelope::{Envelope, Stamp};
 use crate::town::event::Event;
@@ -124,11 +125,9 @@ pub fn take(
             bundle::read(git, &bundle, reference, &into).map_err(|error| refused(super::publish::chain(&error)))?;
         if *reference == journal::reference() {
             let sent = about.sent.as_ref().map(repo::oid).transpose()?;
-            let left_out = journal.adopt(tip, sent, stamp, |event| may_wait(event, agent));
+            let adopted = adopt(journal, agent, stamp, tip, sent);
             git.drop_reference(&into)?;
-            for event in left_out.map_err(|error| refused(super::publish::chain(&error)))? {
-                tracing::warn!("{} of {} is nothing that waits; it is left out", event.kind, event.actor);
-            }
+            adopted.map_err(|error| refused(super::publish::chain(&error)))?;
         } else {
             git.force_reference(reference, tip)?;
             git.drop_reference(&into)?;
@@ -137,6 +136,20 @@ pub fn take(
         }
     }
     Ok(about.holder)
+}
+
+/// Writes the events that may wait into the journal here, and says which were left out.
+fn adopt(
+    journal: &Journal<'_>,
+    agent: &AgentId,
+    stamp: &Stamp,
+    tip: Oid,
+    sent: Option<Oid>,
+) -> Result<(), JournalError> {
+    for event in journal.adopt(tip, sent, stamp, |event| may_wait(event, agent))? {
+        tracing::warn!("{} of {} is nothing that waits; it is left out", event.kind, event.actor);
+    }
+    Ok(())
 }
 
 /// Whether a run of this agent records such events itself, about itself. What people did, and what another agent did, is not

@@ -1,11 +1,14 @@
 //! Step 4, where a run stands: the base, the open pull request, and the tree that the workspace starts from.
-//! Lives here: finding that out. Never here: the workspace itself (see [`crate::git::workspace`]).
+//! Lives here: finding that out, and finding it out again when the world moved. Never here: the workspace itself (see
+//! [`crate::git::workspace`]).
 
 use git2::Oid;
 use serde::{Deserialize, Serialize};
 
 use super::RunError;
+use super::deliver::Course;
 use super::house::House;
+use super::propose::Work;
 use crate::git::merge::Merged;
 use crate::git::repo;
 use crate::town::fold::Town;
@@ -103,5 +106,46 @@ impl Stand {
             }
         }
         Ok(stand)
+    }
+}
+
+impl Course<'_> {
+    /// Moves the work onto what is there now: a newer branch of people, or the default branch after a verdict.
+    pub(super) fn stand_again(&self, stand: &mut Stand, work: &mut Work) -> Result<(), RunError> {
+        let house = self.hands.house;
+        house.home.refresh()?;
+        let town = self.hands.journal.load()?.town;
+        let newer = Stand::find(house, &town, &self.charter.name)?;
+        let (from, to) = (stand.tree()?, newer.tree()?);
+        let repo = &house.home.repo;
+        work.tree = match repo.merge_trees(Some(from), work.tree, to)? {
+            Merged::Clean(tree) => tree,
+            Merged::Conflicts(paths) => {
+                // What people pushed stays as it is; our version of those files is kept beside. It hangs on what it was made
+                // on, so that whoever takes it sees no more than what is new in it.
+                let kept = format!("refs/monkeytown/kept/{}", self.claimed.run.run);
+                let (below, message) = (stand.stood_on(house)?, self.message(work)?);
+                let lost = repo.commit_of_agent(work.tree, &[below], &message, self.claimed.run.started.timestamp())?;
+                let place = match house.home.keep(&kept, lost)? {
+                    true => format!("is kept in {kept}"),
+                    false => format!("could not be sent home, and is only in the clone of this run, in {kept}"),
+                };
+                work.partial = Some(format!("people changed {} meanwhile; our version {place}", paths.join(", ")));
+                repo.yield_to(from, work.tree, to)?
+            }
+        };
+        *stand = newer;
+        Ok(())
+    }
+
+    fn message(&self, work: &Work) -> Result<crate::git::propose::Message, RunError> {
+        Ok(crate::git::propose::Message {
+            title: work.finish.title.clone(),
+            body: work.finish.body.clone(),
+            agent: self.charter.name.clone(),
+            run: self.claimed.run.run.clone(),
+            base: repo::id(self.hands.house.home.main()?),
+            change: work.finish.change.clone(),
+        })
     }
 }
