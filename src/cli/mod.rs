@@ -6,6 +6,7 @@
 pub mod agents;
 pub mod check;
 pub mod demo;
+pub mod doctor;
 pub mod freeze;
 pub mod gate;
 pub mod init;
@@ -13,6 +14,7 @@ pub mod log;
 pub mod open;
 pub mod pulls;
 pub mod run;
+pub mod sandbox_exec;
 pub mod say;
 pub mod schema;
 pub mod senses;
@@ -87,6 +89,12 @@ pub enum Command {
     Schema(schema::Args),
     /// Make a small town in a folder of its own and let its agents work
     Demo(demo::Args),
+    /// Say what this machine can enforce around commands that agents run
+    Doctor(doctor::Args),
+    // For ourselves.
+    #[command(hide = true)]
+    #[allow(missing_docs)]
+    SandboxExec(sandbox_exec::Args),
 }
 
 /// What every command is given.
@@ -157,6 +165,8 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Thaw(args) => freeze::thaw(context, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Demo(args) => demo::run(context, &args),
+        Command::Doctor(args) => doctor::run(context, &args),
+        Command::SandboxExec(args) => sandbox_exec::run(&args),
     }
 }
 

@@ -59,6 +59,7 @@ pub fn edge<'a>(
         keys: keys(context, house),
         secrets: secrets(context, house),
         tools: context.env.tools(),
+        program: context.env.executable().map(std::path::Path::to_path_buf),
         holder: context.env.github().run_id.map(|id| format!("actions-{id}")),
         holder_before: None,
         watch,

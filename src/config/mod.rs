@@ -111,6 +111,12 @@ impl Env {
         if found { name.to_owned() } else { program.display().to_string() }
     }
 
+    /// This program's own file.
+    #[must_use]
+    pub fn executable(&self) -> Option<&std::path::Path> {
+        self.program.as_deref()
+    }
+
     /// Whether a runner of GitHub Actions started us.
     #[must_use]
     pub fn is_actions(&self) -> bool {

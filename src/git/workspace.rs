@@ -144,6 +144,11 @@ impl Workspace {
 
     /// Writes a file. An executable stays one. Never through a link, and never over one.
     pub fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), GitError> {
+        self.write_as(path, bytes, None)
+    }
+
+    /// The same, and says whether it is an executable.
+    pub fn write_as(&mut self, path: &str, bytes: &[u8], executable: Option<bool>) -> Result<(), GitError> {
         check_path(path)?;
         self.check_parents(path)?;
         let mode = match self.standing(path)? {
@@ -154,6 +159,11 @@ impl Workspace {
             }
             Standing::File(Mode::Module) => return Err(GitError::bad_path(path, "it is a submodule")),
             Standing::Folder => return Err(GitError::bad_path(path, "it is a folder")),
+        };
+        let mode = match executable {
+            Some(true) => Mode::Executable,
+            Some(false) => Mode::File,
+            None => mode,
         };
         self.put(path, bytes.into(), mode)
     }

@@ -78,6 +78,8 @@ pub struct Edge<'a> {
     pub scheduled: bool,
     /// The variables that commands of the project find their tools by.
     pub tools: Vec<(String, String)>,
+    /// This program's own file, which is what locks commands of agents in.
+    pub program: Option<std::path::PathBuf>,
     /// The keys of providers, by the variable that holds them.
     pub keys: Vec<(String, Key)>,
     /// Values that must never be shown or stored.

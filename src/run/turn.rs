@@ -16,7 +16,8 @@ use super::{Edge, Progress, Request, RunError, brief, facts};
 use crate::brain::Brain;
 use crate::git::workspace::Workspace;
 use crate::git::{repo, repo::Repo};
-use crate::tools::{self, Context, ToolError, Toolbox};
+use crate::tools::sandbox::Sandbox;
+use crate::tools::{self, Context, Shell, ToolError, Toolbox};
 use crate::town::briefing::Briefing;
 use crate::town::charter::{Charter, Sense};
 use crate::town::decide::Command;
@@ -97,7 +98,7 @@ impl<'a> Turn<'a> {
         let (edge, house) = (hands.edge, hands.house);
         let Mission { charter, claimed, thinker, .. } = mission;
         let workspace = Workspace::at(&house.home.repo, stand.tree()?, tree)?;
-        let toolbox = tools::table(&charter.tools);
+        let toolbox = toolbox(edge, charter, thinker);
         let briefed = !transcript.entries.is_empty();
         let (window, mut again) = (thinker.window(), None);
         let base = repo::oid(&claimed.run.base)?;
@@ -282,6 +283,21 @@ impl<'a> Turn<'a> {
     }
 }
 
+/// The tools that the charter gives. What a machine can enforce is only found out where somebody may run a command.
+fn toolbox(edge: &Edge<'_>, charter: &Charter, thinker: &Thinker) -> Toolbox {
+    if *thinker == Thinker::Embedded || !charter.tools.iter().any(|name| name == tools::BASH) {
+        return tools::table(&charter.tools);
+    }
+    let Some(program) = &edge.program else { return tools::table(&charter.tools) };
+    match Sandbox::choose(&Sandbox::probe(program)) {
+        Ok(kind) => {
+            let shell = Shell::new(Sandbox::new(program.clone(), kind), edge.tools.clone());
+            tools::table_with(&charter.tools, Ok(shell))
+        }
+        Err(refusal) => tools::table_with(&charter.tools, Err(&refusal.to_string())),
+    }
+}
+
 pub(super) fn full() -> Halt {
     Halt::Budget(machine::Which::Output)
 }
@@ -300,7 +316,7 @@ fn room(context: u32, window: Option<u32>, toolbox: &Toolbox) -> u64 {
 /// What a call is about, for whoever watches.
 fn about(call: &ToolCall) -> String {
     let argument = |name: &str| call.arguments.get(name).and_then(|value| value.as_str());
-    let names = ["file_path", "path", "pattern", "from", "text", "query"];
+    let names = ["file_path", "path", "pattern", "from", "text", "query", "command"];
     names.iter().find_map(|name| argument(name)).map(|text| text::one_line(text, 80)).unwrap_or_default()
 }
 

@@ -39,7 +39,7 @@ fn explain(error: GitError) -> ToolError {
 }
 
 /// An error with its causes, which do not stand in its own text.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |error| error.source());
     causes.fold(error.to_string(), |all, cause| format!("{all}: {cause}"))
 }
@@ -142,6 +142,11 @@ impl Context<'_> {
             return tell(format!("{} would have {} bytes; {limit} are allowed.", shown(path), text.len()));
         }
         self.files.write(path, text.as_bytes()).map_err(explain)
+    }
+
+    /// Puts what a command left at `path` there.
+    pub(super) fn put_as(&mut self, path: &str, bytes: &[u8], executable: bool) -> Result<(), ToolError> {
+        self.files.write_as(path, bytes, Some(executable)).map_err(explain)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::town::pattern::Pattern;
 use crate::town::text::escape_invisible;
 use crate::town::transcript::{CallResult, ToolCall, ToolSpec};
 
+mod bash;
 mod delete;
 mod edit;
 mod files;
@@ -28,7 +29,14 @@ mod read;
 mod recall;
 mod remember;
 mod rename;
+pub mod sandbox;
+mod worktree;
 mod write;
+
+pub use bash::Shell;
+
+/// The tool that needs a sandbox.
+pub const BASH: &str = "Bash";
 
 /// What a call may touch.
 pub struct Context<'a> {
@@ -103,7 +111,13 @@ pub struct Toolbox {
 /// because every agent has a memory and comes to an end.
 #[must_use]
 pub fn table(wanted: &[String]) -> Toolbox {
-    let every: Vec<Box<dyn Tool>> = vec![
+    table_with(wanted, Err("there is no sandbox for it"))
+}
+
+/// The same, and `Bash` where the list names it and there is a shell; otherwise the agent hears why not.
+#[must_use]
+pub fn table_with(wanted: &[String], shell: Result<Shell, &str>) -> Toolbox {
+    let mut every: Vec<Box<dyn Tool>> = vec![
         Box::new(read::Read::new()),
         Box::new(glob::Glob::new()),
         Box::new(grep::Grep::new()),
@@ -114,6 +128,14 @@ pub fn table(wanted: &[String]) -> Toolbox {
         Box::new(remember::Remember::new()),
         Box::new(recall::Recall::new()),
     ];
+    let no_shell = match shell {
+        // Never for an empty list: who may run commands says so.
+        Ok(shell) => {
+            every.extend(wanted.iter().any(|name| name == BASH).then(|| Box::new(bash::Bash::new(shell)) as _));
+            ""
+        }
+        Err(why) => why,
+    };
     let known: Vec<String> = every.iter().map(|tool| tool.spec().name.clone()).collect();
     let asked = |name: &str| wanted.iter().any(|other| other == name);
     let given = |name: &str| match name {
@@ -126,7 +148,7 @@ pub fn table(wanted: &[String]) -> Toolbox {
     let absent: Vec<_> = wanted
         .iter()
         .filter(|name| !known.contains(name) && !ends.iter().any(|end| end.name == **name))
-        .cloned()
+        .map(|name| if name == BASH { format!("{name} ({no_shell})") } else { name.clone() })
         .collect();
     let specs = tools.iter().map(|tool| tool.spec().clone()).chain(ends).collect();
     Toolbox { tools, specs, absent }

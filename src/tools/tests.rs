@@ -387,7 +387,10 @@ fn a_charter_gets_what_it_lists_and_hears_what_is_absent() {
         let given: Vec<_> = toolbox.specs().iter().map(|spec| spec.name.clone()).collect();
         (given.join(" "), toolbox.absent().join(" "))
     };
-    assert_eq!(names(&["Read", "Bash", "Finish"]), ("Read Remember Recall Finish NothingToDo".into(), "Bash".into()));
+    assert_eq!(
+        names(&["Read", "Bash", "Finish"]),
+        ("Read Remember Recall Finish NothingToDo".into(), "Bash (there is no sandbox for it)".into())
+    );
     assert_eq!(
         names(&["Write", "Recall"]),
         ("Write Delete Move Remember Recall Finish NothingToDo".into(), String::new())

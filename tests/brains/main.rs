@@ -10,6 +10,7 @@
 #[path = "../it/village.rs"]
 mod village;
 
+mod builder;
 mod failures;
 mod money;
 mod provider;

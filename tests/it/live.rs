@@ -33,6 +33,7 @@ fn run_while(village: &Village, moment: &str, act: impl Fn()) -> Report {
         random: &random,
         scheduled: false,
         tools,
+        program: None,
         keys: Vec::new(),
         secrets: Vec::new(),
         holder: None,

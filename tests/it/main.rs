@@ -21,6 +21,8 @@ mod memory;
 mod races;
 mod refusals;
 mod report;
+mod sandbox;
 mod shallow;
+mod shell;
 mod verdicts;
 mod workflows;

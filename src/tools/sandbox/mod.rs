@@ -1,0 +1,318 @@
+//! Where commands run that an agent chose: a worktree and a private folder are all that they can write, and nobody hears them.
+//!
+//! Lives here: what a command is given and what came of it. The work is done by two further processes, because what is
+//! given up here is given up for good: a supervisor that ends everything it started ([`supervise`]), and what becomes
+//! the command once it has locked itself in ([`inside`]). Both are this program again, as `monkeytown sandbox-exec`.
+//! Neither is ever given a key. Never here: which command runs, what becomes of the files it left.
+//! Start with [`Sandbox::run`].
+
+mod bubblewrap;
+mod capture;
+#[cfg(target_os = "linux")]
+mod filter;
+#[cfg(target_os = "linux")]
+pub mod inside;
+mod place;
+mod probe;
+#[cfg(target_os = "linux")]
+mod processes;
+#[cfg(target_os = "linux")]
+mod rules;
+#[cfg(target_os = "linux")]
+pub mod supervise;
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+
+pub use capture::Captured;
+pub use place::Place;
+pub use probe::{Capabilities, Machine, Refusal};
+
+/// The hidden command that both helpers are.
+pub const HELPER: &str = "sandbox-exec";
+/// What a helper writes before the reason, where it could not lock itself in.
+const NOT_LOCKED_IN: &str = "monkeytown sandbox: ";
+/// The exit code that goes with it.
+const NOT_LOCKED_IN_CODE: i32 = 125;
+/// A report is a line; more than this is none.
+const REPORT_BYTES: u64 = 64 * 1024;
+
+/// What keeps a command in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Namespaces of its own, made by bubblewrap, and a filter on system calls.
+    Bubblewrap,
+    /// Landlock, and a stricter filter on system calls.
+    Landlock,
+}
+
+impl Kind {
+    /// Both, the stronger one first.
+    pub const ALL: [Self; 2] = [Self::Bubblewrap, Self::Landlock];
+
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bubblewrap => "bubblewrap",
+            Self::Landlock => "landlock",
+        }
+    }
+}
+
+/// How much a command may use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Seconds from start to end.
+    pub seconds: u64,
+    /// Seconds of processor time, of each process.
+    pub cpu_seconds: u64,
+    /// Bytes of memory, of all processes together; a single one may have no more either.
+    pub memory: u64,
+    /// Processes and threads at the same time.
+    pub processes: u64,
+    /// Bytes of one file.
+    pub file: u64,
+    /// Bytes of output that are kept.
+    pub kept: usize,
+    /// Bytes of output after which it is ended.
+    pub output: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            seconds: 120,
+            cpu_seconds: 600,
+            memory: 4 << 30,
+            processes: 512,
+            file: 1 << 30,
+            kept: 30_000,
+            output: 64 << 20,
+        }
+    }
+}
+
+/// A command, and all that it is given.
+pub struct Spec<'a> {
+    /// The command, for a shell.
+    pub command: &'a str,
+    /// Where it works.
+    pub place: &'a Place,
+    /// Every variable that it sees, besides those that name its folders.
+    pub environment: &'a [(String, String)],
+    /// What it may read and run besides the system's own programs, such as toolchains.
+    pub readable: &'a [PathBuf],
+    /// How much it may use.
+    pub limits: Limits,
+}
+
+/// Why a command ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "ended")]
+pub enum Ended {
+    /// By itself, with this exit code.
+    Exited {
+        /// The exit code.
+        code: i32,
+    },
+    /// By a signal; limits of single processes end them this way.
+    Killed {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// It had no time left.
+    Time,
+    /// Its processes had more memory than they may have.
+    Memory,
+    /// There were more processes than there may be.
+    Processes,
+    /// It wrote more than anybody would read.
+    Output,
+    /// It could not be started.
+    NotStarted {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What the supervisor says at its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Why the command ended.
+    pub ended: Ended,
+    /// Processes that were still there and were killed.
+    pub killed: usize,
+    /// Processes that could not be killed.
+    pub left: usize,
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it ended.
+    pub report: Report,
+    /// What it wrote, both streams in their order.
+    pub output: Captured,
+}
+
+impl Outcome {
+    /// The exit code, as a shell would say it.
+    #[must_use]
+    pub const fn exit(&self) -> i32 {
+        match self.report.ended {
+            Ended::Exited { code } => code,
+            Ended::Killed { signal } => 128 + signal,
+            _ => 137,
+        }
+    }
+}
+
+/// Why nothing ran.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The sandbox could not be enforced after all.
+    #[error("the sandbox ({}) could not be enforced: {why}", kind.name())]
+    NotEnforced {
+        /// Which.
+        kind: Kind,
+        /// Why.
+        why: String,
+    },
+    /// A folder could not be made or handed over.
+    #[error("the sandbox's folder {path}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The supervisor could not be started, or went away without a report.
+    #[error("the sandbox's supervisor")]
+    Supervisor(#[source] std::io::Error),
+}
+
+/// What the supervisor is told: one line of JSON on its standard input.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Order {
+    kind: Kind,
+    command: String,
+    program: PathBuf,
+    worktree: PathBuf,
+    temp: PathBuf,
+    environment: Vec<(String, String)>,
+    readable: Vec<PathBuf>,
+    /// Who the command runs as, where we are root.
+    user: Option<u32>,
+    limits: Limits,
+}
+
+/// A sandbox that this machine can enforce.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    program: PathBuf,
+    kind: Kind,
+}
+
+impl Sandbox {
+    /// A sandbox of this kind; `program` is this program's own file.
+    #[must_use]
+    pub const fn new(program: PathBuf, kind: Kind) -> Self {
+        Self { program, kind }
+    }
+
+    /// What keeps commands in.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Runs a command to its end, or to the end of what it may use. Nothing that it started is left afterwards.
+    ///
+    /// # Errors
+    /// [`SandboxError`] where nothing ran because it could not be kept in.
+    pub fn run(&self, spec: &Spec<'_>) -> Result<Outcome, SandboxError> {
+        spec.place.hand_over()?;
+        let order = Order {
+            kind: self.kind,
+            command: spec.command.to_owned(),
+            program: self.program.clone(),
+            worktree: spec.place.worktree(),
+            temp: spec.place.temp(),
+            environment: self.environment(spec),
+            readable: spec.readable.to_vec(),
+            user: spec.place.user(),
+            limits: spec.limits.clone(),
+        };
+        let outcome = self.supervised(&order).map_err(SandboxError::Supervisor)?;
+        let not_enforced = |why: &str| Err(SandboxError::NotEnforced { kind: self.kind, why: why.trim().to_owned() });
+        match &outcome.report.ended {
+            Ended::NotStarted { why } => not_enforced(why),
+            // A command that pretends this harms only itself.
+            Ended::Exited { code: NOT_LOCKED_IN_CODE } if outcome.output.head().starts_with(NOT_LOCKED_IN) => {
+                not_enforced(&outcome.output.head()[NOT_LOCKED_IN.len()..])
+            }
+            // Bubblewrap's own words, before anything of ours ran.
+            Ended::Exited { code: 1 } if outcome.output.head().starts_with("bwrap: ") => {
+                not_enforced(outcome.output.head().lines().next().unwrap_or_default())
+            }
+            _ => Ok(outcome),
+        }
+    }
+
+    /// The variables that a command sees: those it is given, and those that name its folders.
+    fn environment(&self, spec: &Spec<'_>) -> Vec<(String, String)> {
+        let temp = match self.kind {
+            Kind::Bubblewrap => PathBuf::from(bubblewrap::TEMP),
+            Kind::Landlock => spec.place.temp(),
+        };
+        let path = |below: &str| temp.join(below).to_string_lossy().into_owned();
+        let own = [
+            ("HOME", path("home")),
+            ("TMPDIR", temp.to_string_lossy().into_owned()),
+            ("CARGO_TARGET_DIR", path("target")),
+            ("CARGO_NET_OFFLINE", "true".to_owned()),
+            ("LANG", "C.UTF-8".to_owned()),
+            ("TERM", "dumb".to_owned()),
+        ];
+        let given = spec.environment.iter().filter(|(name, _)| own.iter().all(|(other, _)| name != other)).cloned();
+        given.chain(own.iter().map(|(name, value)| ((*name).to_owned(), value.clone()))).collect()
+    }
+
+    fn supervised(&self, order: &Order) -> std::io::Result<Outcome> {
+        let (reader, writer) = std::io::pipe()?;
+        let mut command = Command::new(&self.program);
+        command.arg(HELPER).env_clear().current_dir("/").process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(writer);
+        let mut child = command.spawn()?;
+        // It holds our end of the pipe; while it lives, the reader would wait for us.
+        drop(command);
+        let mut control = child.stdin.take();
+        if let Some(stdin) = control.as_mut() {
+            let line = serde_json::to_string(order)?;
+            writeln!(stdin, "{line}")?;
+        }
+        // The supervisor takes the end of its input for our death, so it stays open; it is closed early only to end a flood.
+        let output = capture::capture(reader, order.limits.kept, order.limits.output, || drop(control.take()))?;
+        let mut report = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(REPORT_BYTES).read_to_string(&mut report)?;
+        }
+        let status = child.wait()?;
+        let flooded = output.total > order.limits.output;
+        drop(control);
+        let mut report: Report = serde_json::from_str(&report).map_err(|_| {
+            let said: String = output.head().chars().take(300).collect();
+            std::io::Error::other(format!("it ended without a report ({status}): {said}"))
+        })?;
+        if flooded {
+            report.ended = Ended::Output;
+        }
+        Ok(Outcome { report, output })
+    }
+}
