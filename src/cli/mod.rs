@@ -14,6 +14,7 @@ pub mod log;
 pub mod open;
 pub mod pulls;
 pub mod run;
+pub mod runs;
 pub mod sandbox_exec;
 pub mod say;
 pub mod schema;
@@ -65,6 +66,8 @@ pub enum Command {
     Agents(agents::Args),
     /// List, look at, merge or reject pull requests of the local forge
     Pulls(pulls::Args),
+    /// List runs, or read what was said and done in one
+    Runs(runs::Args),
     /// Read the journal: what happened
     Log(log::Args),
     /// Print the state that the journal folds to
@@ -153,6 +156,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Check(args) => check::run(context, &args),
         Command::Agents(args) => agents::run(context, &args),
         Command::Pulls(args) => pulls::run(context, &args),
+        Command::Runs(args) => runs::run(context, &args),
         Command::Log(args) => log::run(context, &args),
         Command::State(args) => state::run(context, &args),
         Command::Gate(args) => gate::run(context, &args),

@@ -261,6 +261,25 @@ pub fn read_here(home: &Home, agent: &AgentId, in_flight: Option<&RunId>) -> Res
     Ok(found.filter(|checkpoint| checkpoint.run == *run))
 }
 
+/// Reads the transcript of a run that has ended, from home where it is not here.
+///
+/// # Errors
+/// [`RunError::Git`] when the reference cannot be read.
+pub fn transcript(home: &Home, run: &RunId) -> Result<Option<Transcript>, RunError> {
+    let name = transcript_reference(run);
+    let tip = match home.repo.tip(&name)? {
+        Some(tip) => Some(tip),
+        // One that was never sent, or was pruned, is no failure.
+        None => home.receive(&name).or_else(|error| if error.is_unavailable() { Err(error) } else { Ok(None) })?,
+    };
+    let Some(commit) = tip.and_then(|tip| home.repo.git().find_commit(tip).ok()) else { return Ok(None) };
+    let read = || {
+        let entry = commit.tree().ok()?.get_name("transcript.json")?.id();
+        serde_json::from_slice(home.repo.git().find_blob(entry).ok()?.content()).ok()
+    };
+    Ok(read())
+}
+
 /// Reads a checkpoint at a commit.
 #[must_use]
 pub fn decode(home: &Home, commit: Oid) -> Option<Checkpoint> {

@@ -13,6 +13,7 @@ use super::prices::Usd;
 use super::transcript::{CallResult, Entry, Reply, StopReason, ToolCall, Transcript, Why};
 
 mod finish;
+pub mod replay;
 
 pub use finish::{FINISH, Finish, NOTHING_TO_DO};
 

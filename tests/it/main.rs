@@ -21,6 +21,7 @@ mod memory;
 mod races;
 mod refusals;
 mod report;
+mod runs;
 mod sandbox;
 mod shallow;
 mod shell;
