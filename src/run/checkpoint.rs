@@ -11,7 +11,7 @@ use crate::git::errors::GitError;
 use crate::git::home::Home;
 use crate::git::repo;
 use crate::town::ids::{AgentId, Oid as Id, RunId};
-use crate::town::limits::{CHECKPOINT_PUSH_SECONDS, TRANSCRIPT_DAYS};
+use crate::town::limits::{CHECKPOINT_BYTES, CHECKPOINT_PUSH_SECONDS, TRANSCRIPT_DAYS};
 use crate::town::transcript::Transcript;
 
 /// What a checkpoint remembers besides the transcript.
@@ -261,12 +261,21 @@ pub fn read_here(home: &Home, agent: &AgentId, in_flight: Option<&RunId>) -> Res
     Ok(found.filter(|checkpoint| checkpoint.run == *run))
 }
 
-/// Reads a checkpoint at a commit.
+/// Reads a checkpoint at a commit. A file of more than [`CHECKPOINT_BYTES`] is not read: what takes little room where it is
+/// packed may take more than there is.
 #[must_use]
 pub fn decode(home: &Home, commit: Oid) -> Option<Checkpoint> {
     let git = home.repo.git();
     let tree = git.find_commit(commit).ok()?.tree().ok()?;
-    let bytes = |name: &str| Some(git.find_blob(tree.get_name(name)?.id()).ok()?.content().to_vec());
+    let bytes = |name: &str| {
+        let blob = tree.get_name(name)?.id();
+        let size = home.repo.blob_size(blob).ok()?;
+        if size > CHECKPOINT_BYTES {
+            tracing::warn!(name, size, limit = CHECKPOINT_BYTES, "a file of a checkpoint is too large to be read");
+            return None;
+        }
+        home.repo.read_blob(blob).ok()
+    };
     let memo: Memo = serde_json::from_slice(&bytes("run.json")?).ok()?;
     let transcript: Transcript = serde_json::from_slice(&bytes("transcript.json")?).ok()?;
     let workspace = repo::oid(&memo.workspace).ok()?;
