@@ -12,6 +12,7 @@ use super::net::Net;
 use super::remote::Remote;
 use super::repo::Repo;
 use super::version::{CHECKS_BUNDLES, Version};
+use crate::town::limits::OBJECT_BYTES;
 
 /// Git's own checks of every object, those that are mere warnings for a clone included where they hide something: a `.git`
 /// in a tree, paths with `..`, names that some file systems take for others.
@@ -83,7 +84,8 @@ pub fn read(repo: &Repo, path: &Path, reference: &str, into: &str) -> Result<Oid
         &format!("+{reference}:{into}"),
     ];
     let args: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
-    let output = net.git_with(&args, &config, NETWORK_LIMIT)?;
+    // Large blobs are streamed; of everything else one object that unpacks to more than there is ends the program.
+    let output = net.git_bounded(&args, &config, Some(OBJECT_BYTES), NETWORK_LIMIT)?;
     if output.code != Some(0) {
         return Err(failed(path, &output.stderr));
     }

@@ -163,6 +163,17 @@ impl Repo {
         self.with_content(raw, &mut Budget::new("the content of the proposal"))
     }
 
+    /// How many bytes the files have that differ between two trees, as the later one has them, without reading them.
+    pub fn bytes_between(&self, before: Oid, after: Oid) -> Result<u64, GitError> {
+        let mut bytes: u64 = 0;
+        for change in self.changes_between(Some(before), Some(after))? {
+            if let Some((_, blob)) = change.after.filter(|(mode, _)| *mode != Mode::Module) {
+                bytes = bytes.saturating_add(self.blob_size(blob)?);
+            }
+        }
+        Ok(bytes)
+    }
+
     fn with_content(&self, raw: Vec<RawChange>, new_side: &mut Budget) -> Result<Vec<FileChange>, GitError> {
         let mut old_side = Budget::new("the content that the proposal replaces");
         let one = |change: RawChange| {

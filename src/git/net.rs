@@ -116,9 +116,24 @@ impl<'r> Net<'r> {
 
     /// Runs `git` in the folder, with more configuration.
     pub fn git_with(&self, args: &[String], more: &[(String, OsString)], limit: Duration) -> Result<Output, GitError> {
+        self.git_bounded(args, more, None, limit)
+    }
+
+    /// The same for what nobody vouches for: the program ends where it would take more than `most` bytes at once.
+    pub fn git_bounded(
+        &self,
+        args: &[String],
+        more: &[(String, OsString)],
+        most: Option<u64>,
+        limit: Duration,
+    ) -> Result<Output, GitError> {
         let objects = self.repo.common_dir().join("objects");
         let mut variables: Vec<(&str, &OsStr)> =
             vec![("GIT_DIR", self.dir.path().as_os_str()), ("GIT_OBJECT_DIRECTORY", objects.as_os_str())];
+        let most = most.map(|bytes| OsString::from(bytes.to_string()));
+        if let Some(most) = &most {
+            variables.push(("GIT_ALLOC_LIMIT", most));
+        }
         if self.may_name_ssh() {
             // Without this ssh would ask a question on the terminal that nobody may be sitting at.
             variables.push(("GIT_SSH_COMMAND", OsStr::new("ssh -oBatchMode=yes")));

@@ -11,7 +11,7 @@ use crate::git::errors::GitError;
 use crate::git::home::Home;
 use crate::git::repo;
 use crate::town::ids::{AgentId, Oid as Id, RunId};
-use crate::town::limits::{CHECKPOINT_PUSH_SECONDS, TRANSCRIPT_DAYS};
+use crate::town::limits::{CHECKPOINT_BYTES, CHECKPOINT_PUSH_SECONDS, TRANSCRIPT_DAYS};
 use crate::town::transcript::Transcript;
 
 /// What a checkpoint remembers besides the transcript.
@@ -272,23 +272,28 @@ pub fn transcript(home: &Home, run: &RunId) -> Result<Option<Transcript>, RunErr
         // One that was never sent, or was pruned, is no failure.
         None => home.receive(&name).or_else(|error| if error.is_unavailable() { Err(error) } else { Ok(None) })?,
     };
-    let Some(commit) = tip.and_then(|tip| home.repo.git().find_commit(tip).ok()) else { return Ok(None) };
-    let read = || {
-        let entry = commit.tree().ok()?.get_name("transcript.json")?.id();
-        serde_json::from_slice(home.repo.git().find_blob(entry).ok()?.content()).ok()
-    };
-    Ok(read())
+    let read = |tip| serde_json::from_slice(&file_of(home, tip, "transcript.json")?).ok();
+    Ok(tip.and_then(read))
+}
+
+/// A file of a checkpoint or of a kept transcript. One of more than [`CHECKPOINT_BYTES`] is not read: what takes little room
+/// where it is packed may take more than there is.
+fn file_of(home: &Home, commit: Oid, name: &str) -> Option<Vec<u8>> {
+    let blob = home.repo.git().find_commit(commit).ok()?.tree().ok()?.get_name(name)?.id();
+    let size = home.repo.blob_size(blob).ok()?;
+    if size > CHECKPOINT_BYTES {
+        tracing::warn!(name, size, limit = CHECKPOINT_BYTES, "a file of a checkpoint is too large to be read");
+        return None;
+    }
+    home.repo.read_blob(blob).ok()
 }
 
 /// Reads a checkpoint at a commit.
 #[must_use]
 pub fn decode(home: &Home, commit: Oid) -> Option<Checkpoint> {
-    let git = home.repo.git();
-    let tree = git.find_commit(commit).ok()?.tree().ok()?;
-    let bytes = |name: &str| Some(git.find_blob(tree.get_name(name)?.id()).ok()?.content().to_vec());
-    let memo: Memo = serde_json::from_slice(&bytes("run.json")?).ok()?;
-    let transcript: Transcript = serde_json::from_slice(&bytes("transcript.json")?).ok()?;
+    let memo: Memo = serde_json::from_slice(&file_of(home, commit, "run.json")?).ok()?;
+    let transcript: Transcript = serde_json::from_slice(&file_of(home, commit, "transcript.json")?).ok()?;
     let workspace = repo::oid(&memo.workspace).ok()?;
-    git.find_tree(workspace).ok()?;
+    home.repo.git().find_tree(workspace).ok()?;
     Some(Checkpoint { run: memo.run, stand: memo.stand, workspace, transcript })
 }

@@ -35,7 +35,7 @@ use crate::git::repo;
 use crate::town::event::FailureKind;
 use crate::town::fold::{PullState, Run, Town};
 use crate::town::ids::{AgentId, Oid as Id, RunId};
-use crate::town::limits::{BUNDLE_BYTES, HANDOVER_BYTES};
+use crate::town::limits::{BUNDLE_BYTES, CHECKPOINT_BYTES, HANDOVER_BYTES, WORKSPACE_BYTES};
 
 /// The version of what is handed over.
 const FORMAT: u32 = 1;
@@ -355,7 +355,10 @@ fn checked(
         return Err(refused(bundle, format!("it holds {} instead of {}", repo::id(tip).short(), said.short())));
     }
     let found = checkpoint::decode(&house.home, tip);
-    let checkpoint = found.ok_or_else(|| refused(bundle, "what it holds is no checkpoint"))?;
+    let checkpoint = found.ok_or_else(|| {
+        let why = format!("what it holds is no checkpoint, or has a file of more than {CHECKPOINT_BYTES} bytes");
+        refused(bundle, why)
+    })?;
     if checkpoint.run != run.run || checkpoint.transcript.run != run.run {
         return Err(refused(bundle, format!("its checkpoint is of another run than {}", run.run)));
     }
@@ -383,6 +386,13 @@ fn checked(
     // People may have decided about the pull request since: then the run began when it was open.
     if !stood(town)? && !stood(&as_it_began(town, run, said))? {
         return Err(refused(bundle, "it does not stand where the journal says that the run began"));
+    }
+    let bytes = house.home.repo.bytes_between(said.tree()?, checkpoint.workspace)?;
+    if bytes > WORKSPACE_BYTES {
+        return Err(refused(
+            bundle,
+            format!("its workspace has {bytes} bytes of changes; {WORKSPACE_BYTES} are allowed"),
+        ));
     }
     Ok(checkpoint)
 }

@@ -122,7 +122,7 @@ pub fn take(
             return Err(refused(format!("{name} has more than {BUNDLE_BYTES} bytes")).into());
         }
         let into = format!("refs/monkeytown/incoming/{}", name.replace('.', "-"));
-        let tip = bundle::read(git, &bundle, reference, &into).map_err(|error| unreadable(error, dir))?;
+        let tip = bundle::read(git, &bundle, reference, &into).map_err(|error| not_taken(dir, error))?;
         if *reference == journal::reference() {
             let sent = about.sent.as_ref().map(repo::oid).transpose()?;
             let adopted = adopt(journal, agent, stamp, tip, sent);
@@ -138,9 +138,10 @@ pub fn take(
     Ok(about.holder)
 }
 
-fn unreadable(error: GitError, dir: &Path) -> RunError {
+/// Why a bundle is not taken in. Where git is too old to look at it nothing is wrong with the queue: it waits for a machine
+/// that can.
+fn not_taken(dir: &Path, error: GitError) -> RunError {
     match error {
-        // Nothing is wrong with the queue: it waits for a machine that can look at it.
         GitError::OldGit { .. } => error.into(),
         error => QueueError::Refused { path: dir.to_owned(), why: super::publish::chain(&error) }.into(),
     }

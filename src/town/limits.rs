@@ -41,6 +41,12 @@ pub const SUMMARY_BYTES: usize = 1024 * 1024;
 pub const HANDOVER_BYTES: u64 = 1024 * 1024;
 /// The bundle that a job hands to the next one, in bytes.
 pub const BUNDLE_BYTES: u64 = 64 * 1024 * 1024;
+/// One file of a checkpoint that comes from another job, unpacked, in bytes: a transcript in JSON, however it is escaped.
+pub const CHECKPOINT_BYTES: u64 = 64 * 1024 * 1024;
+/// What the files of a handed over workspace may have in all where they differ from its start, unpacked, in bytes.
+pub const WORKSPACE_BYTES: u64 = 4 * CHANGESET_BYTES;
+/// What git may take for one object of a bundle, unpacked, in bytes.
+pub const OBJECT_BYTES: u64 = 512 * 1024 * 1024;
 /// Calls of a forge's API that one process may make within an hour.
 pub const API_CALLS_PER_HOUR: usize = 1_000;
 /// One answer of a forge's API, in bytes.

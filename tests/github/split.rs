@@ -278,7 +278,33 @@ fn tree_with(town: &Town, clone: &Path, entry: &str) -> String {
 #[test]
 fn what_was_tampered_with_is_refused_and_nothing_is_pushed() {
     type Tamper = fn(&Town, &Path);
-    let cases: [(&str, &str, Tamper); 9] = [
+    let cases: [(&str, &str, Tamper); 11] = [
+        ("a transcript that unpacks to too much", "has a file of more than 67108864 bytes", |town, dir| {
+            let clone = workshop(town, dir);
+            let script = format!(
+                "blob=$( (git show {REFERENCE}:transcript.json; head -c 70000000 /dev/zero | tr '\\0' ' ') \
+                 | git hash-object -w --stdin) && tree=$(git ls-tree {REFERENCE} \
+                 | sed \"s/blob [0-9a-f]*\ttranscript/blob $blob\ttranscript/\" | git mktree) \
+                 && git -c user.name=x -c user.email=x@example.invalid commit-tree $tree -m forged"
+            );
+            let commit = shell(town, &clone, &script);
+            hand_over(town, &clone, dir, &commit);
+            assert!(fs::metadata(bundle_in(dir)).unwrap().len() < 1_000_000);
+        }),
+        ("a file that unpacks to too much", "bytes of changes", |town, dir| {
+            forge_workspace(town, dir, |clone| {
+                let blob = shell(town, clone, "head -c 45000000 /dev/zero | tr '\\0' x | git hash-object -w --stdin");
+                let entry = format!("100644 blob {blob}\tlarge.md");
+                let inner = format!("(git ls-tree {REFERENCE}:workspace/chaostester; echo '{entry}') | git mktree");
+                let inner = shell(town, clone, &inner);
+                let outer = format!(
+                    "git ls-tree {REFERENCE}:workspace | grep -v chaostester$ > rest; \
+                     (cat rest; printf '040000 tree {inner}\\tchaostester\\n') | git mktree"
+                );
+                shell(town, clone, &outer)
+            });
+            assert!(fs::metadata(bundle_in(dir)).unwrap().len() < 1_000_000);
+        }),
         ("a second reference", "it holds", |town, dir| {
             let clone = workshop(town, dir);
             let bundle = bundle_in(dir);

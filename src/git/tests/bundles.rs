@@ -2,9 +2,10 @@
 
 use crate::git::bundle;
 use crate::git::errors::GitError;
+use crate::git::net::Net;
 use crate::git::repo::Repo;
 
-use super::{Sandbox, path_variable, script};
+use super::{LIMIT, Sandbox, path_variable, script};
 
 const NAME: &str = "refs/monkeytown/checkpoints/a";
 const INTO: &str = "refs/monkeytown/incoming/a";
@@ -46,4 +47,18 @@ fn a_git_that_does_not_check_bundles_takes_none_in() {
     let new = with_git(&box_, "git version 2.46.0.windows.1");
     let tip = bundle::read(&new, &box_.path("a.bundle"), NAME, INTO).unwrap();
     assert_eq!(new.tip(INTO).unwrap(), Some(tip));
+}
+
+#[test]
+fn a_git_that_is_bounded_ends_instead_of_taking_more() {
+    let box_ = Sandbox::new();
+    let repo = box_.init("r");
+    box_.write("r", "a.txt", &"a".repeat(8 * 1024 * 1024));
+    box_.save("r", "first");
+    let net = Net::new(&repo).unwrap();
+    let args = ["grep".to_owned(), "-q".to_owned(), "a".to_owned(), box_.rev("r", "HEAD").to_string()];
+    for (most, code) in [(None, 0), (Some(64 * 1024 * 1024), 0), (Some(1024 * 1024), 128)] {
+        let output = net.git_bounded(&args, &[], most, LIMIT).unwrap();
+        assert_eq!(output.code, Some(code), "{most:?}: {}", output.stderr);
+    }
 }
