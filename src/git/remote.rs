@@ -91,6 +91,9 @@ impl Repo {
     }
 }
 
+/// References with what they point at.
+pub type Listed = Vec<(String, Oid)>;
+
 impl Remote {
     /// A remote by its URL, known to no configuration.
     #[must_use]
@@ -210,7 +213,7 @@ impl Remote {
     }
 
     /// The remote's references that `patterns` name, exactly or with one `*` at the end, sorted.
-    pub fn list(&self, repo: &Repo, patterns: &[&str], limit: Duration) -> Result<Vec<(String, Oid)>, GitError> {
+    pub fn list(&self, repo: &Repo, patterns: &[&str], limit: Duration) -> Result<Listed, GitError> {
         self.list_with_head(repo, patterns, limit).map(|(found, _)| found)
     }
 
@@ -220,7 +223,7 @@ impl Remote {
         repo: &Repo,
         patterns: &[&str],
         limit: Duration,
-    ) -> Result<(Vec<(String, Oid)>, Option<String>), GitError> {
+    ) -> Result<(Listed, Option<String>), GitError> {
         let output = self.ask(repo, patterns, limit)?;
         let mut found: Vec<(String, Oid)> = answer::listed(&output.stdout)
             .filter(|(name, _)| patterns.iter().any(|pattern| matches_reference(pattern, name)))

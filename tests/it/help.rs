@@ -5,7 +5,7 @@ use crate::village::Village;
 #[test]
 fn every_command_explains_itself() {
     let village = Village::new();
-    let commands: [&[&str]; 28] = [
+    let commands: [&[&str]; 34] = [
         &[],
         &["run"],
         &["init"],
@@ -18,6 +18,11 @@ fn every_command_explains_itself() {
         &["pulls", "merge"],
         &["pulls", "reject"],
         &["pulls", "comment"],
+        &["runs"],
+        &["runs", "list"],
+        &["runs", "show"],
+        &["runs", "export"],
+        &["runs", "replay"],
         &["log"],
         &["log", "show"],
         &["log", "verify"],
@@ -32,6 +37,7 @@ fn every_command_explains_itself() {
         &["thaw"],
         &["schema"],
         &["demo"],
+        &["doctor"],
         &["help"],
         &["help", "run"],
     ];

