@@ -3,10 +3,10 @@
 //! [`super::Context`] like for every other tool.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
-use std::io;
+use std::fs::{self, Metadata, OpenOptions};
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::git::GitError;
@@ -168,7 +168,16 @@ fn content(path: &Path, meta: &Metadata, left: u64) -> Result<Vec<u8>, &'static 
     if meta.size() > left {
         return Err("it is too large");
     }
-    fs::read(path).map_err(|_| "it cannot be read")
+    // Once more what it is, of what was opened: nothing may have taken its place.
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|_| "it cannot be read")?;
+    let same = file.metadata().is_ok_and(|now| now.is_file() && (now.dev(), now.ino()) == (meta.dev(), meta.ino()));
+    if !same {
+        return Err("it is not what it was a moment ago");
+    }
+    let mut bytes = Vec::new();
+    file.take(left + 1).read_to_end(&mut bytes).map_err(|_| "it cannot be read")?;
+    if bytes.len() as u64 > left { Err("it is too large") } else { Ok(bytes) }
 }
 
 /// Goes through all that is below `root`, by paths relative to it; never through a link, and into a folder only where `see`

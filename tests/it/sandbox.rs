@@ -456,6 +456,38 @@ fn a26_parts_of_the_kernel_that_nobody_needs() {
 }
 
 #[test]
+fn a29_leaving_a_link_for_the_next_command_where_something_is_mounted() {
+    for kind in kinds() {
+        let (_quiet, place) = (no_crowd(), Place::new().unwrap());
+        let swap = "for d in $TMPDIR /tmp; do rm -rf $d/shm; ln -s / $d/shm; done; readlink $TMPDIR/shm";
+        let first = run_in(kind, &place, swap, small()).output.text();
+        assert!(first.contains('/'), "{first}");
+        let then =
+            "ls -d /dev/shm && for f in etc usr proc; do test -e /dev/shm/$f && echo ESCAPED; done; echo THE END";
+        let second = run_in(kind, &place, then, small()).output.text();
+        assert!(second.contains("THE END") && !second.contains("ESCAPED"), "{}: {second}", kind.name());
+    }
+}
+
+#[test]
+fn a30_outliving_the_first_thread_of_a_process() {
+    for kind in kinds() {
+        let marker = format!("outlives-{}-{}", kind.name(), std::process::id());
+        let script = "import ctypes, threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\nctypes.CDLL(None).pthread_exit(None)";
+        let outcome = run(kind, &format!("python3 -c '{script}' {marker} & sleep 0.5; echo THE END"), small());
+        assert!(outcome.output.text().contains("THE END"), "{}", outcome.output.text());
+        assert_eq!(outcome.report.left, 0);
+        // Of a process whose first thread has ended, only the others say what it is.
+        let tasks =
+            fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| fs::read_dir(entry.path().join("task")).ok());
+        let alive = tasks.flatten().flatten().filter(|task| {
+            fs::read(task.path().join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(&marker))
+        });
+        assert_eq!(alive.count(), 0, "{}", kind.name());
+    }
+}
+
+#[test]
 fn ordinary_work_is_possible() {
     for kind in kinds() {
         let place = Place::new().unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::Order;
+use super::{Order, place};
 
 /// Where the worktree is, seen from inside.
 pub(super) const WORK: &str = "/work";
@@ -86,7 +86,7 @@ pub(super) fn arguments(order: &Order) -> Vec<OsString> {
         say(&[&"--ro-bind-try", &path, &path]);
     }
     say(&[&"--proc", &"/proc", &"--dev", &"/dev"]);
-    say(&[&"--bind", &order.temp, &TEMP, &"--bind", &order.temp.join("shm"), &"/dev/shm"]);
+    say(&[&"--bind", &order.temp, &TEMP, &"--bind", &place::shared_memory(&order.temp), &"/dev/shm"]);
     let readable = || order.readable.iter().filter(|path| !is_known(path));
     for parent in parents(readable().map(PathBuf::as_path)) {
         say(&[&"--perms", &"0755", &"--dir", &parent]);

@@ -174,7 +174,11 @@ fn not_permitted(kind: Kind) -> Result<Rules, seccompiler::BackendError> {
             rules.extend(all.map(|call| (*call, Vec::new())));
             #[cfg(target_arch = "x86_64")]
             rules.insert(libc::SYS_chmod, bad_modes(1)?);
+            rules.insert(libc::SYS_fchmod, bad_modes(1)?);
             rules.insert(libc::SYS_fchmodat, bad_modes(2)?);
+            // The priority and the processors of others of the same user, whoever watches among them.
+            rules.insert(libc::SYS_setpriority, vec![rule(&[(1, SeccompCmpOp::Ne, 0)])?]);
+            rules.insert(libc::SYS_sched_setaffinity, vec![rule(&[(0, SeccompCmpOp::Ne, 0)])?]);
             rules.insert(FCHMODAT2, bad_modes(2)?);
         }
     }

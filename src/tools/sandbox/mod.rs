@@ -24,7 +24,9 @@ pub mod supervise;
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,8 @@ const NOT_LOCKED_IN: &str = "monkeytown sandbox: ";
 const NOT_LOCKED_IN_CODE: i32 = 125;
 /// A report is a line; more than this is none.
 const REPORT_BYTES: u64 = 64 * 1024;
+/// How long the output may stay open when nothing is left that could write to it.
+const PIPE: Duration = Duration::from_secs(10);
 
 /// What keeps a command in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -292,20 +296,30 @@ impl Sandbox {
         let mut child = command.spawn()?;
         // It holds our end of the pipe; while it lives, the reader would wait for us.
         drop(command);
-        let mut control = child.stdin.take();
-        if let Some(stdin) = control.as_mut() {
+        let control = Arc::new(Mutex::new(child.stdin.take()));
+        let close =
+            |control: &Mutex<Option<ChildStdin>>| drop(control.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(stdin) = control.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             let line = serde_json::to_string(order)?;
             writeln!(stdin, "{line}")?;
         }
         // The supervisor takes the end of its input for our death, so it stays open; it is closed early only to end a flood.
-        let output = capture::capture(reader, order.limits.kept, order.limits.output, || drop(control.take()))?;
+        let (kept, limit, flood) = (order.limits.kept, order.limits.output, Arc::clone(&control));
+        let (send, captured) = mpsc::channel();
+        std::thread::spawn(move || {
+            let _ = send.send(capture::capture(reader, kept, limit, || close(&flood)));
+        });
         let mut report = String::new();
         if let Some(stdout) = child.stdout.take() {
             stdout.take(REPORT_BYTES).read_to_string(&mut report)?;
         }
         let status = child.wait()?;
+        // With the supervisor all that it started is gone, or somebody has got away with our pipe.
+        let output = captured.recv_timeout(PIPE).map_err(|_| {
+            std::io::Error::other("something that the command started is still alive, and holds its output open")
+        })??;
         let flooded = output.total > order.limits.output;
-        drop(control);
+        close(&control);
         let mut report: Report = serde_json::from_str(&report).map_err(|_| {
             let said: String = output.head().chars().take(300).collect();
             std::io::Error::other(format!("it ended without a report ({status}): {said}"))

@@ -30,7 +30,7 @@ impl Place {
         let dir = tempfile::Builder::new().prefix("town-shell-").tempdir();
         let dir = dir.map_err(|source| SandboxError::Folder { path: "of temporary files".into(), source })?;
         let place = Self { dir, user: next_user() };
-        let folders = [place.worktree(), place.temp(), place.temp().join("home"), place.temp().join("shm")];
+        let folders = [place.worktree(), place.temp(), place.temp().join("home"), shared_memory(&place.temp())];
         folders.iter().try_for_each(|folder| fs::create_dir(folder).map_err(|e| failed(folder, e)))?;
         Ok(place)
     }
@@ -90,6 +90,12 @@ impl Place {
     pub(super) const fn user(&self) -> Option<u32> {
         self.user
     }
+}
+
+/// What a command has for `/dev/shm`, given its temporary files. Beside them, not in them: what is mounted must not be
+/// something that an earlier command could put a link in the place of.
+pub(super) fn shared_memory(temp: &Path) -> PathBuf {
+    temp.with_file_name("shm")
 }
 
 impl Drop for Place {

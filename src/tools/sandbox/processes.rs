@@ -54,7 +54,29 @@ fn statuses() -> impl Iterator<Item = (i32, String)> {
 }
 
 fn all() -> impl Iterator<Item = Process> {
-    statuses().filter_map(|(pid, text)| parse(pid, &text))
+    statuses().filter_map(|(pid, text)| {
+        let process = parse(pid, &text)?;
+        Some(if is_ended(&text) { Process { memory: memory_of_threads(pid), ..process } } else { process })
+    })
+}
+
+/// Whether the first thread has ended, which the others may outlive.
+fn is_ended(text: &str) -> bool {
+    let state = text.lines().find_map(|line| line.strip_prefix("State:")).unwrap_or_default();
+    state.trim_start().starts_with(['Z', 'X'])
+}
+
+/// The memory of a process whose first thread has ended: what one of the others says.
+fn memory_of_threads(pid: i32) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let texts = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("status")).ok());
+    texts.map(|text| memory(&text)).max().unwrap_or_default()
+}
+
+/// Memory that is its own: what forks share counts for each of them, what files hold for none.
+fn memory(text: &str) -> u64 {
+    let fields = ["RssAnon:", "RssShmem:", "VmSwap:"].iter().filter_map(|name| field(text, name));
+    fields.sum::<u64>().saturating_mul(1024)
 }
 
 /// The first number of a field.
@@ -64,18 +86,12 @@ fn field(text: &str, name: &str) -> Option<u64> {
 }
 
 fn parse(pid: i32, text: &str) -> Option<Process> {
-    let state = text.lines().find_map(|line| line.strip_prefix("State:"))?.trim();
-    if state.starts_with(['Z', 'X']) {
+    let threads = field(text, "Threads:").unwrap_or(1);
+    // A process is alive as long as one of its threads is, whatever became of the first.
+    if is_ended(text) && threads <= 1 {
         return None;
     }
-    // What forks share counts for each of them; what files hold, for none.
-    let memory = ["RssAnon:", "RssShmem:", "VmSwap:"].iter().filter_map(|name| field(text, name)).sum::<u64>();
-    Some(Process {
-        pid,
-        parent: i32::try_from(field(text, "PPid:")?).ok()?,
-        memory: memory.saturating_mul(1024),
-        threads: field(text, "Threads:").unwrap_or(1),
-    })
+    Some(Process { pid, parent: i32::try_from(field(text, "PPid:")?).ok()?, memory: memory(text), threads })
 }
 
 #[cfg(test)]
@@ -86,7 +102,9 @@ mod tests {
     fn a_status_is_read_and_the_dead_are_passed_over() {
         let text = "Name:\tsh\nState:\tS (sleeping)\nPPid:\t7\nRssAnon:\t   2 kB\nRssShmem:\t1 kB\nThreads:\t3\n";
         assert_eq!(parse(9, text), Some(Process { pid: 9, parent: 7, memory: 3 * 1024, threads: 3 }));
-        assert_eq!(parse(9, "State:\tZ (zombie)\nPPid:\t7\n"), None);
+        assert_eq!(parse(9, "State:\tZ (zombie)\nPPid:\t7\nThreads:\t1\n"), None);
+        let outlived = parse(9, "State:\tZ (zombie)\nPPid:\t7\nThreads:\t2\n");
+        assert_eq!(outlived, Some(Process { pid: 9, parent: 7, memory: 0, threads: 2 }));
         assert_eq!(parse(9, ""), None);
     }
 }

@@ -141,5 +141,6 @@ fn follow(order: &Order, events: &Receiver<Event>) -> Report {
             return Report { ended, killed, left: 0 };
         }
     }
-    Report { ended, killed, left: processes::descendants(me).len() }
+    // There is a child still, or waiting for it would have ended.
+    Report { ended, killed, left: processes::descendants(me).len().max(1) }
 }
