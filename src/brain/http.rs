@@ -2,6 +2,7 @@
 //! Lives here: HTTP, caps on size and time, patience, the circuit. Never here: what an answer means (see `failure`).
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use tokio::time::Sleep;
 
 use super::failure::BrainError;
 
@@ -44,6 +46,9 @@ pub enum Broken {
     /// Nothing came for too long.
     #[error("nothing came for {} seconds", .0.as_secs())]
     Silence(Duration),
+    /// It went on for as long as there was time.
+    #[error("it had not ended when the time for it was up")]
+    Time,
     /// It is larger than an answer can be.
     #[error("it has more than {0} bytes")]
     TooLarge(usize),
@@ -86,10 +91,10 @@ impl Http {
             request = request.header(*name, value);
         }
         let request = request.body(Full::new(body)).map_err(|error| Broken::Connection(error.to_string()))?;
-        let first = FIRST.min(most);
+        let (first, end) = (FIRST.min(most), Box::pin(tokio::time::sleep(most)));
         let answer = tokio::time::timeout(first, self.client.request(request)).await;
         let answer = answer.map_err(|_| Broken::Silence(first))?.map_err(|error| Broken::Connection(why(&error)))?;
-        Ok(answer.map(|body| Body { body, idle: IDLE.min(most), read: 0 }))
+        Ok(answer.map(|body| Body { body, idle: IDLE.min(most), end, read: 0 }))
     }
 }
 
@@ -97,6 +102,7 @@ impl Http {
 pub struct Body {
     body: Incoming,
     idle: Duration,
+    end: Pin<Box<Sleep>>,
     read: usize,
 }
 
@@ -107,7 +113,11 @@ impl Body {
     /// [`Broken`].
     pub async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
         loop {
-            let frame = tokio::time::timeout(self.idle, self.body.frame()).await;
+            // Who sends a little again and again does not get more time than there is.
+            let frame = tokio::select! {
+                frame = tokio::time::timeout(self.idle, self.body.frame()) => frame,
+                () = &mut self.end => return Err(Broken::Time),
+            };
             let Some(frame) = frame.map_err(|_| Broken::Silence(self.idle))? else { return Ok(None) };
             let frame = frame.map_err(|error| Broken::Connection(why(&error)))?;
             if let Ok(data) = frame.into_data() {

@@ -79,6 +79,8 @@ fn keys(context: &Context, house: &House) -> Vec<(String, Key)> {
 pub fn secrets(context: &Context, house: &House) -> Vec<String> {
     let mut values = context.env.secrets(house.settings.brain.key_env.as_deref());
     values.extend(context.env.secret(&house.settings.github.token_env).map(|token| token.reveal().to_owned()));
+    // The story is masked as well, by what only the settings name.
+    context.secrets.borrow_mut().extend(values.iter().cloned());
     values
 }
 

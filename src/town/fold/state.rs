@@ -291,8 +291,9 @@ impl Spent {
             return;
         }
         let day = at.timestamp().div_euclid(86_400);
-        let before = if self.day == day { self.cost_micros } else { 0 };
-        *self = Self { day, cost_micros: before.saturating_add(amount) };
+        // What is heard of late, from a day before, counts for the day that is on: the cap may be kept too well, never too ill.
+        let before = if self.day >= day { self.cost_micros } else { 0 };
+        *self = Self { day: self.day.max(day), cost_micros: before.saturating_add(amount) };
     }
 
     /// What was spent on the day of a moment.
