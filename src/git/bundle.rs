@@ -50,6 +50,14 @@ fn checks_bundles(net: &Net<'_>, path: &Path) -> Result<(), GitError> {
     Err(GitError::OldGit { found, path: path.to_owned() })
 }
 
+/// Whether this machine's git can check what comes in a bundle.
+///
+/// # Errors
+/// [`GitError::OldGit`], with `path` for the bundle, where it cannot.
+pub fn can_be_checked(repo: &Repo, path: &Path) -> Result<(), GitError> {
+    checks_bundles(&Net::new(repo)?, path)
+}
+
 /// Takes a bundle in: it may hold this one reference and nothing else, and every object passes git's checks before it is
 /// found under `into`.
 ///

@@ -191,14 +191,14 @@ impl<'a> Keeper<'a> {
         Ok(Some(commit))
     }
 
-    /// Takes the checkpoint of another job as that of this run, and sends it home, so that a later run goes on from it.
+    /// Takes the checkpoint of another job as that of this run, and says whether it is at home, where a later run goes on from
+    /// it. It is written again, so that nothing else of what was handed over is sent.
     ///
     /// # Errors
-    /// [`RunError`] when the reference cannot be written here; a remote that does not take it is no error.
-    pub fn adopt(&self, commit: Oid) -> Result<(), RunError> {
-        self.home.repo.force_reference(&reference(&self.agent), commit)?;
-        self.send(commit);
-        Ok(())
+    /// [`RunError`] when it cannot be written here.
+    pub fn adopt(&self, taken: &Checkpoint, now: DateTime<Utc>) -> Result<bool, RunError> {
+        let commit = self.write(&taken.stand, taken.workspace, &taken.transcript, None, now)?;
+        Ok(self.home.keep(&reference(&self.agent), commit)?)
     }
 
     /// After the end: sends the transcript home, drops the checkpoint of a run that ended well, and prunes transcripts that

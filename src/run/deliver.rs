@@ -436,6 +436,11 @@ impl<'a> Course<'a> {
         })
     }
 
+    /// Whether this process publishes for a job that left nothing to read.
+    pub(super) fn knows_nothing(&self) -> bool {
+        self.phase == Phase::Publish && self.claimed.checkpoint.is_none()
+    }
+
     /// A dry run, and one that only thinks, leave the journal alone.
     pub(super) fn writes_nothing(&self) -> bool {
         self.request.dry_run || self.phase == Phase::Think

@@ -4,6 +4,7 @@
 
 use git2::Oid;
 
+use super::checkpoint::Checkpoint;
 use super::deliver::Course;
 use super::propose::{self, Ready};
 use super::report::{Ending, Report};
@@ -78,18 +79,19 @@ impl Course<'_> {
 
     /// The job that thinks was stopped: the run stays in flight, and whoever takes it over when its lease has run out goes on
     /// from this checkpoint.
-    pub(super) async fn interrupted(mut self, checkpoint: Oid) -> Result<Report, RunError> {
+    pub(super) async fn interrupted(mut self, checkpoint: &Checkpoint) -> Result<Report, RunError> {
         let transcript = self.transcript();
         if let Some(report) = self.published(&transcript).await? {
             return Ok(report);
         }
         self.account(&transcript);
-        self.keeper.adopt(checkpoint)?;
-        self.report.outcome = Ending::Interrupted;
+        let is_home = self.keeper.adopt(checkpoint, (self.hands.edge.now)())?;
+        self.report.outcome = if is_home { Ending::Interrupted } else { Ending::Queued };
         let until = chrono::DateTime::from_timestamp(self.claimed.run.lease_until, 0).unwrap_or_default();
         let until = until.format("%Y-%m-%d %H:%M UTC");
+        let place = if is_home { "is kept" } else { "waits here" };
         self.report.reason =
-            format!("the job that thinks was stopped; what it had is kept, and a run after {until} goes on from there");
+            format!("the job that thinks was stopped; what it had {place}, and a run after {until} goes on from there");
         Ok(self.report.clone())
     }
 
@@ -159,7 +161,10 @@ impl Course<'_> {
             return Ok(self.report.clone());
         }
         let mut commands = turn::calls(&self.claimed, transcript);
-        commands.extend(turn::usage(&self.claimed, &self.charter.name, transcript));
+        let metered = turn::usage(&self.claimed, &self.charter.name, transcript);
+        // What a job spent that left nothing is not known: it counts in full.
+        let in_full = || self.knows_nothing().then(|| turn::in_full(&self.claimed, &self.charter.name)).flatten();
+        commands.extend(metered.or_else(in_full));
         commands.push(Command::Fail {
             run: self.claimed.run.run.clone(),
             agent: self.charter.name.clone(),

@@ -171,6 +171,8 @@ pub async fn claim(
     request: &Request,
     dir: &Path,
 ) -> Result<Report, RunError> {
+    // Found out before anything is paid for: the job that publishes could not look at what comes.
+    bundle::can_be_checked(&house.home.repo, dir)?;
     let mut course = match deliver::start(edge, house, journal, forge, request, Phase::Claim).await? {
         Started::Over(report) => return Ok(*report),
         Started::Claimed(course) => course,
@@ -282,16 +284,19 @@ pub async fn publish(
     };
     let failed = |reason: String| Turned::Failed { kind: FailureKind::NoResult, reason };
     if !dir.join(THOUGHT).exists() {
+        // An earlier attempt may have left something, which then is not lost with this one.
+        if let Some(left) = checkpoint::read(&house.home, &request.agent, Some(&run.run))? {
+            return course(left.stand.clone(), Some(left.clone())).interrupted(&left).await;
+        }
         let stand = Stand::find(house, &town, &request.agent)?;
         return course(stand, None).conclude(failed("the job that thinks ended without a result".to_owned())).await;
     }
     match thought(house, &town, &run, request, dir) {
-        Ok((checkpoint, tip, turned)) => {
-            let stand = checkpoint.stand.clone();
-            let course = course(stand, Some(checkpoint));
+        Ok((checkpoint, turned)) => {
+            let course = course(checkpoint.stand.clone(), Some(checkpoint.clone()));
             match turned {
                 Some(turned) => course.conclude(turned).await,
-                None => course.interrupted(tip).await,
+                None => course.interrupted(&checkpoint).await,
             }
         }
         // Not the handover's fault: the job may run again.
@@ -317,7 +322,7 @@ fn thought(
     run: &Run,
     request: &Request,
     dir: &Path,
-) -> Result<(Checkpoint, Oid, Option<Turned>), RunError> {
+) -> Result<(Checkpoint, Option<Turned>), RunError> {
     let thought: Thought = read(dir, THOUGHT)?;
     let path = dir.join(THOUGHT);
     of_format(dir, THOUGHT, thought.format, &thought.agent, &request.agent)?;
@@ -339,7 +344,7 @@ fn thought(
     let tip = bundle::read(&house.home.repo, &bundle, &name, &into)?;
     let taken = checked(house, town, run, request, &bundle, tip, &thought.checkpoint);
     house.home.repo.drop_reference(&into)?;
-    taken.map(|checkpoint| (checkpoint, tip, thought.turned))
+    taken.map(|checkpoint| (checkpoint, thought.turned))
 }
 
 fn checked(

@@ -127,7 +127,7 @@ pub fn take(
             let sent = about.sent.as_ref().map(repo::oid).transpose()?;
             let adopted = adopt(journal, agent, stamp, tip, sent);
             git.drop_reference(&into)?;
-            adopted.map_err(|error| refused(super::publish::chain(&error)))?;
+            adopted.map_err(RunError::from).map_err(missing)?;
         } else {
             git.force_reference(reference, tip)?;
             git.drop_reference(&into)?;

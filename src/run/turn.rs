@@ -302,6 +302,22 @@ pub(super) fn full() -> Halt {
     Halt::Budget(machine::Which::Output)
 }
 
+/// All that a run may have spent, where nobody can say what it did.
+pub(super) fn in_full(claimed: &Claim, agent: &AgentId) -> Option<Command> {
+    let run = &claimed.run;
+    (run.hold_micros > 0).then(|| {
+        Command::Meter(UsageMetered {
+            run: run.run.clone(),
+            agent: agent.clone(),
+            brain: run.brain.clone(),
+            turns: 0,
+            tokens: Tokens::default(),
+            cost_micros: run.hold_micros,
+            incomplete: true,
+        })
+    })
+}
+
 /// Tokens that a briefing may fill: what the charter says, and of what the model holds a half less what the tools take.
 fn room(context: u32, window: Option<u32>, toolbox: &Toolbox) -> u64 {
     let Some(window) = window else { return context.into() };

@@ -37,6 +37,7 @@ pub const RULES: &[(&str, &str)] = &[
     (NAME, "no agent is called like one of the town's own workflows"),
     (SCHEDULE, "GitHub's cron can keep the schedule"),
     (MINUTES, "a run ends within the six hours of a job"),
+    (MODELS, "what thinks has the token that its models are asked with"),
     (FOREIGN, "no file of somebody else stands where a workflow belongs"),
     (DRIFT, "the workflows are those that settings and charters ask for"),
 ];
@@ -44,6 +45,7 @@ const ACTION: &str = "workflow-action";
 const NAME: &str = "workflow-name";
 const SCHEDULE: &str = "workflow-schedule";
 const MINUTES: &str = "workflow-minutes";
+const MODELS: &str = "workflow-models";
 const FOREIGN: &str = "workflow-foreign";
 const DRIFT: &str = "workflow-drift";
 
@@ -77,6 +79,14 @@ pub fn render(settings: &Settings, charters: &[Charter]) -> Result<Rendered, Ren
         return Ok(rendered);
     };
     let town = values(settings, charters, action);
+    let workflows = &settings.github.workflows;
+    if town.get("models").is_some_and(Value::is_true) && workflows.app.is_some() && workflows.layout == Layout::Single {
+        let message =
+            "the models are asked with the workflow's own token, and this workflow has that of the App instead";
+        let remedy =
+            "set `layout: split` under github.workflows, or give the provider a key of its own in brain.key_env";
+        rendered.findings.push(Finding::error(MODELS, message).at(TOWN_FILE).fix(remedy));
+    }
     let run = match settings.github.workflows.layout {
         Layout::Single => "single",
         Layout::Split => "split",

@@ -455,9 +455,16 @@ fn a_job_that_is_stopped_while_it_thinks_leaves_what_it_had() {
     split.publish().ended(1, "interrupted");
     assert_eq!((town.states(), town.facts("run.failed").len()), (vec![], 0), "the run is not over");
 
+    // Its successor does not get to think at all: what the first one left is not lost with it.
+    town.later(240);
+    let second = Split::begin(&town, 71);
+    second.claim().ended(0, "claimed");
+    second.publish().ended(1, "interrupted");
+    assert_eq!(town.facts("run.failed").len(), 0);
+
     // Whoever takes it over asks only for the rest; asked from the beginning, there would be nothing to do.
     town.later(240).says([nothing("asked anew"), finish("List the broken link")]);
-    let later = Split::begin(&town, 71);
+    let later = Split::begin(&town, 72);
     later.claim().ended(0, "claimed");
     later.think().ended(0, "thought");
     later.publish().ended(0, "opened");

@@ -90,7 +90,7 @@ impl GithubForge {
                 return Ok(pull);
             }
             if pull.state != "open" {
-                return Err(ForgeError::Numbers(format!("#{number} was closed meanwhile")));
+                return Err(ForgeError::Conflict(format!("#{number} was closed meanwhile")));
             }
             let Some(wait) = waits.next() else {
                 let (shown, head) = (&pull.head.sha, &wanted.offer.head);
@@ -186,13 +186,15 @@ impl GithubForge {
         if closed.state == "closed" {
             return Ok(());
         }
-        Err(ForgeError::Numbers(format!("#{number} is {} after it was closed", closed.state)))
+        Err(ForgeError::Conflict(format!("#{number} is {} after it was closed", closed.state)))
     }
 
     /// Closes what a newer pull request of the same branch stands for: one that was offered to another branch, as after the
     /// default branch got another name.
     async fn close_superseded(&self, branch: &str, keep: u64) -> Result<(), ForgeError> {
-        for old in self.open_of(branch).await?.into_iter().filter(|open| open.number != keep) {
+        // One without our label was opened by people.
+        let ours = |open: &Pull| open.labels.iter().any(|label| label.name == PULL_LABEL);
+        for old in self.open_of(branch).await?.into_iter().filter(|open| open.number != keep && ours(open)) {
             self.comment(old.number, &format!("Superseded by #{keep}, which is offered to `{}`.", self.base)).await?;
             self.close(old.number).await?;
         }
@@ -309,7 +311,7 @@ impl Forge for GithubForge {
     async fn update(&self, number: u64, pull: &NewPull) -> Result<PullView, ForgeError> {
         let now = self.pull(number).await?;
         if now.state != "open" {
-            return Err(ForgeError::Numbers(format!("#{number} was closed meanwhile")));
+            return Err(ForgeError::Conflict(format!("#{number} was closed meanwhile")));
         }
         if now.title != title(pull) || now.body.as_deref().unwrap_or_default() != body(pull) {
             let path = self.path(&format!("pulls/{number}"));

@@ -41,6 +41,9 @@ pub struct Pull {
     pub number: u64,
     /// `open` or `closed`.
     pub state: String,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: Vec<Label>,
     /// Its title.
     pub title: String,
     /// Its text.

@@ -267,7 +267,10 @@ fn no_job_asks_for_more_than_its_caller_grants() {
         |level: Option<&str>| ["read", "write"].iter().position(|known| Some(*known) == level).map_or(0, |at| at + 1);
     let models = "brain: { provider: openai, model: m/n, key_env: GITHUB_TOKEN }\n";
     let all = [single(), split(), with_app("single"), with_app("split")];
-    for town in all.iter().cloned().chain(all.iter().map(|town| with_brain(town, models))) {
+    let single_app = render(&with_brain(&all[2], models), &[tester()]).unwrap();
+    assert_eq!(single_app.findings[0].rule, "workflow-models", "the App's token is none for GitHub Models");
+    let asking = all.iter().enumerate().filter(|(nth, _)| *nth != 2).map(|(_, town)| with_brain(town, models));
+    for town in all.iter().cloned().chain(asking) {
         let files = files(&town, &[tester()]);
         let parse =
             |name: &str| serde_yaml::from_str::<Value>(&files[&format!(".github/workflows/{name}.yml")]).unwrap();
