@@ -79,7 +79,8 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
 /// A town that knows of pull request 1.
 fn town(hub: &Hub) -> Town {
     let pull = json!({
-        "number": 1, "state": "open", "agent": "ada", "run": "01M7Y5A8C0HYXFBBEYYNYT65EM", "branch": "agent/ada",
+        "number": 1, "url": format!("{}/pull/1", hub.url), "state": "open", "agent": "ada",
+        "run": "01M7Y5A8C0HYXFBBEYYNYT65EM", "branch": "agent/ada",
         "head": hub.head, "base": hub.base, "title": "Write two", "added": 1, "removed": 0,
         "opened_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
     });
