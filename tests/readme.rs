@@ -225,6 +225,7 @@ fn the_page_of_brains_knows_every_failure_and_reads_as_settings() {
         Kind::Length,
         Kind::InvalidCalls,
         Kind::Money,
+        Kind::Tokens,
         Kind::Brain,
     ] {
         let name = serde_json::to_value(kind).unwrap();

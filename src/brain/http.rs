@@ -40,6 +40,9 @@ const ALONE: TimeDelta = TimeDelta::minutes(5);
 /// What broke while an answer was read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
+    /// There was no connection, so nothing was sent.
+    #[error("{0}")]
+    NotSent(String),
     /// The connection ended.
     #[error("{0}")]
     Connection(String),
@@ -77,7 +80,7 @@ impl Http {
     /// Sends a body, and gives the answer's head and its body to read.
     ///
     /// # Errors
-    /// [`Broken`]: the connection, or the time.
+    /// [`Broken`]: the connection, or the time. Whatever is not [`Broken::NotSent`] may have been read and thought about.
     pub async fn post(
         &self,
         url: &str,
@@ -90,10 +93,12 @@ impl Http {
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let request = request.body(Full::new(body)).map_err(|error| Broken::Connection(error.to_string()))?;
+        let request = request.body(Full::new(body)).map_err(|error| Broken::NotSent(error.to_string()))?;
         let (first, end) = (FIRST.min(most), Box::pin(tokio::time::sleep(most)));
         let answer = tokio::time::timeout(first, self.client.request(request)).await;
-        let answer = answer.map_err(|_| Broken::Silence(first))?.map_err(|error| Broken::Connection(why(&error)))?;
+        let answer = answer.map_err(|_| Broken::Silence(first))?.map_err(|error| {
+            if error.is_connect() { Broken::NotSent(why(&error)) } else { Broken::Connection(why(&error)) }
+        })?;
         Ok(answer.map(|body| Body { body, idle: IDLE.min(most), end, read: 0 }))
     }
 }

@@ -118,9 +118,9 @@ impl Remote {
         let most = (request.deadline - now).to_std().unwrap_or_default();
         let answer = self.http.post(&url, &self.headers()?, body, most).await;
         let answer = answer.map_err(|broken| match broken {
+            Broken::NotSent(why) => BrainError::Unavailable { brain: self.name(), why: self.masked(&why) },
             // It may have been thought about all the time.
-            Broken::Silence(_) => self.truncated(0, &broken.to_string()),
-            other => BrainError::Unavailable { brain: self.name(), why: self.masked(&other.to_string()) },
+            other => self.truncated(0, &other.to_string()),
         })?;
         let (head, mut body) = answer.into_parts();
         if !head.status.is_success() {

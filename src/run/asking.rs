@@ -2,12 +2,15 @@
 //! Lives here: between the turn machine's `Ask` and a reply. Never here: what comes next (see [`crate::town::turn`]), how a
 //! provider is asked (see the room `brain`).
 
+use super::checkpoint::Keeper;
+use super::stand::Stand;
 use super::turn::{Turn, Turned, full};
 use super::{Progress, RunError, brief, publish};
 use crate::brain::{self, BrainError};
 use crate::town::event::FailureKind;
-use crate::town::transcript::{Entry, Transcript, Why};
-use crate::town::turn::{Halt, Which, wrap_up};
+use crate::town::text;
+use crate::town::transcript::{Entry, Lost, Reply, ToolSpec, Transcript, Why};
+use crate::town::turn::{Budget, Halt, Which, wrap_up};
 
 /// Tokens that one reply may have.
 const MAX_OUTPUT: u32 = 8_000;
@@ -18,51 +21,72 @@ pub(super) fn max_output(window: Option<u32>) -> u32 {
 }
 
 impl Turn<'_> {
-    /// Puts the next question where money and model allow it, and writes the reply down. A turn that ends with it is given
-    /// back.
+    /// Puts the next question where money, tokens and model allow it, and writes the reply down. A turn that ends with it is
+    /// given back.
     ///
     /// # Errors
-    /// [`RunError`] when a template does not render.
-    pub(super) async fn ask(&mut self, transcript: &mut Transcript) -> Result<Option<Turned>, RunError> {
-        let Some(Entry::Briefing { system, .. }) = transcript.entries.first() else {
+    /// [`RunError`] when a template does not render, or when what it can cost cannot be written down before.
+    pub(super) async fn ask(
+        &mut self,
+        stand: &Stand,
+        transcript: &mut Transcript,
+        keeper: &mut Keeper<'_>,
+    ) -> Result<Option<Turned>, RunError> {
+        let budget = self.budget();
+        let wanted = max_output(self.window);
+        let Some(request) = question(transcript, self.toolbox.specs(), wanted, &budget) else {
             return Ok(Some(self.stopped(transcript, &Halt::NotBriefed)));
         };
-        let budget = self.budget();
-        let mut request = brain::Request {
-            system,
-            messages: brain::messages(transcript),
-            tools: self.toolbox.specs(),
-            max_output: max_output(self.window),
-            now: budget.now,
-            deadline: budget.deadline,
-        };
         let prompt = request.prompt_upper();
-        let Some(output) = self.purse.allows(transcript, prompt, request.max_output) else {
-            return Ok(Some(self.stopped(transcript, &Halt::Budget(Which::Money))));
+        let output = match self.purse.allows(transcript, prompt, wanted) {
+            Ok(output) => output,
+            Err(which) => return Ok(Some(self.stopped(transcript, &Halt::Budget(which)))),
         };
         let told = transcript.entries.iter().any(|entry| matches!(entry, Entry::Note { why: Why::WrapUp, .. }));
-        if !told && transcript.turns() > 0 && self.purse.nears_its_end(transcript, prompt, output) {
-            let note = Entry::Note { text: wrap_up(transcript, &budget, Which::Money), why: Why::WrapUp };
+        let short = self.purse.nears_its_end(transcript, prompt, output).filter(|_| !told && transcript.turns() > 0);
+        if let Some(which) = short {
+            let note = Entry::Note { text: wrap_up(transcript, &budget, which), why: Why::WrapUp };
             return Ok(self.written(transcript, note));
         }
-        request.max_output = output;
+        if !self.purse.is_free() {
+            transcript.asked = self.purse.at_most(prompt, output);
+            self.keep(stand, transcript, keeper)?;
+        }
+        let Some(request) = question(transcript, self.toolbox.specs(), output, &budget) else {
+            return Ok(Some(self.stopped(transcript, &Halt::NotBriefed)));
+        };
         let answered = self.brain.reply(&request).await;
-        drop(request);
+        transcript.asked = Lost::NONE;
         match answered {
             Ok(mut reply) => {
                 self.broken_off = false;
                 self.purse.charge(&mut reply, prompt, output);
-                self.tell_reply(transcript, &reply);
-                Ok(self.written(transcript, Entry::Reply(reply)))
+                Ok(self.replied(transcript, reply))
             }
             Err(error) => {
                 if error.is_charged() {
                     let received = if let BrainError::Truncated { received, .. } = &error { *received } else { 0 };
-                    self.purse.lose(transcript, prompt, received, output);
+                    transcript.lose(self.purse.lost(prompt, received, output));
                 }
                 self.without_reply(transcript, &error)
             }
         }
+    }
+
+    /// A reply for which there is no room was paid for all the same.
+    fn replied(&self, transcript: &mut Transcript, reply: Reply) -> Option<Turned> {
+        let paid = Lost { questions: 1, usage: reply.usage, cost_micros: reply.cost_micros };
+        let ended = self.written(transcript, Entry::Reply(reply));
+        if ended.is_some() {
+            transcript.lose(paid);
+        }
+        // Of what is in the transcript, and so of what is masked.
+        if let (None, Some(Entry::Reply(reply))) = (&ended, transcript.entries.last()) {
+            let calls: Vec<&str> = reply.calls.iter().map(|call| call.name.as_str()).collect();
+            let says = if reply.text.trim().is_empty() { calls.join(", ") } else { reply.text.clone() };
+            self.hands.edge.tell(&Progress::Thinking { turn: transcript.turns(), says: text::one_line(&says, 100) });
+        }
+        ended
     }
 
     fn written(&self, transcript: &mut Transcript, entry: Entry) -> Option<Turned> {
@@ -100,10 +124,23 @@ impl Turn<'_> {
     }
 }
 
+/// The question that a transcript asks; nothing where it does not begin with a briefing.
+fn question<'a>(
+    transcript: &'a Transcript,
+    tools: &'a [ToolSpec],
+    max_output: u32,
+    budget: &Budget,
+) -> Option<brain::Request<'a>> {
+    let Some(Entry::Briefing { system, .. }) = transcript.entries.first() else { return None };
+    let messages = brain::messages(transcript);
+    Some(brain::Request { system, messages, tools, max_output, now: budget.now, deadline: budget.deadline })
+}
+
 /// The kind of failure that the end of a turn is where nothing was done.
 pub(super) const fn kind_of(halt: &Halt) -> FailureKind {
     match halt {
         Halt::Budget(Which::Money) => FailureKind::Money,
+        Halt::Budget(Which::Tokens) => FailureKind::Tokens,
         Halt::Budget(Which::Context) => FailureKind::ContextTooLong,
         Halt::InvalidCalls => FailureKind::InvalidCalls,
         Halt::EmptyReply => FailureKind::EmptyReply,

@@ -28,6 +28,7 @@ async fn drive(brain: &mut dyn Brain, files: &mut Workspace, transcript: &mut Tr
         context_tokens: 100_000,
         output_bytes: limits::RUN_OUTPUT_BYTES as u64,
         cost_micros: u64::MAX,
+        tokens: u64::MAX,
     };
     let toolbox = table(&[]);
     let owns: Vec<Pattern> = vec!["docs/**".parse().unwrap()];

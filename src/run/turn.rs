@@ -25,7 +25,7 @@ use crate::town::event::{CallSeen, FailureKind, Tokens, ToolsCalled, UsageMetere
 use crate::town::ids::AgentId;
 use crate::town::pattern::Pattern;
 use crate::town::prices::Usd;
-use crate::town::transcript::{CallResult, Entry, Reply, ToolCall, Transcript, Usage, estimate};
+use crate::town::transcript::{CallResult, Entry, ToolCall, Transcript, Usage, estimate};
 use crate::town::turn::{self as machine, Budget, Finish, Halt, Step};
 use crate::town::{limits, ownership, text};
 
@@ -126,7 +126,9 @@ impl<'a> Turn<'a> {
         let replies = transcript.turns() as usize;
         let brain = thinker.brain(edge, charter, &seen, page.as_deref(), replies)?;
         let owns = ownership::owned(charter, &house.settings);
-        let purse = thinker.purse(Usd(claimed.run.hold_micros));
+        let tokens = charter.limits.tokens_per_run.or(house.settings.limits.tokens_per_run);
+        let purse = thinker.purse(Usd(claimed.run.hold_micros)).of_tokens(tokens);
+        transcript.settle_asked();
         let (told, broken_off) = (again, false);
         Ok(Self { hands, charter, claimed, toolbox, owns, workspace, brain, window, purse, told, broken_off })
     }
@@ -144,7 +146,7 @@ impl<'a> Turn<'a> {
         loop {
             match machine::next(transcript, &self.budget()) {
                 Step::Ask => {
-                    if let Some(turned) = self.ask(transcript).await? {
+                    if let Some(turned) = self.ask(stand, transcript, keeper).await? {
                         return Ok(turned);
                     }
                 }
@@ -195,7 +197,7 @@ impl<'a> Turn<'a> {
         Ok(self.brain.finish()?)
     }
 
-    fn keep(&self, stand: &Stand, transcript: &Transcript, keeper: &mut Keeper<'_>) -> Result<(), RunError> {
+    pub(super) fn keep(&self, stand: &Stand, transcript: &Transcript, keeper: &mut Keeper<'_>) -> Result<(), RunError> {
         keeper.keep(stand, self.tree()?, transcript, (self.hands.edge.now)())
     }
 
@@ -223,6 +225,7 @@ impl<'a> Turn<'a> {
             }),
             output_bytes: limits::RUN_OUTPUT_BYTES as u64,
             cost_micros: self.purse.cap_micros(),
+            tokens: self.purse.cap_tokens(),
         }
     }
 
@@ -233,12 +236,6 @@ impl<'a> Turn<'a> {
         let mut result = self.toolbox.call(&mut context, call).await?;
         result.record.ms = u64::try_from(((self.hands.edge.now)() - before).num_milliseconds()).unwrap_or_default();
         Ok(result)
-    }
-
-    pub(super) fn tell_reply(&self, transcript: &Transcript, reply: &Reply) {
-        let calls: Vec<&str> = reply.calls.iter().map(|call| call.name.as_str()).collect();
-        let says = if reply.text.trim().is_empty() { calls.join(", ") } else { text::one_line(&reply.text, 100) };
-        self.hands.edge.tell(&Progress::Thinking { turn: transcript.turns() + 1, says });
     }
 
     fn tell_turn(&self, transcript: &Transcript) {
@@ -351,6 +348,8 @@ fn masked(edge: &Edge<'_>, entry: Entry) -> Entry {
         Entry::Reply(mut reply) => {
             reply.text = mask(reply.text);
             for call in &mut reply.calls {
+                // Results repeat both, and so does what whoever watches is told.
+                (call.id, call.name) = (mask(std::mem::take(&mut call.id)), mask(std::mem::take(&mut call.name)));
                 mask_value(&mut call.arguments, &mask);
             }
             Entry::Reply(reply)
@@ -426,7 +425,7 @@ pub fn calls(claimed: &Claim, transcript: &Transcript) -> Vec<Command> {
 /// What a run used, as the journal records it; nothing where nothing was asked.
 #[must_use]
 pub fn usage(claimed: &Claim, agent: &AgentId, transcript: &Transcript) -> Option<Command> {
-    let turns = transcript.turns().saturating_add(transcript.lost.questions);
+    let turns = transcript.questions();
     (turns > 0).then(|| {
         Command::Meter(UsageMetered {
             run: claimed.run.run.clone(),

@@ -88,11 +88,15 @@ pub struct RunLimits {
     /// US dollars, where it may spend less than the town lets one run spend.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usd_per_run: Option<Usd>,
+    /// Tokens of all questions and replies together; the town's cap where nothing stands here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 10_000))]
+    pub tokens_per_run: Option<u64>,
 }
 
 impl Default for RunLimits {
     fn default() -> Self {
-        Self { turns: 40, minutes: 60, files: 25, context: 32_000, usd_per_run: None }
+        Self { turns: 40, minutes: 60, files: 25, context: 32_000, usd_per_run: None, tokens_per_run: None }
     }
 }
 

@@ -21,6 +21,8 @@ pub const RUN_TURNS: u32 = 500;
 pub const RUN_OUTPUT_BYTES: usize = 10 * 1024 * 1024;
 /// What one tool call may return to the brain, in bytes; the middle is left out beyond it.
 pub const TOOL_OUTPUT_BYTES: usize = 32 * 1024;
+/// The least cap on a run's tokens.
+pub const LEAST_TOKENS: u64 = 10_000;
 /// Days that transcripts under `refs/monkeytown/runs/` are kept.
 pub const TRANSCRIPT_DAYS: u64 = 30;
 /// Times that the gate's findings go back to the brain before the run ends.

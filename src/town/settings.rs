@@ -309,13 +309,17 @@ pub struct TownLimits {
     pub runs_per_day: u32,
     /// US dollars that one run may spend at the most.
     pub usd_per_run: Usd,
+    /// Tokens that all questions and replies of one run may have together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 10_000))]
+    pub tokens_per_run: Option<u64>,
     /// US dollars that all runs together may spend on one day (UTC).
     pub usd_per_day: Usd,
 }
 
 impl Default for TownLimits {
     fn default() -> Self {
-        Self { runs_per_day: 24, usd_per_run: Usd(1_000_000), usd_per_day: Usd(10_000_000) }
+        Self { runs_per_day: 24, usd_per_run: Usd(1_000_000), tokens_per_run: None, usd_per_day: Usd(10_000_000) }
     }
 }
 

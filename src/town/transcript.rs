@@ -11,6 +11,10 @@ use super::ids::{AgentId, RunId};
 use super::limits;
 use super::text::truncate_middle;
 
+mod usage;
+
+pub use usage::{Lost, Usage};
+
 /// Everything that was said and done in one run, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Transcript {
@@ -23,26 +27,9 @@ pub struct Transcript {
     /// What was paid for questions that brought no reply.
     #[serde(default, skip_serializing_if = "Lost::is_nothing")]
     pub lost: Lost,
-}
-
-/// What was paid for questions that brought no reply.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Lost {
-    /// How many.
-    pub questions: u32,
-    /// Tokens, at the most.
-    pub usage: Usage,
-    /// Their cost, at the most, in millionths of a US dollar.
-    pub cost_micros: u64,
-}
-
-impl Lost {
-    /// Whether there was none.
-    #[must_use]
-    pub const fn is_nothing(&self) -> bool {
-        self.questions == 0
-    }
+    /// What the question can cost that is being asked: where a killed run goes on, nobody can say what came of it.
+    #[serde(default, skip_serializing_if = "Lost::is_nothing")]
+    pub asked: Lost,
 }
 
 /// One step of a run.
@@ -118,45 +105,6 @@ pub enum StopReason {
     /// Something that we do not know.
     #[serde(other)]
     Other,
-}
-
-/// Tokens that one reply used. `input`, `cached` and `cache_write` do not overlap; `output` includes `reasoning`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Usage {
-    /// Prompt tokens that were read anew.
-    pub input: u64,
-    /// Prompt tokens that came from the provider's cache.
-    pub cached: u64,
-    /// Prompt tokens that were written to the provider's cache.
-    pub cache_write: u64,
-    /// Tokens of the reply.
-    pub output: u64,
-    /// Tokens of the reply that were thought and not said.
-    pub reasoning: u64,
-}
-
-impl Usage {
-    /// Nothing.
-    pub const NONE: Self = Self { input: 0, cached: 0, cache_write: 0, output: 0, reasoning: 0 };
-
-    /// What the conversation holds after this reply.
-    #[must_use]
-    pub const fn context(&self) -> u64 {
-        self.input.saturating_add(self.cached).saturating_add(self.cache_write).saturating_add(self.output)
-    }
-
-    /// Both together, for a run's sum.
-    #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self {
-            input: self.input.saturating_add(other.input),
-            cached: self.cached.saturating_add(other.cached),
-            cache_write: self.cache_write.saturating_add(other.cache_write),
-            output: self.output.saturating_add(other.output),
-            reasoning: self.reasoning.saturating_add(other.reasoning),
-        }
-    }
 }
 
 /// One call that a brain asks for.
@@ -302,7 +250,18 @@ impl Transcript {
     /// A transcript in which nothing happened yet.
     #[must_use]
     pub const fn new(run: RunId, agent: AgentId) -> Self {
-        Self { run, agent, entries: Vec::new(), lost: Lost { questions: 0, usage: Usage::NONE, cost_micros: 0 } }
+        Self { run, agent, entries: Vec::new(), lost: Lost::NONE, asked: Lost::NONE }
+    }
+
+    /// Notes what was paid for a question that brought no reply.
+    pub fn lose(&mut self, lost: Lost) {
+        self.lost = self.lost.plus(lost);
+    }
+
+    /// Settles the question that was being asked when the run was interrupted: at the most that it can have cost.
+    pub fn settle_asked(&mut self) {
+        let asked = std::mem::replace(&mut self.asked, Lost::NONE);
+        self.lose(asked);
     }
 
     /// Puts `entry` at the end.
@@ -331,25 +290,32 @@ impl Transcript {
         u32::try_from(replies).unwrap_or(u32::MAX)
     }
 
-    /// What all replies used.
+    /// How many questions there were, with those that brought no reply.
+    #[must_use]
+    pub fn questions(&self) -> u32 {
+        self.turns().saturating_add(self.without_reply().questions)
+    }
+
+    /// What all questions used.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.entries.iter().fold(self.lost.usage, |sum, entry| match entry {
-            Entry::Reply(reply) => sum.plus(reply.usage),
-            _ => sum,
-        })
+        self.replies().fold(self.without_reply().usage, |sum, reply| sum.plus(reply.usage))
     }
 
     /// What all questions cost, in millionths of a US dollar.
     #[must_use]
     pub fn cost_micros(&self) -> u64 {
-        self.replies().fold(self.lost.cost_micros, |sum, reply| sum.saturating_add(reply.cost_micros))
+        self.replies().fold(self.without_reply().cost_micros, |sum, reply| sum.saturating_add(reply.cost_micros))
     }
 
     /// Whether a part of the cost is only known as the most that it can be.
     #[must_use]
     pub fn is_unmetered(&self) -> bool {
-        !self.lost.is_nothing() || self.replies().any(|reply| reply.unmetered)
+        !self.without_reply().is_nothing() || self.replies().any(|reply| reply.unmetered)
+    }
+
+    const fn without_reply(&self) -> Lost {
+        self.lost.plus(self.asked)
     }
 
     fn replies(&self) -> impl Iterator<Item = &Reply> {

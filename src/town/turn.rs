@@ -41,6 +41,8 @@ pub struct Budget {
     pub output_bytes: u64,
     /// What the replies may cost in all, in millionths of a US dollar; the largest number where nothing costs anything.
     pub cost_micros: u64,
+    /// Tokens that all questions and replies may have together; the largest number where nobody set a cap.
+    pub tokens: u64,
 }
 
 /// What to do next.
@@ -98,10 +100,12 @@ pub enum Which {
     Output,
     /// Money.
     Money,
+    /// Tokens of all questions and replies together.
+    Tokens,
 }
 
 impl Which {
-    const ALL: [Self; 5] = [Self::Turns, Self::Time, Self::Context, Self::Output, Self::Money];
+    const ALL: [Self; 6] = [Self::Turns, Self::Time, Self::Context, Self::Output, Self::Money, Self::Tokens];
 }
 
 impl fmt::Display for Which {
@@ -112,6 +116,7 @@ impl fmt::Display for Which {
             Self::Context => "context",
             Self::Output => "output",
             Self::Money => "money",
+            Self::Tokens => "tokens",
         })
     }
 }
@@ -143,6 +148,7 @@ impl Budget {
             Which::Context => (transcript.context_tokens(), self.context_tokens),
             Which::Output => (transcript.bytes(), self.output_bytes),
             Which::Money => (transcript.cost_micros(), self.cost_micros),
+            Which::Tokens => (transcript.usage().context(), self.tokens),
         }
     }
 

@@ -45,6 +45,7 @@ fn cases() -> Vec<Case> {
         case(vec![says("", "end"), says("", "end")], "empty-reply", 1, "said nothing, twice"),
         case(vec![says("So much", "length"), says("to say", "length")], "length", 1, "too long, twice"),
         case(vec![Say::Cut("Let me think"), Say::Cut("about it")], "truncated-stream", 3, "broke off"),
+        case(vec![Say::Hangup, Say::Hangup], "truncated-stream", 3, "broke off"),
         case(vec![broken(), broken(), broken()], "invalid-calls", 1, "calls in a row were invalid"),
         case(vec![error(400, "tools", "tools.0: bad schema")], "brain", 1, "does not take the request"),
         case(

@@ -12,6 +12,7 @@ mod village;
 
 mod builder;
 mod failures;
+mod kills;
 mod money;
 mod provider;
 mod replies;

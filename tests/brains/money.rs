@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::provider::{Dialect, Provider, Say, call, finishes, key, writes};
+use crate::village::Village;
 
 /// A reply of this usage that reads a file.
 fn reads(usage: Option<(u64, u64)>) -> Say {
@@ -45,6 +46,31 @@ fn a_reply_is_kept_so_short_that_it_fits() {
     }
     let told = seen[1]["messages"].to_string();
     assert!(told.contains("The budget of money is nearly used up"), "{told}");
+}
+
+#[test]
+fn tokens_have_a_cap_where_a_model_costs_nothing_too() {
+    let reads = |n| match call("Grep", &json!({"pattern": format!("word {n}")})) {
+        Say::Reply { text, calls, stop, .. } => Say::Reply { text, calls, stop, usage: Some((20_000, 5_000)) },
+        other => other,
+    };
+    let provider = Provider::saying(Dialect::Openai, (0..20).map(reads).collect());
+    let settings = provider.settings("").replace("input: 1, output: 10", "input: 0, output: 0");
+    let town = provider.town("").settings(&format!("{settings}limits: {{ tokens_per_run: 80000 }}\n"));
+    let run = town.commit("Be thrifty").monkeytown(&["run", "chaostester", "--json"]);
+    assert_eq!((run.code, run.json["failure"].as_str()), (1, Some("tokens")), "{run:#?}");
+    assert!(run.text("reason").contains("the budget of tokens is used up"), "{run:#?}");
+    assert_eq!(provider.count(), 3, "a fourth could come to more than 80,000");
+}
+
+#[test]
+fn a_question_whose_connection_broke_is_paid_for() {
+    let provider = Provider::saying(Dialect::Openai, vec![writes(), Say::Hangup, finishes()]);
+    let run = provider.town("").monkeytown(&["run", "chaostester", "--json"]);
+    run.ended(0, "opened");
+    // The two replies are 0.004 dollars; the question that broke is the whole prompt and 6,400 tokens more.
+    assert!(run.json["cost_micros"].as_u64().unwrap() > 64_000, "{run:#?}");
+    assert_eq!(provider.seen().len(), 3);
 }
 
 #[test]
@@ -92,4 +118,35 @@ fn a_day_has_its_cap_and_the_next_day_another() {
     less.at("2026-11-22T04:20:00Z");
     let enough = less.settings(&provider.settings("limits: { usd_per_day: \"0.20\" }\n")).commit("Another day");
     enough.monkeytown(&["run", "chaostester", "--json"]).ended(0, "nothing");
+}
+
+#[test]
+fn a_day_has_its_cap_over_eight_machines_at_once() {
+    // Every question costs 0.05 dollars, and everybody would ask forty.
+    let provider = Provider::thinking(Dialect::Openai, |body| {
+        let said = body["messages"].as_array().map_or(0, Vec::len);
+        let grep = json!({"pattern": format!("word {said}")}).to_string();
+        Say::Reply { text: "", calls: vec![("Grep", grep)], stop: "calls", usage: Some((10_000, 4_000)) }
+    });
+    let names = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
+    let caps = "limits: { usd_per_day: \"0.70\", usd_per_run: \"0.25\" }\n";
+    let mut town = Village::new().settings(&provider.settings(caps));
+    for name in names {
+        town = town.agent(name, &format!("{name}/**"));
+    }
+    let town = town.commit("Found the town").remote();
+    town.with_env("LLM", &key());
+    let machines = names.map(|name| (name, town.another_clone(name)));
+    let started: Vec<_> = machines.iter().map(|(name, machine)| machine.start(name, &[])).collect();
+    let ended: Vec<_> = started.into_iter().map(Village::wait).collect();
+    let spent: u64 = ended.iter().filter_map(|run| run.json["cost_micros"].as_u64()).sum();
+    assert_eq!(u64::try_from(provider.count()).unwrap() * 50_000, spent, "{ended:#?}");
+    assert!((450_000..=700_000).contains(&spent), "{spent}: {ended:#?}");
+    let refused = ended.iter().filter(|run| run.text("reason").contains("are left for today")).count();
+    assert!(refused >= 4, "{refused}: {ended:#?}");
+    assert!(ended.iter().all(|run| matches!(run.code, 0 | 1)), "{ended:#?}");
+    town.git(["fetch", "-q", "origin"]);
+    let metered = town.facts("run.usage.metered");
+    assert_eq!(metered.iter().filter_map(|fact| fact["cost_micros"].as_u64()).sum::<u64>(), spent);
+    town.verify_ok();
 }

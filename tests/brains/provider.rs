@@ -3,12 +3,15 @@
 
 use std::collections::VecDeque;
 use std::net::TcpListener;
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::response::Response;
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -36,6 +39,8 @@ pub enum Say {
     Reply { text: &'static str, calls: Vec<(&'static str, String)>, stop: &'static str, usage: Option<(u64, u64)> },
     /// A reply of which only so many parts of the stream come, out of all.
     Cut(&'static str),
+    /// No answer: the connection is closed after the question was read.
+    Hangup,
     /// An answer as it stands.
     Raw { status: u16, headers: Vec<(&'static str, &'static str)>, body: String },
 }
@@ -73,8 +78,25 @@ pub fn finishes() -> Say {
     call("Finish", &said)
 }
 
+/// What the provider does with a question at which it is to be left alone.
+#[derive(Clone, Copy, Debug)]
+pub enum Hold {
+    /// It reads the question and says nothing.
+    Asked,
+    /// It says half of its answer.
+    Half,
+}
+
+/// How a question is left alone, and who is told.
+type Held = (Hold, Sender<&'static str>);
+
+/// What a model says to a conversation.
+type Mind = Box<dyn Fn(&Value) -> Say + Send>;
+
 struct Shared {
     script: VecDeque<Say>,
+    mind: Option<Mind>,
+    hold: Option<(usize, Hold, Sender<&'static str>)>,
     seen: Vec<Value>,
     broken: Vec<String>,
 }
@@ -93,7 +115,8 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let shared = Arc::new(Mutex::new(Shared { script: script.into(), seen: Vec::new(), broken: Vec::new() }));
+        let (seen, broken) = (Vec::new(), Vec::new());
+        let shared = Arc::new(Mutex::new(Shared { script: script.into(), mind: None, hold: None, seen, broken }));
         let (stop, stopped) = oneshot::channel();
         let state = Arc::clone(&shared);
         std::thread::spawn(move || {
@@ -108,6 +131,23 @@ impl Provider {
             });
         });
         Self { dialect, url, shared, _stop: stop }
+    }
+
+    /// One that answers each conversation in the same way, however often it is asked.
+    pub fn thinking(dialect: Dialect, mind: impl Fn(&Value) -> Say + Send + 'static) -> Self {
+        let provider = Self::saying(dialect, Vec::new());
+        provider.shared.lock().unwrap().mind = Some(Box::new(mind));
+        provider
+    }
+
+    /// The question after so many more is not answered, or only by half; `told` hears `held` when that is so.
+    pub fn hold(&self, after: usize, hold: Hold, told: Sender<&'static str>) {
+        self.shared.lock().unwrap().hold = Some((after, hold, told));
+    }
+
+    /// Every question is answered again.
+    pub fn let_go(&self) {
+        self.shared.lock().unwrap().hold = None;
     }
 
     /// The bodies of all questions. Every rule has to be kept, and the script to be used up.
@@ -149,36 +189,97 @@ async fn answer(State(shared): State<Arc<Mutex<Shared>>>, request: Request) -> R
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let body: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
     let dialect = if parts.uri.path().ends_with("/messages") { Dialect::Anthropic } else { Dialect::Openai };
-    let mut shared = shared.lock().unwrap();
-    let number = shared.seen.len() + 1;
-    let (name, wanted) = match dialect {
-        Dialect::Openai => ("authorization", format!("Bearer {}", key())),
-        Dialect::Anthropic => ("x-api-key", key()),
-    };
-    let mut wrong = Vec::new();
-    for (header, value) in &parts.headers {
-        let holds = value.to_str().unwrap_or_default().contains(&key());
-        if holds != (header == name) {
-            wrong.push(format!("the header {header} is {value:?}"));
-        }
-    }
-    if parts.headers.get(name).and_then(|value| value.to_str().ok()) != Some(&wanted) {
-        wrong.push(format!("{name} is not the key"));
-    }
-    if text.contains(&key()) || parts.uri.to_string().contains(&key()) {
-        wrong.push("the key is in the body or the address".to_owned());
-    }
-    wrong.extend(match dialect {
-        Dialect::Openai => openai_rules(&body),
-        Dialect::Anthropic => anthropic_rules(&body),
-    });
-    shared.broken.extend(wrong.into_iter().map(|rule| format!("question {number}: {rule}")));
-    shared.seen.push(body.clone());
-    let Some(say) = shared.script.pop_front() else {
-        shared.broken.push(format!("question {number}: nothing is left to say"));
+    let Some((say, held)) = shared.lock().unwrap().hear(dialect, &parts, &text, &body) else {
         return Response::builder().status(418).body(Body::empty()).unwrap();
     };
-    said(dialect, body["stream"] == true, say)
+    if matches!(say, Say::Hangup) {
+        // A body that fails before its first byte closes the connection, and the head never leaves.
+        return Response::new(Body::new(Piece { first: None, then: Then::Fail }));
+    }
+    let answer = said(dialect, body["stream"] == true, say);
+    let Some((hold, told)) = held else { return answer };
+    if matches!(hold, Hold::Asked) {
+        told.send("held").unwrap();
+        return std::future::pending().await;
+    }
+    let (head, body) = answer.into_parts();
+    let whole = to_bytes(body, 16 * 1024 * 1024).await.unwrap();
+    let first = Some((whole.slice(..whole.len() / 2), told));
+    Response::from_parts(head, Body::new(Piece { first, then: Then::Wait }))
+}
+
+impl Shared {
+    /// Checks a question against the rules, and takes what is said to it; nothing where nothing is left to say.
+    fn hear(&mut self, dialect: Dialect, parts: &Parts, text: &str, body: &Value) -> Option<(Say, Option<Held>)> {
+        let number = self.seen.len() + 1;
+        let (name, wanted) = match dialect {
+            Dialect::Openai => ("authorization", format!("Bearer {}", key())),
+            Dialect::Anthropic => ("x-api-key", key()),
+        };
+        let mut wrong = Vec::new();
+        for (header, value) in &parts.headers {
+            let holds = value.to_str().unwrap_or_default().contains(&key());
+            if holds != (header == name) {
+                wrong.push(format!("the header {header} is {value:?}"));
+            }
+        }
+        if parts.headers.get(name).and_then(|value| value.to_str().ok()) != Some(&wanted) {
+            wrong.push(format!("{name} is not the key"));
+        }
+        if text.contains(&key()) || parts.uri.to_string().contains(&key()) {
+            wrong.push("the key is in the body or the address".to_owned());
+        }
+        wrong.extend(match dialect {
+            Dialect::Openai => openai_rules(body),
+            Dialect::Anthropic => anthropic_rules(body),
+        });
+        self.broken.extend(wrong.into_iter().map(|rule| format!("question {number}: {rule}")));
+        self.seen.push(body.clone());
+        let Some(say) = self.mind.as_ref().map(|mind| mind(body)).or_else(|| self.script.pop_front()) else {
+            self.broken.push(format!("question {number}: nothing is left to say"));
+            return None;
+        };
+        let held = match self.hold.take() {
+            Some((0, hold, told)) => Some((hold, told)),
+            Some((more, hold, told)) => {
+                self.hold = Some((more - 1, hold, told));
+                None
+            }
+            None => None,
+        };
+        Some((say, held))
+    }
+}
+
+/// A body that has one piece, or none, and no end.
+struct Piece {
+    first: Option<(Bytes, Sender<&'static str>)>,
+    then: Then,
+}
+
+enum Then {
+    Wait,
+    Fail,
+}
+
+impl http_body::Body for Piece {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, std::io::Error>>> {
+        use std::task::Poll::{Pending, Ready};
+        match (self.first.take(), &self.then) {
+            (Some((piece, told)), _) => {
+                told.send("held").unwrap();
+                Ready(Some(Ok(http_body::Frame::data(piece))))
+            }
+            (None, Then::Wait) => Pending,
+            (None, Then::Fail) => Ready(Some(Err(std::io::Error::other("the end")))),
+        }
+    }
 }
 
 /// Every call has its result, right behind it and nowhere else.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::provider::{Dialect, Provider, call, calls, finishes, key, writes};
+use crate::provider::{Dialect, Provider, Say, call, calls, finishes, key, writes};
 use crate::village::{Outcome, Village};
 
 /// The key is in no answer, no story, no file and no object of the repository.
@@ -90,6 +90,24 @@ fn what_the_process_must_not_show_is_in_no_question() {
     run.ended(0, "opened");
     let asked = serde_json::to_string(&provider.seen()).unwrap();
     assert!(asked.contains("# Small town") && !asked.contains(&secret) && !asked.contains(&key()));
+}
+
+#[test]
+fn a_provider_that_names_its_calls_by_the_key_does_not_spread_it() {
+    let write = json!({"file_path": "qa/links.md", "content": format!("See {}.\n", key())}).to_string();
+    let called = |name: &str, arguments: &str| json!({"id": format!("{name}_{}", key()), "type": "function", "function": {"name": name, "arguments": arguments}});
+    let message =
+        json!({"role": "assistant", "content": key(), "tool_calls": [called("Write", &write), called(&key(), "{}")]});
+    let usage = json!({"prompt_tokens": 10, "completion_tokens": 5});
+    let body = json!({"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}], "usage": usage});
+    let echo = Say::Raw { status: 200, headers: Vec::new(), body: body.to_string() };
+    let provider = Provider::saying(Dialect::Openai, vec![echo, finishes()]);
+    let town = provider.town("");
+    let run = town.monkeytown(&["run", "chaostester", "--json"]);
+    run.ended(0, "opened");
+    let asked = provider.seen();
+    assert!(asked[1]["messages"].to_string().contains("There is no tool"), "{}", asked[1]);
+    keeps_the_key(&town, &run);
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn of(output: Output) -> Self {
+    pub fn of(output: Output) -> Self {
         let stdout = String::from_utf8(output.stdout).unwrap();
         let json = serde_json::from_str(&stdout).unwrap_or(Value::Null);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use super::{Charter, Parsed, RunLimits, Schedule, Sense};
 use crate::town::finding::Finding;
 use crate::town::ids::AgentId;
-use crate::town::limits::{RUN_MINUTES, RUN_TURNS};
+use crate::town::limits::{LEAST_TOKENS, RUN_MINUTES, RUN_TURNS};
 use crate::town::pattern::Pattern;
 use crate::town::schedule;
 use crate::town::yaml::{self, Doc};
@@ -351,6 +351,13 @@ impl Rules<'_> {
                 self.error("charter-limits", &["limits", key], message, remedy);
                 *value = (*value).clamp(least, most);
             }
+        }
+        if let Some(tokens) = limits.tokens_per_run.filter(|tokens| *tokens < LEAST_TOKENS) {
+            let message = format!("tokens_per_run is {tokens}; {LEAST_TOKENS} or more are possible");
+            let remedy =
+                format!("write a number from {LEAST_TOKENS}, or leave it out; a briefing alone takes thousands");
+            self.error("charter-limits", &["limits", "tokens_per_run"], message, remedy);
+            limits.tokens_per_run = Some(LEAST_TOKENS);
         }
         limits
     }

@@ -89,6 +89,7 @@ fn every_rule_has_cases() {
             false,
         ),
         ("limits", "limits: { turns: 0 }", &["charter-limits:8:error"], true),
+        ("limits", "limits: { tokens_per_run: 1 }", &["charter-limits:8:error"], true),
         (
             "limits",
             "limits:\n  turns: 501\n  minutes: 361",

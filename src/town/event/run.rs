@@ -191,6 +191,8 @@ pub enum FailureKind {
     UnknownModel,
     /// The next question could have cost more than may be spent.
     Money,
+    /// The next question could have taken more tokens than the run may have.
+    Tokens,
     /// Something that a newer version knows.
     #[serde(other)]
     Other,

@@ -7,6 +7,7 @@ use serde::Deserializer;
 
 use super::{Price, Provider, Settings};
 use crate::town::finding::Finding;
+use crate::town::limits::LEAST_TOKENS;
 use crate::town::yaml::Doc;
 
 /// The rules of the settings: name, and what they ask for.
@@ -108,6 +109,12 @@ impl Rules<'_> {
             let message = format!("runs_per_day is {runs}; 1 to 1000 are possible");
             let remedy = "write a number from 1 to 1000; `paused` stops single agents";
             self.error("settings-limits", &["limits", "runs_per_day"], message, remedy);
+        }
+        if let Some(tokens) = settings.limits.tokens_per_run.filter(|tokens| *tokens < LEAST_TOKENS) {
+            let message = format!("tokens_per_run is {tokens}; {LEAST_TOKENS} or more are possible");
+            let remedy =
+                format!("write a number from {LEAST_TOKENS}, or leave it out; a briefing alone takes thousands");
+            self.error("settings-limits", &["limits", "tokens_per_run"], message, &remedy);
         }
         if let Some(tests) = &settings.tests {
             if tests.command.trim().is_empty() {

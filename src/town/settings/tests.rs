@@ -99,6 +99,8 @@ fn every_rule_has_cases() {
         ("name: x\nbrain: { fallbacks: [openai/gpt-4o, anthropic/claude] }".into(), &[]),
         ("name: x\nlimits: { usd_per_run: -1 }".into(), &["yaml-value:2"]),
         ("name: x\nlimits: { usd_per_run: 0.5, usd_per_day: \"12.25\" }".into(), &[]),
+        ("name: x\nlimits: { tokens_per_run: 9999 }".into(), &["settings-limits:2"]),
+        ("name: x\nlimits: { tokens_per_run: 10000 }".into(), &[]),
         ("name: x\nbrain: { script: ../up.json }".into(), &["settings-script:2"]),
         ("name: x\nbrain:\n  prices:\n    m: { input: -1, output: 2 }".into(), &["settings-prices:4"]),
         (

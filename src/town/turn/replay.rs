@@ -29,6 +29,7 @@ pub fn replay(recorded: &Transcript) -> Result<Step, Box<Divergence>> {
         context_tokens: u64::MAX,
         output_bytes: u64::MAX,
         cost_micros: u64::MAX,
+        tokens: u64::MAX,
     };
     let mut transcript = Transcript { entries: Vec::with_capacity(recorded.entries.len()), ..recorded.clone() };
     for (index, entry) in recorded.entries.iter().enumerate() {

@@ -21,6 +21,7 @@ fn budget() -> Budget {
         context_tokens: 100_000,
         output_bytes: 1_000_000,
         cost_micros: u64::MAX,
+        tokens: u64::MAX,
     }
 }
 
