@@ -297,6 +297,10 @@ pub async fn publish(
         let stand = Stand::find(house, &town, &request.agent)?;
         return course(stand, None).conclude(failed("the job that thinks ended without a result".to_owned())).await;
     }
+    if run.proposed.is_some() {
+        // An earlier attempt has announced it: the commit came home with its checkpoint, and is not made again.
+        house.home.receive(&checkpoint::reference(&request.agent))?;
+    }
     match thought(house, &town, &run, request, dir) {
         Ok((checkpoint, turned)) => {
             let course = course(checkpoint.stand.clone(), Some(checkpoint.clone()));

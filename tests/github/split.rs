@@ -7,42 +7,42 @@ use std::path::{Path, PathBuf};
 
 use crate::runner::{Done, Town, finish, nothing, write};
 
-const FIRST: &str = "The link in README.md leads nowhere.\n";
+pub const FIRST: &str = "The link in README.md leads nowhere.\n";
 
-fn told() -> Town {
+pub fn told() -> Town {
     let town = Town::of(&["chaostester"]);
     town.says([write("chaostester/links.md", FIRST), finish("List the broken link")]);
     town
 }
 
 /// One run of the workflow, with a look at what is handed over before it is published.
-struct Split<'t> {
+pub struct Split<'t> {
     town: &'t Town,
     run_id: u32,
     dir: PathBuf,
 }
 
 impl<'t> Split<'t> {
-    fn begin(town: &'t Town, run_id: u32) -> Self {
+    pub fn begin(town: &'t Town, run_id: u32) -> Self {
         Self { town, run_id, dir: town.path(&format!("handover-{run_id}")) }
     }
 
-    fn handover(&self) -> &str {
+    pub fn handover(&self) -> &str {
         self.dir.to_str().unwrap()
     }
 
-    fn claim(&self) -> Done {
+    pub fn claim(&self) -> Done {
         let job = self.town.job_of(self.run_id, Some(self.town.hub.token()));
         job.run("chaostester", &["--phase", "claim", "--handover", self.handover()])
     }
 
     /// Without any token: what it does not have it cannot give away.
-    fn think(&self) -> Done {
+    pub fn think(&self) -> Done {
         let job = self.town.job_of(self.run_id, None);
         job.run("chaostester", &["--phase", "think", "--handover", self.handover()])
     }
 
-    fn publish(&self) -> Done {
+    pub fn publish(&self) -> Done {
         let job = self.town.job_of(self.run_id, Some(self.town.hub.token()));
         job.run("chaostester", &["--phase", "publish", "--handover", self.handover()])
     }
