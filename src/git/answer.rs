@@ -108,10 +108,12 @@ pub(super) fn failure(output: &Output) -> RemoteFailure {
     RemoteFailure::Unavailable(detail)
 }
 
-/// The name of a reference that the remote does not have, when that is why a fetch failed.
+/// The name of a reference, or the id of a commit, that the remote does not have or does not give, when that is why a fetch
+/// failed.
 pub(super) fn missing_reference(stderr: &str) -> Option<String> {
-    let said = "couldn't find remote ref ";
-    stderr.lines().find_map(|line| line.split_once(said)).map(|(_, name)| name.trim().to_owned())
+    let said = ["couldn't find remote ref ", "not our ref ", "unadvertised object "];
+    let named = |line: &str| said.iter().find_map(|said| line.split_once(said)).map(|(_, name)| name.trim().to_owned());
+    stderr.lines().find_map(named)
 }
 
 /// The references that `ls-remote` listed; peeled tags are left out.

@@ -15,6 +15,9 @@ use crate::town::limits::{AGENT_BRANCH_PREFIX, TOWN_FILE};
 /// How long one conversation with a remote may take.
 pub const NETWORK_LIMIT: Duration = Duration::from_secs(120);
 
+/// What the references begin with that hold commits which no branch at home leads to any more.
+const BROUGHT: &str = "refs/monkeytown/brought/";
+
 /// Beyond so many commits at once, a shallow clone fetches all of them.
 const DEEPEST_STEP: u32 = 8_192;
 
@@ -207,8 +210,10 @@ impl Home {
         let prefix = remote.tracking("");
         let agents = self.repo.references(&remote.tracking(AGENT_BRANCH_PREFIX))?;
         names.extend(agents.iter().filter_map(|(name, _)| name.strip_prefix(&prefix).map(str::to_owned)));
-        let wanted: Vec<String> =
+        let mut wanted: Vec<String> =
             names.iter().map(|name| format!("+refs/heads/{name}:{}", remote.tracking(name))).collect();
+        let brought = self.repo.references(BROUGHT)?;
+        wanted.extend(brought.iter().map(|(name, commit)| format!("+{commit}:{name}")));
         let depth = if by > DEEPEST_STEP { Deepen::Full } else { Deepen::By(by) };
         remote.deepen(&self.repo, &wanted, depth, NETWORK_LIMIT)?;
         Ok(true)
@@ -307,6 +312,36 @@ impl Home {
             remote.fetch(&self.repo, &[format!("+{reference}:{reference}")], NETWORK_LIMIT)?;
         }
         self.repo.tip(reference)
+    }
+
+    /// Brings a commit here that is known by its id alone, because its branch is gone or was moved away from it: home keeps it,
+    /// and gives it to whoever knows it. Says whether it is here; until [`Home::let_go`] it can be deepened.
+    ///
+    /// # Errors
+    /// [`GitError`] when home cannot be asked.
+    pub fn bring(&self, commit: Oid) -> Result<bool, GitError> {
+        let Some(remote) = self.remote.as_ref().filter(|_| !self.repo.has(commit)) else {
+            return Ok(self.repo.has(commit));
+        };
+        if !self.online.get() {
+            let detail = format!("{commit} is not here, and it cannot be asked for it");
+            return Err(GitError::Fetch { remote: remote.name.clone(), kind: RemoteFailure::Unavailable(detail) });
+        }
+        let wanted = [format!("+{commit}:{BROUGHT}{commit}")];
+        if self.repo.is_shallow() {
+            remote.deepen(&self.repo, &wanted, Deepen::Depth(1), NETWORK_LIMIT)?;
+        } else {
+            remote.fetch(&self.repo, &wanted, NETWORK_LIMIT)?;
+        }
+        Ok(self.repo.has(commit))
+    }
+
+    /// Drops the references that [`Home::bring`] left.
+    ///
+    /// # Errors
+    /// [`GitError`] when one cannot be dropped.
+    pub fn let_go(&self) -> Result<(), GitError> {
+        self.repo.references(BROUGHT)?.iter().try_for_each(|(name, _)| self.repo.drop_reference(name))
     }
 
     /// Keeps a commit here under a reference of its own, and sends it home if that can be reached. Says whether it is at home.

@@ -282,7 +282,7 @@ fn fetch_failed(remote: &Remote, kind: RemoteFailure) -> GitError {
     GitError::Fetch { remote: remote.name.clone(), kind }
 }
 
-/// One `[+]from:to`, with at most one `*` on both sides.
+/// One `[+]from:to`, with at most one `*` on both sides. What is fetched may be a commit too, by its full id.
 struct Refspec {
     forced: bool,
     from: String,
@@ -295,7 +295,8 @@ impl Refspec {
         let (from, to) = text.trim_start_matches('+').split_once(':').ok_or_else(bad)?;
         let stars = |name: &str| name.matches('*').count();
         let valid = |name: &str| name.starts_with("refs/") && Reference::is_valid_name(&name.replace('*', "x"));
-        if !(valid(from) || from == "HEAD") || !valid(to) || stars(from) != stars(to) || stars(from) > 1 {
+        let is_commit = from.len() == 40 && from.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !(valid(from) || from == "HEAD" || is_commit) || !valid(to) || stars(from) != stars(to) || stars(from) > 1 {
             return Err(bad());
         }
         Ok(Self { forced: text.starts_with('+'), from: from.to_owned(), to: to.to_owned() })

@@ -178,7 +178,11 @@ pub fn claim(
         slot,
         trigger,
         base: repo::id(house.base),
-        start: stand.branch_tip.clone().filter(|_| stand.pull.is_some()).unwrap_or_else(|| repo::id(house.base)),
+        start: stand
+            .branch_tip
+            .clone()
+            .filter(|_| stand.pull.is_some() || stand.human)
+            .unwrap_or_else(|| repo::id(house.base)),
         minutes,
         holder: edge.holder.clone().map_or_else(|| house.home.repo.machine_id(), Ok)?,
         holder_before: edge.holder_before.clone(),

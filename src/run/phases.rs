@@ -33,7 +33,7 @@ use crate::git::errors::GitError;
 use crate::git::journal::Journal;
 use crate::git::repo;
 use crate::town::event::FailureKind;
-use crate::town::fold::{PullState, Run, Town};
+use crate::town::fold::{Run, Town};
 use crate::town::ids::{AgentId, Oid as Id, RunId};
 use crate::town::limits::{BUNDLE_BYTES, CHECKPOINT_BYTES, HANDOVER_BYTES, WORKSPACE_BYTES};
 
@@ -238,7 +238,13 @@ pub async fn think(
     let thinker = Thinker::choose(asked.brain.as_deref(), charter, &house.settings.brain)?;
     thinker.ready(edge)?;
     let resumed = run.attempt > 0;
-    let stand = checkpoint.as_ref().map_or(claimed.stand, |checkpoint| checkpoint.stand.clone());
+    let stand = match &checkpoint {
+        Some(checkpoint) => checkpoint.stand.clone(),
+        // Its trees may have been made in the clone of the job that claimed alone.
+        None => Stand::vouched(house, &town, &run, &claimed.agent, &claimed.stand)?
+            .ok_or_else(|| refused(&dir.join(CLAIM), "it does not stand where the journal says that the run began"))?,
+    };
+    house.home.let_go()?;
     let claim = Claim { run, stand, checkpoint, resumed, town };
     let base = repo::oid(&claim.run.base)?;
     let hands = Hands { edge, house, journal, forge };
@@ -290,6 +296,10 @@ pub async fn publish(
         }
         let stand = Stand::find(house, &town, &request.agent)?;
         return course(stand, None).conclude(failed("the job that thinks ended without a result".to_owned())).await;
+    }
+    if run.proposed.is_some() {
+        // An earlier attempt has announced it: the commit came home with its checkpoint, and is not made again.
+        house.home.receive(&checkpoint::reference(&request.agent))?;
     }
     match thought(house, &town, &run, request, dir) {
         Ok((checkpoint, turned)) => {
@@ -344,6 +354,7 @@ fn thought(
     let tip = bundle::read(&house.home.repo, &bundle, &name, &into)?;
     let taken = checked(house, town, run, request, &bundle, tip, &thought.checkpoint);
     house.home.repo.drop_reference(&into)?;
+    house.home.let_go()?;
     taken.map(|checkpoint| (checkpoint, thought.turned))
 }
 
@@ -367,51 +378,16 @@ fn checked(
     if checkpoint.run != run.run || checkpoint.transcript.run != run.run {
         return Err(refused(bundle, format!("its checkpoint is of another run than {}", run.run)));
     }
-    let (said, base) = (&checkpoint.stand, repo::oid(&run.base)?);
-    let tip = said.branch_tip.as_ref().map(repo::oid).transpose()?;
-    let now = house.home.tip(&request.agent.branch())?;
-    // The branch may only have moved forward since the claim.
-    let was_there = match (tip, now) {
-        (None, _) => true,
-        (Some(tip), Some(now)) if house.home.repo.has(tip) => {
-            house.home.with_depth(|| house.home.repo.is_ancestor(tip, now))?
-        }
-        // Deleted since, as after a merge: the journal says where it was when the run began.
-        (Some(tip), None) => house.home.repo.has(tip) && repo::id(tip) == run.start,
-        (Some(_), _) => false,
-    };
-    if !was_there {
-        return Err(refused(bundle, "it stands on a commit that the agent's branch never had"));
-    }
-    let stood = |town: &Town| -> Result<bool, RunError> {
-        let expected = Stand::find_at(house, town, &request.agent, base, tip)?;
-        Ok((expected.base, expected.start_tree, expected.ancestor_tree, expected.human)
-            == (said.base.clone(), said.start_tree.clone(), said.ancestor_tree.clone(), said.human))
-    };
-    // People may have decided about the pull request since: then the run began when it was open.
-    if !stood(town)? && !stood(&as_it_began(town, run, said))? {
-        return Err(refused(bundle, "it does not stand where the journal says that the run began"));
-    }
-    let bytes = house.home.repo.bytes_between(said.tree()?, checkpoint.workspace)?;
+    let stand = Stand::vouched(house, town, run, &request.agent, &checkpoint.stand)?;
+    let stand = stand.ok_or_else(|| refused(bundle, "it does not stand where the journal says that the run began"))?;
+    let bytes = house.home.repo.bytes_between(stand.tree()?, checkpoint.workspace)?;
     if bytes > WORKSPACE_BYTES {
         return Err(refused(
             bundle,
             format!("its workspace has {bytes} bytes of changes; {WORKSPACE_BYTES} are allowed"),
         ));
     }
-    Ok(checkpoint)
-}
-
-/// The town as it was when the run began, as far as its own pull request goes.
-fn as_it_began(town: &Town, run: &Run, said: &Stand) -> Town {
-    let mut town = town.clone();
-    if let Some(pull) = said.pull.and_then(|number| town.pulls.get_mut(&number))
-        && pull.verdict.as_ref().is_some_and(|verdict| verdict.at >= run.started)
-    {
-        pull.state = PullState::Open;
-        pull.verdict = None;
-    }
-    town
+    Ok(Checkpoint { stand, ..checkpoint })
 }
 
 fn of_format(dir: &Path, name: &str, format: u32, agent: &AgentId, asked: &AgentId) -> Result<(), RunError> {

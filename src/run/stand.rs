@@ -11,7 +11,7 @@ use super::house::House;
 use super::propose::Work;
 use crate::git::merge::Merged;
 use crate::git::repo;
-use crate::town::fold::Town;
+use crate::town::fold::{PullState, Run, Town};
 use crate::town::ids::{AgentId, Oid as Id};
 
 /// Where a run stands.
@@ -107,6 +107,73 @@ impl Stand {
         }
         Ok(stand)
     }
+}
+
+impl Stand {
+    /// Where a run of `agent` began, found out anew in a clone that did not see it: `said` comes from another job, and is true
+    /// where it follows from the journal and from what is at home. Nothing where it does not.
+    ///
+    /// # Errors
+    /// [`RunError::Git`] when commits or trees cannot be read, or home cannot be asked for them.
+    pub fn vouched(
+        house: &House,
+        town: &Town,
+        run: &Run,
+        agent: &AgentId,
+        said: &Self,
+    ) -> Result<Option<Self>, RunError> {
+        let (home, repo) = (&house.home, &house.home.repo);
+        house.need(repo::oid(&run.base)?)?;
+        let base = repo::oid(&said.base)?;
+        if said.base != run.base {
+            // A run that went on, or was proposed again, stands on a newer commit of the default branch.
+            let (began, newest) = (repo::oid(&run.base)?, home.main()?);
+            let between = || Ok(repo.is_ancestor(began, base)? && repo.is_ancestor(base, newest)?);
+            if !repo.has(base) || !home.with_depth(between)? {
+                return Ok(None);
+            }
+        }
+        let mut tip = said.branch_tip.as_ref().map(repo::oid).transpose()?;
+        if let Some(there) = tip
+            && !was_there(house, run, agent, there)?
+        {
+            // Somebody deleted or rewound a branch that the run did not stand on: then nothing of it may be in what is said.
+            tip = None;
+        }
+        let stood = |town: &Town| -> Result<bool, RunError> {
+            let found = Self::find_at(house, town, agent, base, tip)?;
+            Ok((found.start_tree, found.ancestor_tree, found.human)
+                == (said.start_tree.clone(), said.ancestor_tree.clone(), said.human))
+        };
+        // People may have decided about the pull request since: then the run began when it was open.
+        let stood = stood(town)? || stood(&as_it_began(town, run, said))?;
+        Ok(stood.then(|| Self { branch_tip: tip.map(repo::id), ..said.clone() }))
+    }
+}
+
+/// Whether the agent's branch was at `tip` once the run had begun: the journal says so, also where the branch is gone or was
+/// moved away since, as after a squash or a rebase; or it has only moved forward from there.
+fn was_there(house: &House, run: &Run, agent: &AgentId, tip: Oid) -> Result<bool, RunError> {
+    let home = &house.home;
+    if repo::id(tip) == run.start {
+        return Ok(home.bring(tip)?);
+    }
+    match home.tip(&agent.branch())? {
+        Some(now) if home.repo.has(tip) => Ok(home.with_depth(|| home.repo.is_ancestor(tip, now))?),
+        _ => Ok(false),
+    }
+}
+
+/// The town as it was when the run began, as far as its own pull request goes.
+fn as_it_began(town: &Town, run: &Run, said: &Stand) -> Town {
+    let mut town = town.clone();
+    if let Some(pull) = said.pull.and_then(|number| town.pulls.get_mut(&number))
+        && pull.verdict.as_ref().is_some_and(|verdict| verdict.at >= run.started)
+    {
+        pull.state = PullState::Open;
+        pull.verdict = None;
+    }
+    town
 }
 
 impl Course<'_> {

@@ -7,6 +7,7 @@
 
 mod fake;
 mod http;
+mod killed;
 mod runner;
 
 mod day;

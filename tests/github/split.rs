@@ -7,42 +7,42 @@ use std::path::{Path, PathBuf};
 
 use crate::runner::{Done, Town, finish, nothing, write};
 
-const FIRST: &str = "The link in README.md leads nowhere.\n";
+pub const FIRST: &str = "The link in README.md leads nowhere.\n";
 
-fn told() -> Town {
+pub fn told() -> Town {
     let town = Town::of(&["chaostester"]);
     town.says([write("chaostester/links.md", FIRST), finish("List the broken link")]);
     town
 }
 
 /// One run of the workflow, with a look at what is handed over before it is published.
-struct Split<'t> {
+pub struct Split<'t> {
     town: &'t Town,
     run_id: u32,
     dir: PathBuf,
 }
 
 impl<'t> Split<'t> {
-    fn begin(town: &'t Town, run_id: u32) -> Self {
+    pub fn begin(town: &'t Town, run_id: u32) -> Self {
         Self { town, run_id, dir: town.path(&format!("handover-{run_id}")) }
     }
 
-    fn handover(&self) -> &str {
+    pub fn handover(&self) -> &str {
         self.dir.to_str().unwrap()
     }
 
-    fn claim(&self) -> Done {
+    pub fn claim(&self) -> Done {
         let job = self.town.job_of(self.run_id, Some(self.town.hub.token()));
         job.run("chaostester", &["--phase", "claim", "--handover", self.handover()])
     }
 
     /// Without any token: what it does not have it cannot give away.
-    fn think(&self) -> Done {
+    pub fn think(&self) -> Done {
         let job = self.town.job_of(self.run_id, None);
         job.run("chaostester", &["--phase", "think", "--handover", self.handover()])
     }
 
-    fn publish(&self) -> Done {
+    pub fn publish(&self) -> Done {
         let job = self.town.job_of(self.run_id, Some(self.town.hub.token()));
         job.run("chaostester", &["--phase", "publish", "--handover", self.handover()])
     }
@@ -124,29 +124,103 @@ fn the_world_moves_between_the_jobs() {
     town.verify_ok();
 }
 
+/// What becomes of an open pull request and its branch.
+type Fate = (&'static str, fn(&Town));
+
 #[test]
 fn people_decide_while_it_thinks() {
-    for (merged, gone) in [(true, false), (true, true), (false, false)] {
-        let town = told();
-        town.run("chaostester").ended(0, "opened");
-        town.later(240).says([write("chaostester/more.md", "More of it.\n"), finish("List more")]);
-        let split = Split::begin(&town, 70);
-        split.claim().ended(0, "claimed");
-        split.think().ended(0, "thought");
-        town.later(1);
-        if merged {
-            town.hub.merge(1, "ada", crate::fake::Method::Merge);
-        } else {
+    use crate::fake::Method;
+    const BRANCH: &str = "agent/chaostester";
+    let fates: [Fate; 7] = [
+        ("merged", |town| drop(town.hub.merge(1, "ada", Method::Merge))),
+        ("merged", |town| {
+            town.hub.merge(1, "ada", Method::Merge);
+            town.hub.delete_branch(BRANCH, "ada");
+        }),
+        ("merged", |town| {
+            town.hub.merge(1, "ada", Method::Squash);
+            town.hub.delete_branch(BRANCH, "ada");
+        }),
+        ("merged", |town| {
+            town.hub.merge(1, "ada", Method::Rebase);
+            town.hub.delete_branch(BRANCH, "ada");
+        }),
+        ("closed", |town| town.hub.close(1, "ada")),
+        ("closed", |town| {
             town.hub.close(1, "ada");
+            town.hub.delete_branch(BRANCH, "ada");
+        }),
+        // Somebody adds to it first, so that no reference leads to where the run began but through that commit.
+        ("merged", |town| {
+            town.hub.commit_on_branch(BRANCH, "ada", "chaostester/ada.md", "Ada was here.\n");
+            town.hub.merge(1, "ada", Method::Squash);
+            town.hub.delete_branch(BRANCH, "ada");
+        }),
+    ];
+    // The default branch may have moved on between the opening and the claim, and between any two of the jobs.
+    for (nth, (state, fate)) in fates.into_iter().enumerate() {
+        let early: &[bool] = if [2, 5].contains(&nth) { &[true, false] } else { &[false] };
+        for &early in early {
+            let town = told();
+            town.run("chaostester").ended(0, "opened");
+            town.later(240).says([write("chaostester/more.md", "More of it.\n"), finish("List more")]);
+            town.hub.commit_on_branch("main", "ada", "README.md", "# smalltown\n\nIt grows.\n");
+            let split = Split::begin(&town, 70);
+            split.claim().ended(0, "claimed");
+            town.later(1);
+            let decide = || {
+                town.hub.commit_on_branch("main", "ada", "README.md", "# smalltown\n\nIt is large.\n");
+                fate(&town);
+            };
+            if early {
+                decide();
+            }
+            split.think().ended(0, "thought");
+            if !early {
+                decide();
+            }
+            split.publish().ended(0, "opened");
+            assert_eq!(town.states(), [(1, state), (2, "open")], "{nth} {early}");
+            let head = town.hub.pull(2).head;
+            let read = |path: &str| town.hub.file(&head, path);
+            assert_eq!(read("chaostester/more.md").as_deref(), Some("More of it.\n"), "{nth} {early}");
+            assert_eq!(read("chaostester/links.md").is_some(), state == "merged", "{nth} {early}");
+            assert_eq!(read("README.md").as_deref(), Some("# smalltown\n\nIt is large.\n"), "{nth} {early}");
+            assert_eq!((town.facts("run.started").len(), town.facts("run.failed").len()), (2, 0), "{nth} {early}");
+            town.verify_ok();
         }
-        if gone {
-            town.hub.delete_branch("agent/chaostester", "ada");
-        }
-        let done = split.publish();
-        done.ended(0, "opened");
-        assert_eq!(town.states(), [(1, if merged { "merged" } else { "closed" }), (2, "open")]);
-        town.verify_ok();
     }
+}
+
+#[test]
+fn a_branch_that_is_rewound_or_dead_is_no_tampering() {
+    const BRANCH: &str = "agent/chaostester";
+    // People rebase the open pull request while the agent thinks.
+    let town = told();
+    town.run("chaostester").ended(0, "opened");
+    town.later(240).says([write("chaostester/more.md", "More of it.\n"), finish("List more")]);
+    let split = Split::begin(&town, 70);
+    split.claim().ended(0, "claimed");
+    split.think().ended(0, "thought");
+    let main = town.hub.commit_on_branch("main", "ada", "README.md", "# smalltown\n\nIt grows.\n");
+    town.hub.set_branch("rebased", "ada", &main);
+    let rebased = town.hub.commit_on_branch("rebased", "ada", "chaostester/links.md", FIRST);
+    town.hub.set_branch(BRANCH, "ada", &rebased);
+    split.publish().ended(0, "updated");
+    let head = town.hub.pull(1).head;
+    for (path, text) in [("links.md", FIRST), ("more.md", "More of it.\n")] {
+        assert_eq!(town.hub.file(&head, &format!("chaostester/{path}")).as_deref(), Some(text), "{path}");
+    }
+    // What was rejected before is tidied away while the next one thinks.
+    town.hub.close(1, "ada");
+    town.later(240).says([write("chaostester/other.md", "Another one.\n"), finish("List another")]);
+    town.sync();
+    let split = Split::begin(&town, 71);
+    split.claim().ended(0, "claimed");
+    split.think().ended(0, "thought");
+    town.hub.delete_branch(BRANCH, "ada");
+    split.publish().ended(0, "opened");
+    town.verify_ok();
 }
 
 #[test]
