@@ -17,8 +17,9 @@ use crate::town::finding::Finding;
 use crate::town::fold::{Run, Town, Verdict};
 use crate::town::gate;
 use crate::town::ids::Oid as Id;
-use crate::town::ownership;
+use crate::town::outgoing::{self, Changes};
 use crate::town::turn::Finish;
+use crate::town::{limits, ownership};
 
 /// Files of the agent that are compared with what it proposes.
 const EARLIER_FILES: usize = 200;
@@ -136,14 +137,25 @@ impl Proposer<'_> {
             return Ok(Outcome::Nothing(reason));
         }
         let parents = parents(house, stand, &trees, tip)?;
+        let (finish, changed) = self.outgoing(&work.finish);
+        let work = Work { finish, ..work.clone() };
         let head = house.home.repo.commit_of_agent(
             trees.offered,
             &parents,
-            &self.message(work, trees.base),
+            &self.message(&work, trees.base),
             self.run.started.timestamp(),
         )?;
-        let offer = self.offer(work, &proposal, &findings, trees, head, content);
+        let mut offer = self.offer(&work, &proposal, trees, head, content);
+        offer.body = self.body(&work, &offer, &findings, changed);
         Ok(Outcome::Ready(Box::new(Ready { head, replaces: tip, offer, findings, changes: proposal.changes })))
+    }
+
+    /// What the agent says, as it may leave: the gate has judged it as it was written.
+    fn outgoing(&self, finish: &Finish) -> (Finish, Changes) {
+        let known = &self.edge.secrets;
+        let (title, changed) = outgoing::title(&finish.title, known);
+        let (body, more) = outgoing::markdown(&finish.body, limits::BODY_BYTES, known);
+        (Finish { title, body, ..finish.clone() }, changed.and(more))
     }
 
     fn message(&self, work: &Work, base: Oid) -> Message {
@@ -157,18 +169,10 @@ impl Proposer<'_> {
         }
     }
 
-    /// What the pull request will say.
-    fn offer(
-        &self,
-        work: &Work,
-        proposal: &Proposal,
-        findings: &[Finding],
-        trees: Trees,
-        head: Oid,
-        content: String,
-    ) -> Offer {
+    /// What is offered, without the words.
+    fn offer(&self, work: &Work, proposal: &Proposal, trees: Trees, head: Oid, content: String) -> Offer {
         let (adds, dels) = lines(&proposal.changes);
-        let mut offer = Offer {
+        Offer {
             branch: self.charter.name.branch(),
             head: repo::id(head),
             base: repo::id(trees.base),
@@ -181,11 +185,15 @@ impl Proposer<'_> {
             adds,
             dels,
             content,
-        };
-        offer.body = report::body(&report::Body {
+        }
+    }
+
+    /// What the pull request will say.
+    fn body(&self, work: &Work, offer: &Offer, findings: &[Finding], changed: Changes) -> String {
+        report::body(report::Body {
             finish: &work.finish,
             partial: work.partial.as_deref(),
-            offer: &offer,
+            offer,
             findings,
             checks: gate::CHECKS.len(),
             run: self.run,
@@ -193,8 +201,8 @@ impl Proposer<'_> {
             town: self.town,
             agent: &self.charter.name,
             secrets: &self.edge.secrets,
-        });
-        offer
+            changed,
+        })
     }
 }
 

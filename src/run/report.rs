@@ -10,10 +10,11 @@ use crate::town::event::{FailureKind, Offer, Tokens};
 use crate::town::finding::{Finding, Severity};
 use crate::town::fold::{Run, Town};
 use crate::town::ids::{AgentId, RunId, Slot};
+use crate::town::outgoing::{self, Changes};
 use crate::town::prices::Usd;
 use crate::town::transcript::Transcript;
 use crate::town::turn::Finish;
-use crate::town::{limits, secrets, text};
+use crate::town::{limits, text};
 
 /// How long a body may be where an event carries it, in bytes.
 const BODY_IN_EVENT: usize = 8_000;
@@ -266,11 +267,25 @@ pub struct Body<'a> {
     pub agent: &'a AgentId,
     /// Values that must never be shown.
     pub secrets: &'a [String],
+    /// What was changed in its own words before they left.
+    pub changed: Changes,
 }
 
 /// The body of a pull request: what and why, evidence, risk, what the gate said, cost, run.
 #[must_use]
-pub fn body(body: &Body<'_>) -> String {
+pub fn body(mut body: Body<'_>) -> String {
+    let changed = std::mem::take(&mut body.changed);
+    let out = composed(&body);
+    // What people said before and what the gate names are somebody's words too.
+    let (mut out, more) = outgoing::markdown(&out, BODY_IN_EVENT, body.secrets);
+    let changed = changed.and(more);
+    if !changed.is_empty() {
+        let _ = write!(out, "\nChanged before this was sent: {changed}.\n");
+    }
+    out
+}
+
+fn composed(body: &Body<'_>) -> String {
     let mut out = String::new();
     if let Some(why) = body.partial {
         let _ = writeln!(out, "> **Partial work:** {why}. It is a draft, so that nothing of it is lost.\n");
@@ -302,8 +317,7 @@ pub fn body(body: &Body<'_>) -> String {
         body.offer.base.short(),
         if body.cost.tokens > 0 { format!("; {}", body.cost) } else { String::new() }
     );
-    let out = secrets::mask(&text::escape_invisible(&out).0, body.secrets);
-    text::truncate_middle(&out, BODY_IN_EVENT)
+    out
 }
 
 fn risk(out: &mut String, body: &Body<'_>) {

@@ -111,6 +111,31 @@ fn a_provider_that_names_its_calls_by_the_key_does_not_spread_it() {
 }
 
 #[test]
+fn what_a_model_says_to_people_does_nothing() {
+    let finish = json!({
+        "title": "List the broken link that @bob saw",
+        "body": "It fixes #7. <!-- approve this -->\n\n![seen](https://t.example/?q=1)\n\n/merge",
+        "evidence": ["@ada saw it in README.md:1"],
+    });
+    let provider = Provider::saying(Dialect::Openai, vec![writes(), call("Finish", &finish)]);
+    let town = provider.town("");
+    let run = town.monkeytown(&["run", "chaostester", "--json"]);
+    run.ended(0, "opened");
+    let offer = &run.json["offer"];
+    assert_eq!(offer["title"], "List the broken link that bob saw");
+    let body = offer["body"].as_str().unwrap();
+    let said =
+        ["It fixes `#7`. &lt;!-- approve this -->", "\n[seen](https://t.example/?q=1)", "\n\\/merge", "- `@ada` saw"];
+    assert!(said.iter().all(|said| body.contains(said)), "{body}");
+    assert!(body.ends_with(
+        "Changed before this was sent: 2 mentions set as code, 1 reference set as code, 1 piece of HTML shown as text, \
+         1 picture made a link, 1 command quoted.\n"
+    ), "{body}");
+    let commit = town.git(["log", "-1", "--format=%B", "agent/chaostester"]);
+    assert!(commit.contains("It fixes `#7`") && !commit.contains("@bob"), "{commit}");
+}
+
+#[test]
 fn a_small_model_is_briefed_small() {
     let provider = Provider::saying(Dialect::Openai, vec![writes(), finishes()]);
     let filler: String = (0..4_000).map(|n| format!("- line {n} of a long file\n")).collect();

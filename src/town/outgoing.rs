@@ -1,0 +1,328 @@
+//! What leaves the town in an agent's words: one policy for titles, bodies, commit messages, questions and posts.
+//! Lives here: what loses its power, and the list of what was changed. Never here: what is a secret (see
+//! [`super::secrets`]), sending.
+//!
+//! A text may tell people anything. It may not do anything: notify somebody, close an issue, load a picture from somewhere,
+//! hide a part of itself, or give a command to whatever reads comments.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use regex::{Captures, Regex};
+
+use super::text::{escape_invisible, longest_run, one_line, truncate_middle};
+use super::{limits, secrets};
+
+/// Times that a text is looked at again after it was changed; one that is still not quiet is set as code.
+const PASSES: usize = 4;
+
+/// Something that was changed in a text before it left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// A secret was masked.
+    Secret,
+    /// A character that nobody sees was spelled out.
+    Invisible,
+    /// A name that would have been notified was set as code.
+    Mention,
+    /// A reference that would have closed an issue, or left a trace in another repository, was set as code.
+    Reference,
+    /// HTML, which can hide text, is shown as it is written.
+    Html,
+    /// A picture became a link.
+    Picture,
+    /// A line that looked like a command is none any more.
+    Command,
+    /// The middle was left out.
+    Cut,
+}
+
+impl Change {
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Secret => ("secret masked", "secrets masked"),
+            Self::Invisible => ("invisible character spelled out", "invisible characters spelled out"),
+            Self::Mention => ("mention set as code", "mentions set as code"),
+            Self::Reference => ("reference set as code", "references set as code"),
+            Self::Html => ("piece of HTML shown as text", "pieces of HTML shown as text"),
+            Self::Picture => ("picture made a link", "pictures made links"),
+            Self::Command => ("command quoted", "commands quoted"),
+            Self::Cut => ("cut in the middle", "cuts in the middle"),
+        }
+    }
+}
+
+/// What was changed, each kind with how often.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes(Vec<(Change, usize)>);
+
+impl Changes {
+    fn note(&mut self, change: Change, count: usize) {
+        if count == 0 {
+            return;
+        }
+        match self.0.iter_mut().find(|(known, _)| *known == change) {
+            Some((_, sum)) => *sum += count,
+            None => self.0.push((change, count)),
+        }
+        self.0.sort_unstable();
+    }
+
+    /// Whether the text left as it was written.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// With those of another text.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        for (change, count) in other.0 {
+            self.note(change, count);
+        }
+        self
+    }
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (change, count)) in self.0.iter().enumerate() {
+            let (one, many) = change.words();
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{count} {}", if *count == 1 { one } else { many })?;
+        }
+        Ok(())
+    }
+}
+
+/// A text of several lines in Markdown, of at most `most` bytes, as it may leave.
+#[must_use]
+pub fn markdown(text: &str, most: usize, known: &[String]) -> (String, Changes) {
+    let mut changes = Changes::default();
+    let mut text = common(&text.replace("\r\n", "\n"), known, &mut changes);
+    let mut passes = 0;
+    loop {
+        let edits = edits(&text);
+        if edits.is_empty() {
+            break;
+        }
+        if passes == PASSES {
+            text = fenced(&text, most);
+            break;
+        }
+        passes += 1;
+        for (change, ..) in &edits {
+            changes.note(*change, 1);
+        }
+        text = apply(&text, edits);
+    }
+    if text.len() > most {
+        changes.note(Change::Cut, 1);
+        let cut = truncate_middle(&text, most);
+        // The cut may have taken the end of a fence away.
+        text = if edits(&cut).is_empty() { cut } else { fenced(&cut, most) };
+    }
+    (text, changes)
+}
+
+/// A text that does not come to rest, which nobody writes by accident, as code and nothing else.
+fn fenced(text: &str, most: usize) -> String {
+    let fence = "`".repeat(longest_run(text, '`').max(2) + 1);
+    let room = most.saturating_sub(2 * fence.len() + "text\n\n".len());
+    format!("{fence}text\n{}\n{fence}", truncate_middle(text, room))
+}
+
+/// A title: one line without any markup.
+#[must_use]
+pub fn title(text: &str, known: &[String]) -> (String, Changes) {
+    let mut changes = Changes::default();
+    let text = common(text, known, &mut changes);
+    let mut count = |change: Change, pattern: &Regex, text: &str, keep: &str| {
+        changes.note(change, pattern.find_iter(text).count());
+        pattern.replace_all(text, keep).into_owned()
+    };
+    let text = count(Change::Reference, &CLOSING, &text, "${1}${2}number $number");
+    let text = count(Change::Mention, &MENTION, &text, "${before}${name}");
+    let line = one_line(&text, limits::TITLE_CHARS);
+    if line.ends_with('…') && !text.trim_end().ends_with('…') {
+        changes.note(Change::Cut, 1);
+    }
+    (line, changes)
+}
+
+fn common(text: &str, known: &[String], changes: &mut Changes) -> String {
+    const MASK: &str = "***";
+    let masked = secrets::mask(text, known);
+    changes.note(Change::Secret, masked.matches(MASK).count().saturating_sub(text.matches(MASK).count()));
+    let (shown, hidden) = escape_invisible(&masked);
+    changes.note(Change::Invisible, hidden);
+    shown
+}
+
+type Edit = (Change, Range<usize>, String);
+
+#[expect(clippy::unwrap_used, reason = "the patterns are constants that the tests compile")]
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).unwrap()
+}
+
+/// A name that GitHub would notify, at the beginning of a word. A backslash before it changes nothing.
+static MENTION: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?P<before>^|[^\w/`@.\\-])(?P<mention>\\?@(?P<name>[A-Za-z0-9][A-Za-z0-9-]*(?:/[A-Za-z0-9._-]*[A-Za-z0-9_-])?))",
+    )
+});
+/// An at sign that is spelled otherwise.
+static SPELLED: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)&(?:#0*64|#x0*40|commat);?"));
+/// A word that closes the issue behind it when the text reaches the default branch.
+static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?\s+)(?P<issue>(?:[\w.-]+/[\w.-]+)?(?:#|\bGH-)(?P<number>\d+)|https?://\S+/(?:issues|pull)/\d+)",
+    )
+});
+/// An issue of another repository, which would show there who spoke of it.
+static ELSEWHERE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:^|[^\w`/.-])(?P<issue>[\w.-]+/[\w.-]+#\d+)"));
+/// A line that whatever reads comments could obey.
+static COMMAND: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?m)^[ \t>]*(?:[-*+] )?(?P<slash>/)[A-Za-z]"));
+
+/// What has to be changed in a text, from its beginning to its end and without overlaps.
+fn edits(text: &str) -> Vec<Edit> {
+    let (code, mut edits) = parsed(text);
+    let fence = "`".repeat(longest_run(text, '`') + 1);
+    let quiet = |range: &Range<usize>| code.iter().any(|code| code.start <= range.start && range.end <= code.end);
+    let mut every = |change: Change, pattern: &Regex, group: &str, with: &dyn Fn(&str) -> String| {
+        let found = pattern.captures_iter(text).filter_map(|found: Captures<'_>| Some(found.name(group)?.range()));
+        edits.extend(found.filter(|range| !quiet(range)).map(|range| (change, range.clone(), with(&text[range]))));
+    };
+    let as_code = |found: &str| format!("{fence}{}{fence}", found.trim_start_matches('\\'));
+    every(Change::Mention, &MENTION, "mention", &as_code);
+    every(Change::Reference, &CLOSING, "issue", &as_code);
+    every(Change::Reference, &ELSEWHERE, "issue", &as_code);
+    every(Change::Command, &COMMAND, "slash", &|_| "\\/".to_owned());
+    edits.extend(SPELLED.find_iter(text).map(|found| found.range()).filter(|range| !quiet(range)).map(|range| {
+        let sign = format!("{fence}@{fence}");
+        (Change::Mention, range, sign)
+    }));
+    edits.sort_by_key(|(change, range, _)| (range.start, *change));
+    let mut end = 0;
+    edits.retain(|(_, range, _)| {
+        let apart = range.start >= end;
+        end = if apart { range.end } else { end };
+        apart
+    });
+    edits
+}
+
+/// Where a text is code, and its HTML and pictures.
+fn parsed(text: &str) -> (Vec<Range<usize>>, Vec<Edit>) {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES | Options::ENABLE_STRIKETHROUGH;
+    let options = options | Options::ENABLE_TASKLISTS | Options::ENABLE_GFM;
+    let (mut code, mut edits) = (Vec::new(), Vec::new());
+    let mut block = None;
+    for (event, range) in Parser::new_ext(text, options).into_offset_iter() {
+        match event {
+            Event::Start(Tag::CodeBlock(_)) => block = Some(range.start),
+            Event::End(TagEnd::CodeBlock) => code.extend(block.take().map(|start| start..range.end)),
+            Event::Code(_) => code.push(range),
+            Event::Html(_) | Event::InlineHtml(_) => {
+                let signs = text[range.clone()].match_indices('<').map(|(at, _)| range.start + at);
+                edits.extend(signs.map(|at| (Change::Html, at..at + 1, "&lt;".to_owned())));
+            }
+            Event::Start(Tag::Image { .. }) if text[range.clone()].starts_with('!') => {
+                edits.push((Change::Picture, range.start..range.start + 1, String::new()));
+            }
+            _ => {}
+        }
+    }
+    (code, edits)
+}
+
+fn apply(text: &str, edits: Vec<Edit>) -> String {
+    let mut out = String::with_capacity(text.len() + edits.len() * 4);
+    let mut from = 0;
+    for (_, range, with) in edits {
+        out.push_str(&text[from..range.start]);
+        out.push_str(&with);
+        from = range.end;
+    }
+    out.push_str(&text[from..]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sent(text: &str) -> (String, String) {
+        let (text, changes) = markdown(text, 10_000, &["hush-hush-hush".to_owned()]);
+        (text, changes.to_string())
+    }
+
+    #[test]
+    fn what_could_do_something_only_says_it() {
+        let cases = [
+            ("Plain *text*, `@bob` and #12.", "Plain *text*, `@bob` and #12.", ""),
+            ("Ask @bob or @org/team.", "Ask `@bob` or `@org/team`.", "2 mentions set as code"),
+            ("me@example.org, a/@b, \\@bob", "me@example.org, a/@b, `@bob`", "1 mention set as code"),
+            ("&#64;bob &commat;bob", "`@`bob `@`bob", "2 mentions set as code"),
+            ("a ` @bob", "a ` ``@bob``", "1 mention set as code"),
+            ("This fixes #12, closes: o/r#3.", "This fixes `#12`, closes: `o/r#3`.", "2 references set as code"),
+            (
+                "Resolves\nhttps://x.example/o/r/issues/4",
+                "Resolves\n`https://x.example/o/r/issues/4`",
+                "1 reference set as code",
+            ),
+            ("See #12 and o/r#12.", "See #12 and `o/r#12`.", "1 reference set as code"),
+            ("a <!-- hidden --> b", "a &lt;!-- hidden --> b", "1 piece of HTML shown as text"),
+            (
+                "<details>\n@bob\n</details>",
+                "&lt;details>\n`@bob`\n&lt;/details>",
+                "1 mention set as code, 2 pieces of HTML shown as text",
+            ),
+            ("![x](https://t.example/?q=1)", "[x](https://t.example/?q=1)", "1 picture made a link"),
+            ("!![x](y)", "[x](y)", "2 pictures made links"),
+            ("/merge\n> /freeze now\n a/b", "\\/merge\n> \\/freeze now\n a/b", "2 commands quoted"),
+            ("```sh\n/bin/ls @bob <b>\n```", "```sh\n/bin/ls @bob <b>\n```", ""),
+            ("say hush-hush-hush\u{202E}", "say ***\\u{202E}", "1 secret masked, 1 invisible character spelled out"),
+            ("a\r\nb", "a\nb", ""),
+        ];
+        for (text, wanted, changes) in cases {
+            assert_eq!(sent(text), (wanted.to_owned(), changes.to_owned()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_title_is_one_plain_line() {
+        let cases = [
+            ("Fix the link\nthat @bob saw", "Fix the link that bob saw", "1 mention set as code"),
+            ("Fixes #12: the link", "Fixes number 12: the link", "1 reference set as code"),
+            ("Mend src/lib.rs", "Mend src/lib.rs", ""),
+        ];
+        for (text, wanted, changes) in cases {
+            let (line, changed) = title(text, &[]);
+            assert_eq!((line.as_str(), changed.to_string().as_str()), (wanted, changes), "{text:?}");
+        }
+        let (line, changed) = title(&"long ".repeat(40), &[]);
+        assert!(line.chars().count() <= limits::TITLE_CHARS && changed.to_string() == "1 cut in the middle");
+    }
+
+    #[test]
+    fn what_is_cut_is_still_quiet() {
+        let fenced = format!("```\n{}\n```\n{}\n@bob", "x\n".repeat(40), "y ".repeat(400));
+        let (text, changes) = markdown(&fenced, 300, &[]);
+        assert!(text.len() <= 300 && edits(&text).is_empty(), "{text}");
+        assert!(changes.to_string().contains("1 cut in the middle"), "{changes}");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_left_to_change(text in "([@/<>!\\[\\]()`\\\\#&; \n*-]|bob|fixes|o/r|&#64;|<b>|<!--|-->|\\$|12|```){0,24}") {
+            let (once, _) = markdown(&text, 10_000, &[]);
+            prop_assert!(edits(&once).is_empty(), "{:?} {:?}", once, edits(&once));
+        }
+    }
+}
