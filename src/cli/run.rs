@@ -11,6 +11,7 @@ use super::{Context, open, say};
 use crate::config;
 use crate::forge::local::LocalForge;
 use crate::git::journal::Journal;
+use crate::run::publish::Hands;
 use crate::run::{Ending, Progress, Report, Request, RunError, SlotChoice, phases, queue};
 use crate::town::facts::count_of;
 use crate::town::ids::AgentId;
@@ -135,7 +136,7 @@ pub struct How<'a> {
 /// # Errors
 /// As [`crate::run::run`].
 pub fn once(context: &Context, how: &How<'_>, request: &Request, watch: &dyn Fn(&Progress)) -> anyhow::Result<Report> {
-    let before = how.queue.map(|dir| taken(context, how.remote, &request.agent, dir)).transpose()?;
+    let before = how.queue.map(|dir| taken(context, how.remote, &request.agent, dir, watch)).transpose()?;
     // Opened after what waited was taken in: that may have moved the boundary of a shallow clone.
     let house = open::house(context, how.remote)?;
     let source = open::Source::new(context)?;
@@ -144,19 +145,24 @@ pub fn once(context: &Context, how: &How<'_>, request: &Request, watch: &dyn Fn(
     let joining = |step| watch(&Progress::Joining { step });
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref()).watched(&joining);
     edge.holder_before = before.flatten();
-    let report = (|| match how.part {
+    if let (Some((Phase::Publish, handover)), Some(queue)) = (how.part, how.queue) {
+        phases::put_by(&house, &request.agent, edge.holder.as_deref(), handover, queue)?;
+    }
+    let report: anyhow::Result<Report> = (|| match how.part {
         // Whoever thinks has no token, and asks no forge.
         Some((Phase::Think, dir)) => {
             let forge = LocalForge::new(&house.home, &journal, || source.stamp(&house.settings.name));
-            Ok(open::block_on(phases::think(&edge, &house, &journal, &forge, request, dir))??)
+            let hands = Hands { edge: &edge, house: &house, journal: &journal, forge: &forge };
+            Ok(open::block_on(phases::think(hands, request, dir))??)
         }
         part => {
             let forge = open::forge(context, &house, &journal, &source)?;
             let forge = forge.as_ref();
+            let hands = Hands { edge: &edge, house: &house, journal: &journal, forge };
             Ok(open::block_on(async {
                 match part {
-                    Some((Phase::Claim, dir)) => phases::claim(&edge, &house, &journal, forge, request, dir).await,
-                    Some((_, dir)) => phases::publish(&edge, &house, &journal, forge, request, dir).await,
+                    Some((Phase::Claim, dir)) => phases::claim(hands, request, dir).await,
+                    Some((_, dir)) => phases::publish(hands, request, dir).await,
                     None => crate::run::run(&edge, &house, &journal, forge, request).await,
                 }
             })??)
@@ -164,17 +170,29 @@ pub fn once(context: &Context, how: &How<'_>, request: &Request, watch: &dyn Fn(
     })();
     // Also after an error: what is here is all that there is of it.
     if let Some(dir) = how.queue {
-        queue::leave(&house, &journal, &request.agent, edge.holder.as_deref(), dir)?;
+        let refused = |error: &anyhow::Error| matches!(error.downcast_ref(), Some(RunError::Handover(_)));
+        let unread = report.as_ref().is_err_and(|error| !refused(error));
+        queue::leave(&house, &journal, &request.agent, edge.holder.as_deref(), unread, dir)?;
     }
     report
 }
 
 /// Takes in what an earlier run left for this one, and says who held its leases.
-fn taken(context: &Context, remote: Option<&str>, agent: &AgentId, dir: &Path) -> anyhow::Result<Option<String>> {
+fn taken(
+    context: &Context,
+    remote: Option<&str>,
+    agent: &AgentId,
+    dir: &Path,
+    watch: &dyn Fn(&Progress),
+) -> anyhow::Result<Option<String>> {
     let house = open::house(context, remote)?;
+    let source = open::Source::new(context)?;
+    let now = || source.now();
+    let edge = open::edge(context, &house, &now, watch);
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
-    let stamp = open::Source::new(context)?.stamp(&house.settings.name);
-    match queue::take(&house, &journal, agent, &stamp, dir) {
+    let forge = open::forge(context, &house, &journal, &source)?;
+    let hands = Hands { edge: &edge, house: &house, journal: &journal, forge: forge.as_ref() };
+    match open::block_on(queue::take(hands, agent, dir))? {
         // Nobody can mend it from here, and it must not stop the agent for ever.
         Err(RunError::Queue(refused @ queue::QueueError::Refused { .. })) => {
             let line = format!("{refused}; the run goes on without it");

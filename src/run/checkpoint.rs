@@ -6,12 +6,14 @@ use git2::{Oid, Signature, Time};
 use serde::{Deserialize, Serialize};
 
 use super::RunError;
+use super::house::House;
 use super::stand::Stand;
 use crate::git::errors::GitError;
 use crate::git::home::Home;
 use crate::git::repo;
+use crate::town::fold::{Run, Town};
 use crate::town::ids::{AgentId, Oid as Id, RunId};
-use crate::town::limits::{CHECKPOINT_BYTES, CHECKPOINT_PUSH_SECONDS, TRANSCRIPT_DAYS};
+use crate::town::limits::{CHECKPOINT_BYTES, CHECKPOINT_PUSH_SECONDS, TRANSCRIPT_DAYS, WORKSPACE_BYTES};
 use crate::town::transcript::Transcript;
 
 /// What a checkpoint remembers besides the transcript.
@@ -192,12 +194,12 @@ impl<'a> Keeper<'a> {
     }
 
     /// Takes the checkpoint of another job as that of this run, and says whether it is at home, where a later run goes on from
-    /// it. It is written again, so that nothing else of what was handed over is sent.
+    /// it. It is written again, so that nothing else of what was handed over is sent but `head`, which was announced.
     ///
     /// # Errors
     /// [`RunError`] when it cannot be written here.
-    pub fn adopt(&self, taken: &Checkpoint, now: DateTime<Utc>) -> Result<bool, RunError> {
-        let commit = self.write(&taken.stand, taken.workspace, &taken.transcript, None, now)?;
+    pub fn adopt(&self, taken: &Checkpoint, head: Option<Oid>, now: DateTime<Utc>) -> Result<bool, RunError> {
+        let commit = self.write(&taken.stand, taken.workspace, &taken.transcript, head, now)?;
         Ok(self.home.keep(&reference(&self.agent), commit)?)
     }
 
@@ -286,6 +288,37 @@ fn file_of(home: &Home, commit: Oid, name: &str) -> Option<Vec<u8>> {
         return None;
     }
     home.repo.read_blob(blob).ok()
+}
+
+/// Reads a checkpoint that was in other hands: one of this run, whose account of where it stands is the one that follows from
+/// the journal, and that unpacks to no more than is allowed. Else says what is wrong with it.
+///
+/// # Errors
+/// [`RunError::Git`] when commits or trees cannot be read, or home cannot be asked for them.
+pub fn vouched(
+    house: &House,
+    town: &Town,
+    run: &Run,
+    agent: &AgentId,
+    tip: Oid,
+) -> Result<Result<Checkpoint, String>, RunError> {
+    let Some(checkpoint) = decode(&house.home, tip) else {
+        let why = format!("what it holds is no checkpoint, or has a file of more than {CHECKPOINT_BYTES} bytes");
+        return Ok(Err(why));
+    };
+    if checkpoint.run != run.run || checkpoint.transcript.run != run.run {
+        return Ok(Err(format!("its checkpoint is of another run than {}", run.run)));
+    }
+    let stand = Stand::vouched(house, town, run, agent, &checkpoint.stand)?;
+    house.home.let_go()?;
+    let Some(stand) = stand else {
+        return Ok(Err("it does not stand where the journal says that the run began".to_owned()));
+    };
+    let bytes = house.home.repo.bytes_between(stand.tree()?, checkpoint.workspace)?;
+    if bytes > WORKSPACE_BYTES {
+        return Ok(Err(format!("its workspace has {bytes} bytes of changes; {WORKSPACE_BYTES} are allowed")));
+    }
+    Ok(Ok(Checkpoint { stand, ..checkpoint }))
 }
 
 /// Reads a checkpoint at a commit.

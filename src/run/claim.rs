@@ -46,27 +46,17 @@ pub async fn sync(
     forge: &dyn Forge,
     dry: bool,
 ) -> Result<News, RunError> {
-    let (home, town) = (&house.home, house.settings.name.as_str());
     // A dry run sends nothing that waits here; it only has to know the journal.
     let synced = if dry && journal.head()?.is_some() {
         Synced { online: !journal.is_offline(), ..Synced::default() }
     } else {
-        journal.sync(&edge.stamp(town))?
+        join(edge, house, journal)?
     };
-    if let (Some(remote), false, None) = (&home.remote, synced.online, journal.head()?)
-        && home.repo.is_shallow()
-    {
-        // Nobody starts blind: whether the town is frozen, what is open and what was rejected stands in the journal. A whole
-        // clone would have it if it had been there when the clone was made; a shallow one tells nothing.
-        let detail = "the town's journal is not here yet, and it cannot be fetched".to_owned();
-        let kind = RemoteFailure::Unavailable(detail);
-        return Err(GitError::Fetch { remote: remote.name.clone(), kind }.into());
-    }
     let mut news = News { online: synced.online, ..News::default() };
     news.sentences.extend(synced.sentences());
     if synced.moved {
         // Branches are looked at after the journal that they are judged by, never before.
-        home.refresh()?;
+        house.home.refresh()?;
     }
     // What people did is recorded where it can be sent at once. It is not lost: the next sync sees it again.
     let may_record = synced.online || !forge.remembers();
@@ -94,6 +84,23 @@ pub async fn sync(
     edge.tell(&Progress::CarriedOut);
     news.sentences.extend(record(edge, house, journal, &seen)?);
     Ok(news)
+}
+
+/// Joins the journal here with the remote's. Nobody starts blind: whether the town is frozen, what is open and what was rejected
+/// stands in the journal. A whole clone would have it if it had been there when the clone was made; a shallow one tells nothing.
+///
+/// # Errors
+/// As [`sync`].
+pub(super) fn join(edge: &Edge<'_>, house: &House, journal: &Journal<'_>) -> Result<Synced, RunError> {
+    let synced = journal.sync(&edge.stamp(&house.settings.name))?;
+    if let (Some(remote), false, None) = (&house.home.remote, synced.online, journal.head()?)
+        && house.home.repo.is_shallow()
+    {
+        let detail = "the town's journal is not here yet, and it cannot be fetched".to_owned();
+        let kind = RemoteFailure::Unavailable(detail);
+        return Err(GitError::Fetch { remote: remote.name.clone(), kind }.into());
+    }
+    Ok(synced)
 }
 
 /// Appends what was seen, a few at a time and each once, and says what of it is new.

@@ -39,7 +39,7 @@ pub async fn run(
     forge: &dyn Forge,
     request: &Request,
 ) -> Result<Report, RunError> {
-    match start(edge, house, journal, forge, request, Phase::Whole).await? {
+    match start(Hands { edge, house, journal, forge }, request, Phase::Whole).await? {
         Started::Over(report) => Ok(*report),
         Started::Claimed(course) => course.go().await,
     }
@@ -54,14 +54,8 @@ pub(super) enum Started<'a> {
 }
 
 /// Steps 1 to 3: open, sync, claim.
-pub(super) async fn start<'a>(
-    edge: &'a Edge<'a>,
-    house: &'a House,
-    journal: &'a Journal<'a>,
-    forge: &'a dyn Forge,
-    request: &'a Request,
-    phase: Phase,
-) -> Result<Started<'a>, RunError> {
+pub(super) async fn start<'a>(hands: Hands<'a>, request: &'a Request, phase: Phase) -> Result<Started<'a>, RunError> {
+    let Hands { edge, house, journal, forge } = hands;
     let charter = house.charter(&request.agent)?;
     let thinker = Thinker::choose(request.brain.as_deref(), charter, &house.settings.brain)?;
     if phase == Phase::Whole {
@@ -90,7 +84,6 @@ pub(super) async fn start<'a>(
         }
         Err(error) => return Err(error),
     };
-    let hands = Hands { edge, house, journal, forge };
     let mut course = Course::new(hands, charter, claimed, thinker, request, phase);
     course.alone = Some(alone);
     course.report.news = news.sentences;

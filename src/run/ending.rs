@@ -85,7 +85,7 @@ impl Course<'_> {
             return Ok(report);
         }
         self.account(&transcript);
-        let is_home = self.keeper.adopt(checkpoint, (self.hands.edge.now)())?;
+        let is_home = self.keeper.adopt(checkpoint, None, (self.hands.edge.now)())?;
         self.report.outcome = if is_home { Ending::Interrupted } else { Ending::Queued };
         let until = chrono::DateTime::from_timestamp(self.claimed.run.lease_until, 0).unwrap_or_default();
         let until = until.format("%Y-%m-%d %H:%M UTC");

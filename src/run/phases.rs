@@ -26,8 +26,7 @@ use super::report::{Ending, Report};
 use super::stand::Stand;
 use super::think::Thinker;
 use super::turn::Turned;
-use super::{Edge, Request, RunError};
-use crate::forge::Forge;
+use super::{Request, RunError, queue};
 use crate::git::bundle;
 use crate::git::errors::GitError;
 use crate::git::journal::Journal;
@@ -35,7 +34,7 @@ use crate::git::repo;
 use crate::town::event::FailureKind;
 use crate::town::fold::{Run, Town};
 use crate::town::ids::{AgentId, Oid as Id, RunId};
-use crate::town::limits::{BUNDLE_BYTES, CHECKPOINT_BYTES, HANDOVER_BYTES, WORKSPACE_BYTES};
+use crate::town::limits::{BUNDLE_BYTES, HANDOVER_BYTES};
 
 /// The version of what is handed over.
 const FORMAT: u32 = 1;
@@ -163,17 +162,10 @@ fn read<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T, RunError> {
 ///
 /// # Errors
 /// As [`deliver::run`]; also where the handover cannot be written.
-pub async fn claim(
-    edge: &Edge<'_>,
-    house: &House,
-    journal: &Journal<'_>,
-    forge: &dyn Forge,
-    request: &Request,
-    dir: &Path,
-) -> Result<Report, RunError> {
+pub async fn claim(hands: Hands<'_>, request: &Request, dir: &Path) -> Result<Report, RunError> {
     // Found out before anything is paid for: the job that publishes could not look at what comes.
-    bundle::can_be_checked(&house.home.repo, dir)?;
-    let mut course = match deliver::start(edge, house, journal, forge, request, Phase::Claim).await? {
+    bundle::can_be_checked(&hands.house.home.repo, dir)?;
+    let mut course = match deliver::start(hands, request, Phase::Claim).await? {
         Started::Over(report) => return Ok(*report),
         Started::Claimed(course) => course,
     };
@@ -213,14 +205,8 @@ fn over(agent: &AgentId, run: &RunId) -> Report {
 ///
 /// # Errors
 /// As [`deliver::run`]; also where the handover cannot be read or written.
-pub async fn think(
-    edge: &Edge<'_>,
-    house: &House,
-    journal: &Journal<'_>,
-    forge: &dyn Forge,
-    request: &Request,
-    dir: &Path,
-) -> Result<Report, RunError> {
+pub async fn think(hands: Hands<'_>, request: &Request, dir: &Path) -> Result<Report, RunError> {
+    let Hands { edge, house, journal, .. } = hands;
     let claimed: Claimed = read(dir, CLAIM)?;
     of_format(dir, CLAIM, claimed.format, &claimed.agent, &request.agent)?;
     let charter = house.charter(&request.agent)?;
@@ -247,7 +233,6 @@ pub async fn think(
     house.home.let_go()?;
     let claim = Claim { run, stand, checkpoint, resumed, town };
     let base = repo::oid(&claim.run.base)?;
-    let hands = Hands { edge, house, journal, forge };
     let handover = Handover { dir, house, agent: &request.agent, run: claimed.run, base };
     let mut course = Course::new(hands, charter, claim, thinker, &asked, Phase::Think);
     course.keeper.hand_over(Box::new(|tip| handover.write(tip, None)));
@@ -262,14 +247,8 @@ pub async fn think(
 ///
 /// # Errors
 /// As [`deliver::run`]; [`HandoverError`] where the handover is refused: then the run has failed too, and the journal says so.
-pub async fn publish(
-    edge: &Edge<'_>,
-    house: &House,
-    journal: &Journal<'_>,
-    forge: &dyn Forge,
-    request: &Request,
-    dir: &Path,
-) -> Result<Report, RunError> {
+pub async fn publish(hands: Hands<'_>, request: &Request, dir: &Path) -> Result<Report, RunError> {
+    let Hands { edge, house, journal, forge } = hands;
     let charter = house.charter(&request.agent)?;
     claim::sync(edge, house, journal, forge, false).await?;
     let town = journal.load()?.town;
@@ -281,7 +260,6 @@ pub async fn publish(
         return Ok(Report::new(&request.agent, Ending::Skipped, reason));
     };
     let thinker = Thinker::Embedded;
-    let hands = Hands { edge, house, journal, forge };
     let course = |stand: Stand, checkpoint: Option<Checkpoint>| {
         let claim = Claim { run: run.clone(), stand, checkpoint, resumed: run.attempt > 0, town: town.clone() };
         let mut course = Course::new(hands, charter, claim, thinker.clone(), request, Phase::Publish);
@@ -352,42 +330,28 @@ fn thought(
     let name = checkpoint::reference(&request.agent);
     let into = format!("refs/monkeytown/incoming/{}", run.run);
     let tip = bundle::read(&house.home.repo, &bundle, &name, &into)?;
-    let taken = checked(house, town, run, request, &bundle, tip, &thought.checkpoint);
+    let said = &thought.checkpoint;
+    if repo::id(tip) != *said {
+        return Err(refused(&bundle, format!("it holds {} instead of {}", repo::id(tip).short(), said.short())));
+    }
+    let taken = checkpoint::vouched(house, town, run, &request.agent, tip);
     house.home.repo.drop_reference(&into)?;
-    house.home.let_go()?;
-    taken.map(|checkpoint| (checkpoint, thought.turned))
+    Ok((taken?.map_err(|why| refused(&bundle, why))?, thought.turned))
 }
 
-fn checked(
-    house: &House,
-    town: &Town,
-    run: &Run,
-    request: &Request,
-    bundle: &Path,
-    tip: Oid,
-    said: &Id,
-) -> Result<Checkpoint, RunError> {
-    if repo::id(tip) != *said {
-        return Err(refused(bundle, format!("it holds {} instead of {}", repo::id(tip).short(), said.short())));
+/// Puts what was thought into the queue before it is looked at: where the job that publishes cannot do so, since GitHub is
+/// away or the job is killed, the next run of this agent finds it there. What is in the queue already is newer.
+///
+/// # Errors
+/// [`RunError`] when the queue cannot be written.
+pub fn put_by(house: &House, agent: &AgentId, holder: Option<&str>, dir: &Path, queue: &Path) -> Result<(), RunError> {
+    let Ok(thought) = read::<Thought>(dir, THOUGHT) else { return Ok(()) };
+    let bundle = dir.join(bundle_of(&thought.checkpoint));
+    let about = fs::symlink_metadata(&bundle);
+    if thought.agent != *agent || !about.is_ok_and(|about| about.is_file() && about.len() <= BUNDLE_BYTES) {
+        return Ok(());
     }
-    let found = checkpoint::decode(&house.home, tip);
-    let checkpoint = found.ok_or_else(|| {
-        let why = format!("what it holds is no checkpoint, or has a file of more than {CHECKPOINT_BYTES} bytes");
-        refused(bundle, why)
-    })?;
-    if checkpoint.run != run.run || checkpoint.transcript.run != run.run {
-        return Err(refused(bundle, format!("its checkpoint is of another run than {}", run.run)));
-    }
-    let stand = Stand::vouched(house, town, run, &request.agent, &checkpoint.stand)?;
-    let stand = stand.ok_or_else(|| refused(bundle, "it does not stand where the journal says that the run began"))?;
-    let bytes = house.home.repo.bytes_between(stand.tree()?, checkpoint.workspace)?;
-    if bytes > WORKSPACE_BYTES {
-        return Err(refused(
-            bundle,
-            format!("its workspace has {bytes} bytes of changes; {WORKSPACE_BYTES} are allowed"),
-        ));
-    }
-    Ok(Checkpoint { stand, ..checkpoint })
+    queue::put_by(house, agent, holder, &bundle, queue)
 }
 
 fn of_format(dir: &Path, name: &str, format: u32, agent: &AgentId, asked: &AgentId) -> Result<(), RunError> {

@@ -17,7 +17,7 @@ const WANTED: [&str; 8] = [
 ];
 
 #[track_caller]
-fn one_of_each(town: &Town, what: &str) {
+pub fn one_of_each(town: &Town, what: &str) {
     let mut kinds = town.kinds();
     kinds.retain(|kind| kind != "run.resumed" && kind != "forge.synced");
     assert_eq!(kinds, WANTED, "{what}");

@@ -7,11 +7,12 @@
 
 mod fake;
 mod http;
-mod killed;
 mod runner;
 
 mod day;
+mod killed;
 mod life;
+mod queued;
 mod selftest;
 mod selftest_git;
 mod split;

@@ -4,6 +4,7 @@
 //! Never here: what an event means or what is allowed (see [`crate::town`]). Start with [`Journal::load`] and
 //! [`Journal::append`].
 
+pub mod adopt;
 pub mod cache;
 mod chunks;
 pub mod codec;

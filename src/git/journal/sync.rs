@@ -78,6 +78,11 @@ fn mark(event: &Envelope) -> String {
     event.corr.as_ref().map_or_else(|| event.id.clone(), ToString::to_string)
 }
 
+/// What a run used is paid for, and counts whatever becomes of the run.
+fn is_left_out(event: &Envelope, misfits: &HashSet<String>) -> bool {
+    misfits.contains(&mark(event)) && !matches!(event.event(), Ok(Some(Event::UsageMetered(_))))
+}
+
 impl Journal<'_> {
     fn tracking(remote: &Remote) -> String {
         remote.tracking(crate::town::limits::JOURNAL_BRANCH)
@@ -182,36 +187,6 @@ impl Journal<'_> {
         Ok(here.is_some() && here != find(self.git(), &Self::tracking(remote))?)
     }
 
-    /// Makes what another clone appended since the remote's commit `sent` the journal of this one. Each event is written
-    /// again, so that nothing but the events comes along; those that are not wanted are left out, and returned.
-    ///
-    /// # Errors
-    /// [`JournalError`] when a commit between them cannot be read.
-    pub fn adopt(
-        &self,
-        tip: Oid,
-        sent: Option<Oid>,
-        stamp: &Stamp,
-        wanted: impl Fn(&Envelope) -> bool,
-    ) -> Result<Vec<Envelope>, JournalError> {
-        let (waiting, _) = read::walk(self.git(), tip, |oid, _| Some(oid) == sent)?;
-        let waiting = waiting.into_iter().collect::<Result<Vec<Commit>, _>>()?;
-        let start = sent.map_or_else(|| Ok(Tip::default()), |sent| self.fold_from_snapshot(sent))?;
-        let events = waiting.iter().flat_map(|commit| &commit.events);
-        let left_out: Vec<Envelope> = events.filter(|event| !wanted(event)).cloned().collect();
-        let known = left_out.iter().map(|event| event.id.clone()).collect();
-        let (replayed, misfits) = self.replay_what_fits(&start, &waiting, &known, stamp)?;
-        if !misfits.is_empty() {
-            let mut synced = Synced::default();
-            self.keep_misfits(tip, &waiting, &misfits, &mut synced)?;
-            synced.sentences().for_each(|what| tracing::warn!("{what}"));
-        }
-        if let Some(oid) = replayed.oid {
-            self.set_head(oid)?;
-        }
-        Ok(left_out)
-    }
-
     /// The newest commit here, and the newest that the remote is known to have.
     ///
     /// # Errors
@@ -280,13 +255,13 @@ impl Journal<'_> {
         Ok(synced)
     }
 
-    fn set_head(&self, to: Oid) -> Result<(), JournalError> {
+    pub(super) fn set_head(&self, to: Oid) -> Result<(), JournalError> {
         self.git().reference(&reference(), to, true, "monkeytown: follow the remote").map_err(JournalError::MoveRef)?;
         Ok(())
     }
 
     /// Appends again, on the remote's tip, what was appended here while the remote was away. Events keep their ids and
-    /// times. Where one no longer fits, all of its run is left out, and the old commits, with the work that the run was about
+    /// times. Where one no longer fits, all of its run is left out but for what it used, and the old commits, with the work that the run was about
     /// to publish, are kept under references of their own. The branch moves once, at the end: a kill before leaves all as it was.
     fn requeue(&self, here: Oid, there: Oid, stamp: &Stamp, synced: &mut Synced) -> Result<(), JournalError> {
         let waiting = self.commits_not_in(here, there)?;
@@ -296,7 +271,9 @@ impl Journal<'_> {
         let (tip, misfits) = self.replay_what_fits(&self.fold_from_snapshot(there)?, &waiting, &known, stamp)?;
         self.tell(JoinStep::Replayed);
         if !misfits.is_empty() {
-            self.keep_misfits(here, &waiting, &misfits, synced)?;
+            let left_out =
+                waiting.iter().flat_map(|commit| &commit.events).filter(|event| is_left_out(event, &misfits));
+            self.keep_misfits(here, left_out, synced)?;
             self.tell(JoinStep::Kept);
         }
         // The cache knows the old history; it goes first, so that the new one is not taken for a rewrite.
@@ -343,7 +320,7 @@ impl Journal<'_> {
     ) -> Result<Replayed, JournalError> {
         let mut tip = start.clone();
         for commit in waiting {
-            let wanted = |event: &&Envelope| !known.contains(&event.id) && !misfits.contains(&mark(event));
+            let wanted = |event: &&Envelope| !known.contains(&event.id) && !is_left_out(event, misfits);
             let events: Vec<Envelope> = commit.events.iter().filter(wanted).cloned().collect();
             let mut town = tip.town.clone();
             for event in &events {
@@ -360,17 +337,16 @@ impl Journal<'_> {
     }
 
     /// Gives what did not fit references of its own, here and at home: this clone may be gone tomorrow.
-    fn keep_misfits(
+    pub(super) fn keep_misfits<'e>(
         &self,
         here: Oid,
-        waiting: &[Commit],
-        misfits: &HashSet<String>,
+        misfits: impl Iterator<Item = &'e Envelope>,
         synced: &mut Synced,
     ) -> Result<(), JournalError> {
         let journal = format!("refs/monkeytown/kept/{here}");
         let mut kept = BTreeMap::from([(journal.clone(), here)]);
         let mut left_out = Vec::new();
-        for event in waiting.iter().flat_map(|commit| &commit.events).filter(|event| misfits.contains(&mark(event))) {
+        for event in misfits {
             let Ok(Some(known)) = event.event() else { continue };
             let mut place = journal.clone();
             if let Event::RunProposed(proposed) = &known
@@ -409,7 +385,7 @@ impl Journal<'_> {
     }
 
     /// The commits of `here` that `there` does not have, oldest first.
-    fn commits_not_in(&self, here: Oid, there: Oid) -> Result<Vec<Commit>, JournalError> {
+    pub(super) fn commits_not_in(&self, here: Oid, there: Oid) -> Result<Vec<Commit>, JournalError> {
         let git = self.git();
         let mut walk = git.revwalk().map_err(JournalError::ReadObject)?;
         walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE).map_err(JournalError::ReadObject)?;
