@@ -335,7 +335,9 @@ pub enum Role {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
-    /// Host names that tools may reach; none by default.
+    /// Hosts that tools may reach, none by default: `host`, `*.host` for the names below it, or a literal address
+    /// (IPv6 in brackets), with `:port` where it is not 443.
+    #[schemars(inner(regex(pattern = "^[^/@ ]+$")))]
     pub allow: Vec<String>,
 }
 

@@ -7,6 +7,7 @@ use serde::Deserializer;
 
 use super::{Price, Provider, Settings};
 use crate::town::finding::Finding;
+use crate::town::network::entry;
 use crate::town::yaml::Doc;
 
 /// The rules of the settings: name, and what they ask for.
@@ -20,7 +21,10 @@ pub const RULES: &[(&str, &str)] = &[
     ("settings-script", "the script is a path in the repository"),
     ("settings-prices", "prices are decimal numbers from 0"),
     ("settings-limits", "the limits are within their ranges"),
-    ("settings-network", "allowed hosts are host names, without scheme, port or path"),
+    (
+        "settings-network",
+        "allowed hosts are names or addresses, with a port where it is not 443, without scheme or path",
+    ),
     ("settings-people", "people are named by their login"),
     ("settings-tests", "the test command is there and ends within 120 minutes"),
     (
@@ -194,9 +198,10 @@ impl Rules<'_> {
 
     fn network(&mut self, settings: &Settings) {
         for (at, host) in settings.network.allow.iter().enumerate() {
-            if !is_host(host) {
-                let message = format!("{:?} is no host name", short(host));
-                let remedy = "write only the host, for example crates.io or *.example.com: no scheme, port or path";
+            if let Err(why) = entry(host) {
+                let message = format!("{:?} cannot be allowed: {why}", short(host));
+                let remedy =
+                    "write the host, for example crates.io, *.example.com or example.com:8443: no scheme or path";
                 self.error("settings-network", &["network", "allow", &at.to_string()], message, remedy);
             }
         }
@@ -356,18 +361,6 @@ fn is_decimal(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     text.len() <= 20 && digits(whole) && digits(fraction)
-}
-
-fn is_host(host: &str) -> bool {
-    let name = host.strip_prefix("*.").unwrap_or(host);
-    let fits = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    // One star over a whole top-level domain would allow half of the internet.
-    name.len() <= 253 && name.split('.').all(fits) && (name.len() == host.len() || name.contains('.'))
 }
 
 /// Logins of people, and of applications such as `name[bot]`.
