@@ -30,10 +30,11 @@ mod recall;
 mod remember;
 mod rename;
 pub mod sandbox;
+mod shell;
 mod worktree;
 mod write;
 
-pub use bash::Shell;
+pub use shell::Shell;
 
 /// The tool that needs a sandbox.
 pub const BASH: &str = "Bash";
