@@ -128,7 +128,10 @@ impl<'a> Turn<'a> {
         let owns = ownership::owned(charter, &house.settings);
         let purse = thinker.purse(Usd(claimed.run.hold_micros));
         let (told, broken_off) = (again, false);
-        Ok(Self { hands, charter, claimed, toolbox, owns, workspace, brain, window, purse, told, broken_off })
+        let mut turn =
+            Self { hands, charter, claimed, toolbox, owns, workspace, brain, window, purse, told, broken_off };
+        turn.hire(thinker, transcript);
+        Ok(turn)
     }
 
     /// Drives the turn to its end.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Deserializer;
 
-use super::{Price, Provider, Settings};
+use super::{BrainSettings, Price, Provider, Settings};
 use crate::town::finding::Finding;
 use crate::town::network::entry;
 use crate::town::yaml::Doc;
@@ -18,6 +18,7 @@ pub const RULES: &[(&str, &str)] = &[
     ("settings-key-env", "`key_env` names an environment variable and holds no key"),
     ("settings-base-url", "`base_url` is an http or https address without a password in it"),
     ("settings-model", "a provider of models has a model, of a size from 8,000 tokens, and fallbacks that are known"),
+    ("settings-command", "a provider that is a command has a command line of up to 32,768 bytes"),
     ("settings-script", "the script is a path in the repository"),
     ("settings-prices", "prices are decimal numbers from 0"),
     ("settings-limits", "the limits are within their ranges"),
@@ -36,6 +37,9 @@ pub const RULES: &[(&str, &str)] = &[
         "the action is `./` or pinned to a full commit id, and runner and App have names that GitHub takes",
     ),
 ];
+
+/// Bytes of a brain's command line.
+const COMMAND_BYTES: usize = 32 * 1024;
 
 /// The keys of the top level.
 const KEYS: [&str; 14] = [
@@ -143,6 +147,7 @@ impl Rules<'_> {
                 "write for example https://models.example.com/v1",
             );
         }
+        self.command(brain);
         if let Some(script) = &brain.script
             && script.parse::<super::Pattern>().ok().is_none_or(|pattern| pattern.as_path().is_none())
         {
@@ -179,6 +184,20 @@ impl Rules<'_> {
                     );
                 }
             }
+        }
+    }
+
+    fn command(&mut self, brain: &BrainSettings) {
+        let remedy = "write the command line in `command`, for example `claude -p --permission-mode acceptEdits`";
+        match &brain.command {
+            None if brain.provider == Provider::Command => {
+                self.error("settings-command", &["brain", "provider"], "this provider needs a command", remedy);
+            }
+            Some(command) if command.trim().is_empty() || command.len() > COMMAND_BYTES || command.contains('\0') => {
+                let message = format!("the command is empty, or has a NUL or more than {COMMAND_BYTES} bytes");
+                self.error("settings-command", &["brain", "command"], message, remedy);
+            }
+            _ => {}
         }
     }
 

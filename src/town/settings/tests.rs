@@ -99,6 +99,10 @@ fn every_rule_has_cases() {
         ("name: x\nbrain: { fallbacks: [openai/gpt-4o, anthropic/claude] }".into(), &[]),
         ("name: x\nlimits: { usd_per_run: -1 }".into(), &["yaml-value:2"]),
         ("name: x\nlimits: { usd_per_run: 0.5, usd_per_day: \"12.25\" }".into(), &[]),
+        ("name: x\nbrain: { provider: command }".into(), &["settings-command:2"]),
+        ("name: x\nbrain: { provider: command, command: \" \" }".into(), &["settings-command:2"]),
+        ("name: x\nbrain: { provider: command, command: claude -p }".into(), &[]),
+        (format!("name: x\nbrain: {{ command: {} }}", "x".repeat(32_769)), &["settings-command:2"]),
         ("name: x\nbrain: { script: ../up.json }".into(), &["settings-script:2"]),
         ("name: x\nbrain:\n  prices:\n    m: { input: -1, output: 2 }".into(), &["settings-prices:4"]),
         (
