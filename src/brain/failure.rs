@@ -109,6 +109,14 @@ pub enum BrainError {
         /// What is wrong with it.
         why: String,
     },
+    /// A command-line agent did its work, and came to no answer.
+    #[error("the command came to no answer: {why}")]
+    Command {
+        /// How it ended.
+        why: String,
+        /// Whether only its time was up.
+        late: bool,
+    },
     /// The script of a scripted brain does not fit.
     #[error("script: {why}")]
     BadScript {
@@ -177,6 +185,7 @@ impl BrainError {
             Self::Truncated { .. } => FailureKind::TruncatedStream,
             Self::Rejected { .. }
             | Self::BadReply { .. }
+            | Self::Command { .. }
             | Self::BadScript { .. }
             | Self::Diverged { .. }
             | Self::Read { .. } => FailureKind::Brain,

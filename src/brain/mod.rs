@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use crate::town::transcript::{Reply, ToolCall, ToolSpec};
 
 mod anthropic;
+pub mod command;
 pub mod conversation;
 mod dialect;
 pub mod embedded;
@@ -24,6 +25,7 @@ pub mod replay;
 pub mod scripted;
 mod sse;
 
+pub use command::Command;
 pub use conversation::{Answer, Message, messages};
 pub use embedded::{Embedded, PageOutcome};
 pub use failure::BrainError;

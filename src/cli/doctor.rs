@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 
 use super::{Context, say};
-use crate::tools::sandbox::{Capabilities, Sandbox};
+use crate::tools::sandbox::{Capabilities, Kind, NO_WAY_OUT, Sandbox};
 
 /// Say what this machine can enforce around commands that agents run, and why not; the exit code is 1 where it is nothing
 #[derive(Debug, ClapArgs)]
@@ -21,6 +21,7 @@ pub fn run(context: &Context, _: &Args) -> anyhow::Result<u8> {
     let found = Sandbox::probe(program);
     let chosen = Sandbox::choose(&found);
     let advice = advice(&found, context.env.is_actions());
+    let network = network(chosen.as_ref().ok().copied());
     let git = git_version(context);
     if context.json {
         say::json(&json!({
@@ -28,6 +29,7 @@ pub fn run(context: &Context, _: &Args) -> anyhow::Result<u8> {
             "refusal": chosen.as_ref().err().map(ToString::to_string),
             "bubblewrap": side(&found.bubblewrap),
             "landlock": side(&found.landlock),
+            "network_allow": side(&network),
             "machine": found.machine,
             "actions": context.env.is_actions(),
             "git": git,
@@ -37,6 +39,7 @@ pub fn run(context: &Context, _: &Args) -> anyhow::Result<u8> {
     }
     say::answer(&format!("bubblewrap  {}", line(&found.bubblewrap)));
     say::answer(&format!("landlock    {}", line(&found.landlock)));
+    say::answer(&format!("network     {}", network.as_ref().map_or_else(|why| why.clone(), Clone::clone)));
     say::answer(&format!("machine     {}", machine(&found, context.env.is_actions())));
     say::answer(&format!("git         {}", git.as_deref().unwrap_or("not found; the program needs it")));
     match &chosen {
@@ -47,6 +50,15 @@ pub fn run(context: &Context, _: &Args) -> anyhow::Result<u8> {
         say::answer(&format!("- {line}"));
     }
     Ok(u8::from(chosen.is_err()))
+}
+
+/// What becomes of `network.allow` here.
+fn network(kind: Option<Kind>) -> Result<String, String> {
+    match kind {
+        Some(kind) if kind.has_network() => Ok("commands reach what network.allow names, and nothing else".to_owned()),
+        Some(_) => Err(NO_WAY_OUT.to_owned()),
+        None => Err("no command runs here".to_owned()),
+    }
 }
 
 fn side(found: &Result<String, String>) -> serde_json::Value {

@@ -110,7 +110,9 @@ impl Turn<'_> {
                     return Ok(self.written(transcript, packed.into()));
                 }
             }
-            BrainError::TooLong { .. } | BrainError::Exhausted { .. } if !self.workspace.changed().is_empty() => {
+            BrainError::TooLong { .. } | BrainError::Exhausted { .. } | BrainError::Command { late: true, .. }
+                if !self.workspace.changed().is_empty() =>
+            {
                 return Ok(Some(self.landed(transcript, publish::chain(error))));
             }
             _ => {}

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::purse::Purse;
 use super::{Edge, RunError};
-use crate::brain::{Brain, Embedded, Endpoint, Fallbacks, Key, PageOutcome, Remote, Replay, Scripted};
+use crate::brain::{self, Brain, Embedded, Endpoint, Fallbacks, Key, PageOutcome, Remote, Replay, Scripted};
 use crate::town::charter::Charter;
 use crate::town::facts::Facts;
 use crate::town::page::{self, PageResult};
@@ -25,6 +25,8 @@ pub enum Thinker {
     Scripted(String),
     /// The replies of a recorded transcript.
     Replay(String),
+    /// The town's command-line agent, by its command line.
+    Command(String),
     /// A model, and those that stand in for it.
     Models(Vec<Model>),
 }
@@ -87,7 +89,7 @@ impl Thinker {
         let chosen = Self::named(given.or(of_charter), settings)?;
         // A file that cannot be read is found out before a slot is claimed for it.
         let (file, opened) = match &chosen {
-            Self::Embedded | Self::Models(_) => return Ok(chosen),
+            Self::Embedded | Self::Command(_) | Self::Models(_) => return Ok(chosen),
             Self::Scripted(file) => (file, Scripted::open(Path::new(file)).map(|_| ())),
             Self::Replay(file) => (file, Replay::open(Path::new(file)).map(|_| ())),
         };
@@ -102,6 +104,10 @@ impl Thinker {
     /// # Errors
     /// [`RunError::NoBrain`] with what is missing.
     pub fn ready(&self, edge: &Edge<'_>) -> Result<(), RunError> {
+        if let Self::Command(_) = self {
+            let no = |why: String| RunError::NoBrain { given: "command".to_owned(), why };
+            return super::sandboxed::sandbox(edge).map(|_| ()).map_err(no);
+        }
         let Self::Models(models) = self else { return Ok(()) };
         for model in models {
             let no = |why: String| RunError::NoBrain { given: model.endpoint.name(), why };
@@ -162,6 +168,15 @@ impl Thinker {
         }
     }
 
+    /// The command line comes out of the town's settings and from nowhere else: what starts a run may be anybody's.
+    fn command(settings: &BrainSettings) -> Result<Self, RunError> {
+        let command = settings.command.clone().ok_or_else(|| RunError::NoBrain {
+            given: "command".to_owned(),
+            why: "brain.command in .monkeytown/town.yaml names no command line".to_owned(),
+        })?;
+        Ok(Self::Command(command))
+    }
+
     fn named(given: Option<&str>, settings: &BrainSettings) -> Result<Self, RunError> {
         let Some(given) = given else {
             let script = || {
@@ -174,6 +189,7 @@ impl Thinker {
                 Provider::Embedded => Ok(Self::Embedded),
                 Provider::Scripted => Ok(Self::Scripted(script()?)),
                 Provider::Replay => Ok(Self::Replay(script()?)),
+                Provider::Command => Self::command(settings),
                 provider @ (Provider::Openai | Provider::Anthropic) => {
                     let model = settings.model.as_deref().ok_or_else(|| RunError::NoBrain {
                         given: provider.name().to_owned(),
@@ -188,11 +204,12 @@ impl Thinker {
         }
         match given.split_once(':') {
             None if given == "embedded" => Ok(Self::Embedded),
+            None if given == "command" => Self::command(settings),
             Some(("scripted", file)) if !file.is_empty() => Ok(Self::Scripted(file.to_owned())),
             Some(("replay", file)) if !file.is_empty() => Ok(Self::Replay(file.to_owned())),
             _ => Err(RunError::NoBrain {
                 given: given.to_owned(),
-                why: "use openai/MODEL, anthropic/MODEL, embedded, scripted:FILE or replay:FILE".to_owned(),
+                why: "use openai/MODEL, anthropic/MODEL, command, embedded, scripted:FILE or replay:FILE".to_owned(),
             }),
         }
     }
@@ -204,6 +221,7 @@ impl Thinker {
             Self::Embedded => "embedded".to_owned(),
             Self::Scripted(_) => "scripted".to_owned(),
             Self::Replay(_) => "replay".to_owned(),
+            Self::Command(_) => "command".to_owned(),
             Self::Models(models) => models.first().map(|model| model.endpoint.name()).unwrap_or_default(),
         }
     }
@@ -225,6 +243,7 @@ impl Thinker {
                 let outcome = outcome(charter, facts, existing);
                 Box::new(Embedded::new(move || outcome.clone()))
             }
+            Self::Command(_) => Box::new(brain::Command),
             Self::Models(models) => {
                 let mut brains = models.iter().map(|model| model.brain(edge)).collect::<Result<Vec<_>, _>>()?;
                 if brains.len() == 1 { brains.remove(0) } else { Box::new(Fallbacks::new(brains.remove(0), brains)) }

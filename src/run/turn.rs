@@ -10,14 +10,14 @@ use super::checkpoint::Keeper;
 use super::claim::Claim;
 use super::publish::Hands;
 use super::purse::Purse;
+use super::sandboxed::toolbox;
 use super::stand::Stand;
 use super::think::Thinker;
 use super::{Edge, Progress, Request, RunError, brief, facts};
 use crate::brain::Brain;
 use crate::git::workspace::Workspace;
 use crate::git::{repo, repo::Repo};
-use crate::tools::sandbox::Sandbox;
-use crate::tools::{self, Context, Shell, ToolError, Toolbox};
+use crate::tools::{Context, ToolError, Toolbox};
 use crate::town::briefing::Briefing;
 use crate::town::charter::{Charter, Sense};
 use crate::town::decide::Command;
@@ -98,7 +98,7 @@ impl<'a> Turn<'a> {
         let (edge, house) = (hands.edge, hands.house);
         let Mission { charter, claimed, thinker, .. } = mission;
         let workspace = Workspace::at(&house.home.repo, stand.tree()?, tree)?;
-        let toolbox = toolbox(edge, charter, thinker);
+        let toolbox = toolbox(edge, charter, thinker, &house.settings);
         let briefed = !transcript.entries.is_empty();
         let (window, mut again) = (thinker.window(), None);
         let base = repo::oid(&claimed.run.base)?;
@@ -130,7 +130,10 @@ impl<'a> Turn<'a> {
         let purse = thinker.purse(Usd(claimed.run.hold_micros)).of_tokens(tokens);
         transcript.settle_asked();
         let (told, broken_off) = (again, false);
-        Ok(Self { hands, charter, claimed, toolbox, owns, workspace, brain, window, purse, told, broken_off })
+        let mut turn =
+            Self { hands, charter, claimed, toolbox, owns, workspace, brain, window, purse, told, broken_off };
+        turn.hire(thinker, transcript);
+        Ok(turn)
     }
 
     /// Drives the turn to its end.
@@ -277,21 +280,6 @@ impl<'a> Turn<'a> {
             change: None,
         };
         Turned::Done { finish, partial: Some(reason) }
-    }
-}
-
-/// The tools that the charter gives. What a machine can enforce is only found out where somebody may run a command.
-fn toolbox(edge: &Edge<'_>, charter: &Charter, thinker: &Thinker) -> Toolbox {
-    if *thinker == Thinker::Embedded || !charter.tools.iter().any(|name| name == tools::BASH) {
-        return tools::table(&charter.tools);
-    }
-    let Some(program) = &edge.program else { return tools::table(&charter.tools) };
-    match Sandbox::choose(&Sandbox::probe(program)) {
-        Ok(kind) => {
-            let shell = Shell::new(Sandbox::new(program.clone(), kind), edge.tools.clone());
-            tools::table_with(&charter.tools, Ok(shell))
-        }
-        Err(refusal) => tools::table_with(&charter.tools, Err(&refusal.to_string())),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::town::pattern::Pattern;
 use crate::town::text::escape_invisible;
 use crate::town::transcript::{CallResult, ToolCall, ToolSpec};
 
+mod agent;
 mod bash;
 mod delete;
 mod edit;
@@ -30,10 +31,12 @@ mod recall;
 mod remember;
 mod rename;
 pub mod sandbox;
+mod shell;
 mod worktree;
 mod write;
 
-pub use bash::Shell;
+pub use agent::Agent;
+pub use shell::Shell;
 
 /// The tool that needs a sandbox.
 pub const BASH: &str = "Bash";
@@ -154,7 +157,18 @@ pub fn table_with(wanted: &[String], shell: Result<Shell, &str>) -> Toolbox {
     Toolbox { tools, specs, absent }
 }
 
+/// No tools but the two that end a run: for a brain that works with tools of its own.
+#[must_use]
+pub fn ends() -> Toolbox {
+    Toolbox { tools: Vec::new(), specs: vec![finish::finish(), finish::nothing_to_do()], absent: Vec::new() }
+}
+
 impl Toolbox {
+    /// Adds the town's command-line agent. A brain is not offered it.
+    pub fn hire(&mut self, agent: Agent) {
+        self.tools.push(Box::new(agent));
+    }
+
     /// What a brain is offered, `Finish` and `NothingToDo` included.
     #[must_use]
     pub fn specs(&self) -> &[ToolSpec] {

@@ -21,6 +21,7 @@ pub mod ids;
 pub mod limits;
 pub mod markdown;
 pub mod memory;
+pub mod network;
 pub mod outgoing;
 pub mod overlap;
 pub mod ownership;

@@ -77,7 +77,8 @@ fn auto() -> String {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BrainSettings {
-    /// The provider: `openai` (any endpoint of that shape) or `anthropic`; `embedded`, `scripted` and `replay` need no model.
+    /// The provider: `openai` (any endpoint of that shape) or `anthropic`; `command` is a command-line agent;
+    /// `embedded`, `scripted` and `replay` need no model.
     pub provider: Provider,
     /// The provider's name for the model.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,6 +101,10 @@ pub struct BrainSettings {
     pub fallbacks: Vec<String>,
     /// Prices in US dollars per million tokens, by model.
     pub prices: BTreeMap<String, Price>,
+    /// The command line of a `command` brain, for a shell, at the root of a private copy of the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32768))]
+    pub command: Option<String>,
     /// The file that a `scripted` or `replay` brain reads, relative to the repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
@@ -116,6 +121,7 @@ impl Default for BrainSettings {
             stream: true,
             fallbacks: Vec::new(),
             prices: BTreeMap::new(),
+            command: None,
             script: None,
         }
     }
@@ -163,6 +169,7 @@ impl Provider {
             Self::Embedded => "embedded",
             Self::Openai => "openai",
             Self::Anthropic => "anthropic",
+            Self::Command => "command",
             Self::Scripted => "scripted",
             Self::Replay => "replay",
         }
@@ -206,6 +213,8 @@ pub enum Provider {
     Openai,
     /// Anthropic's messages.
     Anthropic,
+    /// A command-line agent, in the sandbox.
+    Command,
     /// Replies read from a script, for tests.
     Scripted,
     /// The replies of a recorded transcript again, for debugging.
@@ -339,7 +348,9 @@ pub enum Role {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
-    /// Host names that tools may reach; none by default.
+    /// Hosts that tools may reach, none by default: `host`, `*.host` for the names below it, or a literal address
+    /// (IPv6 in brackets), with `:port` where it is not 443.
+    #[schemars(inner(regex(pattern = "^[^/@ ]+$")))]
     pub allow: Vec<String>,
 }
 

@@ -14,8 +14,10 @@ use super::transcript::{CallResult, Entry, Reply, StopReason, ToolCall, Transcri
 
 mod finish;
 pub mod replay;
+mod said;
 
 pub use finish::{FINISH, Finish, NOTHING_TO_DO};
+pub use said::{AGENT, Said};
 
 /// Calls that one reply may hold. More is a brain that lost its way, and would cost more than it can bring.
 pub const MAX_CALLS: usize = 64;

@@ -11,6 +11,7 @@
 mod village;
 
 mod builder;
+mod command;
 mod failures;
 mod kills;
 mod money;

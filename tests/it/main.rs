@@ -18,6 +18,7 @@ mod listing;
 mod live;
 mod meanwhile;
 mod memory;
+mod network;
 mod races;
 mod refusals;
 mod report;

@@ -10,9 +10,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{LazyLock, PoisonError, RwLock, RwLockReadGuard};
 
 use monkeytown::tools::sandbox::{Ended, Kind, Limits, Outcome, Place, Sandbox, Spec};
+use monkeytown::town::network::Allow;
 use tempfile::TempDir;
 
 /// What a command prints when it got out.
@@ -96,7 +97,7 @@ impl Drop for World {
     }
 }
 
-fn small() -> Limits {
+pub fn small() -> Limits {
     Limits { seconds: 20, memory: 256 << 20, processes: 48, output: 8 << 20, ..Limits::default() }
 }
 
@@ -108,9 +109,14 @@ pub fn no_crowd() -> RwLockReadGuard<'static, ()> {
     CROWD.read().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn spec<'a>(command: &'a str, place: &'a Place, environment: &'a [(String, String)], limits: Limits) -> Spec<'a> {
+    static NOTHING: LazyLock<Allow> = LazyLock::new(Allow::default);
+    Spec { command, input: "", place, environment, readable: &[], network: &NOTHING, doors: &[], limits }
+}
+
 fn run_in(kind: Kind, place: &Place, command: &str, limits: Limits) -> Outcome {
     let environment = [("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".to_owned())];
-    let spec = Spec { command, place, environment: &environment, readable: &[], limits };
+    let spec = spec(command, place, &environment, limits);
     Sandbox::new(program(), kind).run(&spec).unwrap_or_else(|error| panic!("{}: {error:?}", kind.name()))
 }
 
@@ -520,13 +526,7 @@ fn a_toolchain_in_a_home_folder_can_be_used_and_nothing_beside_it() {
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let (_quiet, place) = (no_crowd(), Place::new().unwrap());
     let command = format!("{}; cat {}; echo x >>{0}", tool.display(), home.path().join(".tools/token").display());
-    let spec = Spec {
-        command: &command,
-        place: &place,
-        environment: &[],
-        readable: &[home.path().join(".tools/bin")],
-        limits: small(),
-    };
+    let spec = Spec { readable: &[home.path().join(".tools/bin")], ..spec(&command, &place, &[], small()) };
     let text = Sandbox::new(program(), Kind::Bubblewrap).run(&spec).unwrap().output.text();
     assert!(text.contains("the tool works") && !text.contains("canary"), "{text}");
     assert_eq!(fs::read_to_string(&tool).unwrap(), "#!/bin/sh\necho the tool works\n");
@@ -535,7 +535,7 @@ fn a_toolchain_in_a_home_folder_can_be_used_and_nothing_beside_it() {
 #[test]
 fn what_cannot_be_enforced_is_an_error_and_runs_nothing() {
     let place = Place::new().unwrap();
-    let spec = Spec { command: "touch ran", place: &place, environment: &[], readable: &[], limits: small() };
+    let spec = spec("touch ran", &place, &[], small());
     let missing = Sandbox::new(Path::new("/no/such/program").to_owned(), Kind::Landlock).run(&spec).unwrap_err();
     assert!(missing.to_string().contains("supervisor"), "{missing}");
     assert!(!place.worktree().join("ran").exists());
@@ -552,4 +552,5 @@ fn the_doctor_says_what_can_be_enforced() {
     }
     assert_eq!(said.json["sandbox"], kinds()[0].name());
     village.monkeytown(&["doctor"]).says(0, "Commands of agents run in a sandbox made by");
+    assert_eq!(said.json["network_allow"]["works"], kinds()[0].has_network(), "{said:#?}");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{Order, place};
+use super::{Door, Order, place};
 
 /// Where the worktree is, seen from inside.
 pub(super) const WORK: &str = "/work";
@@ -95,6 +95,9 @@ pub(super) fn arguments(order: &Order) -> Vec<OsString> {
         say(&[&"--ro-bind-try", path, path]);
     }
     say(&[&"--bind", &order.worktree, &WORK, &"--ro-bind", &order.program, &PROGRAM]);
+    for door in &order.doors {
+        say(&[&"--ro-bind", &door.socket, &Door::inside(door.port)]);
+    }
     say(&[&"--remount-ro", &"/dev", &"--remount-ro", &"/", &"--chdir", &WORK, &"--"]);
     arguments
 }

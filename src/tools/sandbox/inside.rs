@@ -12,7 +12,7 @@ use rustix::process::{
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Limits, NOT_LOCKED_IN, NOT_LOCKED_IN_CODE, Order, filter, processes, rules};
+use super::{Kind, Limits, NOT_LOCKED_IN, NOT_LOCKED_IN_CODE, Order, bridge, filter, processes, rules};
 
 /// What the process is to do to itself. It stands in its arguments, and there is nothing secret in it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Locks {
     /// What may be written and read, where Landlock says so; bubblewrap shows nothing else.
     writable: Vec<PathBuf>,
     readable: Vec<PathBuf>,
+    /// The ports that lead outside.
+    doors: Vec<u16>,
 }
 
 impl Locks {
@@ -39,6 +41,7 @@ impl Locks {
             limits: order.limits.clone(),
             writable,
             readable,
+            doors: order.doors.iter().map(|door| door.port).collect(),
         }
     }
 }
@@ -47,7 +50,7 @@ impl Locks {
 /// first process of a namespace and has to stay what it is, with the command's exit code.
 #[must_use]
 pub fn inside(locks: &Locks) -> (Option<String>, i32) {
-    let why = lock(locks).and_then(|()| {
+    let why = lock(locks).and_then(|()| bridge::open(&locks.doors)).and_then(|()| {
         let shell = ["/bin/bash", "/usr/bin/bash"].into_iter().find(|path| Path::new(path).is_file());
         let mut command = Command::new(shell.unwrap_or("/bin/sh"));
         command.arg("-c").arg(&locks.command);

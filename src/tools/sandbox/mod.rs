@@ -6,8 +6,11 @@
 //! Neither is ever given a key. Never here: which command runs, what becomes of the files it left.
 //! Start with [`Sandbox::run`].
 
+#[cfg(target_os = "linux")]
+mod bridge;
 mod bubblewrap;
 mod capture;
+mod door;
 #[cfg(target_os = "linux")]
 mod filter;
 #[cfg(target_os = "linux")]
@@ -16,6 +19,7 @@ mod place;
 mod probe;
 #[cfg(target_os = "linux")]
 mod processes;
+mod proxy;
 #[cfg(target_os = "linux")]
 mod rules;
 #[cfg(target_os = "linux")]
@@ -30,9 +34,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::town::network::Allow;
+
 pub use capture::Captured;
+pub use door::{Door, PROXY_PORT};
 pub use place::Place;
 pub use probe::{Capabilities, Machine, Refusal};
+use proxy::Proxy;
 
 /// The hidden command that both helpers are.
 pub const HELPER: &str = "sandbox-exec";
@@ -44,6 +52,9 @@ const NOT_LOCKED_IN_CODE: i32 = 125;
 const REPORT_BYTES: u64 = 64 * 1024;
 /// How long the output may stay open when nothing is left that could write to it.
 const PIPE: Duration = Duration::from_secs(10);
+
+/// What is said where hosts should be reached and none can be.
+pub const NO_WAY_OUT: &str = "no network: under Landlock there are no sockets, so network.allow has no effect";
 
 /// What keeps a command in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +77,12 @@ impl Kind {
             Self::Bubblewrap => "bubblewrap",
             Self::Landlock => "landlock",
         }
+    }
+
+    /// Whether a command has a network of its own, which ways to the outside can be opened in.
+    #[must_use]
+    pub const fn has_network(self) -> bool {
+        matches!(self, Self::Bubblewrap)
     }
 }
 
@@ -106,12 +123,18 @@ impl Default for Limits {
 pub struct Spec<'a> {
     /// The command, for a shell.
     pub command: &'a str,
+    /// What it reads on its standard input.
+    pub input: &'a str,
     /// Where it works.
     pub place: &'a Place,
     /// Every variable that it sees, besides those that name its folders.
     pub environment: &'a [(String, String)],
     /// What it may read and run besides the system's own programs, such as toolchains.
     pub readable: &'a [PathBuf],
+    /// The hosts that it may reach; nothing else of the network is there.
+    pub network: &'a Allow,
+    /// Further ways to the outside, each answered by somebody else of ours.
+    pub doors: &'a [Door],
     /// How much it may use.
     pub limits: Limits,
 }
@@ -163,6 +186,8 @@ pub struct Outcome {
     pub report: Report,
     /// What it wrote, both streams in their order.
     pub output: Captured,
+    /// What came of the network that it may reach, as sentences without brackets.
+    pub network: Vec<String>,
 }
 
 impl Outcome {
@@ -214,6 +239,11 @@ pub struct Order {
     /// Who the command runs as, where we are root.
     user: Option<u32>,
     limits: Limits,
+    /// The file that is the command's standard input.
+    #[serde(default)]
+    input: Option<PathBuf>,
+    #[serde(default)]
+    doors: Vec<Door>,
 }
 
 /// A sandbox that this machine can enforce.
@@ -241,19 +271,28 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError`] where nothing ran because it could not be kept in.
     pub fn run(&self, spec: &Spec<'_>) -> Result<Outcome, SandboxError> {
+        let (proxy, mut network) = self.way_out(spec)?;
+        let input = (!spec.input.is_empty()).then(|| spec.place.input(spec.input)).transpose()?;
         spec.place.hand_over()?;
+        let proxy_door = proxy.as_ref().map(|_| spec.place.door(PROXY_PORT));
+        // Without a network of its own a command has no loopback that a door could be at.
+        let doors = spec.doors.iter().filter(|_| self.kind.has_network()).cloned();
         let order = Order {
             kind: self.kind,
             command: spec.command.to_owned(),
             program: self.program.clone(),
             worktree: spec.place.worktree(),
             temp: spec.place.temp(),
-            environment: self.environment(spec),
+            environment: self.environment(spec, proxy.is_some()),
             readable: spec.readable.to_vec(),
             user: spec.place.user(),
             limits: spec.limits.clone(),
+            input,
+            doors: doors.chain(proxy_door).collect(),
         };
-        let outcome = self.supervised(&order).map_err(SandboxError::Supervisor)?;
+        let outcome = self.supervised(&order).map_err(SandboxError::Supervisor);
+        network.extend(proxy.map(Proxy::close).unwrap_or_default());
+        let outcome = Outcome { network, ..outcome? };
         let not_enforced = |why: &str| Err(SandboxError::NotEnforced { kind: self.kind, why: why.trim().to_owned() });
         match &outcome.report.ended {
             Ended::NotStarted { why } => not_enforced(why),
@@ -269,8 +308,23 @@ impl Sandbox {
         }
     }
 
-    /// The variables that a command sees: those it is given, and those that name its folders.
-    fn environment(&self, spec: &Spec<'_>) -> Vec<(String, String)> {
+    /// Opens the way to the hosts that may be reached; says why there is none where it should be.
+    fn way_out(&self, spec: &Spec<'_>) -> Result<(Option<Proxy>, Vec<String>), SandboxError> {
+        if spec.network.is_empty() {
+            return Ok((None, Vec::new()));
+        }
+        if !self.kind.has_network() {
+            return Ok((None, vec![NO_WAY_OUT.to_owned()]));
+        }
+        let socket = spec.place.door(PROXY_PORT).socket;
+        match Proxy::open(&socket, spec.network) {
+            Ok(proxy) => Ok((Some(proxy), Vec::new())),
+            Err(source) => Err(SandboxError::Folder { path: socket, source }),
+        }
+    }
+
+    /// The variables that a command sees: those it is given, those that name its folders, and those that name the proxy.
+    fn environment(&self, spec: &Spec<'_>, proxied: bool) -> Vec<(String, String)> {
         let temp = match self.kind {
             Kind::Bubblewrap => PathBuf::from(bubblewrap::TEMP),
             Kind::Landlock => spec.place.temp(),
@@ -280,12 +334,14 @@ impl Sandbox {
             ("HOME", path("home")),
             ("TMPDIR", temp.to_string_lossy().into_owned()),
             ("CARGO_TARGET_DIR", path("target")),
-            ("CARGO_NET_OFFLINE", "true".to_owned()),
+            ("CARGO_NET_OFFLINE", (!proxied).to_string()),
             ("LANG", "C.UTF-8".to_owned()),
             ("TERM", "dumb".to_owned()),
         ];
+        let mut own: Vec<_> = own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        own.extend(door::proxy_variables().filter(|_| proxied));
         let given = spec.environment.iter().filter(|(name, _)| own.iter().all(|(other, _)| name != other)).cloned();
-        given.chain(own.iter().map(|(name, value)| ((*name).to_owned(), value.clone()))).collect()
+        given.collect::<Vec<_>>().into_iter().chain(own).collect()
     }
 
     fn supervised(&self, order: &Order) -> std::io::Result<Outcome> {
@@ -327,6 +383,6 @@ impl Sandbox {
         if flooded {
             report.ended = Ended::Output;
         }
-        Ok(Outcome { report, output })
+        Ok(Outcome { report, output, network: Vec::new() })
     }
 }

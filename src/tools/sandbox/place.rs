@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
-use super::SandboxError;
+use super::{Door, SandboxError};
 
 /// Users that nobody else is: systemd's table of users keeps this range free.
 const FIRST_USER: u32 = 60_578;
 const USERS: u32 = 128;
+/// The folder of sockets. A command is shown single ones of them, and never the folder.
+const DOORS: &str = "doors";
 
 /// A folder with a worktree and temporary files, gone when it is dropped.
 pub struct Place {
@@ -30,7 +32,13 @@ impl Place {
         let dir = tempfile::Builder::new().prefix("town-shell-").tempdir();
         let dir = dir.map_err(|source| SandboxError::Folder { path: "of temporary files".into(), source })?;
         let place = Self { dir, user: next_user() };
-        let folders = [place.worktree(), place.temp(), place.temp().join("home"), shared_memory(&place.temp())];
+        let folders = [
+            place.worktree(),
+            place.temp(),
+            place.temp().join("home"),
+            shared_memory(&place.temp()),
+            place.dir.path().join(DOORS),
+        ];
         folders.iter().try_for_each(|folder| fs::create_dir(folder).map_err(|e| failed(folder, e)))?;
         Ok(place)
     }
@@ -45,6 +53,18 @@ impl Place {
     #[must_use]
     pub fn temp(&self) -> PathBuf {
         self.dir.path().join("tmp")
+    }
+
+    /// The door at this port, whose socket lies here.
+    pub(super) fn door(&self, port: u16) -> Door {
+        Door { socket: self.dir.path().join(DOORS).join(port.to_string()), port }
+    }
+
+    /// Writes down what a command reads on its standard input; the command itself is only given the open file.
+    pub(super) fn input(&self, text: &str) -> Result<PathBuf, SandboxError> {
+        let path = self.dir.path().join("input");
+        fs::write(&path, text).map_err(|e| failed(&path, e))?;
+        Ok(path)
     }
 
     /// Makes every folder of the worktree one that can be looked into, whatever the command did to it.

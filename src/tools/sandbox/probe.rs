@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use serde::Serialize;
 
 use super::{Ended, Kind, Limits, Place, Sandbox, Spec, bubblewrap};
+use crate::town::network::Allow;
 
 /// What was found out about one machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -87,10 +88,13 @@ fn attempt(program: &Path, kind: Kind) -> Result<(), String> {
     let place = Place::new().map_err(|error| error.to_string())?;
     let outcome = Sandbox::new(PathBuf::from(program), kind)
         .run(&Spec {
+            input: "",
             command: "echo works >here && ! echo leaks 2>/dev/null >../there && echo $(cat here)",
             place: &place,
             environment: &[("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
             readable: &[],
+            network: &Allow::default(),
+            doors: &[],
             limits: Limits { seconds: 20, ..Limits::default() },
         })
         .map_err(|error| match error {

@@ -2,6 +2,7 @@
 //! Lives here: waiting, counting, killing. It knows no key: its environment is empty, and all that it was told is the order.
 //! Never here: locking in (see `inside`).
 
+use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
@@ -63,7 +64,8 @@ fn start(order: &Order, output: OwnedFd) -> Result<Pid, String> {
     };
     command.args([HELPER, "--inside", &locks]).env_clear().envs(order.environment.iter().cloned());
     let errors = output.try_clone().map_err(failed("the output"))?;
-    command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
+    let input = order.input.as_ref().map(File::open).transpose().map_err(failed("the input"))?;
+    command.stdin(input.map_or_else(Stdio::null, Stdio::from)).stdout(output).stderr(errors).process_group(0);
     // What inherits from us by mistake would be something that whoever started us had open.
     close_fds::set_fds_cloexec(3, &[]);
     let child = command.spawn().map_err(failed("it could not be started"))?;

@@ -246,10 +246,10 @@ impl Rules<'_> {
         let model = model.unwrap_or_else(|| "inherit".to_owned());
         let fits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_graphic());
         let known = model.split_once('/').is_some_and(|(provider, name)| fits(provider) && fits(name));
-        if model == "inherit" || (known && model.len() <= 200) {
+        if model == "inherit" || model == "command" || (known && model.len() <= 200) {
             return model;
         }
-        let message = format!("the model {:?} is neither `inherit` nor `provider/model`", short(&model));
+        let message = format!("the model {:?} is neither `inherit`, `command` nor `provider/model`", short(&model));
         if matches!(model.as_str(), "sonnet" | "opus" | "haiku") {
             let finding = Finding::warning("charter-model", message);
             self.push(finding, &["model"], "that name is Claude Code's; the town takes its own brain");

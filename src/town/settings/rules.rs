@@ -5,9 +5,10 @@ use std::fmt;
 
 use serde::Deserializer;
 
-use super::{Price, Provider, Settings};
+use super::{BrainSettings, Price, Provider, Settings};
 use crate::town::finding::Finding;
 use crate::town::limits::LEAST_TOKENS;
+use crate::town::network::entry;
 use crate::town::yaml::Doc;
 
 /// The rules of the settings: name, and what they ask for.
@@ -18,10 +19,14 @@ pub const RULES: &[(&str, &str)] = &[
     ("settings-key-env", "`key_env` names an environment variable and holds no key"),
     ("settings-base-url", "`base_url` is an http or https address without a password in it"),
     ("settings-model", "a provider of models has a model, of a size from 8,000 tokens, and fallbacks that are known"),
+    ("settings-command", "a provider that is a command has a command line of up to 32,768 bytes"),
     ("settings-script", "the script is a path in the repository"),
     ("settings-prices", "prices are decimal numbers from 0"),
     ("settings-limits", "the limits are within their ranges"),
-    ("settings-network", "allowed hosts are host names, without scheme, port or path"),
+    (
+        "settings-network",
+        "allowed hosts are names or addresses, with a port where it is not 443, without scheme or path",
+    ),
     ("settings-people", "people are named by their login"),
     ("settings-tests", "the test command is there and ends within 120 minutes"),
     (
@@ -33,6 +38,9 @@ pub const RULES: &[(&str, &str)] = &[
         "the action is `./` or pinned to a full commit id, and runner and App have names that GitHub takes",
     ),
 ];
+
+/// Bytes of a brain's command line.
+const COMMAND_BYTES: usize = 32 * 1024;
 
 /// The keys of the top level.
 const KEYS: [&str; 14] = [
@@ -146,6 +154,7 @@ impl Rules<'_> {
                 "write for example https://models.example.com/v1",
             );
         }
+        self.command(brain);
         if let Some(script) = &brain.script
             && script.parse::<super::Pattern>().ok().is_none_or(|pattern| pattern.as_path().is_none())
         {
@@ -185,6 +194,20 @@ impl Rules<'_> {
         }
     }
 
+    fn command(&mut self, brain: &BrainSettings) {
+        let remedy = "write the command line in `command`, for example `claude -p --permission-mode acceptEdits`";
+        match &brain.command {
+            None if brain.provider == Provider::Command => {
+                self.error("settings-command", &["brain", "provider"], "this provider needs a command", remedy);
+            }
+            Some(command) if command.trim().is_empty() || command.len() > COMMAND_BYTES || command.contains('\0') => {
+                let message = format!("the command is empty, or has a NUL or more than {COMMAND_BYTES} bytes");
+                self.error("settings-command", &["brain", "command"], message, remedy);
+            }
+            _ => {}
+        }
+    }
+
     /// A text that is no variable's name is often the key itself, so it is never repeated.
     fn variable(&mut self, rule: &str, way: &[&str], name: &str, example: &str) {
         if looks_like_key(name) {
@@ -201,9 +224,10 @@ impl Rules<'_> {
 
     fn network(&mut self, settings: &Settings) {
         for (at, host) in settings.network.allow.iter().enumerate() {
-            if !is_host(host) {
-                let message = format!("{:?} is no host name", short(host));
-                let remedy = "write only the host, for example crates.io or *.example.com: no scheme, port or path";
+            if let Err(why) = entry(host) {
+                let message = format!("{:?} cannot be allowed: {why}", short(host));
+                let remedy =
+                    "write the host, for example crates.io, *.example.com or example.com:8443: no scheme or path";
                 self.error("settings-network", &["network", "allow", &at.to_string()], message, remedy);
             }
         }
@@ -363,18 +387,6 @@ fn is_decimal(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     text.len() <= 20 && digits(whole) && digits(fraction)
-}
-
-fn is_host(host: &str) -> bool {
-    let name = host.strip_prefix("*.").unwrap_or(host);
-    let fits = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    // One star over a whole top-level domain would allow half of the internet.
-    name.len() <= 253 && name.split('.').all(fits) && (name.len() == host.len() || name.contains('.'))
 }
 
 /// Logins of people, and of applications such as `name[bot]`.

@@ -34,7 +34,7 @@ people:
   an-octopus: mayor
   "some[bot]": witness
 network:
-  allow: [crates.io, "*.example.com"]
+  allow: [crates.io, "*.example.com", "alt.example.com:8443", 10.0.0.5, "[fd00::7]:80"]
 tests:
   command: cargo test
   minutes: 20
@@ -101,6 +101,10 @@ fn every_rule_has_cases() {
         ("name: x\nlimits: { usd_per_run: 0.5, usd_per_day: \"12.25\" }".into(), &[]),
         ("name: x\nlimits: { tokens_per_run: 9999 }".into(), &["settings-limits:2"]),
         ("name: x\nlimits: { tokens_per_run: 10000 }".into(), &[]),
+        ("name: x\nbrain: { provider: command }".into(), &["settings-command:2"]),
+        ("name: x\nbrain: { provider: command, command: \" \" }".into(), &["settings-command:2"]),
+        ("name: x\nbrain: { provider: command, command: claude -p }".into(), &[]),
+        (format!("name: x\nbrain: {{ command: {} }}", "x".repeat(32_769)), &["settings-command:2"]),
         ("name: x\nbrain: { script: ../up.json }".into(), &["settings-script:2"]),
         ("name: x\nbrain:\n  prices:\n    m: { input: -1, output: 2 }".into(), &["settings-prices:4"]),
         (
@@ -113,6 +117,8 @@ fn every_rule_has_cases() {
         ("name: x\nlimits:\n  runs_per_day: 1001".into(), &["settings-limits:3"]),
         ("name: x\nnetwork:\n  allow:\n    - crates.io\n    - https://crates.io".into(), &["settings-network:5"]),
         ("name: x\nnetwork: { allow: [crates.io/api] }".into(), &["settings-network:2"]),
+        ("name: x\nnetwork: { allow: [\"crates.io:0\"] }".into(), &["settings-network:2"]),
+        ("name: x\nnetwork: { allow: [\"::1\"] }".into(), &["settings-network:2"]),
         ("name: x\nnetwork: { allow: [\"*\"] }".into(), &["settings-network:2"]),
         ("name: x\nnetwork: { allow: [\"*.com\"] }".into(), &["settings-network:2"]),
         ("name: x\nnetwork: { allow: [\"a.*.com\", localhost] }".into(), &["settings-network:2"]),
@@ -226,6 +232,7 @@ fn the_schema_takes_the_example_and_refuses_what_is_wrong() {
         "name: x\nbrain: { prices: { m: { input: cheap, output: 1 } } }",
         "name: x\ntests: { minutes: 5 }",
         "name: x\npeople: { a: king }",
+        "name: x\nnetwork: { allow: [\"https://crates.io\"] }",
     ] {
         assert!(!validator.is_valid(&as_json(wrong)), "{wrong}");
     }

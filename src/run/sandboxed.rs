@@ -1,0 +1,86 @@
+//! What of a run happens in the sandbox: commands that a model chooses, and the town's command-line agent.
+//! Lives here: which sandbox there is, and which tools need it. Never here: what keeps a command in (see the room `tools`).
+
+use super::Edge;
+use super::think::Thinker;
+use super::turn::Turn;
+use crate::tools::sandbox::Sandbox;
+use crate::tools::{self, Agent, Shell, Toolbox};
+use crate::town::charter::Charter;
+use crate::town::network::Allow;
+use crate::town::settings::Settings;
+use crate::town::transcript::{Entry, Transcript};
+
+/// The sandbox that this machine can enforce. That is only found out by trying.
+///
+/// # Errors
+/// With why there is none, as `monkeytown doctor` says it.
+pub(super) fn sandbox(edge: &Edge<'_>) -> Result<Sandbox, String> {
+    let program = edge.program.as_ref().ok_or("this program does not know its own file, which makes the sandbox")?;
+    let kind = Sandbox::choose(&Sandbox::probe(program)).map_err(|refusal| refusal.to_string())?;
+    Ok(Sandbox::new(program.clone(), kind))
+}
+
+fn shell(edge: &Edge<'_>, settings: &Settings) -> Result<Shell, String> {
+    Ok(Shell::new(sandbox(edge)?, edge.tools.clone(), Allow::of(&settings.network.allow)))
+}
+
+/// The tools that the charter gives; none where a command-line agent thinks, which has its own.
+pub(super) fn toolbox(edge: &Edge<'_>, charter: &Charter, thinker: &Thinker, settings: &Settings) -> Toolbox {
+    if matches!(thinker, Thinker::Command(_)) {
+        return tools::ends();
+    }
+    if *thinker == Thinker::Embedded || !charter.tools.iter().any(|name| name == tools::BASH) {
+        return tools::table(&charter.tools);
+    }
+    let shell = shell(edge, settings);
+    tools::table_with(&charter.tools, shell.as_ref().map(Shell::clone).map_err(String::as_str))
+}
+
+impl Turn<'_> {
+    /// Makes the town's command-line agent ready, where it works in this run or did when the run was recorded. Where that
+    /// needs a sandbox which is not there, the call says so.
+    pub(super) fn hire(&mut self, thinker: &Thinker, transcript: &Transcript) {
+        let (edge, settings) = (self.hands.edge, &self.hands.house.settings);
+        let command = match thinker {
+            Thinker::Command(command) => Some(command),
+            Thinker::Replay(_) => settings.brain.command.as_ref(),
+            _ => None,
+        };
+        let (Some(command), Some(Entry::Briefing { system, user, .. })) = (command, transcript.entries.first()) else {
+            return;
+        };
+        if let Ok(shell) = shell(edge, settings) {
+            let deadline = self.budget().deadline;
+            self.toolbox.hire(Agent::new(shell, command, system, user, deadline));
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::run::RunError;
+
+    #[test]
+    fn a_command_line_agent_without_a_sandbox_is_refused_with_the_reason() {
+        let program = |path: Option<&str>| Edge {
+            now: &|| chrono::DateTime::UNIX_EPOCH,
+            random: &|| 0,
+            scheduled: false,
+            tools: Vec::new(),
+            program: path.map(Into::into),
+            keys: Vec::new(),
+            secrets: Vec::new(),
+            holder: None,
+            holder_before: None,
+            watch: &|_| {},
+        };
+        for (path, part) in [(None, "its own file"), (Some("/no/such/program"), "no sandbox can be enforced")] {
+            let error = Thinker::Command("agent".to_owned()).ready(&program(path)).unwrap_err();
+            assert!(matches!(error, RunError::NoBrain { .. }) && error.is_usage(), "{error:?}");
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+}
