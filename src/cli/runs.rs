@@ -295,6 +295,7 @@ fn step(step: &Step) -> String {
         Step::Note(text, _) => format!("tell the brain: {}", text::one_line(text, 200)),
         Step::Finish(finish) => format!("finish: {}", finish.title),
         Step::Nothing(reason) => format!("nothing to do: {reason}"),
+        Step::Question(_, question) => format!("ask people: {}", text::one_line(question, 200)),
         Step::Stop(halt) => format!("stop: {halt}"),
     }
 }

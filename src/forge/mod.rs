@@ -138,6 +138,12 @@ pub trait Forge {
     /// Gives an open pull request a new head, title and body.
     async fn update(&self, number: u64, pull: &NewPull) -> Result<PullView, ForgeError>;
 
+    /// Says on a pull request what a run has to say; doing it twice for a run says it once. The words are recorded besides, so
+    /// that a forge which lives in the journal has nothing to do.
+    async fn comment(&self, _number: u64, _run: &RunId, _text: &str) -> Result<(), ForgeError> {
+        Ok(())
+    }
+
     /// Carries out what people asked of the forge itself in what was observed, before it is recorded; doing it twice does it
     /// once.
     async fn carry_out(&self, _town: &Town, _seen: &[Command]) -> Result<(), ForgeError> {

@@ -211,6 +211,7 @@ impl<'a> Course<'a> {
         self.account(&transcript);
         let (finish, partial) = match turned {
             Turned::Nothing(reason) => return self.nothing(reason, &transcript),
+            Turned::Asked(question) => return self.ask_people(&question, &transcript).await,
             Turned::Failed { kind, reason } => return self.fail(kind, reason, &transcript),
             Turned::Done { finish, partial } => (finish, partial),
         };
@@ -262,6 +263,7 @@ impl<'a> Course<'a> {
             self.turned = Some(turned.clone());
             let work = match turned {
                 Turned::Nothing(reason) => break self.nothing(reason, transcript)?,
+                Turned::Asked(question) => break self.ask_people(&question, transcript).await?,
                 Turned::Failed { kind, reason } => return self.fail(kind, reason, transcript),
                 Turned::Done { finish, partial } => Work { tree: turn.tree()?, finish, partial },
             };

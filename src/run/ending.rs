@@ -8,6 +8,7 @@ use super::checkpoint::Checkpoint;
 use super::deliver::Course;
 use super::propose::{self, Ready};
 use super::report::{Ending, Report};
+use super::said;
 use super::turn::{self, Turned};
 use super::{Progress, RunError};
 use crate::git::repo;
@@ -70,7 +71,7 @@ impl Course<'_> {
         let title = self.report.offer.as_ref().map(|offer| offer.title.clone()).unwrap_or_default();
         let verb = if outcome == Ended::Opened { "opened" } else { "updated" };
         let reason = format!("pull request #{} {verb}", number.unwrap_or_default());
-        self.end(outcome, reason, number, transcript)?;
+        self.end(outcome, reason, number, transcript, Vec::new())?;
         self.report.outcome = if outcome == Ended::Opened { Ending::Opened } else { Ending::Updated };
         self.report.pull = number;
         self.report.reason = title;
@@ -113,7 +114,7 @@ impl Course<'_> {
         if self.writes_nothing() {
             return Ok(self.report.clone());
         }
-        self.end(Ended::Nothing, format!("nothing to do: {reason}"), self.claimed.stand.pull, transcript)?;
+        self.end(Ended::Nothing, format!("nothing to do: {reason}"), self.claimed.stand.pull, transcript, Vec::new())?;
         self.report.pull = self.claimed.stand.pull;
         self.report.outcome = Ending::Nothing;
         Ok(self.report.clone())
@@ -126,9 +127,11 @@ impl Course<'_> {
         reason: String,
         pull: Option<u64>,
         transcript: &Transcript,
+        mut also: Vec<Command>,
     ) -> Result<(), RunError> {
         let run = &self.claimed.run;
-        let mut also = turn::calls(&self.claimed, transcript);
+        also.extend(turn::calls(&self.claimed, transcript));
+        also.extend(said::on_board(&self.claimed, transcript, &self.hands.edge.secrets));
         also.extend(turn::usage(&self.claimed, &self.charter.name, transcript));
         let finished = RunFinished {
             run: run.run.clone(),
@@ -161,6 +164,7 @@ impl Course<'_> {
             return Ok(self.report.clone());
         }
         let mut commands = turn::calls(&self.claimed, transcript);
+        commands.extend(said::on_board(&self.claimed, transcript, &self.hands.edge.secrets));
         let metered = turn::usage(&self.claimed, &self.charter.name, transcript);
         // What a job spent that left nothing is not known: it counts in full.
         let in_full = || self.knows_nothing().then(|| turn::in_full(&self.claimed, &self.charter.name)).flatten();

@@ -18,6 +18,7 @@ pub mod publish;
 pub mod purse;
 pub mod queue;
 pub mod report;
+mod said;
 mod sandboxed;
 pub mod stand;
 pub mod template;

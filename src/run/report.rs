@@ -29,6 +29,8 @@ pub enum Ending {
     Updated,
     /// There was nothing to do.
     Nothing,
+    /// People were asked something on the open pull request.
+    Asked,
     /// Somebody else has the slot or the lease, or it shall not be now.
     Skipped,
     /// The job that thinks was stopped; the next run goes on from its last checkpoint.
@@ -123,7 +125,7 @@ impl Report {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self.outcome {
-            Ending::Opened | Ending::Updated | Ending::Nothing | Ending::Skipped | Ending::Dry => 0,
+            Ending::Opened | Ending::Updated | Ending::Nothing | Ending::Asked | Ending::Skipped | Ending::Dry => 0,
             Ending::Claimed | Ending::Thought => 0,
             Ending::Failed => match self.failure {
                 Some(kind) => kind.exit_code(),
@@ -144,6 +146,7 @@ impl Report {
             Ending::Opened => format!("{agent} opened pull request {pull}: {title}"),
             Ending::Updated => format!("{agent} updated pull request {pull}: {title}"),
             Ending::Nothing => format!("{agent} has nothing to do: {}", self.reason),
+            Ending::Asked => format!("{agent} asks on {pull}: {}", self.reason),
             Ending::Skipped if self.offer.is_some() => format!("{agent}'s work waits: {}", self.reason),
             Ending::Skipped => format!("{agent} did not run: {}", self.reason),
             Ending::Queued => format!("{agent}'s work waits here: {}", self.reason),

@@ -7,6 +7,7 @@ use super::turn::Turn;
 use crate::tools::sandbox::Sandbox;
 use crate::tools::{self, Agent, Shell, Toolbox};
 use crate::town::charter::Charter;
+use crate::town::fold::Town;
 use crate::town::network::Allow;
 use crate::town::settings::Settings;
 use crate::town::transcript::{Entry, Transcript};
@@ -26,15 +27,23 @@ fn shell(edge: &Edge<'_>, settings: &Settings) -> Result<Shell, String> {
 }
 
 /// The tools that the charter gives; none where a command-line agent thinks, which has its own.
-pub(super) fn toolbox(edge: &Edge<'_>, charter: &Charter, thinker: &Thinker, settings: &Settings) -> Toolbox {
+pub(super) fn toolbox(
+    edge: &Edge<'_>,
+    charter: &Charter,
+    thinker: &Thinker,
+    settings: &Settings,
+    town: &Town,
+) -> Toolbox {
     if matches!(thinker, Thinker::Command(_)) {
         return tools::ends();
     }
-    if *thinker == Thinker::Embedded || !charter.tools.iter().any(|name| name == tools::BASH) {
-        return tools::table(&charter.tools);
-    }
-    let shell = shell(edge, settings);
-    tools::table_with(&charter.tools, shell.as_ref().map(Shell::clone).map_err(String::as_str))
+    let posts = town.posts.iter().filter(|(_, post)| !post.closed).map(|(id, _)| id.clone()).collect();
+    let shell = if *thinker == Thinker::Embedded || !charter.tools.iter().any(|name| name == tools::BASH) {
+        Err("there is no sandbox for it".to_owned())
+    } else {
+        shell(edge, settings)
+    };
+    tools::table_with(&charter.tools, shell.as_ref().map(Shell::clone).map_err(String::as_str), posts)
 }
 
 impl Turn<'_> {

@@ -25,7 +25,7 @@ use crate::town::event::{CallSeen, FailureKind, Tokens, ToolsCalled, UsageMetere
 use crate::town::ids::AgentId;
 use crate::town::pattern::Pattern;
 use crate::town::prices::Usd;
-use crate::town::transcript::{CallResult, Entry, ToolCall, Transcript, Usage, estimate};
+use crate::town::transcript::{CallResult, Entry, Reply, ToolCall, Transcript, Usage, estimate};
 use crate::town::turn::{self as machine, Budget, Finish, Halt, Step};
 use crate::town::{limits, ownership, text};
 
@@ -42,6 +42,8 @@ pub enum Turned {
     },
     /// There is nothing to do.
     Nothing(String),
+    /// It asks people something on its open pull request.
+    Asked(String),
     /// It came to no result.
     Failed {
         /// Which kind of failure.
@@ -68,7 +70,7 @@ pub struct Mission<'a> {
 pub struct Turn<'a> {
     pub(super) hands: &'a Hands<'a>,
     charter: &'a Charter,
-    claimed: &'a Claim,
+    pub(super) claimed: &'a Claim,
     pub(super) toolbox: Toolbox,
     owns: Vec<Pattern>,
     pub(super) workspace: Workspace,
@@ -98,7 +100,7 @@ impl<'a> Turn<'a> {
         let (edge, house) = (hands.edge, hands.house);
         let Mission { charter, claimed, thinker, .. } = mission;
         let workspace = Workspace::at(&house.home.repo, stand.tree()?, tree)?;
-        let toolbox = toolbox(edge, charter, thinker, &house.settings);
+        let toolbox = toolbox(edge, charter, thinker, &house.settings, &claimed.town);
         let briefed = !transcript.entries.is_empty();
         let (window, mut again) = (thinker.window(), None);
         let base = repo::oid(&claimed.run.base)?;
@@ -177,6 +179,16 @@ impl<'a> Turn<'a> {
                 }
                 Step::Finish(finish) => return Ok(Turned::Done { finish, partial: None }),
                 Step::Nothing(reason) => return Ok(Turned::Nothing(reason)),
+                Step::Question(call, question) => {
+                    if let Some(turned) = self.question(transcript, &question) {
+                        return Ok(turned);
+                    }
+                    let why = "Nobody would see it: you have no open pull request and changed no file. Propose something \
+                               that people can decide about, or put the question on the board.";
+                    if self.push(transcript, Entry::Result(CallResult::of(&call, false, why))).is_err() {
+                        return Ok(self.stopped(transcript, &full()));
+                    }
+                }
                 Step::Stop(halt) => return Ok(self.stopped(transcript, &halt)),
             }
             self.keep(stand, transcript, keeper)?;
@@ -259,8 +271,14 @@ impl<'a> Turn<'a> {
     /// What was written goes on to the gate, labelled partial.
     pub(super) fn landed(&self, transcript: &Transcript, reason: String) -> Turned {
         let changed = self.workspace.changed();
+        let reported = |reply: &Reply| {
+            let report = reply.calls.iter().rev().find(|call| call.name == machine::PROGRESS)?;
+            report.arguments.get("text")?.as_str().map(str::to_owned)
+        };
         let said = transcript.entries.iter().rev().find_map(|entry| match entry {
-            Entry::Reply(reply) if !reply.text.trim().is_empty() => Some(reply.text.clone()),
+            Entry::Reply(reply) => {
+                reported(reply).or_else(|| Some(reply.text.clone())).filter(|text| !text.trim().is_empty())
+            }
             _ => None,
         });
         let finish = Finish {

@@ -1,11 +1,11 @@
-//! `Finish` and `NothingToDo`: the two calls that end a run.
+//! `Finish`, `NothingToDo` and `AskHuman`: the calls that end a run.
 //! Lives here: how they are described to a brain. They have no code here, because the turn machine ends on them (see
 //! [`crate::town::turn`]).
 
 use serde_json::json;
 
 use super::{ToolSpec, spec};
-use crate::town::turn::{FINISH, NOTHING_TO_DO};
+use crate::town::turn::{ASK_HUMAN, FINISH, NOTHING_TO_DO};
 
 /// Ends a run with a proposal.
 pub(super) fn finish() -> ToolSpec {
@@ -28,4 +28,12 @@ pub(super) fn nothing_to_do() -> ToolSpec {
     let fields = json!({"reason": {"type": "string", "description": "Why nothing is worth proposing now."}});
     let text = "Ends the run without a proposal. A good result when nothing is worth a human's time.";
     spec(NOTHING_TO_DO, text, fields, &["reason"])
+}
+
+/// Ends a run with a question to people.
+pub(super) fn ask_human() -> ToolSpec {
+    let fields = json!({"question": {"type": "string", "description": "The question, with what you know and the answers that you can think of, in Markdown."}});
+    let text = "Ends the run with a question on your pull request, where only people can decide. Changed files go along as a \
+                draft. Needs an open pull request of yours, or changed files.";
+    spec(ASK_HUMAN, text, fields, &["question"])
 }

@@ -16,9 +16,11 @@ use crate::town::ids::AgentId;
 use crate::town::pattern::Pattern;
 use crate::town::text::escape_invisible;
 use crate::town::transcript::{CallResult, ToolCall, ToolSpec};
+use crate::town::turn::ASK_HUMAN;
 
 mod agent;
 mod bash;
+mod board;
 mod delete;
 mod edit;
 mod files;
@@ -26,6 +28,7 @@ mod finish;
 mod glob;
 mod grep;
 mod matcher;
+mod progress;
 mod read;
 mod recall;
 mod remember;
@@ -114,12 +117,13 @@ pub struct Toolbox {
 /// because every agent has a memory and comes to an end.
 #[must_use]
 pub fn table(wanted: &[String]) -> Toolbox {
-    table_with(wanted, Err("there is no sandbox for it"))
+    table_with(wanted, Err("there is no sandbox for it"), Vec::new())
 }
 
-/// The same, and `Bash` where the list names it and there is a shell; otherwise the agent hears why not.
+/// The same, with the posts of the board that can be replied to, and `Bash` where the list names it and there is a shell;
+/// otherwise the agent hears why not.
 #[must_use]
-pub fn table_with(wanted: &[String], shell: Result<Shell, &str>) -> Toolbox {
+pub fn table_with(wanted: &[String], shell: Result<Shell, &str>, posts: Vec<String>) -> Toolbox {
     let mut every: Vec<Box<dyn Tool>> = vec![
         Box::new(read::Read::new()),
         Box::new(glob::Glob::new()),
@@ -130,6 +134,9 @@ pub fn table_with(wanted: &[String], shell: Result<Shell, &str>) -> Toolbox {
         Box::new(rename::Move::new()),
         Box::new(remember::Remember::new()),
         Box::new(recall::Recall::new()),
+        Box::new(progress::ReportProgress::new()),
+        Box::new(board::Post::new()),
+        Box::new(board::Reply::new(posts)),
     ];
     let no_shell = match shell {
         // Never for an empty list: who may run commands says so.
@@ -147,7 +154,8 @@ pub fn table_with(wanted: &[String], shell: Result<Shell, &str>) -> Toolbox {
         _ => wanted.is_empty() || asked(name),
     };
     let tools: Vec<_> = every.into_iter().filter(|tool| given(&tool.spec().name)).collect();
-    let ends = [finish::finish(), finish::nothing_to_do()];
+    let mut ends = vec![finish::finish(), finish::nothing_to_do()];
+    ends.extend(given(ASK_HUMAN).then(finish::ask_human));
     let absent: Vec<_> = wanted
         .iter()
         .filter(|name| !known.contains(name) && !ends.iter().any(|end| end.name == **name))

@@ -395,7 +395,10 @@ fn a_charter_gets_what_it_lists_and_hears_what_is_absent() {
         names(&["Write", "Recall"]),
         ("Write Delete Move Remember Recall Finish NothingToDo".into(), String::new())
     );
-    assert_eq!(names(&[]).0, "Read Glob Grep Write Edit Delete Move Remember Recall Finish NothingToDo");
+    assert_eq!(
+        names(&[]).0,
+        "Read Glob Grep Write Edit Delete Move Remember Recall ReportProgress PostToBoard ReplyOnBoard Finish NothingToDo AskHuman"
+    );
     assert_eq!(table(&[]).lines()[0].description, "Reads a text file with line numbers.");
 }
 

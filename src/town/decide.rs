@@ -6,6 +6,7 @@
 
 mod command;
 mod observe;
+mod say;
 
 use chrono::{DateTime, Utc};
 
@@ -35,6 +36,7 @@ pub fn decide(town: &Town, command: &Command, now: DateTime<Utc>) -> Result<Vec<
     match command {
         Command::StartRun(start) => start_run(town, start, now),
         Command::RecordCalls(calls) => record_calls(town, calls),
+        Command::Say(saying) => say::say(town, saying),
         Command::RecordGate(gated) => Ok(record_gate(town, gated)),
         Command::Propose(proposed) => propose(town, proposed),
         Command::Publish(publish) => publish_offer(town, publish, now),

@@ -105,6 +105,7 @@ impl Town {
                     Outcome::Opened => "opened",
                     Outcome::Updated => "updated",
                     Outcome::Nothing => "nothing",
+                    Outcome::Asked => "asked",
                 };
                 self.end(&e.agent, &e.run, outcome, &e.reason, e.pull, at)
             }

@@ -5,6 +5,7 @@
 //! Never here: git, the network, the clock, the environment, async.
 //! Start with [`event`] for the vocabulary, [`fold`] for the state, [`decide`] for what is allowed.
 
+pub mod board;
 pub mod briefing;
 pub mod changeset;
 pub mod charter;

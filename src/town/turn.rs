@@ -9,6 +9,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use super::board;
 use super::prices::Usd;
 use super::transcript::{CallResult, Entry, Reply, StopReason, ToolCall, Transcript, Why};
 
@@ -16,7 +17,7 @@ mod finish;
 pub mod replay;
 mod said;
 
-pub use finish::{FINISH, Finish, NOTHING_TO_DO};
+pub use finish::{ASK_HUMAN, FINISH, Finish, NOTHING_TO_DO, PROGRESS};
 pub use said::{AGENT, Said};
 
 /// Calls that one reply may hold. More is a brain that lost its way, and would cost more than it can bring.
@@ -62,6 +63,9 @@ pub enum Step {
     Finish(Finish),
     /// The agent found nothing to do, and why.
     Nothing(String),
+    /// The agent asks people this question by this call, and ends with it. Where nobody would see it, push that as the call's
+    /// result.
+    Question(ToolCall, String),
     /// It goes no further. What is there goes to the gate, labelled partial.
     Stop(Halt),
 }
@@ -315,7 +319,7 @@ fn same_call(one: &CallResult, other: &CallResult) -> bool {
 
 /// What is to be done for the first call that nothing answered yet.
 fn step_of(call: &ToolCall, failed_before: bool, transcript: &Transcript, budget: &Budget) -> Step {
-    let ends = call.name == FINISH || call.name == NOTHING_TO_DO;
+    let ends = [FINISH, NOTHING_TO_DO, ASK_HUMAN].contains(&call.name.as_str());
     if ends && failed_before {
         let text = "Not taken: a call before it in the same reply failed. Look at its result first.".to_owned();
         return Step::Refuse(call.clone(), text);
@@ -331,6 +335,15 @@ fn step_of(call: &ToolCall, failed_before: bool, transcript: &Transcript, budget
             Ok(reason) => Step::Nothing(reason),
             Err(why) => Step::Refuse(call.clone(), why),
         };
+    }
+    if call.name == ASK_HUMAN {
+        return match finish::question(&call.arguments) {
+            Ok(question) => Step::Question(call.clone(), question),
+            Err(why) => Step::Refuse(call.clone(), why),
+        };
+    }
+    if let Some(why) = board::too_much(call, transcript) {
+        return Step::Refuse(call.clone(), why);
     }
     // The turn is paid for, so its calls still run when turns or context are used up; time and room are not given twice.
     let out = |which| {

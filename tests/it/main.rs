@@ -23,6 +23,7 @@ mod races;
 mod refusals;
 mod report;
 mod runs;
+mod said;
 mod sandbox;
 mod shallow;
 mod shell;

@@ -26,7 +26,7 @@ use super::{Forge, ForgeError, NewPull, PullView};
 use crate::town::decide::{self, Command};
 use crate::town::envelope::Stamp;
 use crate::town::fold::{PullState, Town};
-use crate::town::ids::Oid;
+use crate::town::ids::{Oid, RunId};
 use crate::town::limits::{BODY_BYTES, TITLE_CHARS};
 use crate::town::sighting::Seen;
 use crate::town::text;
@@ -170,7 +170,7 @@ impl GithubForge {
     ///
     /// # Errors
     /// [`ForgeError`].
-    pub async fn comment(&self, number: u64, text: &str) -> Result<(), ForgeError> {
+    pub async fn say(&self, number: u64, text: &str) -> Result<(), ForgeError> {
         let path = self.path(&format!("issues/{number}/comments"));
         let _: Value = self.client.write(Method::POST, &path, &json!({"body": text})).await?;
         Ok(())
@@ -195,7 +195,7 @@ impl GithubForge {
         // One without our label was opened by people.
         let ours = |open: &Pull| open.labels.iter().any(|label| label.name == PULL_LABEL);
         for old in self.open_of(branch).await?.into_iter().filter(|open| open.number != keep && ours(open)) {
-            self.comment(old.number, &format!("Superseded by #{keep}, which is offered to `{}`.", self.base)).await?;
+            self.say(old.number, &format!("Superseded by #{keep}, which is offered to `{}`.", self.base)).await?;
             self.close(old.number).await?;
         }
         Ok(())
@@ -293,6 +293,16 @@ impl Forge for GithubForge {
 
     fn remembers(&self) -> bool {
         true
+    }
+
+    async fn comment(&self, number: u64, run: &RunId, text: &str) -> Result<(), ForgeError> {
+        let path = self.path(&format!("issues/{number}/comments"));
+        let said: Vec<wire::Comment> = self.client.list(&path, |_| true).await?;
+        // A run that died may have said it: each names itself.
+        if said.iter().any(|comment| comment.body.as_deref().unwrap_or_default().contains(&format!("`{run}`"))) {
+            return Ok(());
+        }
+        self.say(number, text).await
     }
 
     async fn find(&self, branch: &str) -> Result<Option<PullView>, ForgeError> {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::wire::{self, Comment, Issue, Pull, Review};
+use crate::town::board::ASKS;
 use crate::town::event::{Reason, ReviewState};
 use crate::town::ids::{AgentId, Oid};
 use crate::town::limits::AGENT_BRANCH_PREFIX;
@@ -88,6 +89,10 @@ impl Place {
             None => CommentKind::Talk,
         };
         let text = comment.body.clone().unwrap_or_default();
+        if text.contains(ASKS) {
+            // A question of ours, asked with the token of a person. It is recorded already.
+            return None;
+        }
         let what = Seen::Commented { number, comment: kind, id: comment.id, text };
         Some(self.sighting(comment.created_at, wire::login(comment.user.as_ref()), what))
     }

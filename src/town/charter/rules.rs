@@ -50,8 +50,23 @@ pub const CLAUDE_KEYS: [&str; 14] = [
 ];
 
 /// The tools that the town offers, beside `mcp__server__tool`.
-pub const TOOLS: [&str; 11] =
-    ["Read", "Grep", "Glob", "Write", "Edit", "Bash", "WebFetch", "Delete", "Move", "Remember", "Recall"];
+pub const TOOLS: [&str; 15] = [
+    "Read",
+    "Grep",
+    "Glob",
+    "Write",
+    "Edit",
+    "Bash",
+    "WebFetch",
+    "Delete",
+    "Move",
+    "Remember",
+    "Recall",
+    "ReportProgress",
+    "AskHuman",
+    "PostToBoard",
+    "ReplyOnBoard",
+];
 
 /// A persona, in bytes.
 const PERSONA_BYTES: usize = 64 * 1024;

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::town::board::Said;
 use crate::town::event::{
     AgentHalted, AgentSeen, FailureKind, GateFailed, GatePassed, Offer, Reason, RunFinished, RunProposed, ToolsCalled,
     Trigger, UsageMetered,
@@ -11,11 +12,26 @@ use crate::town::ids::{AgentId, Oid, RunId, Slot};
 use crate::town::prices::Usd;
 use crate::town::sighting::Sighting;
 
+/// What a run says, as it may leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saying {
+    /// The run.
+    pub run: RunId,
+    /// Whose it is.
+    pub agent: AgentId,
+    /// What it asks people, and on which pull request.
+    pub asked: Option<(u64, String)>,
+    /// What it says on the board, in its order.
+    pub board: Vec<Said>,
+}
+
 /// Something that somebody wants to happen.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Claim a slot and its lease.
     StartRun(Box<StartRun>),
+    /// Record what a run says to people and to other agents.
+    Say(Saying),
     /// Record tool calls.
     RecordCalls(ToolsCalled),
     /// Record what the gate said.

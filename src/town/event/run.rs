@@ -130,6 +130,8 @@ pub enum Outcome {
     Updated,
     /// There was nothing to do.
     Nothing,
+    /// It asked people something on its open pull request.
+    Asked,
 }
 
 /// Payload of `run.finished`.

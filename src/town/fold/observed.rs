@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Comment, Frozen, Misfit, Post, PullState, Reacted, Town, keep_last, misfit};
 use crate::town::event::{Event, PostClosed, PostPublished, PostReplied, PullReopened, PullReviewed, Reaction};
 use crate::town::happened::Happened;
+use crate::town::ids::AgentId;
 
 /// Events around the cursor that are remembered by their ids.
 const RECENT_KEPT: usize = 1_024;
@@ -173,19 +174,27 @@ impl Town {
 
     fn forget_posts(&mut self) {
         while self.posts.len() > POSTS_KEPT {
-            let oldest = self.posts.iter().min_by_key(|(id, post)| (!post.closed, post.at, (*id).clone()));
+            // What people wrote stays longest, so that no agent can push a letter out.
+            let oldest = self.posts.iter().min_by_key(|(id, post)| {
+                let by_agent = post.author.parse::<AgentId>().is_ok_and(|agent| self.agents.contains_key(&agent));
+                (!post.closed, !by_agent, post.at, (*id).clone())
+            });
             let Some(oldest) = oldest.map(|(id, _)| id.clone()) else { return };
             self.posts.remove(&oldest);
         }
     }
 
-    /// Open posts that are addressed to an agent, oldest first.
+    /// Open posts that are addressed to an agent, and its own that were answered, oldest first.
     #[must_use]
-    pub fn posts_for(&self, agent: &crate::town::ids::AgentId) -> Vec<(&str, &Post)> {
+    pub fn posts_for(&self, agent: &AgentId) -> Vec<(&str, &Post)> {
         let mut posts: Vec<(&str, &Post)> = self
             .posts
             .iter()
-            .filter(|(_, post)| !post.closed && post.audience.contains(agent))
+            .filter(|(_, post)| {
+                // Whoever wrote a post hears of its answers.
+                let answered = post.author == agent.as_str() && !post.replies.is_empty();
+                !post.closed && (post.audience.contains(agent) || answered)
+            })
             .map(|(id, post)| (id.as_str(), post))
             .collect();
         posts.sort_by_key(|(id, post)| (post.at, (*id).to_owned()));

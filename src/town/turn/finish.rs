@@ -10,6 +10,13 @@ use crate::town::limits;
 pub const FINISH: &str = "Finish";
 /// The tool that ends a run without one.
 pub const NOTHING_TO_DO: &str = "NothingToDo";
+/// The tool that ends a run with a question to people.
+pub const ASK_HUMAN: &str = "AskHuman";
+/// The tool that tells whoever watches how far a run is.
+pub const PROGRESS: &str = "ReportProgress";
+
+/// A question, in bytes.
+const QUESTION_BYTES: usize = 4_000;
 
 /// Titles that say nothing, in lower case and without the punctuation around them.
 const PLACEHOLDERS: &[&str] = &[
@@ -123,6 +130,18 @@ pub(super) fn reason(arguments: &Value) -> Result<String, String> {
     }
     let end = reason.floor_char_boundary(limits::BODY_BYTES / 2);
     Ok(reason[..end].to_owned())
+}
+
+/// The question that `AskHuman` asks; the error is what the brain is told.
+pub(super) fn question(arguments: &Value) -> Result<String, String> {
+    let question = arguments.get("question").and_then(Value::as_str).unwrap_or_default().trim();
+    match question.len() {
+        0 => Err(format!("{ASK_HUMAN} takes a question.")),
+        1..=QUESTION_BYTES => Ok(question.to_owned()),
+        bytes => Err(format!(
+            "The question has {bytes} bytes; {QUESTION_BYTES} are allowed. Ask what decides the next step."
+        )),
+    }
 }
 
 #[cfg(test)]

@@ -48,8 +48,9 @@ fn fits(step: &Step, entry: &Entry) -> bool {
     match (step, entry) {
         // The agent is told to wrap up before it is asked, and what the gate says after it is done.
         (Step::Ask, Entry::Reply(_) | Entry::Note { why: Why::WrapUp | Why::Resumed, .. })
-        | (Step::Finish(_), Entry::Note { why: Why::Gate, .. }) => true,
-        (Step::Call(call), Entry::Result(result)) => {
+        | (Step::Finish(_) | Step::Question(..), Entry::Note { why: Why::Gate, .. }) => true,
+        // Where nobody would have seen a question, the agent was told so.
+        (Step::Call(call) | Step::Question(call, _), Entry::Result(result)) => {
             result.call_id == call.id && result.tool == call.name && result.record.argv_hash == call.hash()
         }
         (Step::Refuse(call, why), Entry::Result(result)) => {

@@ -264,6 +264,41 @@ fn any_budget() -> impl Strategy<Value = Budget> {
     })
 }
 
+#[test]
+fn a_question_ends_the_run_unless_something_failed_before_it() {
+    let ask = call("1", "AskHuman", json!({"question": " Which of both? "}));
+    let asks = |calls: Vec<ToolCall>| Entry::Reply(Reply { calls, ..Reply::default() });
+    let mut transcript = briefed();
+    transcript.entries.push(asks(vec![ask.clone()]));
+    assert_eq!(next(&transcript, &budget()), Step::Question(ask.clone(), "Which of both?".to_owned()));
+    let read = call("0", "Read", json!({"path": "a"}));
+    transcript.entries.push(asks(vec![read.clone(), ask.clone()]));
+    transcript.entries.push(Entry::Result(CallResult::of(&read, false, "There is no file a.")));
+    assert!(matches!(next(&transcript, &budget()), Step::Refuse(refused, _) if refused == ask));
+    for wrong in [json!({}), json!({"question": " "}), json!({"question": "x".repeat(4_001)})] {
+        let mut transcript = briefed();
+        transcript.entries.push(asks(vec![call("1", "AskHuman", wrong)]));
+        assert!(matches!(next(&transcript, &budget()), Step::Refuse(..)));
+    }
+}
+
+#[test]
+fn a_run_says_only_so_much_on_the_board() {
+    let post = |n: usize| call(&n.to_string(), "PostToBoard", json!({"title": format!("Post {n}"), "body": "Hear!"}));
+    let mut transcript = briefed();
+    transcript.entries.push(Entry::Reply(Reply { calls: (0..4).map(post).collect(), ..Reply::default() }));
+    for n in 0..3 {
+        assert_eq!(next(&transcript, &budget()), Step::Call(post(n)));
+        transcript.entries.push(done(&post(n), true));
+    }
+    assert!(
+        matches!(next(&transcript, &budget()), Step::Refuse(refused, why) if refused == post(3) && why.contains("3 posts"))
+    );
+    transcript.entries.push(Entry::Result(CallResult::refused(&post(3), "no")));
+    let said = crate::town::board::said(&transcript);
+    assert_eq!(said.len(), 3, "what was refused was not said");
+}
+
 proptest! {
     #[test]
     fn every_transcript_has_one_sound_next_step(
@@ -280,7 +315,7 @@ proptest! {
         let turn = Turn::last(&transcript.entries);
         match &step {
             Step::Ask => prop_assert!(transcript.turns() < budget.max_turns && budget.now < budget.deadline),
-            Step::Call(call) | Step::Refuse(call, _) => {
+            Step::Call(call) | Step::Refuse(call, _) | Step::Question(call, _) => {
                 let turn = turn.unwrap();
                 let answers = answers(&turn.reply.calls, turn.after);
                 let open = answers.iter().position(Option::is_none).unwrap();
@@ -307,7 +342,9 @@ proptest! {
                     transcript.entries.push(reply.unwrap_or_else(|| says("hm")));
                     asked += 1;
                 }
-                Step::Call(call) => transcript.entries.push(done(&call, oks[turn % oks.len()])),
+                Step::Call(call) | Step::Question(call, _) => {
+                    transcript.entries.push(done(&call, oks[turn % oks.len()]));
+                }
                 Step::Refuse(call, why) => transcript.entries.push(Entry::Result(CallResult::refused(&call, &why))),
                 Step::Note(text, why) => transcript.entries.push(Entry::Note { text, why }),
                 Step::Finish(_) | Step::Nothing(_) | Step::Stop(_) => {
