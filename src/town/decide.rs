@@ -28,6 +28,10 @@ pub const SUPERSEDED_BY: &str = "monkeytown";
 /// A run that may spend more than this starts only where at least this is left, in millionths of a US dollar.
 const LEAST_HOLD: u64 = 10_000;
 
+/// How long a hold outlives the lease of its run: a job that publishes may come that late.
+const HOLD_SECONDS: i64 = 30 * 60;
+const DAY_SECONDS: i64 = 86_400;
+
 /// Decides a command on a state.
 ///
 /// # Errors
@@ -195,7 +199,7 @@ fn start_run(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<Vec<Draf
         if agent.slots.contains(&ask.slot) && freed != Some(&ask.slot) {
             return Err(Rejected::SlotTaken { agent: name.clone(), slot: ask.slot.clone() });
         }
-        let today = agent.day == now.timestamp().div_euclid(86_400);
+        let today = agent.day == now.timestamp().div_euclid(DAY_SECONDS);
         if today && agent.started_today >= ask.runs_per_day {
             return Err(Rejected::OverLimit { agent: name.clone(), count: agent.started_today, cap: ask.runs_per_day });
         }
@@ -223,12 +227,20 @@ fn hold(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<u64, Rejected
         return Ok(0);
     }
     let name = &ask.agent.agent;
-    let in_flight =
-        town.agents.iter().filter(|(other, _)| *other != name).filter_map(|(_, agent)| agent.active.as_ref());
-    let held = in_flight.map(|run| run.hold_micros).fold(0, u64::saturating_add);
+    let others = || {
+        let others = town.agents.iter().filter(|(other, _)| *other != name);
+        others.filter_map(|(_, agent)| agent.active.as_ref())
+    };
+    let sum = |amounts: &mut dyn Iterator<Item = u64>| amounts.fold(0, u64::saturating_add);
+    let is_held = |run: &Run| run.lease_until.saturating_add(HOLD_SECONDS) > now.timestamp();
+    let held = sum(&mut others().filter(|run| is_held(run)).map(|run| run.hold_micros));
+    // Whoever died and is not taken up, as when people paused the agent or it is gone, may have spent all of it on the day on
+    // which the lease ended; it takes nothing of any other day.
+    let today = |run: &&Run| run.lease_until.div_euclid(DAY_SECONDS) == now.timestamp().div_euclid(DAY_SECONDS);
+    let lost = sum(&mut others().filter(|run| !is_held(run)).filter(today).map(|run| run.hold_micros));
     // A run of this agent that is given up in the same append is settled in full.
     let given_up = town.agents.get(name).and_then(|agent| agent.active.as_ref()).map_or(0, |run| run.hold_micros);
-    let spent = town.spent.on(now).saturating_add(given_up);
+    let spent = town.spent.on(now).saturating_add(given_up).saturating_add(lost);
     let remaining = ask.usd_per_day.0.saturating_sub(spent).saturating_sub(held);
     // Too little for any answer is as good as nothing.
     if remaining < ask.usd_per_run.0.min(LEAST_HOLD) {
@@ -250,7 +262,8 @@ enum TakeOver {
 }
 
 /// A run in flight is taken over by the clone that holds its lease (which then knows that the process is dead), or by
-/// anybody once the lease has run out. It is resumed where something of it is left.
+/// anybody once the lease has run out. It is resumed where something of it is left, so that it is known what it spent, or where
+/// nothing was put aside for it: else it may have spent all of that, which nobody may spend again.
 fn take_over(active: &Run, ask: &StartRun, now: DateTime<Utc>) -> Result<TakeOver, Rejected> {
     let mine = active.holder == ask.holder || Some(&active.holder) == ask.holder_before.as_ref();
     if !mine && active.lease_until > now.timestamp() {
@@ -260,8 +273,8 @@ fn take_over(active: &Run, ask: &StartRun, now: DateTime<Utc>) -> Result<TakeOve
             until: DateTime::from_timestamp(active.lease_until, 0).unwrap_or(now),
         });
     }
-    let left = mine || active.proposed.is_some() || ask.checkpoint.as_ref() == Some(&active.run);
-    Ok(if left { TakeOver::Resume } else { TakeOver::Expire })
+    let left = active.proposed.is_some() || ask.checkpoint.as_ref() == Some(&active.run);
+    Ok(if left || (mine && active.hold_micros == 0) { TakeOver::Resume } else { TakeOver::Expire })
 }
 
 /// The agent as it is seen now, where the town does not know it so.

@@ -46,7 +46,7 @@ fn a_question_stands_on_the_pull_request_and_in_the_next_briefing() {
     run.ended(0, "asked");
     assert_eq!(run.json["pull"], 1);
     let shown = town.monkeytown(&["pulls", "show", "1"]).stdout;
-    assert!(shown.contains("Is `docs/a.md` gone for good, `@ada`?") && shown.contains("\\/merge"), "{shown}");
+    assert!(shown.contains("Is `docs/a.md` gone for good, ``@ada``?") && shown.contains("\\/merge"), "{shown}");
     assert!(shown.contains("1 mention set as code, 1 command quoted"), "{shown}");
     assert_eq!(town.states(), [(1, "open".to_owned())]);
     let told = prompt(&town, "chaostester");

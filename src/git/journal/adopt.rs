@@ -27,7 +27,7 @@ pub struct Rewritten {
 
 /// How an event is taken over.
 enum Fate {
-    Taken(Town),
+    Taken(Box<Town>),
     Stranger,
     Misfit,
 }
@@ -62,7 +62,7 @@ impl Journal<'_> {
             for (at, event) in commit.events.iter().enumerate().filter(|(_, event)| !known.contains(&event.id)) {
                 match fate(event, &commit.events[at + 1..], &town, &gone, &may_come) {
                     Fate::Taken(next) => {
-                        town = next;
+                        town = *next;
                         taken.push(event.clone());
                     }
                     Fate::Stranger => rewritten.strangers.push(event.clone()),
@@ -125,5 +125,5 @@ fn fate(
             return Fate::Misfit;
         }
     }
-    Fate::Taken(next)
+    Fate::Taken(Box::new(next))
 }

@@ -156,6 +156,78 @@ fn the_days_money_is_put_aside_settled_and_renewed() {
 }
 
 #[test]
+fn a_hold_ends_some_time_after_its_lease_and_is_never_spent_twice() {
+    // It is early: the lease and the hold of a run end on the day on which that begins.
+    let paid = |name: &str, number: u64, slot: &str| StartRun {
+        usd_per_run: Usd(100_000),
+        usd_per_day: Usd(150_000),
+        ..claim(name, number, slot)
+    };
+    let dead = after(&[(0, start(paid("a", 1, "s")))]);
+    let mine = StartRun { checkpoint: Some(run_id(1)), ..paid("a", 2, "t") };
+    let heir = StartRun { holder: "there".to_owned(), holder_before: Some("here".to_owned()), ..paid("a", 2, "t") };
+    let free = StartRun { usd_per_run: Usd(0), ..paid("a", 2, "t") };
+    let again: &[&str] = &["run.expired", "run.started"];
+    // The same clone, or whoever has its queue, goes on where something is left, and else does not know what was spent.
+    check(&dead, 10, mine, Ok(&["run.resumed"]));
+    check(&dead, 10, paid("a", 2, "t"), Ok(again));
+    check(&dead, 10, heir, Ok(again));
+    check(&dead, 10, free, Ok(again));
+    let expired = decide_all(&dead, &[start(paid("a", 2, "t"))], &stamp(10)).unwrap().1;
+    let hold = |town: &Town, name: &str| town.agents[&agent(name)].active.as_ref().map(|run| run.hold_micros);
+    assert_eq!((expired.spent.on(at(10)), hold(&expired, "a")), (100_000, Some(50_000)));
+    let proposed = RunProposed { run: run_id(1), agent: agent("a"), replaces: None, offer: offer(5) };
+    let announced = decide_all(&dead, &[Command::Propose(proposed)], &stamp(5)).unwrap().1;
+    check(&announced, 10, paid("a", 2, "t"), Ok(&["run.resumed"]));
+
+    // For somebody else it is put aside until half an hour after the lease, counts as spent until the day is over, and then
+    // takes nothing more, though nobody ever takes the run up.
+    let left_for = |seconds: i64| {
+        let now = at(seconds);
+        match decide(&dead, &start(StartRun { usd_per_run: Usd(150_000), ..paid("b", 3, "s") }), now) {
+            Ok(drafts) => drafts.iter().find_map(|draft| match &draft.event {
+                Event::RunStarted(e) => Some(e.hold_micros),
+                _ => None,
+            }),
+            Err(rejected) => panic!("{rejected}"),
+        }
+    };
+    let to_midnight = 86_400 - NOW.rem_euclid(86_400);
+    let cases = [(10, 50_000), (3_601, 50_000), (5_399, 50_000), (5_400, 50_000), (to_midnight - 1, 50_000)];
+    assert!(to_midnight > 5_401, "{to_midnight}");
+    for (seconds, left) in cases {
+        assert_eq!(left_for(seconds), Some(left), "{seconds}");
+    }
+    for seconds in [to_midnight, to_midnight + 86_400, 40 * 86_400] {
+        assert_eq!(left_for(seconds), Some(150_000), "{seconds}");
+    }
+    let said = |seconds: i64| {
+        let ask = StartRun { usd_per_day: Usd(100_000), ..paid("b", 3, "s") };
+        match decide(&dead, &start(ask), at(seconds)) {
+            Err(Rejected::NoFunds { held, .. }) => held.0,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((said(5_399), said(5_400)), (100_000, 0), "what is held, and what is spent");
+}
+
+#[test]
+fn a_hold_is_kept_across_midnight_while_its_run_may_live() {
+    let late = 86_400 - NOW.rem_euclid(86_400) - 60;
+    let paid = |name: &str, number: u64| StartRun {
+        usd_per_run: Usd(100_000),
+        usd_per_day: Usd(100_000),
+        ..claim(name, number, "s")
+    };
+    let town = after(&[(late, start(paid("a", 1)))]);
+    check(&town, late + 120, paid("b", 2), Err("0.00 of 0.10 are left"));
+    check(&town, late + 5_399, paid("b", 2), Err("0.00 of 0.10 are left"));
+    // Its lease ended on the new day, so on that it may have spent.
+    check(&town, late + 5_401, paid("b", 2), Err("0.00 of 0.10 are left"));
+    check(&town, late + 60 + 86_400, paid("b", 2), Ok(&["agent.registered", "run.started"]));
+}
+
+#[test]
 fn a_claim_is_granted_resumed_or_refused() {
     let new = Town::default();
     check(&new, 0, claim("a", 1, "s1"), Ok(&["agent.registered", "run.started"]));

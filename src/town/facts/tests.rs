@@ -51,7 +51,7 @@ pub struct TestRun {
     /// What a known runner reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<TestSummary>,
-    /// The end of its output. May hold times, so nothing that must be stable is made of it.
+    /// The end of its output. May hold times, so of what must be stable only [`TestRun::last_words`] is made of it.
     pub tail: String,
     /// Bytes of output before the tail.
     pub cut: u64,
@@ -129,6 +129,21 @@ impl TestRun {
     #[must_use]
     pub fn is_green(&self) -> bool {
         self.outcome == TestOutcome::Exited { code: 0 }
+    }
+
+    /// The last line that says anything, where the command failed: mostly why. Words with a digit are left out, since times,
+    /// ports and addresses differ each time.
+    #[must_use]
+    pub fn last_words(&self) -> Option<String> {
+        let line = self.tail.lines().rev().map(str::trim).find(|line| line.chars().any(char::is_alphabetic))?;
+        let mut out = String::new();
+        for word in line.split_inclusive(|c: char| !c.is_alphanumeric() && c != '_') {
+            let end = word.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '_').len();
+            let (word, rest) = word.split_at(end);
+            out.push_str(if word.chars().any(|c| c.is_ascii_digit()) { "…" } else { word });
+            out.push_str(rest);
+        }
+        Some(out)
     }
 
     fn words(&self) -> String {

@@ -155,7 +155,12 @@ fn tests(facts: &TestFacts, all: &mut Vec<Entry>) {
             }
             TestOutcome::NotRun { .. } => "could not be run".to_owned(),
         };
-        all.push(Entry::new(Kind::FailingTest, Severity::High, "", None, command).words(what));
+        let entry = Entry::new(Kind::FailingTest, Severity::High, "", None, command).words(what);
+        let last = run.last_words().filter(|_| !matches!(run.outcome, TestOutcome::NotRun { .. }));
+        all.push(match last {
+            Some(line) => entry.words("; its last line: ").quote(&line),
+            None => entry,
+        });
     }
     for name in names {
         all.push(Entry::new(Kind::FailingTest, Severity::High, "", None, name).words("fails"));

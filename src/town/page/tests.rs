@@ -66,6 +66,24 @@ fn a_page_just_written_stays_for_every_role() {
 }
 
 #[test]
+fn a_command_that_fails_without_a_name_shows_what_it_said_last() {
+    let said = |tail: &str| {
+        let mut facts = facts();
+        let run = facts.tests.as_mut().and_then(|tests| tests.run.as_mut()).unwrap();
+        (run.summary, run.tail) = (None, tail.to_owned());
+        facts
+    };
+    let charter = charter("chaostester");
+    let first = write(&charter, &said("ok\nerror[E0308]: mismatched types in 1.20s | at 0x7ff3\n\n---\n"), None);
+    let row = first.content.lines().find(|line| line.contains("its last line")).unwrap();
+    assert!(row.contains("error[…]: mismatched types in ….… | at …"), "{row}");
+    // What differs each time is no news.
+    let again = said("ok\nerror[E0308]: mismatched types in 9.81s | at 0x1aa4\n");
+    unchanged(&charter, &again, Some(&first.content));
+    assert!(!write(&charter, &said("\n \n"), None).content.contains("its last line"));
+}
+
+#[test]
 fn an_empty_repository_gets_no_page() {
     for row in SHIPPED {
         unchanged(&charter(row.0), &Facts::default(), None);
