@@ -244,6 +244,7 @@ pub fn line(progress: &Progress) -> Option<String> {
         }
         Progress::Proposed { title } => format!("propose  {title}"),
         Progress::Pushed { branch } => format!("publish  {branch}"),
+        Progress::Asked { number } => format!("ask      #{number}"),
         Progress::Opening { number } => format!("publish  #{number}"),
         Progress::Published { number, opened } => {
             format!("publish  pull request #{number} {}", if *opened { "opened" } else { "updated" })

@@ -108,6 +108,24 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
+    /// Writes a checkpoint and sends it home, so that whoever takes the run over goes on with this very run.
+    ///
+    /// # Errors
+    /// As [`Keeper::keep`].
+    pub fn keep_at_home(
+        &mut self,
+        stand: &Stand,
+        workspace: Oid,
+        transcript: &Transcript,
+        now: DateTime<Utc>,
+    ) -> Result<(), RunError> {
+        if !self.dry {
+            let commit = self.write(stand, workspace, transcript, None, now)?;
+            self.send(commit);
+        }
+        Ok(())
+    }
+
     /// Writes the checkpoint that carries the commit to be published, so that it reaches home together.
     ///
     /// # Errors

@@ -143,7 +143,7 @@ pub(super) struct Course<'a> {
     alone: Option<LockGuard>,
     /// How the thinking ended, and the tree that it left.
     pub(super) turned: Option<Turned>,
-    last_tree: Option<Oid>,
+    pub(super) last_tree: Option<Oid>,
 }
 
 impl<'a> Course<'a> {

@@ -199,6 +199,11 @@ pub enum Progress {
         /// The branch.
         branch: String,
     },
+    /// A question stands on the pull request, and is not recorded yet.
+    Asked {
+        /// Which.
+        number: u64,
+    },
     /// The forge has the pull request.
     Opening {
         /// Its number.
@@ -236,6 +241,7 @@ impl Progress {
             Self::Gated { .. } => "gated",
             Self::Proposed { .. } => "proposed",
             Self::Pushed { .. } => "pushed",
+            Self::Asked { .. } => "asked",
             Self::Opening { .. } => "opening",
             Self::Published { .. } => "published",
             Self::Finished { .. } => "finished",

@@ -2,11 +2,11 @@
 //! Lives here: where a question can be seen, asking it, and what goes on record with the end of a run. Never here: what such
 //! a call has to hold (see [`crate::town::board`]).
 
-use super::RunError;
 use super::claim::Claim;
 use super::deliver::Course;
 use super::report::{Ending, Report};
 use super::turn::{Turn, Turned};
+use super::{Progress, RunError};
 use crate::town::board::{self, Said};
 use crate::town::decide::{Command, Saying};
 use crate::town::event::Outcome as Ended;
@@ -42,13 +42,16 @@ impl Course<'_> {
             return Ok(self.report.clone());
         }
         let (run, agent) = (self.claimed.run.run.clone(), self.charter.name.clone());
+        // Before it is asked: whoever takes over a run that dies here has to know that it was this one.
+        let (stand, tree) = (self.claimed.stand.clone(), self.tree()?);
+        self.keeper.keep_at_home(&stand, self.last_tree.unwrap_or(tree), transcript, (self.hands.edge.now)())?;
         words.push_str(&format!(
             "\n\n---\n{agent}{}{run}`, and reads what you answer here when it runs again.{}\n",
             board::ASKS,
             note(&changed)
         ));
         match self.hands.forge.comment(number, &run, &words).await {
-            Ok(()) => {}
+            Ok(()) => self.hands.edge.tell(&Progress::Asked { number }),
             Err(error) if error.is_unavailable() => {
                 // The run stays in flight: whoever takes it over asks.
                 self.report.outcome = Ending::Queued;

@@ -1,6 +1,8 @@
 //! The life of a pull request on GitHub: opened, updated, changed by people, merged, rejected, and what the next run makes
 //! of each. Every job begins in an empty folder.
 
+use serde_json::json;
+
 use crate::fake::{Method, Target};
 use crate::runner::{Town, expecting, finish, nothing, write};
 
@@ -537,5 +539,24 @@ fn whoever_dies_while_superseding_leaves_one_pull_request_open() {
     let again = town.run("chaostester");
     assert_eq!(again.code, 0, "{again:#?}");
     assert_eq!(town.states(), [(1, "closed"), (2, "open")]);
+    town.verify_ok();
+}
+
+#[test]
+fn a_question_is_one_comment_however_its_run_dies() {
+    let town = with_a_pull();
+    town.says([json!({"calls": [{"name": "AskHuman", "arguments": {"question": "Is it gone for good, @ada?"}}]})]);
+    town.job().halt_run_at("asked", "chaostester", &["--slot", "noon"]);
+    let run = town.job().run("chaostester", &["--slot", "noon"]);
+    assert_eq!(run.code, 0, "{run:#?}");
+    // The machine of the run that died is gone; its lease is not.
+    run.ended(0, "skipped");
+    town.later(240);
+    town.run("chaostester").ended(0, "asked");
+    let said = town.hub.comments(1);
+    let asked: Vec<_> = said.iter().filter(|(_, text)| text.contains("gone for good, `@ada`?")).collect();
+    assert_eq!((asked.len(), asked[0].0.as_str()), (1, "github-actions[bot]"), "{said:#?}");
+    assert_eq!(town.facts("pull.commented").len(), 1);
+    assert_eq!(town.states(), [(1, "open")]);
     town.verify_ok();
 }

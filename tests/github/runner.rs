@@ -248,7 +248,7 @@ impl Town {
 fn charter(agent: &str) -> String {
     format!(
         "---\nname: {agent}\ndescription: Finds what breaks and writes it down so that it can be mended.\n\
-         tools: Read, Grep, Glob, Write, Edit\nmodel: inherit\nowns: [\"{agent}/**\"]\nsenses: [activity]\n\
+         tools: Read, Grep, Glob, Write, Edit, AskHuman\nmodel: inherit\nowns: [\"{agent}/**\"]\nsenses: [activity]\n\
          schedule: {{ cron: \"20 */4 * * *\" }}\n---\n\nYou look after {agent}/. Write down what you find, one file for \
          each thing.\n"
     )

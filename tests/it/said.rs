@@ -57,7 +57,7 @@ fn a_question_stands_on_the_pull_request_and_in_the_next_briefing() {
 
 #[test]
 fn a_question_is_asked_once_however_often_its_run_dies() {
-    for moment in ["replied", "finished"] {
+    for moment in ["replied", "asked", "finished"] {
         let town = town();
         opened(&town);
         town.at("2026-11-22T04:20:00Z");
