@@ -11,6 +11,10 @@ use super::ids::{AgentId, RunId};
 use super::limits;
 use super::text::truncate_middle;
 
+mod spent;
+
+pub use spent::{Lost, Relayed};
+
 /// Everything that was said and done in one run, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Transcript {
@@ -23,26 +27,9 @@ pub struct Transcript {
     /// What was paid for questions that brought no reply.
     #[serde(default, skip_serializing_if = "Lost::is_nothing")]
     pub lost: Lost,
-}
-
-/// What was paid for questions that brought no reply.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Lost {
-    /// How many.
-    pub questions: u32,
-    /// Tokens, at the most.
-    pub usage: Usage,
-    /// Their cost, at the most, in millionths of a US dollar.
-    pub cost_micros: u64,
-}
-
-impl Lost {
-    /// Whether there was none.
-    #[must_use]
-    pub const fn is_nothing(&self) -> bool {
-        self.questions == 0
-    }
+    /// What a command-line agent used of the town's model by itself.
+    #[serde(default, skip_serializing_if = "Relayed::is_nothing")]
+    pub relayed: Relayed,
 }
 
 /// One step of a run.
@@ -302,7 +289,7 @@ impl Transcript {
     /// A transcript in which nothing happened yet.
     #[must_use]
     pub const fn new(run: RunId, agent: AgentId) -> Self {
-        Self { run, agent, entries: Vec::new(), lost: Lost { questions: 0, usage: Usage::NONE, cost_micros: 0 } }
+        Self { run, agent, entries: Vec::new(), lost: Lost::NOTHING, relayed: Relayed::NOTHING }
     }
 
     /// Puts `entry` at the end.
@@ -334,7 +321,7 @@ impl Transcript {
     /// What all replies used.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.entries.iter().fold(self.lost.usage, |sum, entry| match entry {
+        self.entries.iter().fold(self.lost.usage.plus(self.relayed.usage), |sum, entry| match entry {
             Entry::Reply(reply) => sum.plus(reply.usage),
             _ => sum,
         })
@@ -343,13 +330,14 @@ impl Transcript {
     /// What all questions cost, in millionths of a US dollar.
     #[must_use]
     pub fn cost_micros(&self) -> u64 {
-        self.replies().fold(self.lost.cost_micros, |sum, reply| sum.saturating_add(reply.cost_micros))
+        let other = self.lost.cost_micros.saturating_add(self.relayed.cost_micros);
+        self.replies().fold(other, |sum, reply| sum.saturating_add(reply.cost_micros))
     }
 
     /// Whether a part of the cost is only known as the most that it can be.
     #[must_use]
     pub fn is_unmetered(&self) -> bool {
-        !self.lost.is_nothing() || self.replies().any(|reply| reply.unmetered)
+        !self.lost.is_nothing() || self.relayed.unmetered || self.replies().any(|reply| reply.unmetered)
     }
 
     fn replies(&self) -> impl Iterator<Item = &Reply> {

@@ -15,4 +15,5 @@ mod command;
 mod failures;
 mod money;
 mod provider;
+mod relay;
 mod replies;
