@@ -36,8 +36,10 @@ pub(super) fn toolbox(edge: &Edge<'_>, charter: &Charter, thinker: &Thinker, set
     if *thinker == Thinker::Embedded || !charter.tools.iter().any(|name| name == tools::BASH) {
         return tools::table(&charter.tools);
     }
-    let shell = shell(edge, settings);
-    tools::table_with(&charter.tools, shell.as_ref().map(Shell::clone).map_err(String::as_str))
+    match shell(edge, settings) {
+        Ok(shell) => tools::table_with(&charter.tools, Ok(shell)),
+        Err(why) => tools::table_with(&charter.tools, Err(&why)),
+    }
 }
 
 impl Turn<'_> {
