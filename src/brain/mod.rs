@@ -20,6 +20,7 @@ mod failure;
 mod fallbacks;
 mod http;
 mod openai;
+pub mod relay;
 pub mod remote;
 pub mod replay;
 pub mod scripted;

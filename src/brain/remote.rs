@@ -5,6 +5,7 @@
 //! The key goes into one header, to the address of the settings, and into nothing else: no error, no log, no `Debug`.
 
 use std::fmt;
+use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use super::dialect::{Dialect, Heard};
 use super::failure::{self, BrainError};
 use super::http::{self, Body, Broken, Http, Patience};
+use super::relay::Question;
 use super::{Brain, Request, anthropic, sse};
 use crate::town::settings::Provider;
 use crate::town::transcript::Reply;
@@ -113,15 +115,45 @@ impl Remote {
         Ok(headers)
     }
 
+    /// Where it is asked.
+    #[must_use]
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Passes a question on that somebody else has put, once. Gives the answer's status, its type and its body to read.
+    ///
+    /// # Errors
+    /// Where there is no answer, or one that is no success.
+    pub async fn pass(
+        &self,
+        question: &Question,
+        most: Duration,
+    ) -> Result<(StatusCode, HeaderValue, Body), BrainError> {
+        let url = format!("{}{}", self.endpoint.base_url.trim_end_matches('/'), question.path);
+        let answer = self.http.post(&url, &self.headers()?, question.body.clone(), most).await;
+        let (head, mut body) = answer.map_err(|broken| self.unanswered(&broken))?.into_parts();
+        if !head.status.is_success() {
+            let said = body.whole(http::ERROR_BYTES).await.unwrap_or_default();
+            return Err(self.failure(head.status, &head.headers, &said, DateTime::UNIX_EPOCH));
+        }
+        let kind = head.headers.get(::http::header::CONTENT_TYPE).cloned();
+        Ok((head.status, kind.unwrap_or_else(|| HeaderValue::from_static("application/json")), body))
+    }
+
+    fn unanswered(&self, broken: &Broken) -> BrainError {
+        match broken {
+            Broken::NotSent(why) => BrainError::Unavailable { brain: self.name(), why: self.masked(why) },
+            // It may have been thought about all the time.
+            other => self.truncated(0, &other.to_string()),
+        }
+    }
+
     async fn once(&self, body: Bytes, request: &Request<'_>, now: DateTime<Utc>) -> Result<Reply, BrainError> {
         let url = format!("{}{}", self.endpoint.base_url.trim_end_matches('/'), self.endpoint.dialect().path());
         let most = (request.deadline - now).to_std().unwrap_or_default();
         let answer = self.http.post(&url, &self.headers()?, body, most).await;
-        let answer = answer.map_err(|broken| match broken {
-            Broken::NotSent(why) => BrainError::Unavailable { brain: self.name(), why: self.masked(&why) },
-            // It may have been thought about all the time.
-            other => self.truncated(0, &other.to_string()),
-        })?;
+        let answer = answer.map_err(|broken| self.unanswered(&broken))?;
         let (head, mut body) = answer.into_parts();
         if !head.status.is_success() {
             let said = body.whole(http::ERROR_BYTES).await.unwrap_or_default();

@@ -17,6 +17,7 @@ pub mod propose;
 pub mod publish;
 pub mod purse;
 pub mod queue;
+mod relay;
 pub mod report;
 mod said;
 mod sandboxed;

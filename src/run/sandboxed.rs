@@ -1,16 +1,21 @@
 //! What of a run happens in the sandbox: commands that a model chooses, and the town's command-line agent.
 //! Lives here: which sandbox there is, and which tools need it. Never here: what keeps a command in (see the room `tools`).
 
-use super::Edge;
+use super::checkpoint::Keeper;
+use super::relay::Relay;
+use super::stand::Stand;
 use super::think::Thinker;
 use super::turn::Turn;
+use super::{Edge, RunError};
 use crate::tools::sandbox::Sandbox;
-use crate::tools::{self, Agent, Shell, Toolbox};
+use crate::tools::{self, Agent, Shell, ToolError, Toolbox};
 use crate::town::charter::Charter;
 use crate::town::fold::Town;
 use crate::town::network::Allow;
+use crate::town::prices::Usd;
 use crate::town::settings::Settings;
-use crate::town::transcript::{Entry, Transcript};
+use crate::town::transcript::{CallResult, Entry, Lost, ToolCall, Transcript};
+use crate::town::turn::AGENT;
 
 /// The sandbox that this machine can enforce. That is only found out by trying.
 ///
@@ -52,17 +57,52 @@ impl Turn<'_> {
     pub(super) fn hire(&mut self, thinker: &Thinker, transcript: &Transcript) {
         let (edge, settings) = (self.hands.edge, &self.hands.house.settings);
         let command = match thinker {
-            Thinker::Command(command) => Some(command),
+            Thinker::Command(command) => Some(&command.line),
             Thinker::Replay(_) => settings.brain.command.as_ref(),
             _ => None,
         };
         let (Some(command), Some(Entry::Briefing { system, user, .. })) = (command, transcript.entries.first()) else {
             return;
         };
-        if let Ok(shell) = shell(edge, settings) {
+        if let Ok(mut shell) = shell(edge, settings) {
+            if let Some(relay) = &self.relay {
+                shell = shell.with_door(relay.door(), Relay::variables());
+            }
             let deadline = self.budget().deadline;
             self.toolbox.hire(Agent::new(shell, command, system, user, deadline));
         }
+    }
+
+    /// Makes a call. While a command-line agent works, the relay to its model is open, and what it used is in the transcript
+    /// afterwards, whatever came of it.
+    ///
+    /// # Errors
+    /// [`RunError`] when what it can cost cannot be written down before.
+    pub(super) async fn call(
+        &mut self,
+        call: &ToolCall,
+        stand: &Stand,
+        transcript: &mut Transcript,
+        keeper: &mut Keeper<'_>,
+    ) -> Result<Result<CallResult, ToolError>, RunError> {
+        let budget = self.budget();
+        if self.relay.is_none() || call.name != AGENT {
+            return Ok(self.call_alone(call).await);
+        }
+        let left = Usd(self.may_spend.0.saturating_sub(transcript.cost_micros()));
+        // Where the process is killed meanwhile, nobody knows how much of it was spent.
+        transcript.asked = Lost { questions: 1, cost_micros: left.0, ..Lost::NONE };
+        self.keep(stand, transcript, keeper)?;
+        let most = (budget.deadline - budget.now).to_std().unwrap_or_default();
+        let open = match self.relay.as_ref().map(|relay| relay.open(left, most)) {
+            Some(Err(error)) => return Ok(Err(ToolError::Fatal(format!("the way to the model: {error}")))),
+            Some(Ok(open)) => Some(open),
+            None => None,
+        };
+        let called = self.call_alone(call).await;
+        transcript.asked = Lost::NONE;
+        transcript.relayed = open.into_iter().fold(transcript.relayed, |sum, open| sum.plus(open.close()));
+        Ok(called)
     }
 }
 
@@ -70,7 +110,7 @@ impl Turn<'_> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::run::RunError;
+    use crate::run::think::CommandLine;
 
     #[test]
     fn a_command_line_agent_without_a_sandbox_is_refused_with_the_reason() {
@@ -86,8 +126,9 @@ mod tests {
             holder_before: None,
             watch: &|_| {},
         };
+        let agent = Thinker::Command(CommandLine { line: "agent".to_owned(), model: None });
         for (path, part) in [(None, "its own file"), (Some("/no/such/program"), "no sandbox can be enforced")] {
-            let error = Thinker::Command("agent".to_owned()).ready(&program(path)).unwrap_err();
+            let error = agent.ready(&program(path)).unwrap_err();
             assert!(matches!(error, RunError::NoBrain { .. }) && error.is_usage(), "{error:?}");
             assert!(error.to_string().contains(part), "{error}");
         }

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use super::purse::Purse;
+use super::relay::Relay;
 use super::{Edge, RunError};
 use crate::brain::{self, Brain, Embedded, Endpoint, Fallbacks, Key, PageOutcome, Remote, Replay, Scripted};
 use crate::town::charter::Charter;
@@ -25,10 +26,19 @@ pub enum Thinker {
     Scripted(String),
     /// The replies of a recorded transcript.
     Replay(String),
-    /// The town's command-line agent, by its command line.
-    Command(String),
+    /// The town's command-line agent.
+    Command(CommandLine),
     /// A model, and those that stand in for it.
     Models(Vec<Model>),
+}
+
+/// A command-line agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandLine {
+    /// What a shell is told.
+    pub line: String,
+    /// The model that it may ask through the relay.
+    pub(super) model: Option<Model>,
 }
 
 /// A model that can be asked.
@@ -47,7 +57,7 @@ impl Model {
     /// A model by its provider and name. At the town's own provider its address and key are the town's, elsewhere the usual
     /// ones.
     fn of(provider: Provider, model: &str, settings: &BrainSettings) -> Result<Self, RunError> {
-        let at_home = provider == settings.provider;
+        let at_home = provider == settings.home();
         let base_url = settings.base_url.clone().filter(|_| at_home);
         let own_address = settings.at_own_address(provider);
         let key_env = settings.key_env_of(provider).map(str::to_owned);
@@ -104,12 +114,16 @@ impl Thinker {
     /// # Errors
     /// [`RunError::NoBrain`] with what is missing.
     pub fn ready(&self, edge: &Edge<'_>) -> Result<(), RunError> {
-        if let Self::Command(_) = self {
+        if let Self::Command(command) = self {
             let no = |why: String| RunError::NoBrain { given: "command".to_owned(), why };
-            return super::sandboxed::sandbox(edge).map(|_| ()).map_err(no);
+            let sandbox = super::sandboxed::sandbox(edge).map_err(no)?;
+            if command.model.is_some() && !sandbox.kind().has_network() {
+                return Err(no(
+                    "it could not ask the model in brain.model: under Landlock there are no sockets".to_owned()
+                ));
+            }
         }
-        let Self::Models(models) = self else { return Ok(()) };
-        for model in models {
+        for model in self.models_that_are_paid() {
             let no = |why: String| RunError::NoBrain { given: model.endpoint.name(), why };
             match (&model.key_env, model.key(edge)) {
                 (Some(name), None) => {
@@ -128,6 +142,29 @@ impl Thinker {
         Ok(())
     }
 
+    /// The models that may be asked, by us or by a command-line agent.
+    fn models_that_are_paid(&self) -> &[Model] {
+        match self {
+            Self::Models(models) => models,
+            Self::Command(command) => command.model.as_slice(),
+            _ => &[],
+        }
+    }
+
+    /// The relay through which a command-line agent asks its model, where it has one.
+    ///
+    /// # Errors
+    /// [`RunError::Brain`] when this machine cannot make a connection.
+    pub(super) fn relay(&self, edge: &Edge<'_>) -> Result<Option<Relay>, RunError> {
+        let Self::Command(CommandLine { model: Some(model), .. }) = self else { return Ok(None) };
+        let remote = Remote::new(model.endpoint.clone(), model.key(edge))?;
+        let relay = Relay::new(remote, model.rate).map_err(|error| RunError::NoBrain {
+            given: "command".to_owned(),
+            why: format!("there is no folder for its way to the model: {error}"),
+        })?;
+        Ok(Some(relay))
+    }
+
     /// A model and those that stand in for it.
     fn models(provider: Provider, model: &str, settings: &BrainSettings) -> Result<Self, RunError> {
         let mut models = vec![Model::of(provider, model, settings)?];
@@ -143,7 +180,7 @@ impl Thinker {
     /// What one run may spend: the lower of what charter and town allow; nothing where what thinks costs nothing.
     #[must_use]
     pub fn may_spend(&self, charter: &Charter, limits: &TownLimits) -> Usd {
-        if self.purse(Usd(0)).is_free() {
+        if self.models_that_are_paid().iter().all(|model| model.rate.is_free()) {
             return Usd(0);
         }
         charter.limits.usd_per_run.map_or(limits.usd_per_run, |own| own.min(limits.usd_per_run))
@@ -170,11 +207,17 @@ impl Thinker {
 
     /// The command line comes out of the town's settings and from nowhere else: what starts a run may be anybody's.
     fn command(settings: &BrainSettings) -> Result<Self, RunError> {
-        let command = settings.command.clone().ok_or_else(|| RunError::NoBrain {
+        let line = settings.command.clone().ok_or_else(|| RunError::NoBrain {
             given: "command".to_owned(),
             why: "brain.command in .monkeytown/town.yaml names no command line".to_owned(),
         })?;
-        Ok(Self::Command(command))
+        let named = settings.model.as_deref().and_then(|model| match settings.provider {
+            Provider::Command => Provider::of_model(model),
+            provider @ (Provider::Openai | Provider::Anthropic) => Some((provider, model)),
+            _ => None,
+        });
+        let model = named.map(|(provider, model)| Model::of(provider, model, settings)).transpose()?;
+        Ok(Self::Command(CommandLine { line, model }))
     }
 
     fn named(given: Option<&str>, settings: &BrainSettings) -> Result<Self, RunError> {

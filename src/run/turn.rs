@@ -10,6 +10,7 @@ use super::checkpoint::Keeper;
 use super::claim::Claim;
 use super::publish::Hands;
 use super::purse::Purse;
+use super::relay::Relay;
 use super::sandboxed::toolbox;
 use super::stand::Stand;
 use super::think::Thinker;
@@ -79,6 +80,10 @@ pub struct Turn<'a> {
     pub(super) window: Option<u32>,
     /// What the run may spend.
     pub(super) purse: Purse,
+    /// What the run may spend in all, by whomever.
+    pub(super) may_spend: Usd,
+    /// The way of a command-line agent to its model.
+    pub(super) relay: Option<Relay>,
     /// What the briefing was packed from, with its room in tokens, as long as it can be packed again.
     pub(super) told: Option<(Briefing, brief::Prompts, u64)>,
     /// Whether the last reply broke off.
@@ -129,11 +134,25 @@ impl<'a> Turn<'a> {
         let brain = thinker.brain(edge, charter, &seen, page.as_deref(), replies)?;
         let owns = ownership::owned(charter, &house.settings);
         let tokens = charter.limits.tokens_per_run.or(house.settings.limits.tokens_per_run);
-        let purse = thinker.purse(Usd(claimed.run.hold_micros)).of_tokens(tokens);
+        let may_spend = Usd(claimed.run.hold_micros);
+        let (purse, relay) = (thinker.purse(may_spend).of_tokens(tokens), thinker.relay(edge)?);
         transcript.settle_asked();
         let (told, broken_off) = (again, false);
-        let mut turn =
-            Self { hands, charter, claimed, toolbox, owns, workspace, brain, window, purse, told, broken_off };
+        let mut turn = Self {
+            hands,
+            charter,
+            claimed,
+            toolbox,
+            owns,
+            workspace,
+            brain,
+            window,
+            purse,
+            may_spend,
+            relay,
+            told,
+            broken_off,
+        };
         turn.hire(thinker, transcript);
         Ok(turn)
     }
@@ -155,7 +174,7 @@ impl<'a> Turn<'a> {
                         return Ok(turned);
                     }
                 }
-                Step::Call(call) => match self.call(&call).await {
+                Step::Call(call) => match self.call(&call, stand, transcript, keeper).await? {
                     Ok(result) => {
                         let progress = Progress::Called { tool: call.name.clone(), about: about(&call), ok: result.ok };
                         if self.push(transcript, Entry::Result(result)).is_err() {
@@ -244,7 +263,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    async fn call(&mut self, call: &ToolCall) -> Result<CallResult, ToolError> {
+    pub(super) async fn call_alone(&mut self, call: &ToolCall) -> Result<CallResult, ToolError> {
         let before = (self.hands.edge.now)();
         let agent = &self.charter.name;
         let mut context = Context { files: &mut self.workspace, owns: &self.owns, agent, now: before };

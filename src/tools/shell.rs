@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::files::shown;
-use super::sandbox::{Ended, Limits, Outcome, Place, Sandbox, SandboxError, Spec};
+use super::sandbox::{Door, Ended, Limits, Outcome, Place, Sandbox, SandboxError, Spec};
 use super::worktree::{Changes, Worktree, WorktreeError};
 use super::{Context, ToolError};
 use crate::git::ignore::Ignore;
@@ -34,13 +34,22 @@ pub struct Shell {
     sandbox: Sandbox,
     environment: Vec<(String, String)>,
     network: Allow,
+    doors: Vec<Door>,
 }
 
 impl Shell {
     /// A shell whose commands see these variables and the toolchains that they name, and reach these hosts.
     #[must_use]
     pub const fn new(sandbox: Sandbox, environment: Vec<(String, String)>, network: Allow) -> Self {
-        Self { sandbox, environment, network }
+        Self { sandbox, environment, network, doors: Vec::new() }
+    }
+
+    /// The same with a door, and variables that name it.
+    #[must_use]
+    pub fn with_door(mut self, door: Door, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.doors.push(door);
+        self.environment.extend(variables);
+        self
     }
 
     /// The hosts that a command can reach, as a sentence has them; nothing where there are none.
@@ -119,7 +128,7 @@ impl Bench {
             environment: &self.shell.environment,
             readable: &self.shell.readable(),
             network: &self.shell.network,
-            doors: &[],
+            doors: &self.shell.doors,
             limits: job.limits.clone(),
         };
         let outcome = self.shell.sandbox.run(&spec).map_err(of_sandbox)?;

@@ -80,7 +80,7 @@ pub struct BrainSettings {
     /// The provider: `openai` (any endpoint of that shape) or `anthropic`; `command` is a command-line agent;
     /// `embedded`, `scripted` and `replay` need no model.
     pub provider: Provider,
-    /// The provider's name for the model.
+    /// The provider's name for the model; where a command thinks, the model that it may ask, as `provider/model`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// Where the provider's API answers, when not at its usual place.
@@ -146,17 +146,24 @@ pub struct Price {
 }
 
 impl BrainSettings {
+    /// The provider that `base_url` and `key_env` belong to: where a command thinks, that of the model which it may ask.
+    #[must_use]
+    pub fn home(&self) -> Provider {
+        let asked = self.model.as_deref().filter(|_| self.provider == Provider::Command).and_then(Provider::of_model);
+        asked.map_or(self.provider, |(provider, _)| provider)
+    }
+
     /// Whether a provider's models are asked at its own address: another one belongs to the town's provider alone.
     #[must_use]
     pub fn at_own_address(&self, provider: Provider) -> bool {
-        let elsewhere = self.base_url.as_deref().filter(|_| provider == self.provider);
+        let elsewhere = self.base_url.as_deref().filter(|_| provider == self.home());
         elsewhere.is_none_or(|url| url.trim_end_matches('/') == provider.usual_address())
     }
 
     /// The variable that holds a provider's key, where it needs one.
     #[must_use]
     pub fn key_env_of(&self, provider: Provider) -> Option<&str> {
-        let named = self.key_env.as_deref().filter(|_| provider == self.provider);
+        let named = self.key_env.as_deref().filter(|_| provider == self.home());
         named.or_else(|| self.at_own_address(provider).then(|| provider.usual_key()))
     }
 }

@@ -13,7 +13,7 @@ use super::text::truncate_middle;
 
 mod usage;
 
-pub use usage::{Lost, Usage};
+pub use usage::{Lost, Relayed, Usage};
 
 /// Everything that was said and done in one run, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct Transcript {
     /// What the question can cost that is being asked: where a killed run goes on, nobody can say what came of it.
     #[serde(default, skip_serializing_if = "Lost::is_nothing")]
     pub asked: Lost,
+    /// What a command-line agent used of the town's model by itself.
+    #[serde(default, skip_serializing_if = "Relayed::is_nothing")]
+    pub relayed: Relayed,
 }
 
 /// One step of a run.
@@ -250,7 +253,7 @@ impl Transcript {
     /// A transcript in which nothing happened yet.
     #[must_use]
     pub const fn new(run: RunId, agent: AgentId) -> Self {
-        Self { run, agent, entries: Vec::new(), lost: Lost::NONE, asked: Lost::NONE }
+        Self { run, agent, entries: Vec::new(), lost: Lost::NONE, asked: Lost::NONE, relayed: Relayed::NONE }
     }
 
     /// Notes what was paid for a question that brought no reply.
@@ -299,19 +302,22 @@ impl Transcript {
     /// What all questions used.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.replies().fold(self.without_reply().usage, |sum, reply| sum.plus(reply.usage))
+        let other = self.without_reply().usage.plus(self.relayed.usage);
+        self.replies().fold(other, |sum, reply| sum.plus(reply.usage))
     }
 
     /// What all questions cost, in millionths of a US dollar.
     #[must_use]
     pub fn cost_micros(&self) -> u64 {
-        self.replies().fold(self.without_reply().cost_micros, |sum, reply| sum.saturating_add(reply.cost_micros))
+        let other = self.without_reply().cost_micros.saturating_add(self.relayed.cost_micros);
+        self.replies().fold(other, |sum, reply| sum.saturating_add(reply.cost_micros))
     }
 
     /// Whether a part of the cost is only known as the most that it can be.
     #[must_use]
     pub fn is_unmetered(&self) -> bool {
-        !self.without_reply().is_nothing() || self.replies().any(|reply| reply.unmetered)
+        let known = self.without_reply().is_nothing() && !self.relayed.unmetered;
+        !known || self.replies().any(|reply| reply.unmetered)
     }
 
     const fn without_reply(&self) -> Lost {

@@ -144,7 +144,7 @@ fn keys<'a>(settings: &'a Settings, charters: &'a [Charter]) -> BTreeSet<&'a str
     let brain = &settings.brain;
     let named = brain.fallbacks.iter().chain(charters.iter().map(|charter| &charter.model));
     let providers = named.filter_map(|model| Provider::of_model(model)).map(|(provider, _)| provider);
-    let asked = [brain.provider].into_iter().chain(providers);
+    let asked = [brain.home()].into_iter().chain(providers);
     asked
         .filter(|provider| matches!(provider, Provider::Openai | Provider::Anthropic))
         .filter_map(|provider| brain.key_env_of(provider))

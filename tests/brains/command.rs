@@ -251,7 +251,7 @@ fn its_time_is_what_the_run_has_left() {
     use monkeytown::town::turn::{AGENT, Said};
 
     let town = Village::small();
-    let repo = Repo::open(&town.dir()).unwrap();
+    let repo = Repo::open(town.dir()).unwrap();
     let tree = repo.tree_of(git2::Oid::from_str(&town.git(["rev-parse", "HEAD"])).unwrap()).unwrap();
     let mut files = Workspace::at(&repo, tree, tree).unwrap();
     let program = env!("CARGO_BIN_EXE_monkeytown").into();

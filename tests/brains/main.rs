@@ -16,4 +16,5 @@ mod failures;
 mod kills;
 mod money;
 mod provider;
+mod relay;
 mod replies;

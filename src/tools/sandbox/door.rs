@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// The port of the proxy that reaches what `network.allow` names.
 pub const PROXY_PORT: u16 = 3128;
+/// The port of the relay that puts the questions of a command-line agent to the town's model.
+pub const RELAY_PORT: u16 = 3129;
 
 /// One door.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

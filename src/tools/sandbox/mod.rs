@@ -6,6 +6,7 @@
 //! Neither is ever given a key. Never here: which command runs, what becomes of the files it left.
 //! Start with [`Sandbox::run`].
 
+pub mod attend;
 #[cfg(target_os = "linux")]
 mod bridge;
 mod bubblewrap;
@@ -37,7 +38,7 @@ use serde::{Deserialize, Serialize};
 use crate::town::network::Allow;
 
 pub use capture::Captured;
-pub use door::{Door, PROXY_PORT};
+pub use door::{Door, PROXY_PORT, RELAY_PORT};
 pub use place::Place;
 pub use probe::{Capabilities, Machine, Refusal};
 use proxy::Proxy;

@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,9 +26,9 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
-use tokio::net::{TcpStream, UnixListener, UnixStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::net::{TcpStream, UnixStream};
 
+use super::attend::{Attendant, Slot};
 use crate::town::network::{self, Allow, Place};
 use crate::town::text::one_line;
 
@@ -64,7 +63,7 @@ type Body = BoxBody<Bytes, hyper::Error>;
 /// A proxy at work, for one command.
 pub(super) struct Proxy {
     state: Arc<State>,
-    stop: Option<oneshot::Sender<()>>,
+    attendant: Attendant,
 }
 
 /// What all connections of one command share.
@@ -78,14 +77,6 @@ struct State {
 impl Proxy {
     /// Answers at `socket` until it is closed.
     pub(super) fn open(socket: &Path, allow: &Allow) -> std::io::Result<Self> {
-        // One of an earlier command.
-        let _ = std::fs::remove_file(socket);
-        let listener = std::os::unix::net::UnixListener::bind(socket)?;
-        // Nobody else comes as far as this folder; the command may be another user than we are.
-        std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o666))?;
-        listener.set_nonblocking(true)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, stopped) = oneshot::channel();
         let state = Arc::new(State {
             allow: allow.clone(),
             bytes: AtomicU64::new(0),
@@ -93,23 +84,13 @@ impl Proxy {
             refused: Mutex::default(),
         });
         let serving = Arc::clone(&state);
-        std::thread::Builder::new().name("proxy".to_owned()).spawn(move || {
-            runtime.block_on(async {
-                let Ok(listener) = UnixListener::from_std(listener) else { return };
-                tokio::select! {
-                    () = serve(&listener, &serving) => {}
-                    _ = stopped => {}
-                }
-            });
-            // A name that is still being looked up is not waited for.
-            runtime.shutdown_background();
-        })?;
-        Ok(Self { state, stop: Some(stop) })
+        let attendant = Attendant::at(socket, CONNECTIONS, move |stream, slot| serve(stream, slot, &serving))?;
+        Ok(Self { state, attendant })
     }
 
     /// Ends it, and says what a reader of the command's output should know.
-    pub(super) fn close(mut self) -> Vec<String> {
-        drop(self.stop.take());
+    pub(super) fn close(self) -> Vec<String> {
+        self.attendant.dismiss();
         let refused = std::mem::take(&mut *self.state.refused.lock().unwrap_or_else(PoisonError::into_inner));
         let times = |count: u64| if count == 1 { String::new() } else { format!(" ({count} times)") };
         let named: Vec<String> = refused.iter().map(|(place, count)| format!("{place}{}", times(*count))).collect();
@@ -127,46 +108,33 @@ impl Proxy {
     }
 }
 
-async fn serve(listener: &UnixListener, state: &Arc<State>) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        if state.taken.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_IN_ALL {
-            continue;
-        }
-        // Held by the tunnel, too, that may come of the connection.
-        let slot = Arc::new(slot);
-        let meter = Arc::new(Meter { state: Arc::clone(state), moved: AtomicU64::new(0) });
-        tokio::spawn(async move {
-            let answering = service_fn(|request| {
-                let (meter, slot) = (Arc::clone(&meter), Arc::clone(&slot));
-                async move { Ok::<_, Infallible>(answer(request, &meter, slot).await) }
-            });
-            let mut connection = hyper::server::conn::http1::Builder::new();
-            // One request for each: nothing of one is ever taken for the beginning of the next.
-            connection.keep_alive(false).max_buf_size(HEAD_BYTES).timer(TokioTimer::new()).header_read_timeout(HEAD);
-            let stream = Metered { stream, meter: Arc::clone(&meter) };
-            let connection = connection.serve_connection(TokioIo::new(stream), answering).with_upgrades();
-            tokio::select! {
-                _ = connection => {}
-                () = meter.stands_still() => {}
-            }
-        });
+/// Serves one connection. The slot is held by the tunnel, too, that may come of it.
+fn serve(stream: UnixStream, slot: Slot, state: &Arc<State>) {
+    if state.taken.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_IN_ALL {
+        return;
     }
+    let meter = Arc::new(Meter { state: Arc::clone(state), moved: AtomicU64::new(0) });
+    tokio::spawn(async move {
+        let answering = service_fn(|request| {
+            let (meter, slot) = (Arc::clone(&meter), Arc::clone(&slot));
+            async move { Ok::<_, Infallible>(answer(request, &meter, slot).await) }
+        });
+        let mut connection = hyper::server::conn::http1::Builder::new();
+        // One request for each: nothing of one is ever taken for the beginning of the next.
+        connection.keep_alive(false).max_buf_size(HEAD_BYTES).timer(TokioTimer::new()).header_read_timeout(HEAD);
+        let stream = Metered { stream, meter: Arc::clone(&meter) };
+        let connection = connection.serve_connection(TokioIo::new(stream), answering).with_upgrades();
+        tokio::select! {
+            _ = connection => {}
+            () = meter.stands_still() => {}
+        }
+    });
 }
 
 /// Why a request goes nowhere.
 struct No(StatusCode, String);
 
-async fn answer(
-    request: Request<Incoming>,
-    meter: &Arc<Meter>,
-    slot: Arc<impl Send + Sync + 'static>,
-) -> Response<Body> {
+async fn answer(request: Request<Incoming>, meter: &Arc<Meter>, slot: Slot) -> Response<Body> {
     let tunnel = request.method() == Method::CONNECT;
     let reached = match place(request.uri(), tunnel) {
         Ok((host, port)) => reach(&host, port, &meter.state).await,
@@ -235,12 +203,7 @@ async fn reach(host: &str, port: u16, state: &State) -> Result<TcpStream, No> {
 }
 
 /// Answers `CONNECT`: from here on every byte goes through as it is.
-fn connect(
-    request: Request<Incoming>,
-    mut stream: TcpStream,
-    meter: &Arc<Meter>,
-    slot: Arc<impl Send + Sync + 'static>,
-) -> Response<Body> {
+fn connect(request: Request<Incoming>, mut stream: TcpStream, meter: &Arc<Meter>, slot: Slot) -> Response<Body> {
     let meter = Arc::clone(meter);
     tokio::spawn(async move {
         let _slot = slot;

@@ -206,6 +206,12 @@ impl Rules<'_> {
             }
             _ => {}
         }
+        let model = brain.model.as_deref().filter(|_| brain.provider == Provider::Command);
+        if let Some(model) = model.filter(|model| Provider::of_model(model).is_none()) {
+            let message = format!("the model {:?} is not `openai/MODEL` or `anthropic/MODEL`", short(model));
+            let remedy = "a command may ask a model of either kind: write provider and model with a / between";
+            self.error("settings-model", &["brain", "model"], message, remedy);
+        }
     }
 
     /// A text that is no variable's name is often the key itself, so it is never repeated.

@@ -104,6 +104,8 @@ fn every_rule_has_cases() {
         ("name: x\nbrain: { provider: command }".into(), &["settings-command:2"]),
         ("name: x\nbrain: { provider: command, command: \" \" }".into(), &["settings-command:2"]),
         ("name: x\nbrain: { provider: command, command: claude -p }".into(), &[]),
+        ("name: x\nbrain: { provider: command, command: claude -p, model: anthropic/claude }".into(), &[]),
+        ("name: x\nbrain: { provider: command, command: claude -p, model: claude }".into(), &["settings-model:2"]),
         (format!("name: x\nbrain: {{ command: {} }}", "x".repeat(32_769)), &["settings-command:2"]),
         ("name: x\nbrain: { script: ../up.json }".into(), &["settings-script:2"]),
         ("name: x\nbrain:\n  prices:\n    m: { input: -1, output: 2 }".into(), &["settings-prices:4"]),
