@@ -23,6 +23,7 @@ use crate::town::charter::{Charter, Sense};
 use crate::town::decide::Command;
 use crate::town::event::{CallSeen, FailureKind, Tokens, ToolsCalled, UsageMetered};
 use crate::town::ids::AgentId;
+use crate::town::network::Allow;
 use crate::town::pattern::Pattern;
 use crate::town::prices::Usd;
 use crate::town::transcript::{CallResult, Entry, Reply, ToolCall, Transcript, Usage, estimate};
@@ -98,7 +99,7 @@ impl<'a> Turn<'a> {
         let (edge, house) = (hands.edge, hands.house);
         let Mission { charter, claimed, thinker, .. } = mission;
         let workspace = Workspace::at(&house.home.repo, stand.tree()?, tree)?;
-        let toolbox = toolbox(edge, charter, thinker);
+        let toolbox = toolbox(edge, charter, thinker, &Allow::of(&house.settings.network.allow));
         let briefed = !transcript.entries.is_empty();
         let (window, mut again) = (thinker.window(), None);
         let base = repo::oid(&claimed.run.base)?;
@@ -284,17 +285,18 @@ impl<'a> Turn<'a> {
 }
 
 /// The tools that the charter gives. What a machine can enforce is only found out where somebody may run a command.
-fn toolbox(edge: &Edge<'_>, charter: &Charter, thinker: &Thinker) -> Toolbox {
+fn toolbox(edge: &Edge<'_>, charter: &Charter, thinker: &Thinker, allow: &Allow) -> Toolbox {
+    let without = |why: &str| tools::table_with(&charter.tools, Err(why), allow);
     if *thinker == Thinker::Embedded || !charter.tools.iter().any(|name| name == tools::BASH) {
-        return tools::table(&charter.tools);
+        return without("there is no sandbox for it");
     }
-    let Some(program) = &edge.program else { return tools::table(&charter.tools) };
+    let Some(program) = &edge.program else { return without("there is no sandbox for it") };
     match Sandbox::choose(&Sandbox::probe(program)) {
         Ok(kind) => {
             let shell = Shell::new(Sandbox::new(program.clone(), kind), edge.tools.clone());
-            tools::table_with(&charter.tools, Ok(shell))
+            tools::table_with(&charter.tools, Ok(shell), allow)
         }
-        Err(refusal) => tools::table_with(&charter.tools, Err(&refusal.to_string())),
+        Err(refusal) => without(&refusal.to_string()),
     }
 }
 

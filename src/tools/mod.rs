@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::git::workspace::Workspace;
 use crate::town::briefing::ToolLine;
 use crate::town::ids::AgentId;
+use crate::town::network::Allow;
 use crate::town::pattern::Pattern;
 use crate::town::text::escape_invisible;
 use crate::town::transcript::{CallResult, ToolCall, ToolSpec};
@@ -30,6 +31,7 @@ mod recall;
 mod remember;
 mod rename;
 pub mod sandbox;
+mod web_fetch;
 mod worktree;
 mod write;
 
@@ -37,6 +39,8 @@ pub use bash::Shell;
 
 /// The tool that needs a sandbox.
 pub const BASH: &str = "Bash";
+/// The tool that needs a network.
+const WEB_FETCH: &str = "WebFetch";
 
 /// What a call may touch.
 pub struct Context<'a> {
@@ -111,12 +115,13 @@ pub struct Toolbox {
 /// because every agent has a memory and comes to an end.
 #[must_use]
 pub fn table(wanted: &[String]) -> Toolbox {
-    table_with(wanted, Err("there is no sandbox for it"))
+    table_with(wanted, Err("there is no sandbox for it"), &Allow::default())
 }
 
-/// The same, and `Bash` where the list names it and there is a shell; otherwise the agent hears why not.
+/// The same, and `Bash` where the list names it and there is a shell; otherwise the agent hears why not. `WebFetch`, where the
+/// list names it, reaches what the town allows.
 #[must_use]
-pub fn table_with(wanted: &[String], shell: Result<Shell, &str>) -> Toolbox {
+pub fn table_with(wanted: &[String], shell: Result<Shell, &str>, allow: &Allow) -> Toolbox {
     let mut every: Vec<Box<dyn Tool>> = vec![
         Box::new(read::Read::new()),
         Box::new(glob::Glob::new()),
@@ -128,16 +133,17 @@ pub fn table_with(wanted: &[String], shell: Result<Shell, &str>) -> Toolbox {
         Box::new(remember::Remember::new()),
         Box::new(recall::Recall::new()),
     ];
+    let asked = |name: &str| wanted.iter().any(|other| other == name);
+    // Neither of these for an empty list: who may run commands, or hear of the world, says so.
     let no_shell = match shell {
-        // Never for an empty list: who may run commands says so.
         Ok(shell) => {
-            every.extend(wanted.iter().any(|name| name == BASH).then(|| Box::new(bash::Bash::new(shell)) as _));
+            every.extend(asked(BASH).then(|| Box::new(bash::Bash::new(shell)) as _));
             ""
         }
         Err(why) => why,
     };
+    every.extend(asked(WEB_FETCH).then(|| Box::new(web_fetch::WebFetch::new(allow)) as _));
     let known: Vec<String> = every.iter().map(|tool| tool.spec().name.clone()).collect();
-    let asked = |name: &str| wanted.iter().any(|other| other == name);
     let given = |name: &str| match name {
         "Remember" | "Recall" => true,
         "Delete" | "Move" => wanted.is_empty() || asked(name) || asked("Write"),
