@@ -18,9 +18,14 @@ output() { printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"; }
 
 is_version() { [[ "$1" =~ ^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.]+)?$ ]]; }
 
+# By standard input: a name with a backslash in it, as Windows has them, would be written in another way.
 sha256() {
-  if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d ' ' -f 1
+  { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; } <"$1" | cut -d ' ' -f 1
 }
+
+# What the program is called here.
+program=monkeytown
+[ "${RUNNER_OS:-}" != Windows ] || program=monkeytown.exe
 
 # --- plan ---
 
@@ -31,8 +36,8 @@ target() {
     Linux/ARM64 | Linux/aarch64) echo aarch64-unknown-linux-musl ;;
     macOS/X64 | Darwin/x86_64) echo x86_64-apple-darwin ;;
     macOS/ARM64 | Darwin/arm64) echo aarch64-apple-darwin ;;
-    Windows/*) fail 2 "monkeytown does not run on Windows; let the job run on Linux or macOS" ;;
-    *) fail 2 "there is no monkeytown for ${RUNNER_OS:-$(uname -s)} on ${RUNNER_ARCH:-$(uname -m)}; let the job run on Linux or macOS, x86_64 or ARM64" ;;
+    Windows/X64) echo x86_64-pc-windows-msvc ;;
+    *) fail 2 "there is no monkeytown for ${RUNNER_OS:-$(uname -s)} on ${RUNNER_ARCH:-$(uname -m)}; let the job run on Linux or macOS, x86_64 or ARM64, or on Windows, x86_64" ;;
   esac
 }
 
@@ -133,10 +138,10 @@ install() {
   mkdir -p -- "$FOLDER"
   case "$HOW" in
     release) install_release ;;
-    source) [ -x "$FOLDER/monkeytown" ] || build ;;
+    source) [ -x "$FOLDER/$program" ] || build ;;
     *) fail 2 "nothing is planned" ;;
   esac
-  "$FOLDER/monkeytown" --version
+  "$FOLDER/$program" --version
   echo "$FOLDER" >>"$GITHUB_PATH"
 }
 
@@ -146,9 +151,10 @@ install_release() {
   answer="$(fetch "$RELEASES/$TAG/$name" "$archive")"
   [ "$answer" = 200 ] || fail 3 "$name could not be fetched (HTTP $answer); run the job again later"
   verify "$archive" "$name"
-  tar -xzf "$archive" -C "$FOLDER" ./monkeytown
+  # No name for tar to read: to it the colon of a drive ends the name of a host, and a backslash begins an escape.
+  (cd -- "$FOLDER" && tar -xzf - "./$program") <"$archive"
   rm -f -- "$archive"
-  [ "$("$FOLDER/monkeytown" --version)" = "monkeytown ${TAG#v}" ] || fail 1 "$name holds another version; tell the maintainers"
+  [ "$("$FOLDER/$program" --version)" = "monkeytown ${TAG#v}" ] || fail 1 "$name holds another version; tell the maintainers"
 }
 
 build() {
@@ -162,7 +168,7 @@ build() {
   fi
   # From its own folder: what the repository has in .cargo/config.toml is about its own builds.
   (cd -- "$GITHUB_ACTION_PATH" && CARGO_BUILD_TARGET="" cargo build --release --locked --target-dir "$RUNNER_TEMP/monkeytown-build")
-  cp -- "$RUNNER_TEMP/monkeytown-build/release/monkeytown" "$FOLDER/monkeytown"
+  cp -- "$RUNNER_TEMP/monkeytown-build/release/$program" "$FOLDER/$program"
 }
 
 # --- run ---
@@ -198,7 +204,9 @@ run() {
   unset KEYS
   # One copy of the token is enough, and the rest says nothing to monkeytown.
   [ "$TOKEN_ENV" = TOKEN ] || unset TOKEN
-  exec "$FOLDER/monkeytown" "${args[@]}"
+  # The bash of Windows would make a path of Windows out of an argument that begins with a slash.
+  [ "$program" = monkeytown ] || export MSYS_NO_PATHCONV=1 MSYS2_ARG_CONV_EXCL='*'
+  exec "$FOLDER/$program" "${args[@]}"
 }
 
 case "${1:-}" in

@@ -13,6 +13,7 @@
 //! - [`config`] reads the environment, the clock and files of a working directory, and nobody else does.
 //! - [`git`] keeps the journal and the working tree, and talks to remotes.
 //! - [`forge`] is where pull requests live.
+//! - [`http`] sends requests and reads answers within bounds.
 //! - [`brain`] is what thinks: the embedded one without a model, a script, a recording.
 //! - [`senses`] reads facts off the repository for a briefing.
 //! - [`tools`] is what an agent may call.
@@ -26,6 +27,7 @@ pub mod cli;
 pub mod config;
 pub mod forge;
 pub mod git;
+pub mod http;
 pub mod run;
 pub mod senses;
 pub mod tools;

@@ -21,9 +21,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("git", &["town"]),
     // `git` because the local forge lives in the journal: a pull request there is a branch and its events.
     ("forge", &["town", "git"]),
-    ("brain", &["town"]),
+    // Sends requests; says nothing about what an answer means.
+    ("http", &["town"]),
+    ("brain", &["town", "http"]),
     ("senses", &["town", "git"]),
-    ("tools", &["town", "git"]),
+    ("tools", &["town", "git", "http"]),
     // Puts them together for one turn. Clock and environment come in as arguments, so `config` is not among them.
     ("run", &["town", "git", "forge", "brain", "senses", "tools"]),
     // The composition root.
@@ -40,7 +42,7 @@ const LONG_FILES: &[(&str, usize)] = &[];
 /// Functions that are longer than they should be, likewise. This list only shrinks.
 const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[];
 /// Packages in `Cargo.lock`: each costs every newcomer build time.
-const PACKAGES: usize = 360;
+const PACKAGES: usize = 375;
 
 /// Where clock and environment are read besides `config`, and why.
 const EDGES: &[(&str, &str)] =

@@ -1,8 +1,8 @@
 //! What thinks: the seam to language models, and the brains that need none.
 //!
 //! Lives here: [`Brain`], what it is asked and how it fails, one file per brain. A brain is given the whole conversation
-//! each time and holds nothing that a run would miss after a restart. [`Remote`] asks a provider: `http` sends and tries
-//! again, `dialect` says how each provider writes, `failure` what an answer means that is none.
+//! each time and holds nothing that a run would miss after a restart. [`Remote`] asks a provider: `patience` says when it
+//! tries again, `dialect` says how each provider writes, `failure` what an answer means that is none.
 //! Never here: what follows from a reply (see [`crate::town::turn`]), running a tool, the budget.
 //! Start with [`Brain`], then [`conversation`] for what a transcript looks like to a model.
 
@@ -18,8 +18,8 @@ mod dialect;
 pub mod embedded;
 mod failure;
 mod fallbacks;
-mod http;
 mod openai;
+mod patience;
 pub mod relay;
 pub mod remote;
 pub mod replay;

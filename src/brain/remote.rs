@@ -15,9 +15,10 @@ use serde_json::Value;
 
 use super::dialect::{Dialect, Heard};
 use super::failure::{self, BrainError};
-use super::http::{self, Body, Broken, Http, Patience};
+use super::patience::{self, Patience};
 use super::relay::Question;
 use super::{Brain, Request, anthropic, sse};
+use crate::http::{self, Body, Broken, Http};
 use crate::town::settings::Provider;
 use crate::town::transcript::Reply;
 
@@ -134,7 +135,7 @@ impl Remote {
         let answer = self.http.post(&url, &self.headers()?, question.body.clone(), most).await;
         let (head, mut body) = answer.map_err(|broken| self.unanswered(&broken))?.into_parts();
         if !head.status.is_success() {
-            let said = body.whole(http::ERROR_BYTES).await.unwrap_or_default();
+            let said = body.whole(patience::ERROR_BYTES).await.unwrap_or_default();
             return Err(self.failure(head.status, &head.headers, &said, DateTime::UNIX_EPOCH));
         }
         let kind = head.headers.get(::http::header::CONTENT_TYPE).cloned();
@@ -156,7 +157,7 @@ impl Remote {
         let answer = answer.map_err(|broken| self.unanswered(&broken))?;
         let (head, mut body) = answer.into_parts();
         if !head.status.is_success() {
-            let said = body.whole(http::ERROR_BYTES).await.unwrap_or_default();
+            let said = body.whole(patience::ERROR_BYTES).await.unwrap_or_default();
             return Err(self.failure(head.status, &head.headers, &said, now));
         }
         let streams = head.headers.get(::http::header::CONTENT_TYPE).is_some_and(|kind| {
@@ -263,13 +264,13 @@ impl Brain for Remote {
         let provider = self.endpoint.base_url.clone();
         loop {
             let now = patience.now();
-            if let Some(until) = http::left_alone(&provider, now) {
+            if let Some(until) = patience::left_alone(&provider, now) {
                 let why = format!("it failed too often in a row and is left alone until {}", until.to_rfc3339());
                 return Err(BrainError::Unavailable { brain: self.name(), why });
             }
             let answered = self.once(body.clone(), request, now).await;
             let failed = matches!(&answered, Err(BrainError::Unavailable { .. } | BrainError::Overloaded { .. }));
-            http::note(&provider, failed, now);
+            patience::note(&provider, failed, now);
             match answered {
                 Ok(reply) => return Ok(Reply { model: Some(self.name()), ..reply }),
                 Err(failure) => patience.again(failure).await?,

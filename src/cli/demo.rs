@@ -13,6 +13,7 @@ use clap::Args as ClapArgs;
 
 use self::show::Show;
 use super::{Context, run as run_command, say};
+use crate::git::system;
 use crate::run::{Ending, Report, Request, SlotChoice};
 use crate::town::ids::AgentId;
 use crate::town::starter;
@@ -60,7 +61,7 @@ fn place(wanted: Option<&Path>) -> anyhow::Result<PathBuf> {
         );
     }
     std::fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
-    dir.canonicalize().with_context(|| format!("find {}", dir.display()))
+    system::canonical(dir).with_context(|| format!("find {}", dir.display()))
 }
 
 /// One agent takes its planned slot.

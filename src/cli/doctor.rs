@@ -77,6 +77,9 @@ fn line(found: &Result<String, String>) -> String {
 
 fn machine(found: &Capabilities, actions: bool) -> String {
     let machine = &found.machine;
+    if !cfg!(target_os = "linux") {
+        return std::env::consts::OS.to_owned();
+    }
     let mut parts = vec![format!("kernel {}", machine.kernel.as_deref().unwrap_or("unknown"))];
     parts.push(machine.landlock_abi.map_or("no Landlock".to_owned(), |abi| format!("Landlock {abi}")));
     parts.push(if machine.seccomp { "seccomp" } else { "no seccomp" }.to_owned());
@@ -90,6 +93,11 @@ fn machine(found: &Capabilities, actions: bool) -> String {
 /// What would make it better.
 fn advice(found: &Capabilities, actions: bool) -> Vec<String> {
     let machine = &found.machine;
+    if !cfg!(target_os = "linux") {
+        let elsewhere = "Everything else works. For agents with the tool Bash run monkeytown on Linux: in a virtual machine, a container, WSL \
+                         or a job of GitHub Actions.";
+        return vec![elsewhere.to_owned()];
+    }
     let mut advice = Vec::new();
     if let Err(why) = &found.bubblewrap {
         if why == "it is not installed" {

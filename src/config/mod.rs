@@ -78,13 +78,21 @@ const TOOLCHAINS: [(&str, &str); 6] = [
     ("JAVA_HOME", ".java"),
 ];
 
+/// The variable that names the home folder.
+const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+/// Variables without which programs of Windows do not start, or do not find one another.
+const SYSTEM: &[&str] = if cfg!(windows) { &["SYSTEMROOT", "COMSPEC", "PATHEXT"] } else { &[] };
+
 impl Env {
     /// Reads the environment of the process, once.
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "this is the place")]
     pub fn from_process() -> Self {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, Secret(value.into_string().ok()?)))
+            let name = name.into_string().ok()?;
+            // Windows takes `Path` and `PATH` for one name.
+            let name = if cfg!(windows) { name.to_ascii_uppercase() } else { name };
+            Some((name, Secret(value.into_string().ok()?)))
         };
         Self { variables: std::env::vars_os().filter_map(text).collect(), program: std::env::current_exe().ok() }
     }
@@ -107,7 +115,8 @@ impl Env {
     pub fn program(&self) -> String {
         let name = "monkeytown";
         let Some(program) = &self.program else { return name.to_owned() };
-        let found = std::env::split_paths(self.path()).any(|folder| folder.join(name) == *program);
+        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        let found = std::env::split_paths(self.path()).any(|folder| folder.join(&file) == *program);
         if found { name.to_owned() } else { program.display().to_string() }
     }
 
@@ -176,7 +185,8 @@ impl Env {
     /// folder otherwise, since such a command gets an empty one.
     #[must_use]
     pub fn tools(&self) -> Vec<(String, String)> {
-        let home = self.get("HOME").map(PathBuf::from);
+        let home = self.get(HOME).map(PathBuf::from);
+        let system = SYSTEM.iter().filter_map(|name| Some(((*name).to_owned(), self.get(name)?.to_owned())));
         let place = |(name, below): &(&str, &str)| {
             let said = self.get(name).map(str::to_owned);
             let usual = || home.as_ref().map(|home| home.join(below)).filter(|place| place.is_dir());
@@ -184,7 +194,7 @@ impl Env {
             Some(((*name).to_owned(), found))
         };
         let toolchains = TOOLCHAINS.iter().filter_map(place);
-        std::iter::once(("PATH".to_owned(), self.path().to_owned())).chain(toolchains).collect()
+        std::iter::once(("PATH".to_owned(), self.path().to_owned())).chain(system).chain(toolchains).collect()
     }
 
     /// Values that must be masked wherever we write: what is called a secret, and what `key_env` names.

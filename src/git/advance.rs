@@ -7,8 +7,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use git2::{Index, IndexEntry, IndexEntryExtendedFlag, IndexTime, Oid, RepositoryState};
@@ -17,6 +15,7 @@ use super::changes::RawChange;
 use super::errors::GitError;
 use super::objects::raw_mode;
 use super::repo::Repo;
+use super::system;
 use super::workspace::{check_path, same_blob};
 use crate::town::changeset::Mode;
 
@@ -84,6 +83,9 @@ impl Checkout<'_> {
         let plan: Plan<'_> = changes.iter().map(|change| (change.path.as_str(), change.after)).collect();
         for change in changes {
             check_path(&change.path)?;
+            if change.after.is_some() && !system::holds(&change.path) {
+                return Err(GitError::bad_path(&change.path, "this system cannot hold a file of that name"));
+            }
             let path = Path::new(&change.path);
             let conflict = (1..=3).any(|stage| index.get_path(path, stage).is_some());
             let entry = index.get_path(path, 0);
@@ -169,10 +171,11 @@ impl Checkout<'_> {
         let meta = fs::symlink_metadata(&place).map_err(GitError::file("look at", &place))?;
         if meta.is_symlink() {
             let target = fs::read_link(&place).map_err(GitError::file("read", &place))?;
-            return Ok(mode == Mode::Link && same_blob(oid, target.as_os_str().as_bytes()));
+            return Ok(mode == Mode::Link && same_blob(oid, &system::bytes_of(&target)));
         }
-        let executable = meta.mode() & 0o100 != 0;
-        if !meta.is_file() || mode == Mode::Link || (self.keeps_modes() && executable != (mode == Mode::Executable)) {
+        let differs = system::executable(&meta).is_some_and(|executable| executable != (mode == Mode::Executable));
+        // Without links a link is a text file with its target.
+        if !meta.is_file() || (mode == Mode::Link && system::LINKS) || (self.keeps_modes() && differs) {
             return Ok(false);
         }
         let bytes = fs::read(&place).map_err(GitError::file("read", &place))?;
@@ -205,7 +208,7 @@ impl Checkout<'_> {
             if let Some(old) = index.get_path(Path::new(&change.path), 0).filter(is_skipped) {
                 (entry.flags, entry.flags_extended) = (old.flags, old.flags_extended);
             } else if !is_module(change) {
-                stat_into(&mut entry, &self.put(&change.path, mode, oid)?);
+                system::stat_into(&mut entry, &self.put(&change.path, mode, oid)?);
             }
             index.add(&entry).map_err(failed)?;
         }
@@ -215,7 +218,8 @@ impl Checkout<'_> {
     fn take_away(&self, path: &str) -> Result<(), GitError> {
         let place = self.root.join(path);
         match fs::remove_file(&place) {
-            Err(error) if !is_gone(&error) => return Err(GitError::file("remove", place)(error)),
+            // Removing a folder this way is refused in other words on each system.
+            Err(error) if !is_gone(&error) && !place.is_dir() => return Err(GitError::file("remove", place)(error)),
             _ => {}
         }
         // Folders that became empty go, as git does it; one with something in it stays.
@@ -242,15 +246,16 @@ impl Checkout<'_> {
             builder.prefix(".monkeytown-");
             builder
         };
-        if mode == Mode::Link {
-            let target = std::ffi::OsStr::from_bytes(&bytes);
-            let made = builder().make_in(folder, |temporary| std::os::unix::fs::symlink(target, temporary));
+        if mode == Mode::Link && system::LINKS {
+            let target = system::path_of(&bytes).ok_or_else(|| failed(ErrorKind::InvalidFilename.into()))?;
+            let made = builder().make_in(folder, |temporary| system::link(&target, temporary));
             made.map_err(failed)?.into_temp_path().persist(&place).map_err(|error| failed(error.error))?;
         } else {
-            let bits = if mode == Mode::Executable { 0o777 } else { 0o666 };
-            // The system takes away what the user's own mask takes away.
-            let mut file =
-                builder().permissions(fs::Permissions::from_mode(bits)).tempfile_in(folder).map_err(failed)?;
+            let mut builder = builder();
+            if let Some(permissions) = system::permissions(mode == Mode::Executable) {
+                builder.permissions(permissions);
+            }
+            let mut file = builder.tempfile_in(folder).map_err(failed)?;
             file.write_all(&bytes).map_err(failed)?;
             file.persist(&place).map_err(|error| failed(error.error))?;
         }
@@ -307,13 +312,4 @@ fn bare_entry(path: &str, mode: Mode, id: Oid) -> IndexEntry {
         flags_extended: 0,
         path,
     }
-}
-
-/// What the system says about a file, cut to 32 bits as git does, so that `git status` need not read it again.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the index holds the low 32 bits")]
-fn stat_into(entry: &mut IndexEntry, meta: &fs::Metadata) {
-    entry.ctime = IndexTime::new(meta.ctime() as i32, meta.ctime_nsec() as u32);
-    entry.mtime = IndexTime::new(meta.mtime() as i32, meta.mtime_nsec() as u32);
-    (entry.dev, entry.ino) = (meta.dev() as u32, meta.ino() as u32);
-    (entry.uid, entry.gid, entry.file_size) = (meta.uid(), meta.gid(), meta.size() as u32);
 }

@@ -90,7 +90,7 @@ impl Repo {
             let link = entry.path().join(link.trim());
             if link.exists() {
                 let root = link.parent().unwrap_or(&link);
-                found.push((branch, root.canonicalize().unwrap_or_else(|_| root.to_owned())));
+                found.push((branch, super::system::canonical(root).unwrap_or_else(|_| root.to_owned())));
             }
         }
         Ok(found)

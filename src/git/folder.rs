@@ -5,15 +5,13 @@
 //! ever written through one, and only where they stay inside the folder.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::errors::GitError;
 use super::objects::{DEPTH, check_count};
+use super::system;
 use super::workspace::{Workspace, check_path};
 use crate::town::changeset::{Blob, Mode};
 use crate::town::limits::CHANGESET_BYTES;
@@ -45,7 +43,7 @@ pub struct Absorbed {
 impl Workspace {
     /// Writes every file below `dir`, which must be empty or not there yet.
     pub fn materialise(&self, dir: &Path) -> Result<Materialised, GitError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(GitError::file("create", dir))?;
+        system::private_folder(dir).map_err(GitError::file("create", dir))?;
         if fs::read_dir(dir).map_err(GitError::file("read", dir))?.next().is_some() {
             return Err(GitError::bad_path(dir.to_string_lossy(), "the folder is not empty"));
         }
@@ -57,11 +55,15 @@ impl Workspace {
                 done.skipped.push((path, why));
                 continue;
             }
+            if !system::holds(&path) {
+                done.skipped.push((path, "the file system cannot hold the name".to_owned()));
+                continue;
+            }
             let Some(Blob { mode, bytes }) = self.read(&path)? else {
                 done.skipped.push((path, "a submodule, or a name that is not UTF-8".to_owned()));
                 continue;
             };
-            if mode == Mode::Link && stays_inside(&path, &bytes) {
+            if mode == Mode::Link && becomes_link(&path, &bytes) {
                 links.push((path, bytes));
                 continue;
             }
@@ -75,8 +77,9 @@ impl Workspace {
         }
         for (path, target) in links {
             let place = dir.join(&path);
+            let target = system::path_of(&target).ok_or(ErrorKind::InvalidFilename.into());
             let made =
-                make_folders(dir, &path, &mut folders).and_then(|()| symlink(OsStr::from_bytes(&target), &place));
+                make_folders(dir, &path, &mut folders).and(target).and_then(|target| system::link(&target, &place));
             match made {
                 Ok(()) => done.files += 1,
                 Err(error) => skip(&mut done, path, error, &place)?,
@@ -93,7 +96,11 @@ impl Workspace {
         let expected: BTreeSet<String> = self.list("")?.into_iter().collect();
         // What is gone goes first, so that a folder may stand where a file was.
         for path in expected.iter().filter(|path| !disk.contains_key(*path)) {
-            if check_path(path).is_err() || self.size(path)?.is_none() || done.special.contains(path) {
+            if check_path(path).is_err()
+                || !system::holds(path)
+                || self.size(path)?.is_none()
+                || done.special.contains(path)
+            {
                 continue;
             }
             if wanted(path) {
@@ -126,13 +133,14 @@ impl Workspace {
         done: &mut Absorbed,
     ) -> Result<(), GitError> {
         let before = if known { self.read(path)? } else { None };
-        let Some(Blob { mode, bytes }) = read_disk(&dir.join(path), meta)? else {
+        let executable = before.as_ref().is_some_and(|old| old.mode == Mode::Executable);
+        let Some(Blob { mode, bytes }) = read_disk(&dir.join(path), meta, executable)? else {
             done.special.push(path.to_owned());
             return Ok(());
         };
         let same = before.is_some_and(|old| {
             // A link that leads out was written as a text file.
-            let as_text = old.mode == Mode::Link && mode == Mode::File && !stays_inside(path, &old.bytes);
+            let as_text = old.mode == Mode::Link && mode == Mode::File && !becomes_link(path, &old.bytes);
             *old.bytes == *bytes && (old.mode == mode || as_text)
         });
         if same {
@@ -148,6 +156,11 @@ impl Workspace {
         done.changed.push(path.to_owned());
         self.put(path, bytes, mode)
     }
+}
+
+/// Whether a link is one on disk too: where there are links, and only where it stays inside.
+fn becomes_link(path: &str, target: &[u8]) -> bool {
+    system::LINKS && stays_inside(path, target)
 }
 
 /// Whether a link stays inside the folder that it is written to: relative, and `..` only in front and not beyond
@@ -181,9 +194,7 @@ fn put_file(
     folders: &mut BTreeSet<String>,
 ) -> std::io::Result<()> {
     make_folders(dir, path, folders)?;
-    let mode = if executable { 0o755 } else { 0o644 };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(dir.join(path))?;
-    file.write_all(bytes)
+    system::new_file(&dir.join(path), executable)?.write_all(bytes)
 }
 
 /// A path that the file system cannot hold beside the others (twins, a file where a folder is) is left out.
@@ -208,7 +219,7 @@ fn walk(dir: &Path, done: &mut Absorbed) -> Result<BTreeMap<String, Metadata>, G
         for entry in fs::read_dir(&folder).map_err(GitError::file("read", &folder))? {
             let entry = entry.map_err(GitError::file("read", &folder))?;
             let name = entry.file_name();
-            if name.as_bytes().eq_ignore_ascii_case(b".git") {
+            if name.eq_ignore_ascii_case(".git") {
                 continue;
             }
             let shown = format!("{prefix}{}", name.to_string_lossy());
@@ -233,12 +244,13 @@ fn walk(dir: &Path, done: &mut Absorbed) -> Result<BTreeMap<String, Metadata>, G
 }
 
 /// Reads a file or a link; `None` when it is no longer what the walk saw. A program that still runs in the folder
-/// could otherwise put a link to somewhere else in the place of a file between the look and the reading.
-fn read_disk(place: &Path, seen: &Metadata) -> Result<Option<Blob>, GitError> {
+/// could otherwise put a link to somewhere else in the place of a file between the look and the reading. `executable` is
+/// what it was, where the file system does not say.
+fn read_disk(place: &Path, seen: &Metadata, executable: bool) -> Result<Option<Blob>, GitError> {
     let failed = |error| GitError::file("read", place)(error);
     if seen.file_type().is_symlink() {
         return match fs::read_link(place) {
-            Ok(target) => Ok(Some(Blob { mode: Mode::Link, bytes: target.as_os_str().as_bytes().into() })),
+            Ok(target) => Ok(Some(Blob { mode: Mode::Link, bytes: system::bytes_of(&target).into() })),
             Err(_) => Ok(None),
         };
     }
@@ -248,7 +260,7 @@ fn read_disk(place: &Path, seen: &Metadata) -> Result<Option<Blob>, GitError> {
         Err(error) => return Err(failed(error)),
     };
     let now = file.metadata().map_err(failed)?;
-    if !now.is_file() || (now.dev(), now.ino()) != (seen.dev(), seen.ino()) {
+    if !now.is_file() || !system::same(&now, seen) {
         return Ok(None);
     }
     let limit = 4 * CHANGESET_BYTES;
@@ -258,7 +270,7 @@ fn read_disk(place: &Path, seen: &Metadata) -> Result<Option<Blob>, GitError> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(now.len()).unwrap_or(0));
     file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
-    let mode = if now.mode() & 0o100 != 0 { Mode::Executable } else { Mode::File };
+    let mode = if system::executable(&now).unwrap_or(executable) { Mode::Executable } else { Mode::File };
     Ok(Some(Blob { mode, bytes: bytes.into() }))
 }
 

@@ -158,18 +158,18 @@ impl<'r> Net<'r> {
     /// The references that a fetch wrote here. Those copied before are packed, so new ones are plain files.
     pub fn written(&self) -> Result<Vec<(String, Oid)>, GitError> {
         let mut found = Vec::new();
-        let mut open = vec![PathBuf::from("refs")];
-        while let Some(relative) = open.pop() {
-            let dir = self.dir.path().join(&relative);
+        let mut open = vec!["refs".to_owned()];
+        while let Some(folder) = open.pop() {
+            let dir = self.dir.path().join(&folder);
             for entry in fs::read_dir(&dir).map_err(GitError::file("read", &dir))? {
                 let entry = entry.map_err(GitError::file("read", &dir))?;
-                let name = relative.join(entry.file_name());
+                let Some(name) = entry.file_name().to_str().map(|name| format!("{folder}/{name}")) else { continue };
                 if entry.path().is_dir() {
                     open.push(name);
-                } else if let (Some(name), Ok(text)) = (name.to_str(), fs::read_to_string(entry.path()))
+                } else if let Ok(text) = fs::read_to_string(entry.path())
                     && let Ok(oid) = Oid::from_str(text.trim())
                 {
-                    found.push((name.to_owned(), oid));
+                    found.push((name, oid));
                 }
             }
         }

@@ -2,24 +2,24 @@
 //! Lives here: which names and links are safe to write. Never here: which files (see [`super::files`] and
 //! [`super::workspace`]).
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
+use super::system;
 use crate::town::changeset::Mode;
 
 /// The path to write, unless a part of it is special.
 #[must_use]
 pub fn safe(bytes: &[u8]) -> Option<PathBuf> {
-    let path = PathBuf::from(std::ffi::OsStr::from_bytes(bytes));
+    let path = system::path_of(bytes)?;
     let special = |part: Component<'_>| match part {
-        Component::Normal(name) => name.as_bytes().eq_ignore_ascii_case(b".git") || name.as_bytes().contains(&0),
+        Component::Normal(name) => name.eq_ignore_ascii_case(".git") || name.as_encoded_bytes().contains(&0),
         _ => true,
     };
     let doubled = bytes.windows(2).any(|pair| pair == b"//");
-    (!path.as_os_str().is_empty() && !doubled && !path.components().any(special)).then_some(path)
+    let held = path.to_str().is_none_or(system::holds);
+    (!path.as_os_str().is_empty() && !doubled && held && !path.components().any(special)).then_some(path)
 }
 
 /// Writes one file; `false` where a malformed tree has two entries for one path.
@@ -27,19 +27,18 @@ pub fn safe(bytes: &[u8]) -> Option<PathBuf> {
 /// # Errors
 /// When the disk is full.
 pub fn file(path: &Path, bytes: &[u8], mode: Mode) -> io::Result<bool> {
-    let mode = if mode == Mode::Executable { 0o755 } else { 0o644 };
     let parent = path.parent().map_or(Ok(()), fs::create_dir_all);
     if parent.is_err() {
         return Ok(false);
     }
-    match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
+    match system::new_file(path, mode == Mode::Executable) {
         Ok(mut file) => file.write_all(bytes).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(error),
         Err(_) => Ok(false),
     }
 }
 
-/// Makes a link, and the folders that it is in.
+/// Makes a link, and the folders that it is in; where there are no links, a text file with its target.
 ///
 /// # Errors
 /// When something stands there.
@@ -47,7 +46,10 @@ pub fn link(path: &Path, target: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
-    symlink(target, path)
+    if system::LINKS {
+        return system::link(target, path);
+    }
+    system::new_file(path, false)?.write_all(&system::bytes_of(target))
 }
 
 /// Whether a link at `path` points into the checkout, going by names alone.

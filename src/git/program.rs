@@ -3,7 +3,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -11,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::errors::GitError;
+use super::system;
 
 /// What of the surrounding environment the `git` program may see. Everything else, tokens and keys of other
 /// programs included, is kept from it and from the helpers that it starts.
@@ -43,6 +43,20 @@ const PASSED_ON: &[&str] = &[
     "ALL_PROXY",
     "no_proxy",
     "NO_PROXY",
+    // As Windows calls them. Without SystemRoot no program there finds the network.
+    "SystemRoot",
+    "SystemDrive",
+    "ComSpec",
+    "PATHEXT",
+    "TEMP",
+    "TMP",
+    "USERNAME",
+    "USERPROFILE",
+    "HOMEDRIVE",
+    "HOMEPATH",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "ProgramData",
 ];
 
 /// Configuration that a user hands over in the environment (`GIT_CONFIG_COUNT`) is passed on up to this many keys.
@@ -88,14 +102,18 @@ impl Environment {
 
     /// Nothing of the user's: `path` to find programs, `home` as an empty home, no configuration file at all.
     #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "where Windows itself is stands in its environment alone")]
     pub fn isolated(path: impl Into<OsString>, home: &Path) -> Self {
         let set = |name: &str, value: &OsStr| (OsString::from(name), value.to_owned());
-        let variables = vec![
+        let mut variables = vec![
             set("PATH", &path.into()),
             set("HOME", home.as_os_str()),
             set("GIT_CONFIG_GLOBAL", OsStr::new("/dev/null")),
             set("GIT_CONFIG_NOSYSTEM", OsStr::new("1")),
         ];
+        // Nothing of the user's either, and nothing works without it.
+        let root = if cfg!(windows) { std::env::var_os("SystemRoot") } else { None };
+        variables.extend(root.map(|root| set("SystemRoot", &root)));
         Self { variables, config: Vec::new(), token_host: None }
     }
 
@@ -162,14 +180,14 @@ impl Call<'_> {
             io::ErrorKind::NotFound => GitError::NoGitProgram,
             _ => GitError::RunGit { source },
         })?;
-        let group = child.id();
+        let process = child.id();
         let (said, heard) = mpsc::channel();
         drain(child.stdout.take(), STDOUT_BYTES, 0, &said);
         drain(child.stderr.take(), STDERR_BYTES, 1, &said);
         let status = match wait(child, self.limit) {
             Waited::Ended(status) => status.map_err(|source| GitError::RunGit { source })?,
             Waited::TooLong => {
-                end_group(group);
+                system::end(process);
                 let verb = self.args.first().cloned().unwrap_or_default();
                 return Err(GitError::GitTimedOut { verb, limit: self.limit });
             }
@@ -203,8 +221,9 @@ impl Call<'_> {
         if count > 0 {
             command.env("GIT_CONFIG_COUNT", count.to_string());
         }
-        // A group of its own, so that ssh, helpers and hooks of a local remote end with it.
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // So that ssh, helpers and hooks of a local remote end with it.
+        system::apart(&mut command);
         command
     }
 }
@@ -237,10 +256,4 @@ fn drain<R: Read + Send + 'static>(pipe: Option<R>, limit: u64, which: usize, sa
         }
         let _ = said.send((which, bytes));
     });
-}
-
-/// Ends a process group. The standard library has no call for it, every shell does.
-fn end_group(group: u32) {
-    let kill = format!("kill -s KILL -- -{group}");
-    let _ = Command::new("/bin/sh").args(["-c", &kill]).stdin(Stdio::null()).stderr(Stdio::null()).status();
 }

@@ -13,6 +13,7 @@ use super::errors::{GitError, RemoteFailure};
 use super::net::Net;
 use super::program::Output;
 use super::repo::Repo;
+use super::system;
 
 /// The schemes of URLs that are handed to git. Every other one may start a helper program.
 const SCHEMES: [&str; 5] = ["https", "http", "ssh", "git", "file"];
@@ -381,6 +382,9 @@ fn matches_reference(pattern: &str, name: &str) -> bool {
 
 /// Whether git takes the URL for a path: no scheme, and no host before a colon.
 fn is_local(url: &str) -> bool {
+    if system::has_drive(url) {
+        return true;
+    }
     let colon = url.find(':').unwrap_or(usize::MAX);
     !url.contains("://") && url.find('/').is_some_and(|slash| slash < colon) || colon == usize::MAX
 }
@@ -388,14 +392,16 @@ fn is_local(url: &str) -> bool {
 /// The folder of a remote on this machine.
 fn local_path(url: &str) -> Option<PathBuf> {
     if let Some(path) = url.strip_prefix("file://") {
-        return Some(PathBuf::from(path.find('/').map_or(path, |slash| &path[slash..])));
+        let path = path.find('/').map_or(path, |slash| &path[slash..]);
+        // As in `file:///C:/town`.
+        return Some(PathBuf::from(path.strip_prefix('/').filter(|path| system::has_drive(path)).unwrap_or(path)));
     }
     is_local(url).then(|| PathBuf::from(url))
 }
 
 /// Why a folder is part of this very repository, if it is. A push there would run hooks that lie in it.
 fn own_folder(repo: &Repo, path: &Path) -> Option<&'static str> {
-    let path = path.canonicalize().ok()?;
+    let path = system::canonical(path).ok()?;
     let own: BTreeSet<&Path> =
         [Some(repo.common_dir()), Some(repo.git_dir()), repo.workdir()].into_iter().flatten().collect();
     own.iter().any(|folder| path.starts_with(folder)).then_some("it points into this repository itself")

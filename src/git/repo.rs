@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, Oid, Repository, RepositoryOpenFlags};
@@ -162,10 +162,9 @@ impl Repo {
         if let Some(id) = read_machine_id(&path)? {
             return Ok(id);
         }
-        let mut random = [0_u8; 16];
-        let source = Path::new("/dev/urandom");
-        File::open(source).and_then(|mut f| f.read_exact(&mut random)).map_err(GitError::file("read", source))?;
-        let id: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        // 80 bits of each are random.
+        let id: String =
+            (0..2).map(|_| format!("{:016x}", ulid::Ulid::generate().random() & u128::from(u64::MAX))).collect();
         let mut file =
             tempfile::NamedTempFile::new_in(self.private_dir()?).map_err(GitError::file("write", path.clone()))?;
         file.write_all(id.as_bytes()).map_err(GitError::file("write", path.clone()))?;
@@ -414,7 +413,7 @@ fn open_at(path: &Path, flags: RepositoryOpenFlags) -> Result<Repository, GitErr
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, GitError> {
-    path.canonicalize().map_err(GitError::file("find", path))
+    super::system::canonical(path).map_err(GitError::file("find", path))
 }
 
 fn read_machine_id(path: &Path) -> Result<Option<String>, GitError> {

@@ -88,7 +88,7 @@ pub(super) fn on_board(claimed: &Claim, transcript: &Transcript, known: &[String
         }
     }
     let (run, agent) = (claimed.run.run.clone(), transcript.agent.clone());
-    (!all.is_empty()).then(|| Command::Say(Saying { run, agent, asked: None, board: all }))
+    (!all.is_empty()).then_some(Command::Say(Saying { run, agent, asked: None, board: all }))
 }
 
 fn note(changed: &Changes) -> String {

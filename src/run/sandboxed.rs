@@ -42,13 +42,14 @@ pub(super) fn toolbox(
     if matches!(thinker, Thinker::Command(_)) {
         return tools::ends();
     }
+    let allow = Allow::of(&settings.network.allow);
     let posts = town.posts.iter().filter(|(_, post)| !post.closed).map(|(id, _)| id.clone()).collect();
     let shell = if *thinker == Thinker::Embedded || !charter.tools.iter().any(|name| name == tools::BASH) {
         Err("there is no sandbox for it".to_owned())
     } else {
         shell(edge, settings)
     };
-    tools::table_with(&charter.tools, shell.as_ref().map(Shell::clone).map_err(String::as_str), posts)
+    tools::table_with(&charter.tools, shell.as_ref().map_err(String::as_str).cloned(), posts, &allow)
 }
 
 impl Turn<'_> {

@@ -137,7 +137,6 @@ impl<'a> Turn<'a> {
         let may_spend = Usd(claimed.run.hold_micros);
         let (purse, relay) = (thinker.purse(may_spend).of_tokens(tokens), thinker.relay(edge)?);
         transcript.settle_asked();
-        let (told, broken_off) = (again, false);
         let mut turn = Self {
             hands,
             charter,
@@ -150,8 +149,8 @@ impl<'a> Turn<'a> {
             purse,
             may_spend,
             relay,
-            told,
-            broken_off,
+            told: again,
+            broken_off: false,
         };
         turn.hire(thinker, transcript);
         Ok(turn)

@@ -4,11 +4,11 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::git::files::{Content, Files};
 use crate::git::plain::{file, link, safe, stays_inside};
+use crate::git::system;
 use crate::town::changeset::Mode;
 
 /// Bytes that a checkout may hold; a larger one is refused before the disk is full.
@@ -39,9 +39,9 @@ pub(super) fn write(files: &Files<'_>, root: &Path) -> io::Result<usize> {
             skipped += 1;
             continue;
         };
-        let target = Path::new(std::ffi::OsStr::from_bytes(target.data()));
-        match safe(entry.bytes()).filter(|path| stays_inside(path, target)) {
-            Some(path) => skipped += usize::from(link(&root.join(path), target).is_err()),
+        let target = system::path_of(target.data());
+        match safe(entry.bytes()).zip(target).filter(|(path, target)| stays_inside(path, target)) {
+            Some((path, target)) => skipped += usize::from(link(&root.join(path), &target).is_err()),
             None => skipped += 1,
         }
     }
@@ -51,6 +51,7 @@ pub(super) fn write(files: &Files<'_>, root: &Path) -> io::Result<usize> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::PermissionsExt;
 
     use super::super::testing::Sample;

@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -13,6 +12,7 @@ use std::time::Duration;
 
 use super::{Request, checkout, runners};
 use crate::git::files::Files;
+use crate::git::system;
 use crate::town::facts::{TestFacts, TestOutcome, TestRun};
 
 /// Bytes of output that are kept: the end says what failed.
@@ -88,7 +88,8 @@ fn run(command: &str, limit: Limit, files: &Files<'_>, environment: &[(String, S
         .current_dir(&root)
         .env_clear()
         .envs(environment.iter().map(|(key, value)| (key, value)));
-    shell.env("LANG", "C.UTF-8").env("HOME", &home).env("TMPDIR", &temp).stdin(Stdio::null()).process_group(0);
+    shell.env("LANG", "C.UTF-8").env("HOME", &home).env("TMPDIR", &temp).stdin(Stdio::null());
+    system::apart(&mut shell);
     match execute(shell, limit) {
         Err(error) => not_run(format!("`sh` could not be started: {}", error.kind())),
         Ok((outcome, tail, cut)) => {
@@ -118,7 +119,7 @@ fn execute(mut shell: Command, limit: Limit) -> std::io::Result<(TestOutcome, Ve
     let child = shell.spawn()?;
     // The command holds our ends of the pipe; while it lives, the reader would wait for us.
     drop(shell);
-    let group = child.id();
+    let process = child.id();
     let tail = Arc::new(Mutex::new(Tail::default()));
     let read_done = read_into(reader, Arc::clone(&tail));
     let exited = wait_for(child);
@@ -129,7 +130,7 @@ fn execute(mut shell: Command, limit: Limit) -> std::io::Result<(TestOutcome, Ve
         }
     };
     // What the command left running in its group goes with it, whether it ended well or not.
-    stop(group);
+    system::end(process);
     if matches!(outcome, TestOutcome::TimedOut { .. }) {
         // Waits until the shell is really gone; a process that cannot be killed must not hold us for ever.
         let _gone = exited.recv_timeout(GRACE);
@@ -142,18 +143,6 @@ fn execute(mut shell: Command, limit: Limit) -> std::io::Result<(TestOutcome, Ve
 
 fn outcome_of(status: ExitStatus) -> TestOutcome {
     status.code().map_or(TestOutcome::Killed, |code| TestOutcome::Exited { code })
-}
-
-/// Kills a whole process group, by the shell's own `kill`: there is no safe call for it in the standard library.
-fn stop(group: u32) {
-    let mut kill = Command::new("sh");
-    kill.arg("-c")
-        .arg(format!("kill -s KILL -- -{group}"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    // An empty group is an error of `kill` and exactly what is wanted.
-    let _ = kill.status();
 }
 
 fn wait_for(mut child: Child) -> mpsc::Receiver<std::io::Result<ExitStatus>> {

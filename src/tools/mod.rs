@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::git::workspace::Workspace;
 use crate::town::briefing::ToolLine;
 use crate::town::ids::AgentId;
+use crate::town::network::Allow;
 use crate::town::pattern::Pattern;
 use crate::town::text::escape_invisible;
 use crate::town::transcript::{CallResult, ToolCall, ToolSpec};
@@ -35,6 +36,7 @@ mod remember;
 mod rename;
 pub mod sandbox;
 mod shell;
+mod web_fetch;
 mod worktree;
 mod write;
 
@@ -43,6 +45,8 @@ pub use shell::Shell;
 
 /// The tool that needs a sandbox.
 pub const BASH: &str = "Bash";
+/// The tool that needs a network.
+const WEB_FETCH: &str = "WebFetch";
 
 /// What a call may touch.
 pub struct Context<'a> {
@@ -117,13 +121,13 @@ pub struct Toolbox {
 /// because every agent has a memory and comes to an end.
 #[must_use]
 pub fn table(wanted: &[String]) -> Toolbox {
-    table_with(wanted, Err("there is no sandbox for it"), Vec::new())
+    table_with(wanted, Err("there is no sandbox for it"), Vec::new(), &Allow::default())
 }
 
 /// The same, with the posts of the board that can be replied to, and `Bash` where the list names it and there is a shell;
-/// otherwise the agent hears why not.
+/// otherwise the agent hears why not. `WebFetch`, where the list names it, reaches what the town allows.
 #[must_use]
-pub fn table_with(wanted: &[String], shell: Result<Shell, &str>, posts: Vec<String>) -> Toolbox {
+pub fn table_with(wanted: &[String], shell: Result<Shell, &str>, posts: Vec<String>, allow: &Allow) -> Toolbox {
     let mut every: Vec<Box<dyn Tool>> = vec![
         Box::new(read::Read::new()),
         Box::new(glob::Glob::new()),
@@ -138,16 +142,17 @@ pub fn table_with(wanted: &[String], shell: Result<Shell, &str>, posts: Vec<Stri
         Box::new(board::Post::new()),
         Box::new(board::Reply::new(posts)),
     ];
+    let asked = |name: &str| wanted.iter().any(|other| other == name);
+    // Neither of these for an empty list: who may run commands, or hear of the world, says so.
     let no_shell = match shell {
-        // Never for an empty list: who may run commands says so.
         Ok(shell) => {
-            every.extend(wanted.iter().any(|name| name == BASH).then(|| Box::new(bash::Bash::new(shell)) as _));
+            every.extend(asked(BASH).then(|| Box::new(bash::Bash::new(shell)) as _));
             ""
         }
         Err(why) => why,
     };
+    every.extend(asked(WEB_FETCH).then(|| Box::new(web_fetch::WebFetch::new(allow)) as _));
     let known: Vec<String> = every.iter().map(|tool| tool.spec().name.clone()).collect();
-    let asked = |name: &str| wanted.iter().any(|other| other == name);
     let given = |name: &str| match name {
         "Remember" | "Recall" => true,
         "Delete" | "Move" => wanted.is_empty() || asked(name) || asked("Write"),

@@ -3,15 +3,14 @@
 //! [`super::Context`] like for every other tool.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata, OpenOptions};
+use std::fs::{self, Metadata};
 use std::io::{self, Read as _};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::git::GitError;
 use crate::git::ignore::Ignore;
 use crate::git::plain;
+use crate::git::system::{self, Stamp};
 use crate::git::workspace::Workspace;
 use crate::town::changeset::Mode;
 use crate::town::limits;
@@ -27,21 +26,6 @@ pub(super) struct Worktree {
     stamps: BTreeMap<String, Stamp>,
     /// Paths that could not be written out.
     pub(super) left_out: usize,
-}
-
-/// What changes when a file does; nobody can set a change time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    node: u64,
-    size: u64,
-    mode: u32,
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    fn of(meta: &Metadata) -> Self {
-        Self { node: meta.ino(), size: meta.size(), mode: meta.mode(), changed: (meta.ctime(), meta.ctime_nsec()) }
-    }
 }
 
 /// What a command did to its files.
@@ -90,14 +74,14 @@ impl Worktree {
             };
             left -= blob.bytes.len() as u64;
             if blob.mode == Mode::Link {
-                links.push((place, PathBuf::from(std::ffi::OsStr::from_bytes(&blob.bytes))));
+                links.push((place, system::path_of(&blob.bytes)));
             } else if !plain::file(&root.join(place), &blob.bytes, blob.mode)? {
                 worktree.left_out += 1;
             }
         }
         for (place, target) in links {
-            let inside = plain::stays_inside(&place, &target);
-            if !inside || plain::link(&root.join(place), &target).is_err() {
+            let made = target.filter(|target| plain::stays_inside(&place, target));
+            if made.is_none_or(|target| plain::link(&root.join(place), &target).is_err()) {
                 worktree.left_out += 1;
             }
         }
@@ -137,7 +121,7 @@ impl Worktree {
             match content(&root.join(path), meta, left) {
                 Ok(bytes) => {
                     left -= bytes.len() as u64;
-                    changes.written.push((name.to_owned(), bytes, meta.mode() & 0o100 != 0));
+                    changes.written.push((name.to_owned(), bytes, system::executable(meta).unwrap_or(false)));
                 }
                 Err(why) => changes.refused.push((name.to_owned(), why)),
             }
@@ -162,16 +146,15 @@ fn content(path: &Path, meta: &Metadata, left: u64) -> Result<Vec<u8>, &'static 
     if kind.is_symlink() {
         return Err("it is a symbolic link");
     }
-    if kind.is_fifo() || kind.is_socket() || kind.is_block_device() || kind.is_char_device() || !kind.is_file() {
+    if !kind.is_file() {
         return Err("it is no plain file");
     }
-    if meta.size() > left {
+    if meta.len() > left {
         return Err("it is too large");
     }
     // Once more what it is, of what was opened: nothing may have taken its place.
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|_| "it cannot be read")?;
-    let same = file.metadata().is_ok_and(|now| now.is_file() && (now.dev(), now.ino()) == (meta.dev(), meta.ino()));
+    let file = system::open_plain(path).map_err(|_| "it cannot be read")?;
+    let same = file.metadata().is_ok_and(|now| now.is_file() && system::same(&now, meta));
     if !same {
         return Err("it is not what it was a moment ago");
     }

@@ -163,9 +163,8 @@ fn common(text: &str, known: &[String], changes: &mut Changes) -> String {
 
 type Edit = (Change, Range<usize>, String);
 
-#[expect(clippy::unwrap_used, reason = "the patterns are constants that the tests compile")]
 fn pattern(text: &str) -> Regex {
-    Regex::new(text).unwrap()
+    Regex::new(text).expect("a constant pattern")
 }
 
 /// A name that GitHub would notify, at the beginning of a word. A backslash before it changes nothing.

@@ -110,18 +110,21 @@ impl Runner {
 
     /// A release whose binary prints its version.
     fn release(self, commit: &str) -> Self {
+        self.release_as(commit, ARCHIVE, "monkeytown")
+    }
+
+    fn release_as(self, commit: &str, name: &str, binary: &str) -> Self {
         let packed = self.path("packed");
         fs::create_dir_all(&packed).unwrap();
-        program(&packed.join("monkeytown"), "echo monkeytown 9.8.7");
-        let archive = self.path(ARCHIVE);
+        program(&packed.join(binary), "echo monkeytown 9.8.7");
+        let archive = self.path(name);
         let tar = Command::new("tar").args(["-czf"]).arg(&archive).arg("-C").arg(&packed).arg(".").status().unwrap();
         assert!(tar.success());
         let bytes = fs::read(&archive).unwrap();
         fs::write(self.path("COMMIT"), format!("{commit}\n")).unwrap();
-        let sums =
-            Command::new("sha256sum").args([ARCHIVE, "COMMIT"]).current_dir(self.folder.path()).output().unwrap();
+        let sums = Command::new("sha256sum").args([name, "COMMIT"]).current_dir(self.folder.path()).output().unwrap();
         assert!(sums.status.success());
-        self.releases.put(ARCHIVE, &bytes);
+        self.releases.put(name, &bytes);
         self.releases.put("COMMIT", &fs::read(self.path("COMMIT")).unwrap());
         self.releases.put("SHA256SUMS", &sums.stdout);
         self
@@ -175,6 +178,25 @@ fn the_release_of_the_very_commit_is_taken() {
         assert!(runner.path("temp/monkeytown-bin/monkeytown").is_file());
         assert!(fs::read_to_string(runner.path("path")).unwrap().ends_with("/monkeytown-bin\n"));
     }
+}
+
+#[test]
+fn windows_gets_its_own_program() {
+    let archive = "monkeytown-v9.8.7-x86_64-pc-windows-msvc.tar.gz";
+    let runner = Runner::new().set("RUNNER_OS", "Windows").release_as(COMMIT, archive, "monkeytown.exe");
+    // A folder as Windows names it: with a backslash in a name, some tools write a checksum in another way.
+    let temp = runner.path("temp/D:\\a\\_temp");
+    fs::create_dir_all(&temp).unwrap();
+    let runner = runner.set("RUNNER_TEMP", temp.to_str().unwrap());
+    runner.says("plan", 0, "v9.8.7 as it was released");
+    let runner = runner.planned();
+    assert_eq!(runner.variables["TARGET"], "x86_64-pc-windows-msvc");
+    runner.says("install", 0, "monkeytown 9.8.7");
+    assert!(temp.join("monkeytown-bin/monkeytown.exe").is_file());
+    program(&temp.join("monkeytown-bin/monkeytown.exe"), "echo \"$* $MSYS_NO_PATHCONV\"");
+    let runner = runner.set("COMMAND", "run").set("AGENT", "chaostester").set("TASK", "/say hello");
+    let runner = ["BRAIN", "DRY_RUN", "ARGS", "TOKEN"].into_iter().fold(runner, |runner, name| runner.set(name, ""));
+    runner.set("TOKEN_ENV", "GITHUB_TOKEN").says("run", 0, "run chaostester --task=/say hello 1");
 }
 
 #[test]
@@ -268,7 +290,11 @@ fn the_key_of_a_build_changes_with_the_source_and_with_nothing_else() {
 #[test]
 fn what_cannot_be_had_says_what_to_do() {
     let cases = [
-        (Runner::new().set("RUNNER_OS", "Windows"), 2, "does not run on Windows"),
+        (
+            Runner::new().set("RUNNER_OS", "Windows").set("RUNNER_ARCH", "ARM64"),
+            2,
+            "no monkeytown for Windows on ARM64",
+        ),
         (Runner::new().set("RUNNER_OS", "Plan9"), 2, "no monkeytown for Plan9"),
         (Runner::new().set("RUNNER_ARCH", "RISCV"), 2, "no monkeytown for Linux on RISCV"),
         (Runner::new().set("VERSION", "latest"), 2, "latest is no release"),

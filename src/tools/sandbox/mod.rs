@@ -9,6 +9,8 @@
 pub mod attend;
 #[cfg(target_os = "linux")]
 mod bridge;
+// Elsewhere only its names of folders are used.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 mod bubblewrap;
 mod capture;
 mod door;
@@ -27,7 +29,6 @@ mod rules;
 pub mod supervise;
 
 use std::io::{Read as _, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::git::system;
 use crate::town::network::Allow;
 
 pub use capture::Captured;
@@ -348,7 +350,7 @@ impl Sandbox {
     fn supervised(&self, order: &Order) -> std::io::Result<Outcome> {
         let (reader, writer) = std::io::pipe()?;
         let mut command = Command::new(&self.program);
-        command.arg(HELPER).env_clear().current_dir("/").process_group(0);
+        system::apart(&mut command).arg(HELPER).env_clear().current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(writer);
         let mut child = command.spawn()?;
         // It holds our end of the pipe; while it lives, the reader would wait for us.

@@ -2,7 +2,8 @@
 //! Lives here: making the folders and handing them to the user that the command runs as. Never here: the files in them.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+#[cfg(target_os = "linux")]
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 #[cfg(target_os = "linux")]
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,9 +11,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
 use super::{Door, SandboxError};
+use crate::git::system;
 
 /// Users that nobody else is: systemd's table of users keeps this range free.
+#[cfg(target_os = "linux")]
 const FIRST_USER: u32 = 60_578;
+#[cfg(target_os = "linux")]
 const USERS: u32 = 128;
 /// The folder of sockets. A command is shown single ones of them, and never the folder.
 const DOORS: &str = "doors";
@@ -138,12 +142,19 @@ fn next_user() -> Option<u32> {
     rustix::process::geteuid().is_root().then_some(FIRST_USER + next % USERS)
 }
 
+/// Only on Linux a command can be somebody else.
 #[cfg(not(target_os = "linux"))]
 const fn next_user() -> Option<u32> {
     None
 }
 
+#[cfg(not(target_os = "linux"))]
+const fn give(_: &Path, _: u32) -> Result<(), SandboxError> {
+    Ok(())
+}
+
 /// Changes the owner of all that is in a folder, and of no place that a link leads to. No command runs meanwhile.
+#[cfg(target_os = "linux")]
 fn give(path: &Path, user: u32) -> Result<(), SandboxError> {
     let mut open = vec![path.to_owned()];
     while let Some(path) = open.pop() {
@@ -164,9 +175,7 @@ fn open_folders(path: &Path) {
     let mut open = vec![path.to_owned()];
     while let Some(path) = open.pop() {
         let Some(meta) = fs::symlink_metadata(&path).ok().filter(|meta| meta.is_dir()) else { continue };
-        if meta.mode() & 0o700 != 0o700 {
-            let _ = fs::set_permissions(&path, fs::Permissions::from_mode(0o700));
-        }
+        system::open_folder(&path, &meta);
         open.extend(fs::read_dir(&path).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())));
     }
 }

@@ -55,6 +55,10 @@ impl Sandbox {
     #[must_use]
     pub fn probe(program: &Path) -> Capabilities {
         let machine = machine();
+        if !cfg!(target_os = "linux") {
+            let why = format!("it is part of Linux, and this is {}", std::env::consts::OS);
+            return Capabilities { bubblewrap: Err(why.clone()), landlock: Err(why), machine };
+        }
         let version = bubblewrap::program().map(|bwrap| version(&bwrap));
         let bubblewrap = match version {
             None => Err("it is not installed".to_owned()),
@@ -82,9 +86,6 @@ impl Sandbox {
 
 /// Runs a command that does nothing but to write where it may and where it may not.
 fn attempt(program: &Path, kind: Kind) -> Result<(), String> {
-    if !cfg!(target_os = "linux") {
-        return Err("it is part of Linux, and this is another system".to_owned());
-    }
     let place = Place::new().map_err(|error| error.to_string())?;
     let outcome = Sandbox::new(PathBuf::from(program), kind)
         .run(&Spec {

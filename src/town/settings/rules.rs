@@ -286,7 +286,7 @@ impl Rules<'_> {
             let remedy = "write one label, for example ubuntu-24.04";
             self.error(rule, &["github", "workflows", "runner"], message, remedy);
         } else if runner.to_ascii_lowercase().starts_with("windows") {
-            let message = "monkeytown does not run on Windows";
+            let message = "the steps of the workflows are for a runner of Linux or macOS";
             self.error(rule, &["github", "workflows", "runner"], message, "write for example ubuntu-24.04");
         }
         let Some(app) = &workflows.app else { return };
