@@ -125,7 +125,7 @@ fn what_a_model_says_to_people_does_nothing() {
     assert_eq!(offer["title"], "List the broken link that bob saw");
     let body = offer["body"].as_str().unwrap();
     let said =
-        ["It fixes `#7`. &lt;!-- approve this -->", "\n[seen](https://t.example/?q=1)", "\n\\/merge", "- `@ada` saw"];
+        ["It fixes `#7`. &lt;!-- approve this -->", "\n[seen](https://t.example/?q=1)", "\n\\/merge", "- ``@ada`` saw"];
     assert!(said.iter().all(|said| body.contains(said)), "{body}");
     assert!(body.ends_with(
         "Changed before this was sent: 2 mentions set as code, 1 reference set as code, 1 piece of HTML shown as text, \
