@@ -161,7 +161,8 @@ impl Proposer<'_> {
     fn message(&self, work: &Work, base: Oid) -> Message {
         Message {
             title: work.finish.title.clone(),
-            body: work.finish.body.clone(),
+            // A message is no Markdown: what is code in the body has an effect here.
+            body: outgoing::plain(&work.finish.body, limits::BODY_BYTES, &self.edge.secrets).0,
             agent: self.charter.name.clone(),
             run: self.run.run.clone(),
             base: repo::id(base),

@@ -18,6 +18,9 @@ use super::{limits, secrets};
 /// Times that a text is looked at again after it was changed; one that is still not quiet is set as code.
 const PASSES: usize = 4;
 
+/// Backticks in a row that a text may have outside of a block of code.
+const TICKS: usize = 16;
+
 /// Something that was changed in a text before it left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
@@ -102,6 +105,10 @@ impl fmt::Display for Changes {
 pub fn markdown(text: &str, most: usize, known: &[String]) -> (String, Changes) {
     let mut changes = Changes::default();
     let mut text = common(&text.replace("\r\n", "\n"), known, &mut changes);
+    if longest_run(&text, '`') > TICKS {
+        // A piece of code between so many would be none for some readers.
+        text = fenced(&text, most);
+    }
     let mut passes = 0;
     loop {
         let edits = edits(&text);
@@ -139,17 +146,31 @@ fn fenced(text: &str, most: usize) -> String {
 pub fn title(text: &str, known: &[String]) -> (String, Changes) {
     let mut changes = Changes::default();
     let text = common(text, known, &mut changes);
-    let mut count = |change: Change, pattern: &Regex, text: &str, keep: &str| {
-        changes.note(change, pattern.find_iter(text).count());
-        pattern.replace_all(text, keep).into_owned()
-    };
-    let text = count(Change::Reference, &CLOSING, &text, "${1}${2}number $number");
-    let text = count(Change::Mention, &MENTION, &text, "${before}${name}");
+    let text = powerless(&text, &mut changes);
     let line = one_line(&text, limits::TITLE_CHARS);
     if line.ends_with('…') && !text.trim_end().ends_with('…') {
         changes.note(Change::Cut, 1);
     }
     (line, changes)
+}
+
+/// A text of several lines that is no Markdown, such as a commit's message, where nothing is code.
+#[must_use]
+pub fn plain(text: &str, most: usize, known: &[String]) -> (String, Changes) {
+    let mut changes = Changes::default();
+    let text = common(&text.replace("\r\n", "\n"), known, &mut changes);
+    (truncate_middle(&powerless(&text, &mut changes), most), changes)
+}
+
+/// Without mentions and without references that close.
+fn powerless(text: &str, changes: &mut Changes) -> String {
+    changes.note(Change::Reference, CLOSING.find_iter(text).count());
+    let text = CLOSING.replace_all(text, |found: &Captures<'_>| {
+        let number = found.name("number").or_else(|| found.name("linked")).map_or("", |number| number.as_str());
+        format!("{}{}number {number}", &found[1], &found[2])
+    });
+    changes.note(Change::Mention, MENTION.find_iter(&text).count());
+    MENTION.replace_all(&text, "${before}${name}").into_owned()
 }
 
 fn common(text: &str, known: &[String], changes: &mut Changes) -> String {
@@ -170,15 +191,15 @@ fn pattern(text: &str) -> Regex {
 /// A name that GitHub would notify, at the beginning of a word. A backslash before it changes nothing.
 static MENTION: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?P<before>^|[^\w/`@.\\-])(?P<mention>\\?@(?P<name>[A-Za-z0-9][A-Za-z0-9-]*(?:/[A-Za-z0-9._-]*[A-Za-z0-9_-])?))",
+        r"(?P<before>^|[^A-Za-z0-9\\])(?P<mention>\\?@(?P<name>[A-Za-z0-9][A-Za-z0-9-]*(?:/[A-Za-z0-9._-]*[A-Za-z0-9_-])?))",
     )
 });
-/// An at sign that is spelled otherwise.
-static SPELLED: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)&(?:#0*64|#x0*40|commat);?"));
+/// A letter or sign that is spelled otherwise, which is read as itself.
+static SPELLED: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)&(?:#[0-9]+|#x[0-9a-f]+|commat|num|sol|colon);?"));
 /// A word that closes the issue behind it when the text reaches the default branch.
 static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?\s+)(?P<issue>(?:[\w.-]+/[\w.-]+)?(?:#|\bGH-)(?P<number>\d+)|https?://\S+/(?:issues|pull)/\d+)",
+        r"(?i)\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?\s+)(?P<issue>(?:[\w.-]+/[\w.-]+)?(?:#|\bGH-)(?P<number>\d+)|https?://\S+/(?:issues|pull)/(?P<linked>\d+))",
     )
 });
 /// An issue of another repository, which would show there who spoke of it.
@@ -201,8 +222,8 @@ fn edits(text: &str) -> Vec<Edit> {
     every(Change::Reference, &ELSEWHERE, "issue", &as_code);
     every(Change::Command, &COMMAND, "slash", &|_| "\\/".to_owned());
     edits.extend(SPELLED.find_iter(text).map(|found| found.range()).filter(|range| !quiet(range)).map(|range| {
-        let sign = format!("{fence}@{fence}");
-        (Change::Mention, range, sign)
+        let shown = format!("&amp;{}", &text[range.start + 1..range.end]);
+        (Change::Html, range, shown)
     }));
     edits.sort_by_key(|(change, range, _)| (range.start, *change));
     let mut end = 0;
@@ -220,7 +241,11 @@ fn parsed(text: &str) -> (Vec<Range<usize>>, Vec<Edit>) {
     let options = options | Options::ENABLE_TASKLISTS | Options::ENABLE_GFM;
     let (mut code, mut edits) = (Vec::new(), Vec::new());
     let mut block = None;
-    for (event, range) in Parser::new_ext(text, options).into_offset_iter() {
+    let parser = Parser::new_ext(text, options);
+    // What a link refers to is not shown, whatever it says.
+    let hidden = parser.reference_definitions().iter().map(|(_, definition)| definition.span.start);
+    edits.extend(hidden.map(|at| (Change::Html, at..at, "\\".to_owned())));
+    for (event, range) in parser.into_offset_iter() {
         match event {
             Event::Start(Tag::CodeBlock(_)) => block = Some(range.start),
             Event::End(TagEnd::CodeBlock) => code.extend(block.take().map(|start| start..range.end)),
@@ -266,8 +291,11 @@ mod tests {
         let cases = [
             ("Plain *text*, `@bob` and #12.", "Plain *text*, `@bob` and #12.", ""),
             ("Ask @bob or @org/team.", "Ask `@bob` or `@org/team`.", "2 mentions set as code"),
-            ("me@example.org, a/@b, \\@bob", "me@example.org, a/@b, `@bob`", "1 mention set as code"),
-            ("&#64;bob &commat;bob", "`@`bob `@`bob", "2 mentions set as code"),
+            ("me@example.org, \\@bob", "me@example.org, `@bob`", "1 mention set as code"),
+            ("_@bob_ .@bob 请@bob", "_`@bob`_ .`@bob` 请`@bob`", "3 mentions set as code"),
+            ("&#64;bob &commat;bob", "&amp;#64;bob &amp;commat;bob", "2 pieces of HTML shown as text"),
+            ("fixes &num;12 &amp; a", "fixes &amp;num;12 &amp; a", "1 piece of HTML shown as text"),
+            ("[//]: # (read me)", "\\[//]: # (read me)", "1 piece of HTML shown as text"),
             ("a ` @bob", "a ` ``@bob``", "1 mention set as code"),
             ("This fixes #12, closes: o/r#3.", "This fixes `#12`, closes: `o/r#3`.", "2 references set as code"),
             (
@@ -298,6 +326,7 @@ mod tests {
     fn a_title_is_one_plain_line() {
         let cases = [
             ("Fix the link\nthat @bob saw", "Fix the link that bob saw", "1 mention set as code"),
+            ("A `@bob` and .@ada", "A `bob` and .ada", "2 mentions set as code"),
             ("Fixes #12: the link", "Fixes number 12: the link", "1 reference set as code"),
             ("Mend src/lib.rs", "Mend src/lib.rs", ""),
         ];
@@ -307,6 +336,20 @@ mod tests {
         }
         let (line, changed) = title(&"long ".repeat(40), &[]);
         assert!(line.chars().count() <= limits::TITLE_CHARS && changed.to_string() == "1 cut in the middle");
+    }
+
+    #[test]
+    fn so_many_backticks_that_nobody_takes_them_for_code_become_a_block() {
+        let (text, _) = sent(&format!("{} @bob", "`".repeat(80)));
+        assert!(text.starts_with(&format!("{}text\n", "`".repeat(81))), "{text}");
+    }
+
+    #[test]
+    fn a_commit_has_no_code() {
+        let said = "Why\n\n```\nFixes #12 @bob\nresolves https://x.example/o/r/issues/4\n```";
+        let (text, changes) = plain(said, 1_000, &[]);
+        assert_eq!(text, "Why\n\n```\nFixes number 12 bob\nresolves number 4\n```");
+        assert_eq!(changes.to_string(), "1 mention set as code, 2 references set as code");
     }
 
     #[test]
