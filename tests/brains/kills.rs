@@ -15,9 +15,14 @@ const STEPS: usize = 20;
 const KILLS: usize = 10;
 const RUNS: u64 = 5;
 
+/// How often the model of a conversation has spoken.
+pub fn said(body: &Value) -> usize {
+    body["messages"].as_array().unwrap().iter().filter(|message| message["role"] == "assistant").count()
+}
+
 /// What a model says that knows by the conversation how far it is.
-fn mind(body: &Value) -> Say {
-    let said = body["messages"].as_array().unwrap().iter().filter(|message| message["role"] == "assistant").count();
+pub fn mind(body: &Value) -> Say {
+    let said = said(body);
     if said + 1 == STEPS {
         let finish = json!({"title": "Write down every step", "body": "One by one.", "evidence": ["qa/steps.md:1"]});
         return call("Finish", &finish);
@@ -31,7 +36,8 @@ fn mind(body: &Value) -> Say {
     call("Write", &json!({"file_path": format!("qa/step-{said}.md"), "content": format!("Step {said} in a file.\n")}))
 }
 
-fn town(provider: &Provider) -> Village {
+/// A town whose agent has a shell, and money enough.
+pub fn town(provider: &Provider) -> Village {
     let town = provider.town("limits: { usd_per_run: 100, usd_per_day: 1000 }\n");
     let charter = std::fs::read_to_string(town.dir().join("agents/chaostester.md")).unwrap();
     town.file("agents/chaostester.md", &charter.replace("Write, Edit\n", "Write, Edit, Bash\n")).commit("Give a shell")

@@ -66,6 +66,11 @@ pub fn error(status: u16, code: &str, message: &str) -> Say {
     Say::Raw { status, headers: Vec::new(), body }
 }
 
+/// The rules that a question comes with.
+pub fn system(body: &Value) -> &Value {
+    if body["system"].is_null() { &body["messages"][0] } else { &body["system"][0]["text"] }
+}
+
 /// A call that writes a file of the agent's.
 pub fn writes() -> Say {
     call("Write", &json!({"file_path": "qa/links.md", "content": "The first link leads nowhere.\n"}))
