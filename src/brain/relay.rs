@@ -209,7 +209,8 @@ impl Ear {
                 dialect.reply(&serde_json::from_slice(&self.whole).ok()?).map(|reply| reply.usage)
             }
         };
-        usage.filter(|usage| usage.context() > 0)
+        // Who has said nothing of a reply has not said what it used.
+        usage.filter(|usage| usage.context() > 0 && usage.output > 0)
     }
 }
 

@@ -67,7 +67,8 @@ impl Endpoint {
     pub fn exposes_a_key(&self) -> bool {
         let uri = self.base_url.parse::<Uri>().ok();
         let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
-        let here = host == "localhost" || host == "[::1]" || host.starts_with("127.");
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+        let here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
         !here && uri.is_none_or(|uri| uri.scheme_str() != Some("https"))
     }
 

@@ -121,7 +121,10 @@ impl<'a> Keeper<'a> {
     ) -> Result<(), RunError> {
         if !self.dry {
             let commit = self.write(stand, workspace, transcript, None, now)?;
-            self.send(commit);
+            match &self.instead {
+                Some(hand_over) => hand_over(commit)?,
+                None => self.send(commit),
+            }
         }
         Ok(())
     }

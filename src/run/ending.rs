@@ -16,6 +16,7 @@ use crate::town::decide::{self, Command, Gated, Rejected};
 use crate::town::event::{FailureKind, GateFailed, Outcome as Ended, RunFinished, RunProposed};
 use crate::town::finding::Finding;
 use crate::town::gate;
+use crate::town::outgoing;
 use crate::town::text;
 use crate::town::transcript::Transcript;
 
@@ -49,6 +50,11 @@ impl Course<'_> {
             return Ok(false);
         }
         let stand = &self.claimed.stand;
+        let at_home = home.tip(&proposed.offer.branch)?.map(repo::id);
+        if !pushed && (stand.human && at_home != stand.branch_tip || !self.is_quiet(proposed)) {
+            // Commits of people are theirs only where they are on the branch at home.
+            return Ok(false);
+        }
         let below = match stand.branch_tip.as_ref().filter(|_| stand.human) {
             Some(tip) => Some(repo::oid(tip)?),
             None => home.with_depth(|| home.repo.merge_base(head, newest))?,
@@ -60,6 +66,14 @@ impl Course<'_> {
             tracing::error!(%finding, "what was announced does not pass the gate");
         }
         Ok(refused.is_empty())
+    }
+
+    /// Whether the words of an announcement are as the policy for what leaves lets them out.
+    fn is_quiet(&self, proposed: &RunProposed) -> bool {
+        let (offer, known) = (&proposed.offer, &self.hands.edge.secrets);
+        let title = outgoing::title(&offer.title, known);
+        let body = outgoing::markdown(&offer.body, usize::MAX, known);
+        title.0 == offer.title && body.0 == offer.body
     }
 
     pub(super) fn finish_published_with(&mut self, transcript: &Transcript) -> Result<Report, RunError> {

@@ -35,6 +35,7 @@ use crate::town::event::FailureKind;
 use crate::town::fold::{Run, Town};
 use crate::town::ids::{AgentId, Oid as Id, RunId};
 use crate::town::limits::{BUNDLE_BYTES, HANDOVER_BYTES};
+use crate::town::transcript::Lost;
 
 /// The version of what is handed over.
 const FORMAT: u32 = 1;
@@ -269,7 +270,12 @@ pub async fn publish(hands: Hands<'_>, request: &Request, dir: &Path) -> Result<
     let failed = |reason: String| Turned::Failed { kind: FailureKind::NoResult, reason };
     if !dir.join(THOUGHT).exists() {
         // An earlier attempt may have left something, which then is not lost with this one.
-        if let Some(left) = checkpoint::read(&house.home, &request.agent, Some(&run.run))? {
+        if let Some(mut left) = checkpoint::read(&house.home, &request.agent, Some(&run.run))? {
+            // What the job spent that left nothing is not known: all that it had counts.
+            let unknown = run.hold_micros.saturating_sub(left.transcript.cost_micros());
+            if unknown > 0 {
+                left.transcript.lose(Lost { questions: 1, cost_micros: unknown, ..Lost::NONE });
+            }
             return course(left.stand.clone(), Some(left.clone())).interrupted(&left).await;
         }
         let stand = Stand::find(house, &town, &request.agent)?;

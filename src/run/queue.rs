@@ -31,7 +31,7 @@ use crate::town::decide::SUPERSEDED_BY;
 use crate::town::envelope::Envelope;
 use crate::town::event::Event;
 use crate::town::fold::{Run, Town};
-use crate::town::ids::{AgentId, Oid as Id};
+use crate::town::ids::{AgentId, Oid as Id, RunId};
 use crate::town::limits::{BUNDLE_BYTES, HANDOVER_BYTES};
 
 const FORMAT: u32 = 1;
@@ -165,7 +165,10 @@ fn checkpoint_of(hands: Hands<'_>, agent: &AgentId, run: &Run, tip: Oid) -> Resu
     let announced = run.proposed.as_ref().map(|proposed| repo::oid(&proposed.offer.head)).transpose()?;
     let head = announced.filter(|head| house.home.repo.has(*head));
     // From here on it outlives this machine, whatever becomes of this run.
-    Keeper::new(&house.home, agent, &run.run, false).adopt(&taken, head, (edge.now)())?;
+    if !Keeper::new(&house.home, agent, &run.run, false).adopt(&taken, head, (edge.now)())? {
+        let why = "what an earlier run left could not be sent home; it waits on".to_owned();
+        return Err(ForgeError::Unavailable(why).into());
+    }
     Ok(Ok(()))
 }
 
@@ -208,6 +211,8 @@ async fn adopt(hands: Hands<'_>, agent: &AgentId, tip: Oid, sent: Option<Oid>) -
 /// taken from a folder; the forge tells of the former again. One pull request of the agent may give way to its next one.
 fn may_wait(event: &Envelope, town: &Town, agent: &AgentId) -> bool {
     let Ok(Some(known)) = event.event() else { return false };
+    let active = town.agents.get(agent).and_then(|agent| agent.active.as_ref());
+    let in_flight = |run: Option<&RunId>| active.is_some_and(|active| Some(&active.run) == run);
     let own = match &known {
         Event::AgentRegistered(e) | Event::AgentUpdated(e) => &e.agent,
         Event::RunStarted(e) => &e.agent,
@@ -218,11 +223,26 @@ fn may_wait(event: &Envelope, town: &Town, agent: &AgentId) -> bool {
         Event::RunFailed(e) => &e.agent,
         Event::RunExpired(e) => &e.agent,
         Event::PullOpened(e) if e.offer.branch == agent.branch() => &e.agent,
-        Event::PullUpdated(e) if e.offer.branch == agent.branch() => agent,
+        Event::PullUpdated(e) if e.offer.branch == agent.branch() => {
+            let Some(pull) = town.pulls.get(&e.number) else { return false };
+            &pull.agent
+        }
+        Event::PostPublished(e) if e.author == agent.as_str() && in_flight(event.corr.as_ref()) => agent,
+        Event::PostReplied(e)
+            if e.author == agent.as_str() && e.forge_id.is_none() && in_flight(event.corr.as_ref()) =>
+        {
+            agent
+        }
+        Event::PullCommented(e) if e.by == agent.as_str() && e.forge_id.is_none() && in_flight(event.corr.as_ref()) => {
+            let Some(pull) = town.pulls.get(&e.number) else { return false };
+            &pull.agent
+        }
         Event::PullRejected(e) if event.actor == "system:run" && e.by == SUPERSEDED_BY => {
             town.pulls.get(&e.number).map_or(agent, |pull| &pull.agent)
         }
-        Event::ToolsCalled(_) | Event::GatePassed(_) | Event::GateFailed(_) => agent,
+        Event::ToolsCalled(e) if in_flight(Some(&e.run)) => agent,
+        Event::GatePassed(e) if in_flight(Some(&e.run)) => agent,
+        Event::GateFailed(e) if in_flight(Some(&e.run)) => agent,
         _ => return false,
     };
     let by_the_run =

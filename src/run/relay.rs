@@ -16,7 +16,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -107,6 +107,25 @@ struct Tab {
     rate: Rate,
     left: Usd,
     kept: Mutex<Kept>,
+}
+
+/// A question, whole. One that is too large is read all the same, as far as that is bearable: who is still sending would not
+/// hear the answer.
+async fn whole(mut body: Incoming) -> Result<Vec<u8>, String> {
+    let (mut all, mut length) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|error| error.to_string())?.into_data() else { continue };
+        length += data.len();
+        match length {
+            0..=QUESTION_BYTES => all.extend_from_slice(&data),
+            length if length > 4 * QUESTION_BYTES => break,
+            _ => {}
+        }
+    }
+    if length > QUESTION_BYTES {
+        return Err(format!("the question has more than {QUESTION_BYTES} bytes"));
+    }
+    Ok(all)
 }
 
 #[derive(Clone, Copy, Default)]
@@ -203,9 +222,8 @@ async fn answer(
     if request.method() != Method::POST {
         return Err(No(StatusCode::NOT_FOUND, "only questions are passed on, which are a POST".to_owned()));
     }
-    let body = tokio::time::timeout(BODY, Limited::new(request.into_body(), QUESTION_BYTES).collect()).await;
-    let body = body.map_err(|_| bad("the question did not come to its end".to_owned()))?;
-    let body = body.map_err(|error| bad(error.to_string()))?.to_bytes();
+    let body = tokio::time::timeout(BODY, whole(request.into_body())).await;
+    let body = body.map_err(|_| bad("the question did not come to its end".to_owned()))?.map_err(bad)?;
     let question = Question::read(remote.endpoint(), &path, &body).map_err(bad)?;
     let mut ticket = tab.reserve(&question)?;
     let (status, kind, mut said) = match remote.pass(&question, most).await {

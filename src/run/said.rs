@@ -8,7 +8,7 @@ use super::report::{Ending, Report};
 use super::turn::{Turn, Turned};
 use super::{Progress, RunError};
 use crate::town::board::{self, Said};
-use crate::town::decide::{Command, Saying};
+use crate::town::decide::{self, Command, Saying};
 use crate::town::event::Outcome as Ended;
 use crate::town::outgoing::{self, Changes};
 use crate::town::text;
@@ -31,8 +31,13 @@ impl Turn<'_> {
 impl Course<'_> {
     /// Asks people on the agent's open pull request, and ends the run with it. Doing it twice asks once.
     pub(super) async fn ask_people(&mut self, question: &str, transcript: &Transcript) -> Result<Report, RunError> {
-        let Some(number) = self.claimed.stand.pull else {
-            return self.nothing("it asks something, and no pull request is open any more".to_owned(), transcript);
+        let town = self.hands.journal.load()?.town;
+        if let Err(frozen) = decide::frozen(&town) {
+            return Ok(self.held(&frozen, transcript));
+        }
+        let open = town.open_pull(&self.charter.name).map(|open| open.number);
+        let Some(number) = open.filter(|open| self.claimed.stand.pull == Some(*open)) else {
+            return self.nothing("it asks something, and its pull request is not open any more".to_owned(), transcript);
         };
         let (mut words, changed) = outgoing::markdown(question, board::TEXT_BYTES, &self.hands.edge.secrets);
         self.report.reason = text::one_line(&words, 500);

@@ -93,10 +93,13 @@ impl Turn<'_> {
         let left = Usd(self.may_spend.0.saturating_sub(transcript.cost_micros()));
         // Where the process is killed meanwhile, nobody knows how much of it was spent.
         transcript.asked = Lost { questions: 1, cost_micros: left.0, ..Lost::NONE };
-        self.keep(stand, transcript, keeper)?;
+        keeper.keep_at_home(stand, self.tree()?, transcript, budget.now)?;
         let most = (budget.deadline - budget.now).to_std().unwrap_or_default();
         let open = match self.relay.as_ref().map(|relay| relay.open(left, most)) {
-            Some(Err(error)) => return Ok(Err(ToolError::Fatal(format!("the way to the model: {error}")))),
+            Some(Err(error)) => {
+                transcript.asked = Lost::NONE;
+                return Ok(Err(ToolError::Fatal(format!("the way to the model: {error}"))));
+            }
             Some(Ok(open)) => Some(open),
             None => None,
         };

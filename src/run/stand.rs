@@ -142,8 +142,11 @@ impl Stand {
         }
         let stood = |town: &Town| -> Result<bool, RunError> {
             let found = Self::find_at(house, town, agent, base, tip)?;
-            Ok((found.start_tree, found.ancestor_tree, found.human)
-                == (said.start_tree.clone(), said.ancestor_tree.clone(), said.human))
+            // Where an earlier attempt opened one, that is open by now.
+            let opened = run.published.as_ref().is_some_and(|published| found.pull == Some(published.pull));
+            Ok((found.pull == said.pull || opened)
+                && (found.start_tree, found.ancestor_tree, found.human)
+                    == (said.start_tree.clone(), said.ancestor_tree.clone(), said.human))
         };
         // People may have decided about the pull request since: then the run began when it was open.
         let stood = stood(town)? || stood(&as_it_began(town, run, said))?;

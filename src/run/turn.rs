@@ -353,7 +353,7 @@ fn room(context: u32, window: Option<u32>, toolbox: &Toolbox) -> u64 {
 /// What a call is about, for whoever watches.
 fn about(call: &ToolCall) -> String {
     let argument = |name: &str| call.arguments.get(name).and_then(|value| value.as_str());
-    let names = ["file_path", "path", "pattern", "from", "text", "query", "command"];
+    let names = ["file_path", "path", "pattern", "from", "text", "query", "command", "title", "question", "url"];
     names.iter().find_map(|name| argument(name)).map(|text| text::one_line(text, 80)).unwrap_or_default()
 }
 

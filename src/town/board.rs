@@ -13,6 +13,17 @@ use super::turn::answers;
 
 /// Between the agent and its run in a question on a pull request.
 pub const ASKS: &str = " asks in its run `";
+/// The line of a text that makes it a question of an agent; one that somebody quotes does not.
+#[must_use]
+pub fn asks(text: &str) -> Option<&str> {
+    let mut before = "";
+    text.lines().find(|line| {
+        let is_footer = before == "---" && line.contains(ASKS) && !line.starts_with('>');
+        before = *line;
+        is_footer
+    })
+}
+
 /// The tool that puts a post on the board.
 pub const POST: &str = "PostToBoard";
 /// The tool that replies to one.
@@ -25,6 +36,8 @@ pub const MOST_REPLIES: usize = 10;
 pub const TITLE_CHARS: usize = 200;
 /// The text of a post or of a reply, in bytes.
 pub const TEXT_BYTES: usize = 8_000;
+/// Agents that one post is for.
+pub const MOST_READERS: usize = 10;
 /// Tags of a post, and the characters of one.
 const TAGS: usize = 5;
 const TAG_CHARS: usize = 40;
@@ -82,6 +95,11 @@ impl NewPost {
         if post.tags.len() > TAGS || post.tags.iter().any(|tag| tag.is_empty() || tag.chars().count() > TAG_CHARS) {
             return Err(format!("A post has up to {TAGS} tags of 1 to {TAG_CHARS} characters."));
         }
+        post.to.sort_unstable();
+        post.to.dedup();
+        if post.to.len() > MOST_READERS {
+            return Err(format!("A post is for up to {MOST_READERS} agents, or for everybody without `to`."));
+        }
         of_size(&post.body)?;
         Ok(post)
     }
@@ -114,7 +132,8 @@ pub fn said(transcript: &Transcript) -> Vec<Said> {
     for (at, entry) in transcript.entries.iter().enumerate() {
         let Entry::Reply(reply) = entry else { continue };
         let answers = answers(&reply.calls, &transcript.entries[at + 1..]);
-        let done = reply.calls.iter().zip(answers).filter(|(_, answer)| answer.is_some_and(|answer| answer.ok));
+        let done = reply.calls.iter().zip(answers);
+        let done = done.filter(|(call, answer)| answer.is_some_and(|answer| answer.ok && answer.tool == call.name));
         all.extend(done.filter_map(|(call, _)| match call.name.as_str() {
             POST => NewPost::from_arguments(&call.arguments).ok().map(Said::Post),
             REPLY => NewReply::from_arguments(&call.arguments).ok().map(Said::Reply),

@@ -142,10 +142,11 @@ impl Town {
     }
 
     fn metered(&mut self, e: &UsageMetered, at: DateTime<Utc>) -> Result<(), Misfit> {
-        self.totals.tokens += e.tokens.total();
-        self.totals.cost_micros += e.cost_micros;
+        self.totals.tokens = self.totals.tokens.saturating_add(e.tokens.total());
+        self.totals.cost_micros = self.totals.cost_micros.saturating_add(e.cost_micros);
         self.spent.add(at, e.cost_micros);
-        self.agents.entry(e.agent.clone()).or_default().cost_micros += e.cost_micros;
+        let agent = self.agents.entry(e.agent.clone()).or_default();
+        agent.cost_micros = agent.cost_micros.saturating_add(e.cost_micros);
         Ok(())
     }
 

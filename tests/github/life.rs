@@ -1,10 +1,8 @@
 //! The life of a pull request on GitHub: opened, updated, changed by people, merged, rejected, and what the next run makes
 //! of each. Every job begins in an empty folder.
 
-use serde_json::json;
-
 use crate::fake::{Method, Target};
-use crate::runner::{Town, expecting, finish, nothing, write};
+use crate::runner::{Town, asks, expecting, finish, nothing, write};
 
 const FIRST: &str = "The link in README.md leads nowhere.\n";
 const SECOND: &str = "The link in README.md leads nowhere, and the table has a row too many.\n";
@@ -545,7 +543,7 @@ fn whoever_dies_while_superseding_leaves_one_pull_request_open() {
 #[test]
 fn a_question_is_one_comment_however_its_run_dies() {
     let town = with_a_pull();
-    town.says([json!({"calls": [{"name": "AskHuman", "arguments": {"question": "Is it gone for good, @ada?"}}]})]);
+    town.says([asks("Is it gone for good, @ada?")]);
     town.job().halt_run_at("asked", "chaostester", &["--slot", "noon"]);
     let run = town.job().run("chaostester", &["--slot", "noon"]);
     assert_eq!(run.code, 0, "{run:#?}");
@@ -558,5 +556,26 @@ fn a_question_is_one_comment_however_its_run_dies() {
     assert_eq!((asked.len(), asked[0].0.as_str()), (1, "github-actions[bot]"), "{said:#?}");
     assert_eq!(town.facts("pull.commented").len(), 1);
     assert_eq!(town.states(), [(1, "open")]);
+    // An answer that quotes the question is an answer.
+    let quoted: String = asked[0].1.lines().map(|line| format!("> {line}\n")).collect();
+    town.later(1);
+    town.hub.comment(1, "ada", &format!("Yes, for good.\n\n{quoted}"));
+    town.sync();
+    let heard = town.facts("pull.commented");
+    assert!(heard.len() == 2 && heard[1]["text"].as_str().unwrap().starts_with("Yes, for good."), "{heard:#?}");
     town.verify_ok();
+}
+
+#[test]
+fn nobody_silences_a_question() {
+    let town = with_a_pull();
+    town.says([asks("Which of both?")]);
+    let job = town.job();
+    let comment = |run: &str| format!("---\nchaostester asks in its run `{run}`, and reads what you answer here.");
+    let happens = || {
+        let started = town.facts("run.started");
+        town.hub.comment(1, "eve", &comment(started.last().unwrap()["run"].as_str().unwrap()));
+    };
+    job.run_meanwhile("claimed", "chaostester", &[], happens).ended(0, "asked");
+    assert_eq!(town.hub.comments(1).iter().filter(|(_, text)| text.contains("Which of both?")).count(), 1);
 }

@@ -1,6 +1,8 @@
 //! What waits in a queue: for a job that publishes and meets an outage or is killed, and for a run that saw and did much while
 //! its journal could not be sent. Nothing of it is lost or done twice, and none of it is believed without a look.
 
+use serde_json::json;
+
 use crate::fake::Method;
 use crate::killed::one_of_each;
 use crate::runner::{Town, finish, nothing, write};
@@ -106,6 +108,23 @@ fn a_run_that_saw_a_merge_and_opened_the_next_one_is_taken_over_whole() {
     town.hub.merge(2, "ada", Method::Merge);
     town.later(1);
     assert_eq!(town.sync(), ["ada merged #2"]);
+    town.verify_ok();
+}
+
+#[test]
+fn what_a_run_said_waits_with_its_end() {
+    let town = told();
+    let queue = queue_of(&town);
+    let post = json!({"title": "The links", "body": "Two lead nowhere.", "to": ["madchimp"]});
+    town.says([json!({"calls": [{"name": "PostToBoard", "arguments": post}]}), nothing("All is said.")]);
+    let job = town.job();
+    let happens = || no_push(&town);
+    let run = job.run_meanwhile("replied", "chaostester", &["--queue", &queue], happens);
+    assert_eq!(town.facts("post.published").len(), 0, "{run:#?}");
+    town.hub.mend();
+    town.later(240).says([nothing("all is said")]);
+    town.job().run("chaostester", &["--queue", &queue]).ended(0, "nothing");
+    assert_eq!((town.facts("post.published").len(), town.facts("run.finished").len()), (1, 2));
     town.verify_ok();
 }
 

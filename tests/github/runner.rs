@@ -82,6 +82,10 @@ pub fn nothing(reason: &str) -> Value {
     json!({"calls": [{"name": "NothingToDo", "arguments": {"reason": reason}}]})
 }
 
+pub fn asks(question: &str) -> Value {
+    json!({"calls": [{"name": "AskHuman", "arguments": {"question": question}}]})
+}
+
 pub fn expecting(mut reply: Value, words: &[&str]) -> Value {
     reply["expect"] = json!(words);
     reply
@@ -248,7 +252,7 @@ impl Town {
 fn charter(agent: &str) -> String {
     format!(
         "---\nname: {agent}\ndescription: Finds what breaks and writes it down so that it can be mended.\n\
-         tools: Read, Grep, Glob, Write, Edit, AskHuman\nmodel: inherit\nowns: [\"{agent}/**\"]\nsenses: [activity]\n\
+         tools: Read, Grep, Glob, Write, Edit, AskHuman, PostToBoard\nmodel: inherit\nowns: [\"{agent}/**\"]\nsenses: [activity]\n\
          schedule: {{ cron: \"20 */4 * * *\" }}\n---\n\nYou look after {agent}/. Write down what you find, one file for \
          each thing.\n"
     )

@@ -5,7 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::runner::{Done, Town, finish, nothing, write};
+use crate::fake::Method;
+use crate::runner::{Done, Town, asks, finish, nothing, write};
 
 pub const FIRST: &str = "The link in README.md leads nowhere.\n";
 
@@ -487,10 +488,15 @@ fn a_machine_that_cannot_check_a_bundle_takes_none_and_loses_none() {
 
 /// Lets the memo claim that people had put work on the branch, so that only what is new would be judged.
 pub fn claim_that_people_were_there(town: &Town, dir: &Path) {
+    forge_memo(town, dir, ("\"human\":false", "\"human\":true"));
+}
+
+/// Changes the memo of a handover.
+fn forge_memo(town: &Town, dir: &Path, (was, is): (&str, &str)) {
     let clone = workshop(town, dir);
     let memo = town.git(&clone, &["show", &format!("{REFERENCE}:run.json")]);
-    assert!(memo.contains("\"human\":false"), "{memo}");
-    let memo = memo.replace("\"human\":false", "\"human\":true");
+    assert!(memo.contains(was), "{memo}");
+    let memo = memo.replace(was, is);
     fs::write(clone.join("memo"), &memo).unwrap();
     let blob = town.git(&clone, &["hash-object", "-w", "memo"]);
     let tree = shell(
@@ -508,14 +514,35 @@ pub fn claim_that_people_were_there(town: &Town, dir: &Path) {
 
 #[test]
 fn where_a_run_began_is_not_taken_from_the_handover() {
-    let town = told();
-    let split = Split::begin(&town, 70);
-    split.claim().ended(0, "claimed");
-    split.think().ended(0, "thought");
-    claim_that_people_were_there(&town, &split.dir);
-    split.publish().says(1, "does not stand where the journal says");
-    assert_eq!(town.states(), []);
-    town.verify_ok();
+    for forged in [("\"human\":false", "\"human\":true"), ("\"pull\":null", "\"pull\":4711")] {
+        let town = told();
+        let split = Split::begin(&town, 70);
+        split.claim().ended(0, "claimed");
+        split.think().ended(0, "thought");
+        forge_memo(&town, &split.dir, forged);
+        split.publish().says(1, "does not stand where the journal says");
+        assert_eq!(town.states(), []);
+        town.verify_ok();
+    }
+}
+
+#[test]
+fn a_question_is_asked_by_the_job_that_publishes_while_its_pull_request_is_open() {
+    for merged in [false, true] {
+        let town = told();
+        town.run("chaostester").ended(0, "opened");
+        town.later(240).says([asks("Which of both?")]);
+        let split = Split::begin(&town, 70);
+        split.claim().ended(0, "claimed");
+        split.think().ended(0, "thought");
+        if merged {
+            town.hub.merge(1, "ada", Method::Merge);
+        }
+        split.publish().ended(0, if merged { "nothing" } else { "asked" });
+        let asked = town.hub.comments(1).iter().filter(|(_, text)| text.contains("Which of both?")).count();
+        assert_eq!((asked, town.facts("pull.commented").len()), (usize::from(!merged), usize::from(!merged)));
+        town.verify_ok();
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ use self::client::Client;
 use self::sight::{AGENT_LABEL_PREFIX, Place};
 use self::wire::Pull;
 use super::{Forge, ForgeError, NewPull, PullView};
+use crate::town::board::asks;
 use crate::town::decide::{self, Command};
 use crate::town::envelope::Stamp;
 use crate::town::fold::{PullState, Town};
@@ -298,8 +299,13 @@ impl Forge for GithubForge {
     async fn comment(&self, number: u64, run: &RunId, text: &str) -> Result<(), ForgeError> {
         let path = self.path(&format!("issues/{number}/comments"));
         let said: Vec<wire::Comment> = self.client.list(&path, |_| true).await?;
-        // A run that died may have said it: each names itself.
-        if said.iter().any(|comment| comment.body.as_deref().unwrap_or_default().contains(&format!("`{run}`"))) {
+        // A run that died may have said it: each names itself. What people write counts for nothing here, or anybody could
+        // silence a question.
+        let ours = |comment: &wire::Comment| {
+            let text = comment.body.as_deref().unwrap_or_default();
+            wire::is_bot(comment.user.as_ref()) && asks(text).is_some_and(|line| line.contains(&format!("`{run}`")))
+        };
+        if said.iter().any(ours) {
             return Ok(());
         }
         self.say(number, text).await

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::wire::{self, Comment, Issue, Pull, Review};
-use crate::town::board::ASKS;
+use crate::town::board::asks;
 use crate::town::event::{Reason, ReviewState};
 use crate::town::ids::{AgentId, Oid};
 use crate::town::limits::AGENT_BRANCH_PREFIX;
@@ -89,7 +89,7 @@ impl Place {
             None => CommentKind::Talk,
         };
         let text = comment.body.clone().unwrap_or_default();
-        if text.contains(ASKS) {
+        if asks(&text).is_some() {
             // A question of ours, asked with the token of a person. It is recorded already.
             return None;
         }

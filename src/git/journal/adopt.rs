@@ -111,6 +111,13 @@ fn fate(
     }
     let known = event.event().ok().flatten();
     let is_usage = matches!(known, Some(Event::UsageMetered(_)));
+    if let Some(Event::UsageMetered(used)) = &known {
+        // Of a run that has ended here everything is known; telling it again would count it twice.
+        let active = town.agents.get(&used.agent).and_then(|agent| agent.active.as_ref());
+        if !gone.contains(&used.run) && active.is_none_or(|active| active.run != used.run) {
+            return Fate::Misfit;
+        }
+    }
     if !is_usage && event.corr.as_ref().is_some_and(|run| gone.contains(run)) {
         return Fate::Misfit;
     }

@@ -2,7 +2,7 @@
 //! Lives here: the events that follow, each once. Never here: making the words fit to leave (see [`crate::town::outgoing`]).
 
 use super::{Rejected, Saying, cut, in_flight, of_run};
-use crate::town::board::Said;
+use crate::town::board::{MOST_POSTS, MOST_READERS, MOST_REPLIES, Said};
 use crate::town::envelope::{Actor, Draft};
 use crate::town::event::{Event, PostPublished, PostReplied, PullCommented};
 use crate::town::fold::Town;
@@ -26,14 +26,24 @@ pub(super) fn say(town: &Town, saying: &Saying) -> Result<Vec<Draft>, Rejected> 
         let asked = PullCommented { number: *number, by: author.clone(), text, place: None, forge_id: None };
         drafts.push(draft(Event::PullCommented(asked), format!("asked/{}", saying.run)));
     }
+    let (mut posts, mut replies) = (0, 0);
     for (at, said) in saying.board.iter().enumerate() {
+        // A transcript of another job may hold any number.
+        let (count, most) = match said {
+            Said::Post(_) => (&mut posts, MOST_POSTS),
+            Said::Reply(_) => (&mut replies, MOST_REPLIES),
+        };
+        *count += 1;
+        if *count > most {
+            continue;
+        }
         let key = format!("{}/{}", saying.run, at + 1);
         match said {
             Said::Post(post) => {
                 let published = PostPublished {
                     post: format!("{}-{}", saying.run, at + 1),
                     author: author.clone(),
-                    audience: post.to.clone(),
+                    audience: post.to.iter().take(MOST_READERS).cloned().collect(),
                     title: cut(&post.title, 500),
                     body: cut(&post.body, TEXT_BYTES),
                     tags: post.tags.iter().map(|tag| cut(tag, 100)).collect(),
