@@ -77,9 +77,9 @@ impl Relay {
         .into_iter()
     }
 
-    /// Answers until it is closed; `left` may be spent, and `most` is the time that there is.
-    pub(super) fn open(&self, left: Usd, most: Duration) -> std::io::Result<Open> {
-        let tab = Arc::new(Tab { rate: self.rate, left, kept: Mutex::default() });
+    /// Answers until it is closed; `left` may be spent, so many tokens may be used, and `most` is the time that there is.
+    pub(super) fn open(&self, left: Usd, tokens: u64, most: Duration) -> std::io::Result<Open> {
+        let tab = Arc::new(Tab { rate: self.rate, left, tokens, kept: Mutex::default() });
         let (remote, shared) = (Arc::clone(&self.remote), Arc::clone(&tab));
         let attendant = Attendant::at(&self.door().socket, AT_ONCE, move |stream, slot| {
             serve(stream, slot, Arc::clone(&remote), Arc::clone(&shared), most);
@@ -106,6 +106,7 @@ impl Open {
 struct Tab {
     rate: Rate,
     left: Usd,
+    tokens: u64,
     kept: Mutex<Kept>,
 }
 
@@ -133,6 +134,8 @@ struct Kept {
     spent: Relayed,
     /// The worst case of what is being asked.
     reserved: u64,
+    /// The same in tokens.
+    tokens: u64,
 }
 
 impl Tab {
@@ -153,8 +156,17 @@ impl Tab {
             );
             return Err(No(StatusCode::PAYMENT_REQUIRED, why));
         }
-        kept.reserved = kept.reserved.saturating_add(worst.0);
         let (prompt, output) = (question.prompt, question.output);
+        let tokens = prompt.saturating_add(output);
+        let left = self.tokens.saturating_sub(kept.spent.usage.context().saturating_add(kept.tokens));
+        if tokens > left {
+            let why = format!(
+                "this question can take {tokens} tokens, and the run has {left} left; see limits.tokens_per_run"
+            );
+            return Err(No(StatusCode::PAYMENT_REQUIRED, why));
+        }
+        kept.reserved = kept.reserved.saturating_add(worst.0);
+        kept.tokens = kept.tokens.saturating_add(tokens);
         Ok(Ticket { tab: Arc::clone(self), worst, used: Used::Unknown, prompt, output })
     }
 }
@@ -178,6 +190,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut kept = self.tab.kept();
         kept.reserved = kept.reserved.saturating_sub(self.worst.0);
+        kept.tokens = kept.tokens.saturating_sub(self.prompt.saturating_add(self.output));
         let (usage, cost, known) = match self.used {
             Used::Nothing => return,
             Used::So(usage) => (usage, self.tab.rate.cost(usage), true),
@@ -323,7 +336,7 @@ mod tests {
 
     fn tab(left: u64) -> Arc<Tab> {
         let rate = Rate { input: Usd(1_000_000), output: Usd(10_000_000), ..Rate::default() };
-        Arc::new(Tab { rate, left: Usd(left), kept: Mutex::default() })
+        Arc::new(Tab { rate, left: Usd(left), tokens: u64::MAX, kept: Mutex::default() })
     }
 
     #[test]
@@ -346,5 +359,19 @@ mod tests {
         drop(third);
         let kept = *tab.kept();
         assert_eq!((kept.spent, kept.reserved), (spent, 0));
+    }
+
+    #[test]
+    fn tokens_have_their_cap_where_they_cost_nothing() {
+        let each = question(500).prompt + 500;
+        let tab = Arc::new(Tab { rate: Rate::default(), left: Usd(0), tokens: 2 * each, kept: Mutex::default() });
+        let mut first = tab.reserve(&question(500)).ok().unwrap();
+        let second = tab.reserve(&question(500)).ok().unwrap();
+        let refused = tab.reserve(&question(1)).err().unwrap();
+        assert!(refused.1.contains("the run has 0 left; see limits.tokens_per_run"), "{}", refused.1);
+        first.used = Used::So(Usage { input: 10, output: 5, ..Usage::NONE });
+        drop((first, second));
+        assert_eq!(tab.kept().spent.usage.context(), 15 + each);
+        assert!(tab.reserve(&question(500)).is_err(), "one of them may have taken all of it");
     }
 }

@@ -94,8 +94,9 @@ impl Turn<'_> {
         // Where the process is killed meanwhile, nobody knows how much of it was spent.
         transcript.asked = Lost { questions: 1, cost_micros: left.0, ..Lost::NONE };
         keeper.keep_at_home(stand, self.tree()?, transcript, budget.now)?;
+        let tokens = budget.tokens.saturating_sub(transcript.usage().context());
         let most = (budget.deadline - budget.now).to_std().unwrap_or_default();
-        let open = match self.relay.as_ref().map(|relay| relay.open(left, most)) {
+        let open = match self.relay.as_ref().map(|relay| relay.open(left, tokens, most)) {
             Some(Err(error)) => {
                 transcript.asked = Lost::NONE;
                 return Ok(Err(ToolError::Fatal(format!("the way to the model: {error}"))));

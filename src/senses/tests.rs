@@ -129,8 +129,11 @@ fn execute(mut shell: Command, limit: Limit) -> std::io::Result<(TestOutcome, Ve
             TestOutcome::TimedOut { minutes: limit.minutes }
         }
     };
-    // What the command left running in its group goes with it, whether it ended well or not.
-    system::end(process);
+    // What the command left running in its group goes with it, whether it ended well or not. Where there are no groups, the
+    // number of a process that has ended may be somebody else's by now.
+    if cfg!(unix) || matches!(outcome, TestOutcome::TimedOut { .. }) {
+        system::end(process);
+    }
     if matches!(outcome, TestOutcome::TimedOut { .. }) {
         // Waits until the shell is really gone; a process that cannot be killed must not hold us for ever.
         let _gone = exited.recv_timeout(GRACE);

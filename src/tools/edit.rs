@@ -1,4 +1,4 @@
-//! `Edit`: one exact text in a file becomes another.
+//! `Edit`: one text in a file becomes another: the exact one, or the only one that differs in white space.
 //! Lives here: finding the place, and saying what stands there when it is not found. Never here: guessing; an edit that
 //! does not match changes nothing.
 
@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::anchor::{self, Anchor};
 use super::files::{relative, shown};
 use super::{Context, Tool, ToolError, ToolOutput, ToolSpec, arguments, spec, tell};
 use crate::town::limits;
@@ -36,7 +37,7 @@ impl Edit {
     pub(super) fn new() -> Self {
         let fields = json!({
             "file_path": {"type": "string", "description": "Path from the root of the repository, one of yours."},
-            "old_string": {"type": "string", "description": "The exact text to replace, with its indentation."},
+            "old_string": {"type": "string", "description": "The exact text to replace, with its indentation. Whole lines are also found where only white space differs."},
             "new_string": {"type": "string", "description": "What shall stand there instead."},
             "replace_all": {"type": "boolean", "description": "Replace every occurrence instead of exactly one."},
         });
@@ -57,7 +58,21 @@ impl Tool for Edit {
         let path = relative(&asked.file_path);
         context.may_write(path)?;
         let text = context.text(path)?;
-        let (new, places) = replaced(path, &text, &asked)?;
+        let exact = replaced(path, &text, &asked);
+        let forgiven = exact.is_err().then(|| anchor::find(&text, &asked.old_string, &asked.new_string)).flatten();
+        if let Some(Anchor { bytes, lines: (first, last), new }) =
+            forgiven.filter(|_| !text.contains(&asked.old_string))
+        {
+            let new = format!("{}{new}{}", &text[..bytes.start], &text[bytes.end..]);
+            fits(path, new.len() as u128)?;
+            context.put(path, &new)?;
+            let path = shown(path);
+            return Ok(ToolOutput::changed(format!(
+                "Changed lines {first} to {last} of {path}: they are old_string but for white space, and new_string was \
+                 moved as far. Look at them if indentation matters."
+            )));
+        }
+        let (new, places) = exact?;
         context.put(path, &new)?;
         let places = if places == 1 { "1 place".to_owned() } else { format!("{places} places") };
         Ok(ToolOutput::changed(format!("Changed {places} in {}.", shown(path))))
@@ -92,12 +107,18 @@ fn replaced(path: &str, text: &str, asked: &Arguments) -> Result<(String, usize)
         }
         n => {
             let size = text.len() as u128 + n as u128 * new.len() as u128 - n as u128 * old.len() as u128;
-            if size > u128::from(limits::CHANGESET_BYTES) {
-                return tell(format!("{path} would have {size} bytes; {} are allowed.", limits::CHANGESET_BYTES));
-            }
+            fits(&path, size)?;
             Ok((text.replace(&old, &new), n))
         }
     }
+}
+
+fn fits(path: &str, size: u128) -> Result<(), ToolError> {
+    if size > u128::from(limits::CHANGESET_BYTES) {
+        let path = shown(path);
+        return tell(format!("{path} would have {size} bytes; {} are allowed.", limits::CHANGESET_BYTES));
+    }
+    Ok(())
 }
 
 /// The line of each occurrence, found in one walk.

@@ -20,6 +20,7 @@ use crate::town::transcript::{CallResult, ToolCall, ToolSpec};
 use crate::town::turn::ASK_HUMAN;
 
 mod agent;
+mod anchor;
 mod bash;
 mod board;
 mod delete;
