@@ -49,10 +49,10 @@ impl Journal<'_> {
         let (waiting, _) = read::walk(self.git(), from, |oid, _| Some(oid) == sent)?;
         let waiting = waiting.into_iter().collect::<Result<Vec<Commit>, _>>()?;
         let tip = self.load()?;
-        let known = match (tip.oid, sent) {
-            (Some(here), Some(sent)) => self.commits_not_in(here, sent)?,
-            (Some(_), None) => self.commits_after(0)?,
-            (None, _) => Vec::new(),
+        // All of it, since `sent` is only what the other clone says: an event of old would be told a second time.
+        let known = match (self.commits_after(0), tip.oid, sent) {
+            (Err(JournalError::Missing { .. }), Some(here), Some(sent)) => self.commits_not_in(here, sent)?,
+            (all, ..) => all?,
         };
         let known: HashSet<String> = known.into_iter().flat_map(|commit| commit.events).map(|event| event.id).collect();
         let mut rewritten = Rewritten { tip, strangers: Vec::new(), misfits: Vec::new(), from };
