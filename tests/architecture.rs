@@ -42,7 +42,7 @@ const LONG_FILES: &[(&str, usize)] = &[];
 /// Functions that are longer than they should be, likewise. This list only shrinks.
 const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[];
 /// Packages in `Cargo.lock`: each costs every newcomer build time.
-const PACKAGES: usize = 375;
+const PACKAGES: usize = 380;
 
 /// Where clock and environment are read besides `config`, and why.
 const EDGES: &[(&str, &str)] =

@@ -1,80 +1,32 @@
 //! Globs for looking things up: `*`, `?`, `**`, `[a-z]`, `{a,b}`.
-//! Lives here: turning one into a regular expression, which matches in linear time. Never here: ownership, whose
-//! patterns are simpler so that they can be proved disjoint.
+//! Lives here: what a glob means to `Glob` and `Grep`; `globset` matches it in linear time. Never here: ownership,
+//! whose patterns are simpler so that they can be proved disjoint.
 
-use regex::{Regex, RegexBuilder};
+use globset::{GlobBuilder, GlobMatcher};
 
 use super::ToolError;
 
-/// A glob's length, in characters.
+/// A glob's length, in characters. It also bounds what the compiled pattern takes, far below the limit of `globset`.
 const GLOB_CHARS: usize = 500;
-/// Memory that a compiled pattern may take, in bytes.
-pub(super) const COMPILED_BYTES: usize = 2 * 1024 * 1024;
 
 /// A glob over repository-relative paths. Without a slash it matches a file's name at any depth.
-pub(super) fn glob(glob: &str) -> Result<Regex, ToolError> {
+///
+/// `?` and `[…]` stand for one byte: a letter outside ASCII is matched by itself or by `*`.
+pub(super) fn glob(glob: &str) -> Result<GlobMatcher, ToolError> {
     let glob = super::files::relative(glob).trim_start_matches('/');
     let bad = |why: &str| ToolError::Arguments(format!("The pattern {:?} is no glob: {why}.", super::shorten(glob)));
     if glob.is_empty() || glob.chars().count() > GLOB_CHARS {
         return Err(bad("use 1 to 500 characters"));
     }
-    let mut regex = String::from(if glob.contains('/') { "^" } else { "^(?:.*/)?" });
-    let mut rest = glob;
-    let mut groups = 0_u32;
-    while let Some(c) = rest.chars().next() {
-        let mut used = c.len_utf8();
-        match c {
-            '*' if rest.starts_with("**/") => {
-                regex.push_str("(?:.*/)?");
-                used = 3;
-            }
-            '*' if rest.starts_with("**") => {
-                regex.push_str(".*");
-                used = 2;
-            }
-            '*' => regex.push_str("[^/]*"),
-            '?' => regex.push_str("[^/]"),
-            '{' => {
-                groups += 1;
-                regex.push_str("(?:");
-            }
-            ',' if groups > 0 => regex.push('|'),
-            '}' if groups > 0 => {
-                groups -= 1;
-                regex.push(')');
-            }
-            '[' => used = class(rest, &mut regex).ok_or_else(|| bad("a [ is not closed"))?,
-            other => regex.push_str(&regex::escape(other.encode_utf8(&mut [0; 4]))),
-        }
-        rest = &rest[used..];
-    }
-    if groups > 0 {
-        return Err(bad("a { is not closed"));
-    }
-    regex.push('$');
-    RegexBuilder::new(&regex)
-        .size_limit(COMPILED_BYTES)
-        .dot_matches_new_line(true)
+    let anchored = if glob.contains('/') { glob.to_owned() } else { format!("**/{glob}") };
+    // What differs between systems, or is off by itself, is said here.
+    let built = GlobBuilder::new(&anchored)
+        .literal_separator(true)
+        .backslash_escape(true)
+        .empty_alternates(true)
         .build()
-        .map_err(|_| bad("it is too complicated"))
-}
-
-/// Translates `[…]` at the start of `rest` and says how long it is.
-fn class(rest: &str, regex: &mut String) -> Option<usize> {
-    let inner = &rest[1..];
-    let negated = inner.starts_with(['!', '^']);
-    let start = usize::from(negated);
-    // A bracket that comes first stands for itself.
-    let end = start + inner[start..].char_indices().skip(1).find(|(_, c)| *c == ']')?.0;
-    regex.push_str(if negated { "[^/" } else { "[" });
-    for c in inner[start..end].chars() {
-        if c != '-' && !c.is_alphanumeric() {
-            regex.push('\\');
-        }
-        regex.push(c);
-    }
-    regex.push(']');
-    Some(1 + end + 1)
+        .map_err(|e| bad(&e.kind().to_string()))?;
+    Ok(built.compile_matcher())
 }
 
 #[cfg(test)]
@@ -103,6 +55,13 @@ mod tests {
             ("a.b", "axb", false),
             ("a+b(c)", "a+b(c)", true),
             ("**", "any/where", true),
+            ("a{b,}c", "x/ac", true),
+            ("{src,docs}/*.md", "docs/a.md", true),
+            ("\\[a]", "[a]", true),
+            ("é*.md", "docs/été.md", true),
+            ("*", "a\nb", true),
+            ("a[/]c", "a/c", false),
+            ("[!a]c", "x/c", false),
         ];
         for (pattern, path, expected) in cases {
             assert_eq!(glob(pattern).unwrap().is_match(path), expected, "{pattern} {path}");
@@ -111,8 +70,27 @@ mod tests {
 
     #[test]
     fn what_is_no_glob_is_told() {
-        for wrong in ["", "[a", "{a", "[z-a]", &"x".repeat(501)] {
-            assert!(matches!(glob(wrong), Err(ToolError::Arguments(_))), "{wrong}");
+        let cases = [
+            ("", "The pattern \"\" is no glob: use 1 to 500 characters."),
+            (&"x".repeat(501), "is no glob: use 1 to 500 characters."),
+            ("[a", "The pattern \"[a\" is no glob: unclosed character class; missing ']'."),
+            ("{a", "is no glob: unclosed alternate group"),
+            ("a}", "is no glob: unopened alternate group"),
+            ("[z-a]", "is no glob: invalid range"),
+            ("a\\", "is no glob: dangling '\\'."),
+            (&"{".repeat(250), "is no glob: "),
+        ];
+        for (wrong, part) in cases {
+            let Err(ToolError::Arguments(said)) = glob(wrong) else { panic!("{wrong} is a glob") };
+            assert!(said.contains(part), "{said}");
+        }
+    }
+
+    proptest::proptest! {
+        /// The matcher is compiled without a result to look at; so nothing that parses may fail there.
+        #[test]
+        fn every_glob_compiles_or_is_told(pattern in "[\\[\\]{}*?,a-c/!^\\\\é中&~:.\\-]{0,60}") {
+            let _ = glob(&pattern).is_ok_and(|glob| glob.is_match("a/b"));
         }
     }
 }
