@@ -71,9 +71,7 @@ impl Course<'_> {
     /// Whether the words of an announcement are as the policy for what leaves lets them out.
     fn is_quiet(&self, proposed: &RunProposed) -> bool {
         let (offer, known) = (&proposed.offer, &self.hands.edge.secrets);
-        let title = outgoing::title(&offer.title, known);
-        let body = outgoing::markdown(&offer.body, usize::MAX, known);
-        title.0 == offer.title && body.0 == offer.body
+        outgoing::is_quiet(&offer.title, &offer.body, known)
     }
 
     pub(super) fn finish_published_with(&mut self, transcript: &Transcript) -> Result<Report, RunError> {

@@ -273,7 +273,7 @@ pub async fn publish(hands: Hands<'_>, request: &Request, dir: &Path) -> Result<
         if let Some(mut left) = checkpoint::read(&house.home, &request.agent, Some(&run.run))? {
             // What the job spent that left nothing is not known: all that it had counts.
             let unknown = run.hold_micros.saturating_sub(left.transcript.cost_micros());
-            if unknown > 0 {
+            if unknown > 0 && run.proposed.is_none() {
                 left.transcript.lose(Lost { questions: 1, cost_micros: unknown, ..Lost::NONE });
             }
             return course(left.stand.clone(), Some(left.clone())).interrupted(&left).await;

@@ -1,11 +1,13 @@
-//! Where a text stands in a file that was written down with other white space: the second look of `Edit`.
-//! Lives here: finding the one block of lines that says the same, and setting the new text in its indentation. Never here:
-//! guessing; where two blocks say the same, or a word differs, nothing is found.
+//! Where a text stands in a file that is indented otherwise: the second look of `Edit`.
+//! Lives here: finding the one block of lines that says the same, and moving the new text as far as the old one was off. Never
+//! here: guessing; where two blocks say the same, a word differs, or lines are off by different amounts, nothing is found.
 
 use std::ops::Range;
 
 /// Signs, white space left out, that a text must have to be looked for like this.
 const LEAST: usize = 8;
+/// Pairs of lines that are compared at the most.
+const PAIRS: usize = 20_000_000;
 
 /// A block of lines.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,21 +23,31 @@ pub(super) struct Anchor {
 /// The only block of lines that is `old` but for the white space around each line. The new text is moved as far as the old
 /// one was off.
 pub(super) fn find(text: &str, old: &str, new: &str) -> Option<Anchor> {
-    let wanted: Vec<&str> = old.trim_matches('\n').lines().map(str::trim).collect();
+    let (old, new) = (old.trim_matches('\n'), new.trim_matches('\n'));
+    let wanted: Vec<&str> = old.lines().map(str::trim).collect();
     let signs: usize = wanted.iter().map(|line| line.chars().filter(|sign| !sign.is_whitespace()).count()).sum();
     if signs < LEAST || wanted.first().is_none_or(|line| line.is_empty()) {
         return None;
     }
     let lines: Vec<(usize, &str)> = starts(text);
+    if lines.len().saturating_mul(wanted.len()) > PAIRS {
+        return None;
+    }
     let here = |at: usize| lines[at..].iter().zip(&wanted).all(|((_, line), wanted)| line.trim() == *wanted);
     let mut found = (0..(lines.len() + 1).saturating_sub(wanted.len())).filter(|at| here(*at));
     let (Some(first), None) = (found.next(), found.next()) else { return None };
     let last = first + wanted.len() - 1;
     let (start, end) = (lines[first].0, lines[last].0 + lines[last].1.trim_end_matches(['\n', '\r']).len());
-    let (there, given) = (indent(lines[first].1), indent(old.trim_matches('\n')));
+    let (there, given) = (indent(lines[first].1), indent(old));
+    // Only where every line is off by the same is it known where the new ones belong.
+    let off_by_the_same = lines[first..=last].iter().zip(old.lines()).all(|((_, line), old)| {
+        old.trim().is_empty() || matches!((line.strip_prefix(there), old.strip_prefix(given)), (Some(a), Some(b)) if indent(a) == indent(b))
+    });
+    if !off_by_the_same || !new.lines().all(|line| line.trim().is_empty() || line.starts_with(given)) {
+        return None;
+    }
     let crlf = lines[first].1.ends_with("\r\n");
     let moved: Vec<String> = new
-        .trim_matches('\n')
         .lines()
         .map(|line| match line.strip_prefix(given) {
             Some(rest) if !rest.trim().is_empty() => format!("{there}{rest}"),
@@ -89,7 +101,10 @@ mod tests {
                 "        let b = first();\n\n        second(b);\n",
                 Some("fn one() {\n    let b = first();\n\n    second(b);\n}\n\nfn two() {\n\tthird();\n}\n"),
             ),
-            ("fn two() {\n  third();\n}", "", Some("fn one() {\n    let a = first();\n    second(a);\n}\n\n\n")),
+            // Off by different amounts: nobody knows where the new lines belong.
+            ("fn two() {\n  third();\n}", "fn two() {}", None),
+            ("  fn two() {\n  \tthird();\n  }", "  fn two() {\n}", None),
+            ("  fn two() {\n  \tthird();\n  }", "", Some("fn one() {\n    let a = first();\n    second(a);\n}\n\n\n")),
             ("let a = first();\nsecond(b);", "x", None),
             ("let a = first();\n\nsecond(a);", "x", None),
             ("}", "x", None),

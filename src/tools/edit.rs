@@ -58,11 +58,12 @@ impl Tool for Edit {
         let path = relative(&asked.file_path);
         context.may_write(path)?;
         let text = context.text(path)?;
-        let exact = replaced(path, &text, &asked);
-        let forgiven = exact.is_err().then(|| anchor::find(&text, &asked.old_string, &asked.new_string)).flatten();
-        if let Some(Anchor { bytes, lines: (first, last), new }) =
-            forgiven.filter(|_| !text.contains(&asked.old_string))
-        {
+        let Some((new, places)) = replaced(path, &text, &asked)? else {
+            let anchor = anchor::find(&text, &asked.old_string, &asked.new_string);
+            let Some(Anchor { bytes, lines: (first, last), new }) = anchor else {
+                let near = nearest(&text, &asked.old_string);
+                return tell(format!("old_string does not occur in {}. {near}", shown(path)));
+            };
             let new = format!("{}{new}{}", &text[..bytes.start], &text[bytes.end..]);
             fits(path, new.len() as u128)?;
             context.put(path, &new)?;
@@ -71,16 +72,15 @@ impl Tool for Edit {
                 "Changed lines {first} to {last} of {path}: they are old_string but for white space, and new_string was \
                  moved as far. Look at them if indentation matters."
             )));
-        }
-        let (new, places) = exact?;
+        };
         context.put(path, &new)?;
         let places = if places == 1 { "1 place".to_owned() } else { format!("{places} places") };
         Ok(ToolOutput::changed(format!("Changed {places} in {}.", shown(path))))
     }
 }
 
-/// The text after the edit, and in how many places it differs.
-fn replaced(path: &str, text: &str, asked: &Arguments) -> Result<(String, usize), ToolError> {
+/// The text after the edit, and in how many places it differs; nothing where the old text does not occur.
+fn replaced(path: &str, text: &str, asked: &Arguments) -> Result<Option<(String, usize)>, ToolError> {
     let path = shown(path);
     if asked.old_string.is_empty() {
         return tell("old_string is empty; use Write for a whole file.");
@@ -95,7 +95,7 @@ fn replaced(path: &str, text: &str, asked: &Arguments) -> Result<(String, usize)
     }
     let lines: Vec<usize> = line_numbers(text, &old);
     match lines.len() {
-        0 => tell(format!("old_string does not occur in {path}. {}", nearest(text, &asked.old_string))),
+        0 => Ok(None),
         n if n > 1 && !asked.replace_all => {
             let shown: Vec<_> = lines.iter().take(5).map(ToString::to_string).collect();
             let more = if n > 5 { ", …" } else { "" };
@@ -108,7 +108,7 @@ fn replaced(path: &str, text: &str, asked: &Arguments) -> Result<(String, usize)
         n => {
             let size = text.len() as u128 + n as u128 * new.len() as u128 - n as u128 * old.len() as u128;
             fits(&path, size)?;
-            Ok((text.replace(&old, &new), n))
+            Ok(Some((text.replace(&old, &new), n)))
         }
     }
 }

@@ -360,7 +360,8 @@ async fn an_edit_that_does_not_match_names_the_nearest_line() {
     assert!(near.contains("The nearest is line 2: \"beta\""), "{near}");
     let space = told(&mut files, "Edit", edit("  beta\n  alphas")).await;
     assert!(space.contains("white space; line 2"), "{space}");
-    let forgiven = ok(&mut files, "Edit", edit("  beta\n  alpha")).await;
+    let moved = json!({"file_path": "docs/a.md", "old_string": "  beta\n  alpha", "new_string": "  x"});
+    let forgiven = ok(&mut files, "Edit", moved).await;
     assert!(forgiven.contains("Changed lines 2 to 3 of docs/a.md"), "{forgiven}");
     assert_eq!(text(&files, "docs/a.md"), "alpha\nx\n");
     let far = told(&mut files, "Edit", edit("something else entirely")).await;

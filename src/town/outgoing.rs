@@ -9,7 +9,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
 use regex::{Captures, Regex};
 
 use super::text::{escape_invisible, longest_run, one_line, truncate_middle};
@@ -18,8 +18,10 @@ use super::{limits, secrets};
 /// Times that a text is looked at again after it was changed; one that is still not quiet is set as code.
 const PASSES: usize = 4;
 
-/// Backticks in a row that a text may have outside of a block of code.
-const TICKS: usize = 16;
+/// Backticks in a row that a text may have, and as many as are left together where it has more: a piece of code between very
+/// many would be none for some readers.
+const TICKS: usize = 24;
+const TOGETHER: usize = 16;
 
 /// Something that was changed in a text before it left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,10 +107,7 @@ impl fmt::Display for Changes {
 pub fn markdown(text: &str, most: usize, known: &[String]) -> (String, Changes) {
     let mut changes = Changes::default();
     let mut text = common(&text.replace("\r\n", "\n"), known, &mut changes);
-    if longest_run(&text, '`') > TICKS {
-        // A piece of code between so many would be none for some readers.
-        text = fenced(&text, most);
-    }
+    text = without_walls(&text);
     let mut passes = 0;
     loop {
         let edits = edits(&text);
@@ -134,8 +133,34 @@ pub fn markdown(text: &str, most: usize, known: &[String]) -> (String, Changes) 
     (text, changes)
 }
 
+/// A text with gaps in long rows of backticks.
+fn without_walls(text: &str) -> String {
+    if longest_run(text, '`') <= TICKS {
+        return text.to_owned();
+    }
+    let (mut out, mut run) = (String::with_capacity(text.len() + text.len() / TOGETHER), 0);
+    for sign in text.chars() {
+        run = if sign == '`' { run + 1 } else { 0 };
+        if run > TOGETHER {
+            out.push(' ');
+            run = 1;
+        }
+        out.push(sign);
+    }
+    out
+}
+
+/// Whether a title and a text are as this policy lets them out.
+#[must_use]
+pub fn is_quiet(title: &str, text: &str, known: &[String]) -> bool {
+    let secret = |text: &str| secrets::mask(text, known) != text;
+    let loud = CLOSING.is_match(title) || MENTION.is_match(title);
+    !loud && !secret(title) && !secret(text) && edits(text).is_empty()
+}
+
 /// A text that does not come to rest, which nobody writes by accident, as code and nothing else.
 fn fenced(text: &str, most: usize) -> String {
+    let text = &text.replace(&"`".repeat(TOGETHER), &format!("{} ", "`".repeat(TOGETHER - 1)));
     let fence = "`".repeat(longest_run(text, '`').max(2) + 1);
     let room = most.saturating_sub(2 * fence.len() + "text\n\n".len());
     format!("{fence}text\n{}\n{fence}", truncate_middle(text, room))
@@ -191,7 +216,7 @@ fn pattern(text: &str) -> Regex {
 /// A name that GitHub would notify, at the beginning of a word. A backslash before it changes nothing.
 static MENTION: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?P<before>^|[^A-Za-z0-9\\])(?P<mention>\\?@(?P<name>[A-Za-z0-9][A-Za-z0-9-]*(?:/[A-Za-z0-9._-]*[A-Za-z0-9_-])?))",
+        r"(?P<before>^|[^A-Za-z0-9\\])(?P<mention>\\?@+(?P<name>[A-Za-z0-9][A-Za-z0-9-]*(?:/[A-Za-z0-9._-]*[A-Za-z0-9_-])?))",
     )
 });
 /// A letter or sign that is spelled otherwise, which is read as itself.
@@ -207,14 +232,27 @@ static ELSEWHERE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:^|[^\w`/.-])(?
 /// A line that whatever reads comments could obey.
 static COMMAND: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?m)^[ \t>]*(?:[-*+] )?(?P<slash>/)[A-Za-z]"));
 
+/// An address whose path may hold an at sign that is nobody's name.
+static ADDRESS: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"https?://[A-Za-z0-9.-]+\.[A-Za-z]{2,}(?::\d+)?/[^\s<>()\[\]"'`*]*"#));
+
 /// What has to be changed in a text, from its beginning to its end and without overlaps.
 fn edits(text: &str) -> Vec<Edit> {
     let (code, mut edits) = parsed(text);
-    let fence = "`".repeat(longest_run(text, '`') + 1);
+    let fence = "`".repeat((longest_run(text, '`') + 1).min(TICKS));
+    let addresses: Vec<Range<usize>> = ADDRESS.find_iter(text).map(|found| found.range()).collect();
     let quiet = |range: &Range<usize>| code.iter().any(|code| code.start <= range.start && range.end <= code.end);
     let mut every = |change: Change, pattern: &Regex, group: &str, with: &dyn Fn(&str) -> String| {
         let found = pattern.captures_iter(text).filter_map(|found: Captures<'_>| Some(found.name(group)?.range()));
-        edits.extend(found.filter(|range| !quiet(range)).map(|range| (change, range.clone(), with(&text[range]))));
+        let inside = |range: &Range<usize>| {
+            change == Change::Mention
+                && addresses.iter().any(|address| address.start < range.start && range.end <= address.end)
+        };
+        edits.extend(
+            found
+                .filter(|range| !quiet(range) && !inside(range))
+                .map(|range| (change, range.clone(), with(&text[range]))),
+        );
     };
     let as_code = |found: &str| format!("{fence}{}{fence}", found.trim_start_matches('\\'));
     every(Change::Mention, &MENTION, "mention", &as_code);
@@ -250,6 +288,11 @@ fn parsed(text: &str) -> (Vec<Range<usize>>, Vec<Edit>) {
             Event::Start(Tag::CodeBlock(_)) => block = Some(range.start),
             Event::End(TagEnd::CodeBlock) => code.extend(block.take().map(|start| start..range.end)),
             Event::Code(_) => code.push(range),
+            Event::Start(Tag::Link { link_type: LinkType::Autolink | LinkType::Email, .. }) => code.push(range),
+            // Where a link leads is an address and no text.
+            Event::Start(Tag::Link { link_type: LinkType::Inline, .. }) => {
+                code.extend(text[range.clone()].rfind("](").map(|at| range.start + at..range.end));
+            }
             Event::Html(_) | Event::InlineHtml(_) => {
                 let signs = text[range.clone()].match_indices('<').map(|(at, _)| range.start + at);
                 edits.extend(signs.map(|at| (Change::Html, at..at + 1, "&lt;".to_owned())));
@@ -295,6 +338,10 @@ mod tests {
             ("_@bob_ .@bob 请@bob", "_`@bob`_ .`@bob` 请`@bob`", "3 mentions set as code"),
             ("&#64;bob &commat;bob", "&amp;#64;bob &amp;commat;bob", "2 pieces of HTML shown as text"),
             ("fixes &num;12 &amp; a", "fixes &amp;num;12 &amp; a", "1 piece of HTML shown as text"),
+            ("[a](https://x.example/@types/node)", "[a](https://x.example/@types/node)", ""),
+            ("<https://x.example/@bob> https://x.example/@bob", "<https://x.example/@bob> https://x.example/@bob", ""),
+            ("[a](https://x.example/)@bob", "[a](https://x.example/)`@bob`", "1 mention set as code"),
+            ("@@bob", "`@@bob`", "1 mention set as code"),
             ("[//]: # (read me)", "\\[//]: # (read me)", "1 piece of HTML shown as text"),
             ("a ` @bob", "a ` ``@bob``", "1 mention set as code"),
             ("This fixes #12, closes: o/r#3.", "This fixes `#12`, closes: `o/r#3`.", "2 references set as code"),
@@ -326,6 +373,7 @@ mod tests {
     fn a_title_is_one_plain_line() {
         let cases = [
             ("Fix the link\nthat @bob saw", "Fix the link that bob saw", "1 mention set as code"),
+            ("Mend @@count", "Mend count", "1 mention set as code"),
             ("A `@bob` and .@ada", "A `bob` and .ada", "2 mentions set as code"),
             ("Fixes #12: the link", "Fixes number 12: the link", "1 reference set as code"),
             ("Mend src/lib.rs", "Mend src/lib.rs", ""),
@@ -339,9 +387,12 @@ mod tests {
     }
 
     #[test]
-    fn so_many_backticks_that_nobody_takes_them_for_code_become_a_block() {
-        let (text, _) = sent(&format!("{} @bob", "`".repeat(80)));
-        assert!(text.starts_with(&format!("{}text\n", "`".repeat(81))), "{text}");
+    fn so_many_backticks_that_nobody_takes_them_for_code_are_parted() {
+        for ticks in [17, 24, 25, 80] {
+            let (text, _) = sent(&format!("{} @bob", "`".repeat(ticks)));
+            assert!(longest_run(&text, '`') <= TICKS && is_quiet("", &text, &[]), "{ticks}: {text}");
+            assert_eq!(markdown(&text, 10_000, &[]), (text.clone(), Changes::default()), "{ticks}");
+        }
     }
 
     #[test]
@@ -365,6 +416,8 @@ mod tests {
         fn nothing_is_left_to_change(text in "([@/<>!\\[\\]()`\\\\#&; \n*-]|bob|fixes|o/r|&#64;|<b>|<!--|-->|\\$|12|```){0,24}") {
             let (once, _) = markdown(&text, 10_000, &[]);
             prop_assert!(edits(&once).is_empty(), "{:?} {:?}", once, edits(&once));
+            let again = markdown(&once, 10_000, &[]).0;
+            prop_assert_eq!(again, once);
         }
     }
 }

@@ -35,7 +35,8 @@ enum Fate {
 impl Journal<'_> {
     /// Writes again, on the journal as it is here, what another clone appended since the remote's commit `sent`. What is known
     /// is passed over, what may not come that way or does not fit is left out, each event for itself: only where a run could
-    /// not begin or go on here is all of it left out that comes after. What it used is never left out, since that is paid for.
+    /// not begin or go on here is all of it left out that comes after. What it used is not left out then, since that is paid for;
+    /// of a run that has ended here it is, since that is known.
     ///
     /// # Errors
     /// [`JournalError`] when a commit cannot be read or written.
