@@ -15,6 +15,9 @@ use crate::town::turn::{Budget, Halt, Which, wrap_up};
 /// Tokens that one reply may have.
 const MAX_OUTPUT: u32 = 8_000;
 
+/// The part of what a run may spend that is not known where its machine is gone: one in so many.
+const UNTOLD: u64 = 10;
+
 /// Tokens that one reply of a model may have that holds so many: a fifth of a small one.
 pub(super) fn max_output(window: Option<u32>) -> u32 {
     window.map_or(MAX_OUTPUT, |window| MAX_OUTPUT.min(window / 5))
@@ -50,7 +53,11 @@ impl Turn<'_> {
         }
         if !self.purse.is_free() {
             transcript.asked = self.purse.at_most(prompt, output);
-            self.keep(stand, transcript, keeper)?;
+            if keeper.untold_micros(transcript) > self.may_spend.0 / UNTOLD {
+                keeper.keep_at_home(stand, self.tree()?, transcript, budget.now)?;
+            } else {
+                self.keep(stand, transcript, keeper)?;
+            }
         }
         let Some(request) = question(transcript, self.toolbox.specs(), output, &budget) else {
             return Ok(Some(self.stopped(transcript, &Halt::NotBriefed)));

@@ -59,6 +59,8 @@ pub struct Keeper<'a> {
     agent: AgentId,
     run: RunId,
     sent: Option<DateTime<Utc>>,
+    /// The cost that home was last told of, in millionths of a US dollar.
+    told_micros: u64,
     dry: bool,
     instead: Option<HandOver<'a>>,
 }
@@ -70,7 +72,7 @@ impl<'a> Keeper<'a> {
     /// A keeper for this run; a dry one writes nothing.
     #[must_use]
     pub fn new(home: &'a Home, agent: &AgentId, run: &RunId, dry: bool) -> Self {
-        Self { home, agent: agent.clone(), run: run.clone(), sent: None, dry, instead: None }
+        Self { home, agent: agent.clone(), run: run.clone(), sent: None, told_micros: 0, dry, instead: None }
     }
 
     /// Nothing is sent home any more: each checkpoint is given to whoever may do that.
@@ -100,6 +102,7 @@ impl<'a> Keeper<'a> {
         let due = self.sent.is_none_or(|sent| (now - sent).num_seconds() >= CHECKPOINT_PUSH_SECONDS);
         if due && self.sent.is_some() {
             self.send(commit);
+            self.told_micros = transcript.cost_micros();
         }
         // The first interval begins now: a run that ends within it never needs to send one.
         if due {
@@ -125,8 +128,16 @@ impl<'a> Keeper<'a> {
                 Some(hand_over) => hand_over(commit)?,
                 None => self.send(commit),
             }
+            self.told_micros = transcript.cost_micros();
         }
         Ok(())
+    }
+
+    /// What a run has cost that home was not told of, in millionths of a US dollar: so much is not known where this machine
+    /// is gone.
+    #[must_use]
+    pub fn untold_micros(&self, transcript: &Transcript) -> u64 {
+        transcript.cost_micros().saturating_sub(self.told_micros)
     }
 
     /// Writes the checkpoint that carries the commit to be published, so that it reaches home together.

@@ -144,3 +144,21 @@ fn a_run_that_is_killed_at_fifty_random_moments_ends_the_same_and_asks_nothing_t
 fn calls(fact: &Value) -> usize {
     fact["calls"].as_array().map_or(0, Vec::len)
 }
+
+#[test]
+fn another_machine_knows_what_a_run_has_spent_but_for_a_tenth() {
+    let provider = Provider::thinking(Dialect::Openai, mind);
+    let settings = provider.settings("limits: { usd_per_run: \"0.50\", usd_per_day: 10 }\n");
+    let town = town(&provider).settings(&settings).commit("Spend little").remote();
+    // The first questions are worth less than a tenth together, and the clock stands still: only money makes them known.
+    assert!(killed(&town, &provider, At::Question(12, Hold::Asked)).is_none());
+    let asked = u64::try_from(provider.count()).unwrap();
+    let other = town.another_clone("other");
+    other.at("2026-11-21T08:20:00Z");
+    let run = other.monkeytown(&["run", "chaostester", "--json", "--slot", "noon"]);
+    assert_eq!((run.code, &run.json["resumed"]), (0, &json!(true)), "{run:#?}");
+    let more = u64::try_from(provider.count()).unwrap() - asked;
+    let (paid, known) = ((asked + more) * 2_000, run.json["cost_micros"].as_u64().unwrap());
+    assert!(known + 50_000 >= paid, "{known} of {paid}: {run:#?}");
+    other.verify_ok();
+}
