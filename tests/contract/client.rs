@@ -12,6 +12,7 @@ use monkeytown::forge::github::sight::Place;
 use monkeytown::forge::{Forge as _, NewPull, PullView};
 use monkeytown::town::event::Offer;
 use monkeytown::town::fold::Town;
+use monkeytown::town::ids::RunId;
 use serde_json::json;
 
 use crate::emulate::{Emulate, OTHER_TOKEN, OWNER_TOKEN};
@@ -107,7 +108,7 @@ async fn story(hub: &Hub) -> Vec<(&'static str, String)> {
     tell("find another branch", format!("{:?}", forge.find("agent/ad").await.map(found)));
     tell("update", format!("{:?}", forge.update(1, &second).await.map(shown)));
     tell("find the update", format!("{:?}", forge.find("agent/ada").await.map(found)));
-    tell("comment", format!("{:?}", forge.comment(1, "Hello.").await));
+    tell("comment", format!("{:?}", forge.comment(1, &RunId::from_parts(0, 1), "Hello.").await));
     tell("observe nothing", format!("{:?}", forge.observe(&Town::default()).await));
     tell("observe a pull request", format!("{:?}", forge.observe(&town(hub)).await.map(|seen| seen.len())));
     tell("close", format!("{:?}", forge.close(1).await));
@@ -120,7 +121,7 @@ async fn story(hub: &Hub) -> Vec<(&'static str, String)> {
     let stranger = self::forge(&hub.url, &hub.other);
     tell("open without permission", format!("{:?}", stranger.open(&first).await.map(shown)));
     let nobody = self::forge(&hub.url, "nonsense");
-    tell("comment with an unknown token", format!("{:?}", nobody.comment(1, "x").await));
+    tell("comment with an unknown token", format!("{:?}", nobody.comment(1, &RunId::from_parts(0, 1), "x").await));
     told
 }
 
