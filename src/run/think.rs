@@ -128,7 +128,8 @@ impl Thinker {
             match (&model.key_env, model.key(edge)) {
                 (Some(name), None) => {
                     return Err(no(format!(
-                        "{name} is not set; set it to the provider's key, or name another variable in brain.key_env"
+                        "{name} is not set; set it to the provider's key; for the town's own provider \
+                         brain.key_env may name another variable"
                     )));
                 }
                 (_, Some(_)) if model.endpoint.exposes_a_key() => {

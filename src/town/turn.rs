@@ -130,6 +130,10 @@ impl fmt::Display for Which {
 impl fmt::Display for Halt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Budget(which @ (Which::Money | Which::Tokens)) => {
+                let limit = if *which == Which::Money { "limits.usd_per_run" } else { "limits.tokens_per_run" };
+                write!(f, "the budget of {which} is used up, or too small for the next question; see {limit}")
+            }
             Self::Budget(which) => write!(f, "the budget of {which} is used up"),
             Self::LoopingCall(tool) => write!(f, "the same call of {tool} failed twice"),
             Self::InvalidCalls => write!(f, "more than {MAX_INVALID} calls in a row were invalid"),
