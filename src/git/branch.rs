@@ -28,6 +28,21 @@ impl Repo {
         result.map(|_| ()).map_err(|source| reference_error(name, source))
     }
 
+    /// The same for a reference that only the caller writes, who is alone with it: a lock on it was left by a process that was
+    /// killed while it wrote, and would stay for ever.
+    pub fn force_own_reference(&self, name: &str, to: Oid) -> Result<(), GitError> {
+        match self.force_reference(name, to) {
+            Err(error) if error.is_raced() => {
+                let lock = self.git().commondir().join(format!("{name}.lock"));
+                tracing::warn!(lock = %lock.display(), "a lock was left behind and is taken away");
+                // Where there is none, the second try says what is wrong.
+                let _ = fs::remove_file(lock);
+                self.force_reference(name, to)
+            }
+            result => result,
+        }
+    }
+
     /// Deletes one of our own references, wherever it stands.
     pub fn drop_reference(&self, name: &str) -> Result<(), GitError> {
         self.tip(name)?.map_or(Ok(()), |oid| self.delete_reference(name, oid))

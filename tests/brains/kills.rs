@@ -146,6 +146,17 @@ fn calls(fact: &Value) -> usize {
 }
 
 #[test]
+fn a_lock_that_a_killed_process_left_stops_no_run() {
+    let provider = Provider::thinking(Dialect::Openai, mind);
+    let town = town(&provider);
+    assert!(killed(&town, &provider, At::Question(1, Hold::Asked)).is_none());
+    std::fs::write(town.dir().join(".git/refs/monkeytown/checkpoints/chaostester.lock"), "").unwrap();
+    let run = town.monkeytown(&["run", "chaostester", "--json", "--slot", "morning"]);
+    assert_eq!((run.code, run.json["outcome"].as_str()), (0, Some("opened")), "{run:#?}");
+    town.verify_ok();
+}
+
+#[test]
 fn another_machine_knows_what_a_run_has_spent_but_for_a_tenth() {
     let provider = Provider::thinking(Dialect::Openai, mind);
     let settings = provider.settings("limits: { usd_per_run: \"0.50\", usd_per_day: 10 }\n");
