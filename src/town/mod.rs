@@ -35,6 +35,7 @@ pub mod secrets;
 pub mod settings;
 pub mod sighting;
 pub mod slash;
+pub mod spec;
 pub mod starter;
 pub mod text;
 pub mod transcript;

@@ -1,0 +1,13 @@
+//! OpenSpec: reading specs and changes as the reference `openspec` command does, judging them, and merging what a change says.
+//!
+//! Lives here: the engine. Text goes in, findings and plans come out. Never here: files, git, or how anything is printed.
+//! Start with [`lines`], which every reader begins with, and [`delta`].
+
+pub mod block;
+pub mod delta;
+pub mod heading;
+pub mod issue;
+pub mod js;
+pub mod lines;
+pub mod main_spec;
+pub mod tree;

@@ -1,0 +1,128 @@
+//! The files below `openspec/`, held in memory: from a working directory, from a commit, or from a commit with a proposal on it.
+//! Lives here: looking things up. Never here: reading files, or what OpenSpec makes of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Why a file cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No permission.
+    Denied,
+    /// Larger than what is read.
+    TooLarge,
+    /// Anything else.
+    Failed,
+}
+
+/// What stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Node {
+    /// A file with its bytes.
+    File(Arc<[u8]>),
+    /// A folder; one without entries stands here too.
+    Folder,
+    /// A symbolic link to a file inside of the tree's root, with that file's bytes.
+    LinkedFile(Arc<[u8]>),
+    /// A symbolic link that leads nowhere.
+    Dangling,
+    /// A symbolic link that leads out of the tree's root, or to a folder. Nothing behind it was read.
+    LeadsOut,
+    /// It is there and cannot be read.
+    Unreadable(Fault),
+}
+
+impl Node {
+    /// The bytes of a file, linked or not.
+    #[must_use]
+    pub fn bytes(&self) -> Option<&Arc<[u8]>> {
+        match self {
+            Self::File(bytes) | Self::LinkedFile(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a symbolic link, wherever that leads.
+    #[must_use]
+    pub fn is_link(&self) -> bool {
+        matches!(self, Self::LinkedFile(_) | Self::Dangling | Self::LeadsOut)
+    }
+}
+
+/// Paths with `/` between their parts, from the root that holds `openspec/`, each with what stands there. Every folder on the
+/// way to a file has a node of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    nodes: BTreeMap<String, Node>,
+}
+
+impl Tree {
+    /// Puts a node, and the folders above it.
+    pub fn put(&mut self, path: &str, node: Node) {
+        for (at, _) in path.match_indices('/') {
+            self.nodes.entry(path[..at].to_owned()).or_insert(Node::Folder);
+        }
+        self.nodes.insert(path.to_owned(), node);
+    }
+
+    /// Puts a file.
+    pub fn put_file(&mut self, path: &str, bytes: impl Into<Arc<[u8]>>) {
+        self.put(path, Node::File(bytes.into()));
+    }
+
+    /// Takes a node away with all below it. Folders that are empty then stay.
+    pub fn remove(&mut self, path: &str) {
+        self.nodes.remove(path);
+        let below: Vec<String> = self.below(path).map(|(found, _)| found.to_owned()).collect();
+        for found in below {
+            self.nodes.remove(&found);
+        }
+    }
+
+    /// What stands at a path.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&Node> {
+        self.nodes.get(path)
+    }
+
+    /// The bytes of the file at a path, linked or not.
+    #[must_use]
+    pub fn bytes(&self, path: &str) -> Option<&[u8]> {
+        self.get(path).and_then(Node::bytes).map(|bytes| &**bytes)
+    }
+
+    /// The text of the file at a path; what is not UTF-8 becomes U+FFFD.
+    #[must_use]
+    pub fn text(&self, path: &str) -> Option<std::borrow::Cow<'_, str>> {
+        self.bytes(path).map(String::from_utf8_lossy)
+    }
+
+    /// Whether a folder stands at a path.
+    #[must_use]
+    pub fn is_folder(&self, path: &str) -> bool {
+        matches!(self.get(path), Some(Node::Folder))
+    }
+
+    /// Everything below a folder at any depth, by path.
+    pub fn below<'t>(&'t self, folder: &str) -> impl Iterator<Item = (&'t str, &'t Node)> + use<'t> {
+        let prefix = format!("{folder}/");
+        self.nodes
+            .range(prefix.clone()..)
+            .take_while(move |(path, _)| path.starts_with(&prefix))
+            .map(|(path, node)| (path.as_str(), node))
+    }
+
+    /// The entries of a folder: names and nodes, by name.
+    pub fn entries<'t>(&'t self, folder: &str) -> impl Iterator<Item = (&'t str, &'t Node)> + use<'t> {
+        let skip = folder.len() + 1;
+        self.below(folder).filter_map(move |(path, node)| {
+            let name = path.get(skip..)?;
+            (!name.contains('/')).then_some((name, node))
+        })
+    }
+
+    /// All paths with what stands there.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.nodes.iter().map(|(path, node)| (path.as_str(), node))
+    }
+}
