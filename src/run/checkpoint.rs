@@ -198,7 +198,7 @@ impl<'a> Keeper<'a> {
         let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
         let message = format!("checkpoint of run {}\n", self.run);
         let commit = git.commit(None, &who, &who, &message, &tree, &parents).map_err(failed("commit"))?;
-        self.home.repo.force_own_reference(&reference(&self.agent), commit)?;
+        self.home.repo.force_reference(&reference(&self.agent), commit, "monkeytown: checkpoint")?;
         Ok(commit)
     }
 
@@ -221,7 +221,7 @@ impl<'a> Keeper<'a> {
             .map_err(failed("signature"))?;
         let message = format!("transcript of run {} of {}\n", self.run, self.agent);
         let commit = git.commit(None, &who, &who, &message, &tree, &[]).map_err(failed("commit"))?;
-        self.home.repo.force_reference(&transcript_reference(&self.run), commit)?;
+        self.home.repo.force_reference(&transcript_reference(&self.run), commit, "monkeytown: transcript")?;
         Ok(Some(commit))
     }
 
