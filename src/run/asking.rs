@@ -9,7 +9,7 @@ use super::{Progress, RunError, brief, publish};
 use crate::brain::{self, BrainError};
 use crate::town::event::FailureKind;
 use crate::town::text;
-use crate::town::transcript::{Entry, Lost, Reply, ToolSpec, Transcript, Why};
+use crate::town::transcript::{Entry, Reply, Spent, ToolSpec, Transcript, Why};
 use crate::town::turn::{Budget, Halt, Which, wrap_up};
 
 /// Tokens that one reply may have.
@@ -63,7 +63,7 @@ impl Turn<'_> {
             return Ok(Some(self.stopped(transcript, &Halt::NotBriefed)));
         };
         let answered = self.brain.reply(&request).await;
-        transcript.asked = Lost::NONE;
+        transcript.asked = Spent::NONE;
         match answered {
             Ok(mut reply) => {
                 self.broken_off = false;
@@ -82,7 +82,7 @@ impl Turn<'_> {
 
     /// A reply for which there is no room was paid for all the same.
     fn replied(&self, transcript: &mut Transcript, reply: Reply) -> Option<Turned> {
-        let paid = Lost { questions: 1, usage: reply.usage, cost_micros: reply.cost_micros };
+        let paid = Spent::one(reply.usage, reply.cost_micros);
         let ended = self.written(transcript, Entry::Reply(reply));
         if ended.is_some() {
             transcript.lose(paid);
