@@ -2,7 +2,7 @@
 //! Lives here: between the turn machine's `Ask` and a reply. Never here: what comes next (see [`crate::town::turn`]), how a
 //! provider is asked (see the room `brain`).
 
-use super::checkpoint::Keeper;
+use super::checkpoint::{Keeper, ToHome};
 use super::stand::Stand;
 use super::turn::{Turn, Turned, full};
 use super::{Progress, RunError, brief, publish};
@@ -53,11 +53,9 @@ impl Turn<'_> {
         }
         if !self.purse.is_free() {
             transcript.asked = self.purse.at_most(prompt, output);
-            if keeper.untold_micros(transcript) > self.may_spend.0 / UNTOLD {
-                keeper.keep_at_home(stand, self.tree()?, transcript, budget.now)?;
-            } else {
-                self.keep(stand, transcript, keeper)?;
-            }
+            let much = keeper.untold_micros(transcript) > self.may_spend.0 / UNTOLD;
+            let send = if much { ToHome::Now } else { ToHome::InTurn };
+            keeper.keep(stand, self.tree()?, transcript, budget.now, send)?;
         }
         let Some(request) = question(transcript, self.toolbox.specs(), output, &budget) else {
             return Ok(Some(self.stopped(transcript, &Halt::NotBriefed)));

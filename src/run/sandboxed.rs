@@ -1,7 +1,7 @@
 //! What of a run happens in the sandbox: commands that a model chooses, and the town's command-line agent.
 //! Lives here: which sandbox there is, and which tools need it. Never here: what keeps a command in (see the room `tools`).
 
-use super::checkpoint::Keeper;
+use super::checkpoint::{Keeper, ToHome};
 use super::relay::Relay;
 use super::stand::Stand;
 use super::think::Thinker;
@@ -93,7 +93,7 @@ impl Turn<'_> {
         let left = Usd(self.may_spend.0.saturating_sub(transcript.cost_micros()));
         // Where the process is killed meanwhile, nobody knows how much of it was spent.
         transcript.asked = Spent::one(Usage::NONE, left.0);
-        keeper.keep_at_home(stand, self.tree()?, transcript, budget.now)?;
+        keeper.keep(stand, self.tree()?, transcript, budget.now, ToHome::Now)?;
         let tokens = budget.tokens.saturating_sub(transcript.usage().context());
         let most = (budget.deadline - budget.now).to_std().unwrap_or_default();
         let open = match self.relay.as_ref().map(|relay| relay.open(left, tokens, most)) {
