@@ -4,10 +4,15 @@
 //! Start with [`lines`], which every reader begins with, and [`delta`].
 
 pub mod block;
+pub mod content;
 pub mod delta;
 pub mod heading;
 pub mod issue;
 pub mod js;
+pub mod lifecycle;
 pub mod lines;
 pub mod main_spec;
+pub mod record;
+pub mod state;
+pub mod status_line;
 pub mod tree;
