@@ -1,13 +1,21 @@
 //! OpenSpec: reading specs and changes as the reference `openspec` command does, judging them, and merging what a change says.
 //!
 //! Lives here: the engine. Text goes in, findings and plans come out. Never here: files, git, or how anything is printed.
-//! Start with [`lines`], which every reader begins with, and [`delta`].
+//! Start with [`lines`], which every reader begins with, [`delta`], and [`project`], which finds what there is to read.
 
 pub mod block;
+pub mod config;
+pub mod data;
 pub mod delta;
 pub mod heading;
 pub mod issue;
 pub mod js;
 pub mod lines;
 pub mod main_spec;
+pub mod metadata;
+pub mod nested;
+pub mod outputs;
+pub mod project;
+pub mod schema;
+pub mod tasks;
 pub mod tree;
