@@ -10,4 +10,8 @@ pub mod issue;
 pub mod js;
 pub mod lines;
 pub mod main_spec;
+pub mod plan_blocks;
+pub mod plan_purpose;
+pub mod plan_unaccounted;
+pub mod plan_update;
 pub mod tree;
