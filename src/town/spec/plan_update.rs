@@ -2,122 +2,19 @@
 //! Lives here: the order in which a delta is checked and applied, byte for byte as the reference does it. Never here: a whole
 //! change (see `plan`), the merge of two changes of one requirement (see `merge`).
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
-use serde::Serialize;
-
 use super::block::{Block, ScenarioDiff};
-use super::delta::{Delta, Named, Side};
+use super::delta::{Delta, Named};
 use super::heading::{self, Section};
 use super::js;
 use super::lines::Lines;
 use super::main_spec::{self, Flaw, Requirements};
 use super::plan_blocks::{Blocks, Held};
+use super::plan_checks::{Checks, keyed, rekey};
 use super::plan_purpose::{self, Carried};
+use super::plan_refusal::{Counts, Kind, Refusal};
 use super::plan_unaccounted;
-
-/// Why a delta cannot be merged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// Half of a rename.
-    UnpairedRename,
-    /// A name that stands twice in a section.
-    Duplicate,
-    /// A name in two sections that exclude each other.
-    Conflict,
-    /// A delta without operations.
-    NoOperations,
-    /// A spec that is to be changed and is not there.
-    NoTarget,
-    /// A main spec that cannot be updated as it is.
-    BrokenTarget,
-    /// A requirement that is to be changed and is not there.
-    NotFound,
-    /// A name that is there, spelt a little differently.
-    NearMiss,
-    /// A name that is taken.
-    AlreadyThere,
-    /// A replacement that leaves scenarios out.
-    ScenarioLoss,
-    /// A requirement without a name.
-    Nameless,
-    /// A fence that is never closed, which would hide what follows it.
-    UnclosedFence,
-    /// A file whose bytes are no UTF-8.
-    NotText,
-    /// A file that cannot be read.
-    Unreadable,
-    /// Two changes of the same lines.
-    MergeConflict,
-    /// A merged spec that breaks the rules of a main spec.
-    RebuiltInvalid,
-    /// Two deltas that write the same file.
-    SameTarget,
-}
-
-/// A delta that is not merged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Refusal {
-    /// The reason, as a word.
-    pub kind: Kind,
-    /// The capability.
-    pub id: String,
-    /// The reason, as a sentence.
-    pub message: String,
-    /// What to do about it.
-    pub fix: String,
-    /// The line in the delta, or in the main spec where that one is broken. Counted from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
-}
-
-impl Refusal {
-    /// A refusal of what a capability's delta says at a line; none stands at line 0.
-    #[must_use]
-    pub fn new(kind: Kind, id: &str, line: u32, message: String, fix: &str) -> Self {
-        Self {
-            kind,
-            id: id.to_owned(),
-            message: format!("{id}: {message}"),
-            fix: fix.to_owned(),
-            line: (line > 0).then_some(line),
-        }
-    }
-}
-
-/// How many operations changed something.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// New requirements.
-    pub added: usize,
-    /// Replaced requirements.
-    pub modified: usize,
-    /// Requirements that are gone.
-    pub removed: usize,
-    /// Requirements with another name.
-    pub renamed: usize,
-}
-
-impl Counts {
-    /// All of them.
-    #[must_use]
-    pub fn sum(self) -> usize {
-        self.added + self.modified + self.removed + self.renamed
-    }
-
-    /// Both together.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            added: self.added + other.added,
-            modified: self.modified + other.modified,
-            removed: self.removed + other.removed,
-            renamed: self.renamed + other.renamed,
-        }
-    }
-}
 
 /// A main spec after a delta.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,33 +89,6 @@ pub fn apply(id: &str, change: &str, text: &str, delta: &Delta, target: Option<&
     Ok(merge.rebuilt(&parts))
 }
 
-/// A delta with the names by which its requirements are looked up. They were read without a closing run of number signs; the
-/// reference takes a second such run away before it looks for them.
-fn keyed(delta: &Delta) -> Cow<'_, Delta> {
-    let mut all = delta.added.iter().chain(&delta.modified).map(|block| &block.name).chain(
-        delta
-            .removed
-            .iter()
-            .chain(delta.renamed.iter().flat_map(|rename| [&rename.from, &rename.to]))
-            .map(|named| &named.name),
-    );
-    if all.all(|name| heading::name(name) == name) {
-        return Cow::Borrowed(delta);
-    }
-    let mut delta = delta.clone();
-    delta.added.iter_mut().chain(&mut delta.modified).for_each(|block| rekey(&mut block.name));
-    let ends = delta.renamed.iter_mut().flat_map(|rename| [&mut rename.from, &mut rename.to]);
-    delta.removed.iter_mut().chain(ends).for_each(|named| rekey(&mut named.name));
-    Cow::Owned(delta)
-}
-
-fn rekey(name: &mut String) {
-    let key = heading::name(name);
-    if key.len() < name.len() {
-        *name = key.to_owned();
-    }
-}
-
 /// The text of a spec that is not there yet, and what is to be said of the delta's purpose.
 fn begin(
     id: &str,
@@ -278,92 +148,6 @@ fn sound(id: &str, spec: &Lines<'_>) -> Result<(), Refusal> {
         .collect();
     let message = format!("the main spec cannot be updated before it is mended: {}", said.join("; "));
     Err(Refusal::new(Kind::BrokenTarget, id, *first, message, "Mend the main spec, then run it again."))
-}
-
-/// What can be said against a delta without its target.
-struct Checks<'a> {
-    id: &'a str,
-}
-
-impl Checks<'_> {
-    fn refuse(&self, kind: Kind, line: u32, message: String, fix: &str) -> Result<(), Refusal> {
-        Err(Refusal::new(kind, self.id, line, message, fix))
-    }
-
-    fn pairs(&self, delta: &Delta) -> Result<(), Refusal> {
-        let Some((side, Named { name, line })) = delta.unpaired.first() else { return Ok(()) };
-        let (here, there) = if *side == Side::From { ("FROM", "TO") } else { ("TO", "FROM") };
-        let message = format!("the {here} of `{name}` has no {there}");
-        self.refuse(
-            Kind::UnpairedRename,
-            *line,
-            message,
-            "Write every rename as a FROM: line and the TO: line right below it.",
-        )
-    }
-
-    fn duplicates(&self, delta: &Delta) -> Result<(), Refusal> {
-        self.unique("in ADDED", delta.added.iter().map(|block| (block.name.as_str(), block.line)))?;
-        self.unique("in MODIFIED", delta.modified.iter().map(|block| (block.name.as_str(), block.line)))?;
-        self.unique("in REMOVED", delta.removed.iter().map(|named| (named.name.as_str(), named.line)))?;
-        // One pair after the other, so that the first pair which repeats anything is named.
-        let (mut from, mut to) = (HashSet::new(), HashSet::new());
-        for rename in &delta.renamed {
-            if !from.insert(&rename.from.name) {
-                return self.twice("as FROM", &rename.from.name, rename.from.line);
-            }
-            if !to.insert(&rename.to.name) {
-                return self.twice("as TO", &rename.to.name, rename.to.line);
-            }
-        }
-        Ok(())
-    }
-
-    fn unique<'n>(&self, place: &str, mut names: impl Iterator<Item = (&'n str, u32)>) -> Result<(), Refusal> {
-        let mut seen = HashSet::new();
-        names.find(|(name, _)| !seen.insert(*name)).map_or(Ok(()), |(name, line)| self.twice(place, name, line))
-    }
-
-    fn twice(&self, place: &str, name: &str, line: u32) -> Result<(), Refusal> {
-        self.refuse(Kind::Duplicate, line, format!("`{name}` stands twice {place}"), "Keep one of them.")
-    }
-
-    fn conflicts(&self, delta: &Delta) -> Result<(), Refusal> {
-        let added: HashSet<&str> = delta.added.iter().map(|block| block.name.as_str()).collect();
-        let modified: HashSet<&str> = delta.modified.iter().map(|block| block.name.as_str()).collect();
-        let removed: HashSet<&str> = delta.removed.iter().map(|named| named.name.as_str()).collect();
-        let folded: HashSet<String> = removed.iter().map(|name| heading::folded(name)).collect();
-        let fix = "Keep it in one section.";
-        for rename in &delta.renamed {
-            let (from, to) = (&rename.from, &rename.to);
-            if folded.contains(&heading::folded(&from.name)) {
-                let message = format!("`{}` is renamed and removed", from.name);
-                return self.refuse(Kind::Conflict, from.line, message, fix);
-            }
-            if modified.contains(from.name.as_str()) {
-                let message = format!("`{}` is renamed and modified by its old name", from.name);
-                return self.refuse(Kind::Conflict, from.line, message, "Name it by its new name under MODIFIED.");
-            }
-            if added.contains(to.name.as_str()) {
-                let message = format!("`{}` is added, and another is renamed to it", to.name);
-                return self.refuse(Kind::Conflict, to.line, message, "Choose another name for one of them.");
-            }
-        }
-        let both = |block: &Block, a: Section, b: Section| {
-            let message = format!("`{}` stands in {} and in {}", block.name, a.word(), b.word());
-            self.refuse(Kind::Conflict, block.line, message, fix)
-        };
-        for block in &delta.modified {
-            if removed.contains(block.name.as_str()) {
-                return both(block, Section::Modified, Section::Removed);
-            }
-            if added.contains(block.name.as_str()) {
-                return both(block, Section::Modified, Section::Added);
-            }
-        }
-        let clash = delta.added.iter().find(|block| removed.contains(block.name.as_str()));
-        clash.map_or(Ok(()), |block| both(block, Section::Added, Section::Removed))
-    }
 }
 
 /// The merge under way.
