@@ -3,6 +3,7 @@
 //! Lives here: the engine. Text goes in, findings and plans come out. Never here: files, git, or how anything is printed.
 //! Start with [`lines`], which every reader begins with, and [`delta`].
 
+pub mod base;
 pub mod block;
 pub mod delta;
 pub mod heading;
@@ -10,6 +11,7 @@ pub mod issue;
 pub mod js;
 pub mod lines;
 pub mod main_spec;
+pub mod merge;
 pub mod plan_blocks;
 pub mod plan_checks;
 pub mod plan_purpose;
