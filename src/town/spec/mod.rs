@@ -1,10 +1,12 @@
 //! OpenSpec: reading specs and changes as the reference `openspec` command does, judging them, and merging what a change says.
 //!
 //! Lives here: the engine. Text goes in, findings and plans come out. Never here: files, git, or how anything is printed.
-//! Start with [`lines`], which every reader begins with, and [`delta`].
+//! Start with [`lines`], which every reader begins with, [`delta`], and [`project`], which finds what there is to read.
 
 pub mod base;
 pub mod block;
+pub mod config;
+pub mod data;
 pub mod delta;
 pub mod heading;
 pub mod issue;
@@ -12,10 +14,16 @@ pub mod js;
 pub mod lines;
 pub mod main_spec;
 pub mod merge;
+pub mod metadata;
+pub mod nested;
+pub mod outputs;
 pub mod plan_blocks;
 pub mod plan_checks;
 pub mod plan_purpose;
 pub mod plan_refusal;
 pub mod plan_unaccounted;
 pub mod plan_update;
+pub mod project;
+pub mod schema;
+pub mod tasks;
 pub mod tree;
