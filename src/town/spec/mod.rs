@@ -3,6 +3,7 @@
 //! Lives here: the engine. Text goes in, findings and plans come out. Never here: files, git, or how anything is printed.
 //! Start with [`lines`], which every reader begins with, [`delta`], and [`project`], which finds what there is to read.
 
+pub mod base;
 pub mod block;
 pub mod config;
 pub mod data;
@@ -12,9 +13,16 @@ pub mod issue;
 pub mod js;
 pub mod lines;
 pub mod main_spec;
+pub mod merge;
 pub mod metadata;
 pub mod nested;
 pub mod outputs;
+pub mod plan_blocks;
+pub mod plan_checks;
+pub mod plan_purpose;
+pub mod plan_refusal;
+pub mod plan_unaccounted;
+pub mod plan_update;
 pub mod project;
 pub mod purpose;
 pub mod rules;
