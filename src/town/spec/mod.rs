@@ -3,6 +3,7 @@
 //! Lives here: the engine. Text goes in, findings and plans come out. Never here: files, git, or how anything is printed.
 //! Start with [`lines`], which every reader begins with, [`delta`], and [`project`], which finds what there is to read.
 
+pub mod artifacts;
 pub mod base;
 pub mod block;
 pub mod config;
@@ -31,6 +32,7 @@ pub mod record;
 pub mod rules;
 pub mod schema;
 pub mod sections;
+pub mod show;
 pub mod state;
 pub mod status_line;
 pub mod structure;
