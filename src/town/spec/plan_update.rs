@@ -28,6 +28,8 @@ pub struct Updated {
     pub warnings: Vec<String>,
     /// No requirement is left.
     pub no_requirements: bool,
+    /// The names of the requirements, in their order.
+    pub names: Vec<String>,
     /// Lines of the spec that no part of it accounts for, see [`plan_unaccounted`].
     pub unaccounted: Vec<String>,
 }
@@ -299,7 +301,7 @@ impl Merge<'_> {
         let mut body: Vec<&str> = Vec::new();
         body.extend(Some(js::trim_end(&parts.preamble)).filter(|preamble| !preamble.is_empty()));
         body.extend(kept.iter().map(|block| block.raw.as_str()));
-        let no_requirements = kept.is_empty();
+        let names: Vec<String> = kept.iter().map(|block| block.name.clone()).collect();
         let body = body.join("\n\n");
         let slices = [js::trim_end(&parts.before), &parts.heading, js::trim_end(&body), js::trim(&parts.after)];
         let slices: Vec<&str> = slices.into_iter().filter(|slice| !slice.is_empty()).collect();
@@ -310,7 +312,8 @@ impl Merge<'_> {
             rebuilt,
             counts: self.counts,
             warnings: self.warnings,
-            no_requirements,
+            no_requirements: names.is_empty(),
+            names,
             unaccounted: plan_unaccounted::lines(parts),
         }
     }
