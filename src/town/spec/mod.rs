@@ -23,10 +23,13 @@ pub mod plan_checks;
 pub mod plan_file;
 pub mod plan_purpose;
 pub mod plan_refusal;
+#[cfg(test)]
+mod plan_tests;
 pub mod plan_unaccounted;
 pub mod plan_update;
 pub mod project;
 pub mod purpose;
+pub mod queue;
 pub mod rules;
 pub mod schema;
 pub mod sections;
