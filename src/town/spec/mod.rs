@@ -42,5 +42,6 @@ pub mod state;
 pub mod status_line;
 pub mod structure;
 pub mod tasks;
+pub mod tasks_lint;
 pub mod tree;
 pub mod validate;
