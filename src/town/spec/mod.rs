@@ -37,5 +37,6 @@ pub mod state;
 pub mod status_line;
 pub mod structure;
 pub mod tasks;
+pub mod trace;
 pub mod tree;
 pub mod validate;

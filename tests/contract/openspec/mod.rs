@@ -76,7 +76,7 @@ fn the_two_programs_agree() {
     let (diverged, differ): (Vec<_>, Vec<_>) = outcome.differ.iter().partition(|(name, _)| on_purpose(name));
     // Not by `println!`, which is shown for failed tests only.
     let line = format!(
-        "openspec parity: {} agreed, {} diverged on purpose, {} differ\n",
+        "\nopenspec parity: {} agreed, {} diverged on purpose, {} differ\n",
         outcome.agreed,
         diverged.len(),
         differ.len()
