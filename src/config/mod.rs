@@ -4,6 +4,7 @@
 //! say what time it is. Never here: what any of it means for a town.
 
 pub mod files;
+pub mod spec_apply;
 
 use std::collections::BTreeMap;
 use std::fmt;
