@@ -1,11 +1,12 @@
 //! What a run wants to change: a changeset, and the proposal that the gate judges.
 //! Lives here: plain values, and how they read in a pull request. Never here: git.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{AgentId, Oid};
+use super::ids::{AgentId, Oid, RunId};
 use super::pattern::Pattern;
 
 /// What kind of thing a tree entry is.
@@ -61,6 +62,8 @@ pub type NamedBytes = (String, Arc<[u8]>);
 pub struct Proposal {
     /// Who proposes; `None` when a diff of unknown origin is judged (ownership is then not checked).
     pub agent: Option<AgentId>,
+    /// The run that proposes, where it is one.
+    pub run: Option<RunId>,
     /// What the agent owns, grants included.
     pub owns: Vec<Pattern>,
     /// Reserved paths (town file, charters, workflows…) that a human granted to this agent by name.
@@ -77,6 +80,8 @@ pub struct Proposal {
     pub body: String,
     /// The OpenSpec change that the work belongs to.
     pub change: Option<String>,
+    /// Who wrote each OpenSpec change, as its history says.
+    pub authors: BTreeMap<String, String>,
     /// What differs, by path.
     pub changes: Vec<FileChange>,
     /// Blobs of intermediate commits.

@@ -150,7 +150,7 @@ impl Delta {
 }
 
 /// Every `##` section: its title, the index of its heading, and the lines below it.
-fn sections<'t>(file: &Lines<'t>) -> Vec<(&'t str, usize, Range<usize>)> {
+pub(super) fn sections<'t>(file: &Lines<'t>) -> Vec<(&'t str, usize, Range<usize>)> {
     let found: Vec<(&str, usize)> = file
         .open_lines(0..file.len())
         .filter_map(|(at, line)| heading::section(line).map(|title| (title, at)))

@@ -9,7 +9,9 @@ use super::super::main_spec::Requirements;
 use super::super::purpose;
 use super::super::rules::{self, Profile};
 use super::super::sections::{Missing, Sections, Spec};
-use super::super::structure::{self, Fault, Structural};
+use super::super::structure::{self, Structural};
+use super::super::tree::{Fault, Node};
+use super::Checker;
 use super::careful;
 use super::findings::{Findings, Place};
 use super::text;
@@ -30,6 +32,32 @@ pub fn spec_text(id: &str, text: &str, profile: Profile) -> Vec<Issue> {
     check(&format!("openspec/specs/{id}/spec.md"), text, profile, &Words::default())
 }
 
+/// The same for a spec of a project. A link to it has to stay inside of `specs/`.
+pub(super) fn of_project(checker: &Checker<'_, '_>, id: &str) -> Vec<Issue> {
+    let project = checker.project;
+    let file = project.spec_path(id);
+    let node = project.tree().get(&file);
+    let leads_out =
+        matches!(node, Some(Node::LinkedFile { target, .. }) if !target.starts_with(&project.below("specs/")));
+    let text = if leads_out { Err(Fault::LeadsOut) } else { project.text(&file) };
+    let mut findings = Findings::new(checker.profile);
+    match text {
+        Err(fault) => {
+            let (what, fix) = fault.words();
+            findings.add(&rules::SPEC_UNREADABLE, Place::of("file", file), what.to_owned(), fix);
+            findings.issues
+        }
+        Ok(text) => {
+            if let Some(bytes) = node.and_then(Node::bytes) {
+                careful::bytes(&mut findings, &rules::SPEC_BYTES, &Place::of("file", &file), bytes);
+            }
+            let mut issues = check(&file, &text, checker.profile, &checker.words);
+            issues.append(&mut findings.issues);
+            issues
+        }
+    }
+}
+
 /// The same for the spec that stands in `file`.
 pub(super) fn check(file: &str, text: &str, profile: Profile, words: &Words) -> Vec<Issue> {
     let lines = Lines::of(text);
@@ -47,6 +75,9 @@ pub(super) fn check(file: &str, text: &str, profile: Profile, words: &Words) -> 
             let section = Requirements::of(&lines);
             for (at, block) in section.blocks.iter().enumerate() {
                 text::check(&mut findings, &place.named(format!("requirements[{at}]")), block, words, TEXTS);
+            }
+            if profile != Profile::Openspec1 {
+                careful::spec(&mut findings, &place, &lines, &sections, &spec, &section.blocks, words);
             }
         }
         Err(missing) => absent(&mut findings, &place, missing),
@@ -107,19 +138,19 @@ fn structural(findings: &mut Findings, place: &Place, found: &Structural<'_>) {
     let place = place.line(found.line);
     let header = found.header;
     match found.fault {
-        Fault::DeltaHeader => findings.add(
+        structure::Fault::DeltaHeader => findings.add(
             &rules::SPEC_DELTA_HEADER,
             place,
             format!("`{header}` belongs into a delta; here it ends the requirements"),
             "move what stands below it into `## Requirements`, and delete the heading",
         ),
-        Fault::Outside => findings.add(
+        structure::Fault::Outside => findings.add(
             &rules::SPEC_OUTSIDE,
             place,
             format!("`{header}` stands outside of the first `## Requirements`, where nothing reads it"),
             "move it into `## Requirements`",
         ),
-        Fault::Duplicate(before) => findings.add(
+        structure::Fault::Duplicate(before) => findings.add(
             &rules::SPEC_DUPLICATE,
             place,
             format!("`{header}` has the name of the requirement on line {before}"),

@@ -1,0 +1,128 @@
+//! What the reference overlooks in a delta: rules that only the profiles beyond its own ask.
+//! Lives here: one delta, and what comes of merging it. Never here: lines that only look like operations (see `unread`).
+
+use std::collections::HashMap;
+
+use super::super::block::{Block, number};
+use super::super::delta::Delta;
+use super::super::heading;
+use super::super::issue::Level;
+use super::super::js;
+use super::super::lines::Lines;
+use super::super::main_spec::Requirements;
+use super::super::metadata::Mark;
+use super::super::plan_update::Updated;
+use super::super::project::Project;
+use super::super::rules::{self, Profile};
+use super::careful::{Comments, bare, commented, commented_words, fence, unspaced};
+use super::findings::{Findings, Place};
+use super::spec;
+use super::unread;
+use super::words::Words;
+
+/// Checks one delta. `main` is the text of the spec that it is about.
+pub(super) fn check(
+    findings: &mut Findings,
+    place: &Place,
+    text: &str,
+    delta: &Delta,
+    main: Option<&str>,
+    words: &Words,
+) {
+    let lines = Lines::of(text);
+    let section = main.map(|text| Requirements::of(&Lines::of(text)));
+    let blocks = section.as_ref().map_or(&[][..], |section| &section.blocks);
+    fence(findings, &rules::DELTA_OPEN_FENCE, place, &lines);
+    unread::check(findings, place, &lines, delta, blocks);
+    comments(findings, place, &lines, delta, words);
+    unspaced(findings, &rules::DELTA_UNSPACED, place, &lines);
+    deep_scenarios(findings, place, &lines);
+    near(findings, place, delta, blocks);
+}
+
+fn comments(findings: &mut Findings, place: &Place, lines: &Lines<'_>, delta: &Delta, words: &Words) {
+    let comments = Comments::of(lines);
+    let blocks = || delta.added.iter().chain(&delta.modified);
+    let renames = delta.renamed.iter().map(|rename| (&rename.from.name, rename.from.line));
+    let removals = delta.removed.iter().map(|named| (&named.name, named.line));
+    for (name, line) in blocks().map(|block| (&block.name, block.line)).chain(removals).chain(renames) {
+        commented(findings, &rules::DELTA_COMMENTED, place, &comments, line, name);
+    }
+    for block in blocks() {
+        commented_words(findings, &rules::DELTA_COMMENTED_SHALL, place, block, words);
+    }
+}
+
+/// Headings that call themselves scenarios and are none.
+fn deep_scenarios(findings: &mut Findings, place: &Place, lines: &Lines<'_>) {
+    for (at, line) in lines.open_lines(0..lines.len()) {
+        let title = line.trim_start_matches('#');
+        let is_named = line.len() > title.len() && js::strip_word(js::trim_start(title), "Scenario:").is_some();
+        if is_named && !heading::is_scenario(line) {
+            findings.add(
+                &rules::DELTA_DEEP_SCENARIO,
+                place.line(number(at)),
+                format!("`{}` is no scenario: that is a heading of level 4", js::trim(line)),
+                &format!("write `#### {}`", js::trim(title)),
+            );
+        }
+    }
+}
+
+/// New names that look like others and are made of other characters. What differs in case and blanks is refused anyway.
+fn near(findings: &mut Findings, place: &Place, delta: &Delta, blocks: &[Block]) {
+    let mut names: HashMap<String, &str> = HashMap::new();
+    for name in blocks.iter().map(|block| block.name.as_str()) {
+        names.entry(bare(name)).or_insert(name);
+    }
+    let added = delta.added.iter().map(|block| (block.name.as_str(), block.line));
+    for (name, line) in added.chain(delta.renamed.iter().map(|rename| (rename.to.name.as_str(), rename.to.line))) {
+        let before = *names.entry(bare(name)).or_insert(name);
+        if heading::folded(before) != heading::folded(name) {
+            findings.add(
+                &rules::DELTA_NEAR,
+                place.line(line),
+                format!("\"{name}\" looks like \"{before}\", and its letters are made of other characters"),
+                "write both the same way, or give one of them another name",
+            );
+        }
+    }
+}
+
+/// What would come of merging a delta: the reference finds out when it archives, and refuses then.
+pub(super) fn updated(
+    findings: &mut Findings,
+    project: &Project<'_>,
+    change: &str,
+    id: &str,
+    place: &Place,
+    updated: &Updated,
+) {
+    if updated.no_requirements {
+        let marker = project.marker(change, Mark::RetireCapabilities);
+        let what = if !marker.declared {
+            "the capability would have no requirement left".to_owned()
+        } else if let Some(line) = updated.unaccounted.first() {
+            format!("the capability would go, and with it a line that is no part of a requirement: `{line}`")
+        } else {
+            return;
+        };
+        findings.add(
+            &rules::DELTA_REFUSED,
+            place.clone(),
+            format!("archiving would refuse the delta: {what}"),
+            "keep a requirement, or set `retire_capabilities: true` in .openspec.yaml where the capability goes as a whole",
+        );
+        return;
+    }
+    let wrong = spec::spec_text(id, &updated.rebuilt, Profile::Openspec1);
+    if let Some(wrong) = wrong.iter().find(|issue| issue.level == Level::Error) {
+        let line = wrong.line.map_or_else(String::new, |line| format!(" (line {line} of it)"));
+        findings.add(
+            &rules::DELTA_REFUSED,
+            place.clone(),
+            format!("archiving would refuse the delta, since the merged spec is not valid: {}{line}", wrong.message),
+            wrong.fix.as_deref().unwrap_or_default(),
+        );
+    }
+}
