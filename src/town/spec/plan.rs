@@ -218,8 +218,14 @@ fn judged(project: &Project<'_>, change: &str, options: &Options<'_>, plan: &mut
         );
         return;
     };
-    let merges =
-        [&rules::DELTA_SCENARIO_LOSS, &rules::DELTA_MAIN_UNREADABLE, &rules::DELTA_REFUSED, &rules::DELTA_UNCHECKED];
+    // Two changes of one requirement are no reason to archive neither: the second one is merged.
+    let merges = [
+        &rules::DELTA_SCENARIO_LOSS,
+        &rules::DELTA_MAIN_UNREADABLE,
+        &rules::DELTA_REFUSED,
+        &rules::DELTA_UNCHECKED,
+        &rules::SIBLING_OVERLAP,
+    ];
     let is_own = |issue: &&Issue| issue.level == Level::Error && !merges.iter().any(|rule| rule.id == issue.code);
     let mut own = issues.iter().filter(is_own).peekable();
     if own.peek().is_none() || options.profile == Profile::Openspec1 && !has_deltas(project, change) {
