@@ -255,6 +255,12 @@ impl Clock {
             Self::Fixed(time) => time,
         }
     }
+
+    /// The day that it is in the time zone of this machine, as `2026-01-31`.
+    #[must_use]
+    pub fn local_day(self) -> String {
+        self.now().with_timezone(&chrono::Local).format("%Y-%m-%d").to_string()
+    }
 }
 
 /// Randomness for ids: 80 bits are used.

@@ -92,8 +92,20 @@ fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ApplyErr
 #[derive(Debug, Serialize, Deserialize)]
 struct Journal {
     version: u32,
+    name: String,
     files: Vec<Entry>,
     moves: Option<(String, String)>,
+}
+
+/// What an earlier process was killed at, and is done now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The change.
+    pub name: String,
+    /// The folder that it stands in now.
+    pub to: String,
+    /// Whether files were written or deleted.
+    pub wrote: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -117,11 +129,11 @@ pub struct Bench {
 
 impl Bench {
     /// Opens the folder `base`, in which `openspec` is the path of that folder, waits for others, and ends what one of them was
-    /// killed at. The folder that was moved then comes back with it, as its old path and its new one.
+    /// killed at, which comes back with it.
     ///
     /// # Errors
     /// What was begun cannot be ended.
-    pub fn open(base: &Path, openspec: &str) -> Result<(Self, Option<(String, String)>), ApplyError> {
+    pub fn open(base: &Path, openspec: &str) -> Result<(Self, Option<Ended>), ApplyError> {
         let changes = base.join(openspec).join("changes");
         let lock = match File::open(&changes) {
             Ok(folder) if cfg!(unix) => {
@@ -139,7 +151,7 @@ impl Bench {
         self.base.join(&self.openspec).join("changes").join(STAGE)
     }
 
-    fn recover(&self) -> Result<Option<(String, String)>, ApplyError> {
+    fn recover(&self) -> Result<Option<Ended>, ApplyError> {
         let stage = self.stage();
         let Some(bytes) = read(&stage.join(JOURNAL))? else {
             // Staged, and never begun.
@@ -156,7 +168,8 @@ impl Bench {
             error => error,
         })?;
         self.clear()?;
-        Ok(journal.moves)
+        let to = journal.moves.map(|(_, to)| to).unwrap_or_default();
+        Ok(Some(Ended { name: journal.name, to, wrote: !journal.files.is_empty() }))
     }
 
     fn clear(&self) -> Result<(), ApplyError> {
@@ -167,18 +180,18 @@ impl Bench {
         }
     }
 
-    /// Does the work. `step` is told how far it is.
+    /// Does the work for a change. `step` is told how far it is.
     ///
     /// # Errors
     /// It was not done. Where even taking it back failed, the next call of [`Bench::open`] ends it.
-    pub fn apply(&self, work: &Work, step: &dyn Fn(&str)) -> Result<(), ApplyError> {
+    pub fn apply(&self, work: &Work, name: &str, step: &dyn Fn(&str)) -> Result<(), ApplyError> {
         for file in &work.files {
             self.expect(&file.path, file.before.as_deref().map(print).as_deref())?;
         }
         if let Some((_, to)) = work.moves.as_ref().filter(|(_, to)| fs::symlink_metadata(self.base.join(to)).is_ok()) {
             return Err(ApplyError::Taken { path: to.clone() });
         }
-        let journal = self.staged(work)?;
+        let journal = self.staged(work, name)?;
         step("staged");
         if let Err(first) = self.finish(&journal, step) {
             return match self.undo(work).and_then(|()| self.clear()) {
@@ -190,7 +203,7 @@ impl Bench {
     }
 
     /// Writes the new files beside the old ones, and then the journal.
-    fn staged(&self, work: &Work) -> Result<Journal, ApplyError> {
+    fn staged(&self, work: &Work, name: &str) -> Result<Journal, ApplyError> {
         let stage = self.stage();
         fs::create_dir_all(&stage).map_err(failed("make", &stage))?;
         let mut entries = Vec::new();
@@ -201,7 +214,7 @@ impl Bench {
             let print = |bytes: &Option<Arc<[u8]>>| bytes.as_deref().map(print);
             entries.push(Entry { path: file.path.clone(), before: print(&file.before), after: print(&file.after) });
         }
-        let journal = Journal { version: 1, files: entries, moves: work.moves.clone() };
+        let journal = Journal { version: 1, name: name.to_owned(), files: entries, moves: work.moves.clone() };
         let text = serde_json::to_vec(&journal).map_err(|error| failed("write", &stage)(error.into()))?;
         let (new, place) = (stage.join("new"), stage.join(JOURNAL));
         write(&new, &text)?;
@@ -379,11 +392,11 @@ mod tests {
             let work = work(&base);
             let died = std::panic::catch_unwind(|| {
                 let (bench, _) = Bench::open(&base, "openspec").unwrap();
-                let _ = bench.apply(&work, &|step| assert!(step != at));
+                let _ = bench.apply(&work, "go", &|step| assert!(step != at));
             });
             assert!(died.is_err(), "{at}");
             let (_, ended) = Bench::open(&base, "openspec").unwrap();
-            assert_eq!(ended, work.moves, "{at}");
+            assert_eq!(ended.map(|ended| ended.name).as_deref(), Some("go"), "{at}");
             assert_eq!(listed(&base), AFTER, "{at}");
         }
     }
@@ -398,7 +411,7 @@ mod tests {
         fs::write(stage.join("0"), "ne").unwrap();
         let (bench, ended) = Bench::open(base, "openspec").unwrap();
         assert_eq!((ended, listed(base)), (None, BEFORE.map(str::to_owned).to_vec()));
-        bench.apply(&work, &|_| {}).unwrap();
+        bench.apply(&work, "go", &|_| {}).unwrap();
         assert_eq!(listed(base), AFTER);
     }
 
@@ -414,14 +427,14 @@ mod tests {
                 fs::write(base.join("openspec/specs/b/c/spec.md"), "mine").unwrap();
             }
         };
-        let error = bench.apply(&work, &meddle).unwrap_err();
+        let error = bench.apply(&work, "go", &meddle).unwrap_err();
         assert!(error.to_string().contains("b/c/spec.md was changed"), "{error}");
         assert_eq!(listed(base), BEFORE.map(|line| line.replace("=gone", "=mine")));
-        let error = bench.apply(&work, &|_| {}).unwrap_err();
+        let error = bench.apply(&work, "go", &|_| {}).unwrap_err();
         assert!(matches!(error, ApplyError::Changed { .. }), "{error}");
         fs::write(base.join("openspec/specs/b/c/spec.md"), "gone").unwrap();
         fs::create_dir_all(base.join("openspec/changes/archive/day-go")).unwrap();
-        let error = bench.apply(&work, &|_| {}).unwrap_err();
+        let error = bench.apply(&work, "go", &|_| {}).unwrap_err();
         assert!(matches!(error, ApplyError::Taken { .. }), "{error}");
     }
 
@@ -432,7 +445,7 @@ mod tests {
         let work = work(&base);
         let died = std::panic::catch_unwind(|| {
             let (bench, _) = Bench::open(&base, "openspec").unwrap();
-            let _ = bench.apply(&work, &|step| assert!(step != "moved"));
+            let _ = bench.apply(&work, "go", &|step| assert!(step != "moved"));
         });
         assert!(died.is_err());
         fs::write(base.join("openspec/specs/a/spec.md"), "mine").unwrap();
