@@ -5,6 +5,7 @@
 
 pub mod files;
 pub mod spec_tree;
+pub mod spec_apply;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -254,6 +255,12 @@ impl Clock {
             Self::System => Utc::now().trunc_subsecs(3),
             Self::Fixed(time) => time,
         }
+    }
+
+    /// The day that it is in the time zone of this machine, as `2026-01-31`.
+    #[must_use]
+    pub fn local_day(self) -> String {
+        self.now().with_timezone(&chrono::Local).format("%Y-%m-%d").to_string()
     }
 }
 
