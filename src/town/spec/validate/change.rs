@@ -16,6 +16,7 @@ use super::super::tree::{Fault, Node};
 use super::Checker;
 use super::careful;
 use super::careful_delta;
+use super::conflicts;
 use super::delta::{self, Main};
 use super::findings::{Findings, Place};
 use super::proposal;
@@ -52,6 +53,14 @@ pub(super) fn check(checker: &Checker<'_, '_>, name: &str) -> Vec<Issue> {
         }
         Err(issue) => vec![*issue],
     }
+}
+
+/// What ends the reading of deltas early.
+enum Stop {
+    /// Nothing but this is reported.
+    Whole(Box<Issue>),
+    /// What was found so far stands; the reference gives up without a word where a file stands in the place of a folder.
+    Rest,
 }
 
 struct Change<'c> {
@@ -99,7 +108,11 @@ impl<'c> Change<'c> {
             }
         }
         for read in &read {
-            self.delta(read)?;
+            match self.delta(read) {
+                Ok(()) => {}
+                Err(Stop::Rest) => return Ok(()),
+                Err(Stop::Whole(issue)) => return Err(issue),
+            }
         }
         self.refusals(&read);
         if self.findings.asks(&rules::SIBLING_OVERLAP) {
@@ -108,9 +121,8 @@ impl<'c> Change<'c> {
         Ok(())
     }
 
-    fn delta(&mut self, read: &Read<'_>) -> Result<(), Box<Issue>> {
+    fn delta(&mut self, read: &Read<'_>) -> Result<(), Stop> {
         let (place, delta) = (&read.place, &read.delta);
-        self.operations += delta.operations();
         if delta.operations() == 0 {
             if delta.sections.is_empty() {
                 self.absent.push(place.clone());
@@ -119,12 +131,20 @@ impl<'c> Change<'c> {
                 self.empty.push((Place { line, ..place.clone() }, named(&delta.sections)));
             }
         }
-        let main = if delta.modified.is_empty() { Main::Absent } else { self.main(&read.id)? };
-        delta::check(&mut self.findings, place, delta, &main, &self.checker.words);
+        let words = &self.checker.words;
+        self.operations += delta.added.len() + delta.modified.len();
+        delta::check(&mut self.findings, place, delta, words);
+        if !delta.modified.is_empty() {
+            let main = self.main(&read.id)?;
+            delta::against(&mut self.findings, place, delta, &main);
+        }
+        self.operations += delta.removed.len() + delta.renamed.len();
+        conflicts::check(&mut self.findings, place, delta);
         if self.checker.is_careful() {
-            let main = self.project().text(&self.project().spec_path(&read.id)).ok();
-            careful_delta::check(&mut self.findings, place, &read.text, delta, main.as_deref(), &self.checker.words);
-            if let Some(bytes) = self.project().tree().bytes(&place.file) {
+            let project = self.project();
+            let main = project.text(&project.spec_path(&read.id)).ok();
+            careful_delta::check(&mut self.findings, place, &read.text, delta, main.as_deref(), words);
+            if let Some(bytes) = project.tree().bytes(&place.file) {
                 careful::bytes(&mut self.findings, &rules::DELTA_BYTES, place, bytes);
             }
         }
@@ -132,13 +152,16 @@ impl<'c> Change<'c> {
     }
 
     /// The spec that a delta modifies. A link to it has to stay inside of its folder.
-    fn main(&self, id: &str) -> Result<Main<'c>, Box<Issue>> {
+    fn main(&self, id: &str) -> Result<Main<'c>, Stop> {
         let path = self.project().spec_path(id);
         let folder = path.strip_suffix("spec.md").unwrap_or(&path);
         match self.project().tree().get(&path) {
+            None if self.stands_below_file(&path) => Err(Stop::Rest),
             None => Ok(Main::Absent),
-            Some(Node::LinkedFile { target, .. }) if !target.starts_with(folder) => Err(self.leads_out(&path)),
-            Some(Node::LeadsOut | Node::Dangling | Node::LinkedFolder) => Err(self.leads_out(&path)),
+            Some(Node::LinkedFile { target, .. }) if !target.starts_with(folder) => {
+                Err(Stop::Whole(self.leads_out(&path)))
+            }
+            Some(Node::LeadsOut | Node::Dangling | Node::LinkedFolder) => Err(Stop::Whole(self.leads_out(&path))),
             Some(_) => Ok(self.project().text(&path).map_or(Main::Unreadable, Main::Text)),
         }
     }
@@ -170,12 +193,12 @@ impl<'c> Change<'c> {
         reported.extend(self.absent.iter().map(|place| place.path.clone()));
         reported.extend(self.empty.iter().map(|(place, _)| place.path.clone()));
         let reported: std::collections::HashSet<&str> = reported.iter().map(String::as_str).collect();
+        if let Some(issue) = read.iter().find_map(|read| self.lost_target(&project.spec_path(&read.id))) {
+            self.findings.issues.push(issue);
+            return;
+        }
         for Read { id, place, text, delta } in read {
-            let target = self.project().spec_path(id);
-            if let Some(issue) = self.lost_target(&target) {
-                self.findings.issues.push(issue);
-                return;
-            }
+            let target = project.spec_path(id);
             if reported.contains(place.path.as_str()) {
                 continue;
             }
@@ -210,9 +233,7 @@ impl<'c> Change<'c> {
             Some(node) => matches!(node, Node::LeadsOut | Node::Dangling),
             None => false,
         };
-        let above = target.match_indices('/').map(|(at, _)| &target[..at]).filter(|path| path.len() >= specs.len());
-        let mut above = above.filter_map(|path| project.tree().get(path));
-        let why = match above.any(|node| node.is_file()) {
+        let why = match self.stands_below_file(target) {
             true => "stands below a file",
             false if leads_out => "is a link that leads out of specs/",
             false => return None,
@@ -225,6 +246,12 @@ impl<'c> Change<'c> {
             "put the file itself there",
         );
         findings.issues.pop()
+    }
+
+    /// Whether a file stands where one of the folders of a path should be.
+    fn stands_below_file(&self, path: &str) -> bool {
+        let above = path.match_indices('/').map(|(at, _)| &path[..at]);
+        above.filter_map(|path| self.project().tree().get(path)).any(Node::is_file)
     }
 
     /// What the change is as a whole.
