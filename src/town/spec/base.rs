@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::block::{self, Block};
+use super::data::Value;
 use super::js;
 use super::lines::Lines;
 use super::main_spec::Requirements;
@@ -117,18 +118,17 @@ impl Base {
 
     /// Reads a record: `x_base` of a change's metadata. What is not as this program writes it does not count.
     #[must_use]
-    pub fn read(metadata: &serde_yaml::Value) -> Self {
+    pub fn read(metadata: &Value) -> Self {
         let mut base = Self::default();
-        let record = &metadata[KEY];
-        if record["hash"].as_str() != Some(HASH) {
+        let Some(record) = metadata.get(KEY).filter(|record| record.get("hash").and_then(Value::text) == Some(HASH))
+        else {
             return base;
-        }
-        let Some(specs) = record["specs"].as_mapping() else { return base };
+        };
+        let Some(Value::Map(specs)) = record.get("specs") else { return base };
         for (id, requirements) in specs {
-            let (Some(id), Some(requirements)) = (id.as_str(), requirements.as_mapping()) else { continue };
-            let read =
-                requirements.iter().filter_map(|(name, prints)| Some((name.as_str()?.to_owned(), prints_of(prints)?)));
-            base.specs.insert(id.to_owned(), read.collect());
+            let Value::Map(requirements) = requirements else { continue };
+            let read = requirements.iter().filter_map(|(name, prints)| Some((name.clone(), prints_of(prints)?)));
+            base.specs.insert(id.clone(), read.collect());
         }
         base
     }
@@ -177,15 +177,18 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn prints_of(value: &serde_yaml::Value) -> Option<Prints> {
-    let body = Print(value["text"].as_str()?.to_owned());
+fn prints_of(value: &Value) -> Option<Prints> {
+    let body = Print(value.get("text")?.text()?.to_owned());
     let scenarios = match value.get("scenarios") {
         None => Vec::new(),
-        Some(listed) => {
-            let pair =
-                |pair: &serde_yaml::Value| Some((pair[0].as_str()?.to_owned(), Print(pair[1].as_str()?.to_owned())));
-            listed.as_sequence()?.iter().map(pair).collect::<Option<_>>()?
+        Some(Value::List(listed)) => {
+            let pair = |pair: &Value| match pair.texts()?[..] {
+                [name, print] => Some((name.to_owned(), Print(print.to_owned()))),
+                _ => None,
+            };
+            listed.iter().map(pair).collect::<Option<_>>()?
         }
+        Some(_) => return None,
     };
     Some(Prints { body, scenarios })
 }
@@ -203,8 +206,7 @@ mod tests {
         let metadata = "schema: s # why\nx_base:\n  hash: old\n\n  # mine\n  specs: {}\ncreated: 2026-01-31";
         let text = base.recorded(metadata);
         assert!(text.starts_with("schema: s # why\ncreated: 2026-01-31\nx_base:\n"), "{text}");
-        let value: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
-        assert_eq!(Base::read(&value), base);
+        assert_eq!(Base::read(&Value::parse(&text).unwrap()), base);
         assert_eq!(base.recorded(&text), text);
         assert_eq!(base.get("a/b", "A \"b\": c").map(|prints| prints.scenarios.len()), Some(2));
         assert_eq!(Base::default().recorded(&text), "schema: s # why\ncreated: 2026-01-31\n");
@@ -218,7 +220,7 @@ mod tests {
             "x_base: {hash: blake3-128, specs: [1]}",
             "[]",
         ] {
-            assert_eq!(Base::read(&serde_yaml::from_str(text).unwrap()), Base::default(), "{text}");
+            assert_eq!(Base::read(&Value::parse(text).unwrap()), Base::default(), "{text}");
         }
     }
 }

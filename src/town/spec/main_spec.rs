@@ -1,9 +1,7 @@
 //! The section `## Requirements` of a main spec, cut into what stays as it is and the blocks that a change works on.
-//! Lives here: the cut, and what makes it impossible. Never here: the rules of a main spec (see `rules`), the merge (see `plan`).
+//! Lives here: the cut and nothing else. Never here: the rules of a main spec (see `rules`), the merge (see `plan`).
 
-use std::collections::HashMap;
-
-use super::block::{Block, number};
+use super::block::Block;
 use super::heading;
 use super::js;
 use super::lines::Lines;
@@ -62,71 +60,4 @@ impl Requirements {
             is_present: false,
         }
     }
-}
-
-/// What is wrong with the order of a main spec.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Flaw {
-    /// The heading of a delta's section: it cuts the requirements short.
-    DeltaHeading,
-    /// A requirement where no reader looks for one.
-    OutsideRequirements,
-    /// A requirement whose name stands on another line already.
-    Repeated(u32),
-}
-
-/// A flaw, the line where it stands, and that line without blanks around.
-pub type Flawed<'t> = (Flaw, u32, &'t str);
-
-/// Whatever keeps a main spec from being updated, by line.
-#[must_use]
-pub fn flaws<'t>(file: &Lines<'t>) -> Vec<Flawed<'t>> {
-    // A byte order mark is part of the first line here, which then is no heading.
-    let first = usize::from(file.has_bom());
-    let start = file.open_lines(first..file.len()).find(|(_, line)| heading::is_requirements(line)).map(|(at, _)| at);
-    let section = start.map(|start| {
-        let end = file.open_lines(start + 1..file.len()).find(|(_, line)| heading::is_section(line));
-        start + 1..end.map_or(file.len(), |(at, _)| at)
-    });
-    let mut names: HashMap<&str, u32> = HashMap::new();
-    let mut found = Vec::new();
-    for (at, line) in file.open_lines(first..file.len()) {
-        let mut push = |flaw: Flaw| found.push((flaw, number(at), js::trim(line)));
-        if is_delta_heading(line) {
-            push(Flaw::DeltaHeading);
-        } else if let Some(written) = heading::spaced_requirement(line) {
-            let name = heading::name(written);
-            if !section.as_ref().is_some_and(|section| section.contains(&at)) {
-                push(Flaw::OutsideRequirements);
-            } else if let Some(line) = names.get(name) {
-                push(Flaw::Repeated(*line));
-            } else {
-                names.insert(name, number(at));
-            }
-        }
-    }
-    found
-}
-
-/// As a main spec's reader recognises it, which forgives more blanks than a delta's.
-fn is_delta_heading(line: &str) -> bool {
-    let Some(title) = line.strip_prefix("##").filter(|rest| rest.starts_with(js::is_space)).map(js::trim) else {
-        return false;
-    };
-    heading::Section::ALL.into_iter().any(|section| {
-        js::strip_word(title, section.word())
-            .is_some_and(|rest| rest.starts_with(js::is_space) && js::trim(rest).eq_ignore_ascii_case("Requirements"))
-    })
-}
-
-/// What stands below the first heading with this title, at whatever level, up to the next one that is not deeper.
-#[must_use]
-pub fn content(file: &Lines<'_>, title: &str) -> Option<String> {
-    let (start, level) = file.open_lines(0..file.len()).find_map(|(at, line)| {
-        heading::any(line).filter(|(_, found)| found.eq_ignore_ascii_case(title)).map(|(level, _)| (at, level))
-    })?;
-    let ends = |line: &str| heading::level(line).is_some_and(|other| other <= level);
-    let end = file.open_lines(start + 1..file.len()).find(|(_, line)| ends(line));
-    let end = end.map_or(file.len(), |(at, _)| at);
-    Some(js::trim(&file.join(start + 1..end)).to_owned())
 }

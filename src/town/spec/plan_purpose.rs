@@ -3,7 +3,9 @@
 
 use super::js;
 use super::lines::Lines;
-use super::main_spec;
+use super::purpose::{GENERATED_HEAD, GENERATED_TAIL};
+use super::sections::{Sections, Spec};
+use super::structure;
 
 /// A purpose shorter than this is a warning of `validate`.
 const BRIEF: usize = 50;
@@ -33,7 +35,7 @@ pub enum Carried {
 /// The spec that `change` begins for a capability.
 #[must_use]
 pub fn skeleton(id: &str, change: &str, purpose: Option<&str>) -> Skeleton {
-    let placeholder = format!("TBD - created by archiving change {change}. Update Purpose after archive.");
+    let placeholder = format!("{GENERATED_HEAD}{change}{GENERATED_TAIL}");
     let with = |body: &str| format!("# {id} Specification\n\n## Purpose\n{body}\n\n## Requirements\n");
     let Some(purpose) = purpose else { return Skeleton { text: with(&placeholder), carried: Carried::Nothing } };
     let text = with(purpose);
@@ -46,12 +48,10 @@ pub fn skeleton(id: &str, change: &str, purpose: Option<&str>) -> Skeleton {
 /// The length of the purpose as the rules read it; nothing where a reader of the spec would see another spec than its writer.
 fn readable(text: &str) -> Option<usize> {
     let file = Lines::of(text);
-    if text.contains("<!--") || !main_spec::flaws(&file).is_empty() {
+    if text.contains("<!--") || !structure::faults(&file).is_empty() {
         return None;
     }
-    main_spec::content(&file, "Requirements")?;
-    let purpose = main_spec::content(&file, "Purpose")?;
-    (!purpose.is_empty()).then(|| js::length(&purpose))
+    Spec::of(&Sections::of(&file)).ok().map(|spec| js::length(&spec.purpose))
 }
 
 /// The text below `## Purpose`, where there is any outside of fences and comments.

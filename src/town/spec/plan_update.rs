@@ -9,12 +9,13 @@ use super::delta::{Delta, Named};
 use super::heading::{self, Section};
 use super::js;
 use super::lines::Lines;
-use super::main_spec::{self, Flaw, Requirements};
+use super::main_spec::Requirements;
 use super::plan_blocks::{Blocks, Held};
 use super::plan_checks::{Checks, keyed, rekey};
 use super::plan_purpose::{self, Carried};
 use super::plan_refusal::{Counts, Kind, Refusal};
 use super::plan_unaccounted;
+use super::structure::{self, Fault, Structural};
 
 /// A main spec after a delta.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Updated {
     pub warnings: Vec<String>,
     /// No requirement is left.
     pub no_requirements: bool,
+    /// The names of the requirements, in their order.
+    pub names: Vec<String>,
     /// Lines of the spec that no part of it accounts for, see [`plan_unaccounted`].
     pub unaccounted: Vec<String>,
 }
@@ -134,20 +137,18 @@ fn begin(
     Ok(skeleton.text)
 }
 
-/// Refuses a main spec with flaws.
+/// Refuses a main spec with faults.
 fn sound(id: &str, spec: &Lines<'_>) -> Result<(), Refusal> {
-    let flaws = main_spec::flaws(spec);
-    let Some((_, first, _)) = flaws.first() else { return Ok(()) };
-    let said: Vec<String> = flaws
-        .iter()
-        .map(|(flaw, line, text)| match flaw {
-            Flaw::DeltaHeading => format!("line {line}: `{text}` is a heading of deltas"),
-            Flaw::OutsideRequirements => format!("line {line}: `{text}` stands outside of `## Requirements`"),
-            Flaw::Repeated(before) => format!("line {line}: `{text}` stands on line {before} already"),
-        })
-        .collect();
-    let message = format!("the main spec cannot be updated before it is mended: {}", said.join("; "));
-    Err(Refusal::new(Kind::BrokenTarget, id, *first, message, "Mend the main spec, then run it again."))
+    let faults = structure::faults(spec);
+    let Some(first) = faults.first() else { return Ok(()) };
+    let said = faults.iter().map(|Structural { fault, line, header }| match fault {
+        Fault::DeltaHeader => format!("line {line}: `{header}` is a heading of deltas"),
+        Fault::Outside => format!("line {line}: `{header}` stands outside of `## Requirements`"),
+        Fault::Duplicate(before) => format!("line {line}: `{header}` stands on line {before} already"),
+    });
+    let said = said.collect::<Vec<_>>().join("; ");
+    let message = format!("the main spec cannot be updated before it is mended: {said}");
+    Err(Refusal::new(Kind::BrokenTarget, id, first.line, message, "Mend the main spec, then run it again."))
 }
 
 /// The merge under way.
@@ -300,7 +301,7 @@ impl Merge<'_> {
         let mut body: Vec<&str> = Vec::new();
         body.extend(Some(js::trim_end(&parts.preamble)).filter(|preamble| !preamble.is_empty()));
         body.extend(kept.iter().map(|block| block.raw.as_str()));
-        let no_requirements = kept.is_empty();
+        let names: Vec<String> = kept.iter().map(|block| block.name.clone()).collect();
         let body = body.join("\n\n");
         let slices = [js::trim_end(&parts.before), &parts.heading, js::trim_end(&body), js::trim(&parts.after)];
         let slices: Vec<&str> = slices.into_iter().filter(|slice| !slice.is_empty()).collect();
@@ -311,7 +312,8 @@ impl Merge<'_> {
             rebuilt,
             counts: self.counts,
             warnings: self.warnings,
-            no_requirements,
+            no_requirements: names.is_empty(),
+            names,
             unaccounted: plan_unaccounted::lines(parts),
         }
     }
