@@ -162,6 +162,8 @@ rules! {
         "A delta is UTF-8: other bytes would be lost when it is merged"
     SIBLING_OVERLAP "sibling/overlap" [N E E] false
         "No two open changes work on one requirement, unless one depends on the other"
+    SIBLING_ORDER "sibling/order" [N E E] false
+        "What a change depends on exists, and does not depend on the change"
     TASKS_GROUP "tasks/group-mismatch" [W W W] true
         "A task's number begins with that of its group"
     TASKS_DUPLICATE "tasks/duplicate-id" [W W W] true
