@@ -27,8 +27,6 @@ pub mod plan_checks;
 pub mod plan_file;
 pub mod plan_purpose;
 pub mod plan_refusal;
-#[cfg(test)]
-mod plan_tests;
 pub mod plan_unaccounted;
 pub mod plan_update;
 pub mod project;
@@ -45,5 +43,8 @@ pub mod status_line;
 pub mod structure;
 pub mod tasks;
 pub mod tasks_lint;
+pub mod trace;
 pub mod tree;
 pub mod validate;
+#[cfg(test)]
+mod plan_tests;
