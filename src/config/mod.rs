@@ -4,8 +4,8 @@
 //! say what time it is. Never here: what any of it means for a town.
 
 pub mod files;
-pub mod spec_tree;
 pub mod spec_apply;
+pub mod spec_tree;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -82,8 +82,7 @@ fn the_two_programs_agree() {
         differ.len()
     );
     std::io::stdout().write_all(line.as_bytes()).unwrap();
-    let told: Vec<String> =
-        differ.iter().map(|(name, why)| format!("{name}:\n     {}", why.join("\n     "))).collect();
+    let told: Vec<String> = differ.iter().map(|(name, why)| format!("{name}:\n     {}", why.join("\n     "))).collect();
     assert!(told.is_empty(), "the reference and ours differ:\n{}", told.join("\n"));
 
     let known: BTreeSet<&str> = diverged.iter().map(|(name, _)| name.as_str()).collect();
