@@ -142,6 +142,13 @@ impl Delta {
         self.sections.iter().any(|(found, _)| *found == section)
     }
 
+    /// The names that requirements of the main spec must have for it: those that it modifies, removes or renames.
+    pub fn targets(&self) -> impl Iterator<Item = &str> {
+        let modified = self.modified.iter().map(|block| &block.name);
+        let removed = self.removed.iter().map(|named| &named.name);
+        modified.chain(removed).chain(self.renamed.iter().map(|rename| &rename.from.name)).map(String::as_str)
+    }
+
     /// How many operations it holds.
     #[must_use]
     pub fn operations(&self) -> usize {

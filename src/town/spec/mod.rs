@@ -3,12 +3,14 @@
 //! Lives here: the engine. Text goes in, findings and plans come out. Never here: files, git, or how anything is printed.
 //! Start with [`lines`], which every reader begins with, [`delta`], and [`project`], which finds what there is to read.
 
+pub mod artifacts;
 pub mod base;
 pub mod block;
 pub mod config;
 pub mod content;
 pub mod data;
 pub mod delta;
+pub mod evidence;
 pub mod heading;
 pub mod issue;
 pub mod js;
@@ -31,15 +33,18 @@ pub mod plan_unaccounted;
 pub mod plan_update;
 pub mod project;
 pub mod purpose;
+pub mod putaway;
 pub mod queue;
 pub mod record;
 pub mod rules;
 pub mod schema;
 pub mod sections;
+pub mod show;
 pub mod state;
 pub mod status_line;
 pub mod structure;
 pub mod tasks;
 pub mod tasks_lint;
+pub mod trace;
 pub mod tree;
 pub mod validate;

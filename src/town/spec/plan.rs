@@ -11,7 +11,7 @@ use super::metadata::{self, Mark};
 use super::plan_file::{self, FileUpdate, Outcome, Terms};
 use super::plan_refusal::{Counts, Kind, Refusal};
 use super::project::{Project, SpecFile};
-use super::rules::{self, Profile};
+use super::rules;
 use super::tasks::Progress;
 use super::tree::{Fault, Node};
 
@@ -20,8 +20,10 @@ use super::tree::{Fault, Node};
 pub struct Options<'a> {
     /// The day, as `2026-01-31`.
     pub date: &'a str,
-    /// How strict it is.
-    pub profile: Profile,
+    /// Whether what the reference would lose is merged or refused: see [`Terms`].
+    pub careful: bool,
+    /// Whether only a change with something like a delta is judged, as the reference does it.
+    pub judges_deltas_only: bool,
     /// Moves the change and leaves the main specs alone.
     pub skips_specs: bool,
     /// What `validate` found in the change. `None` checks nothing.
@@ -149,7 +151,7 @@ pub fn plan(project: &Project<'_>, change: &str, options: &Options<'_>) -> Plan 
     let archive = project.below(project.config().archive_dir.as_deref().unwrap_or("changes/archive"));
     plan.moves = (project.change_path(change), format!("{archive}/{}", plan.archived_as));
     judged(project, change, options, &mut plan);
-    dependencies(project, change, options.profile, &mut plan);
+    dependencies(project, change, options.careful, &mut plan);
     open_tasks(project, change, &mut plan);
     if project.tree().get(&plan.moves.1).is_some() {
         let message = format!("the archive has `{}` already", plan.archived_as);
@@ -218,11 +220,17 @@ fn judged(project: &Project<'_>, change: &str, options: &Options<'_>, plan: &mut
         );
         return;
     };
-    let merges =
-        [&rules::DELTA_SCENARIO_LOSS, &rules::DELTA_MAIN_UNREADABLE, &rules::DELTA_REFUSED, &rules::DELTA_UNCHECKED];
+    // Two changes of one requirement are no reason to archive neither: the second one is merged.
+    let merges = [
+        &rules::DELTA_SCENARIO_LOSS,
+        &rules::DELTA_MAIN_UNREADABLE,
+        &rules::DELTA_REFUSED,
+        &rules::DELTA_UNCHECKED,
+        &rules::SIBLING_OVERLAP,
+    ];
     let is_own = |issue: &&Issue| issue.level == Level::Error && !merges.iter().any(|rule| rule.id == issue.code);
     let mut own = issues.iter().filter(is_own).peekable();
-    if own.peek().is_none() || options.profile == Profile::Openspec1 && !has_deltas(project, change) {
+    if own.peek().is_none() || options.judges_deltas_only && !has_deltas(project, change) {
         return;
     }
     let leads_out = own.clone().any(|issue| issue.code == rules::CHANGE_LEADS_OUT.id);
@@ -266,11 +274,11 @@ fn spaced(text: &str) -> Option<&str> {
 }
 
 /// A change waits for those that it depends on.
-fn dependencies(project: &Project<'_>, change: &str, profile: Profile, plan: &mut Plan) {
+fn dependencies(project: &Project<'_>, change: &str, careful: bool, plan: &mut Plan) {
     let Ok(Some(metadata)) = project.metadata(change) else { return };
     let open: Vec<&str> =
         metadata.depends_on.iter().map(String::as_str).filter(|name| project.has_change(name)).collect();
-    if profile != Profile::Openspec1 && !open.is_empty() {
+    if careful && !open.is_empty() {
         let message = format!("`{change}` depends on what is not archived yet: {}", open.join(", "));
         plan.stop(Stop::Dependency, message, Some(format!("Archive {} first.", open[0])));
     }
@@ -321,7 +329,7 @@ fn merge(project: &Project<'_>, change: &str, options: &Options<'_>, plan: &mut 
     let base = base(project, change, &options.base);
     let retire = project.marker(change, Mark::RetireCapabilities);
     let terms =
-        Terms { change, profile: options.profile, validates: options.issues.is_some(), base: &base, retire: &retire };
+        Terms { change, careful: options.careful, validates: options.issues.is_some(), base: &base, retire: &retire };
     for delta in &deltas {
         match plan_file::plan(project, delta, terms) {
             Ok(update) => plan.updates.push(update),

@@ -56,8 +56,8 @@ pub struct FileUpdate {
 pub struct Terms<'a> {
     /// The change.
     pub change: &'a str,
-    /// How strict it is. Under `openspec-1` nothing is merged or refused that the reference would not.
-    pub profile: Profile,
+    /// Whether what others did meanwhile is merged, and what would hide a requirement is refused. The reference does neither.
+    pub careful: bool,
     /// Whether rebuilt specs are checked; without that no capability is retired.
     pub validates: bool,
     /// Fingerprints of what the change was written for.
@@ -82,7 +82,7 @@ pub fn plan(project: &Project<'_>, delta: &SpecFile, terms: Terms<'_>) -> Result
     };
     let mut read = Delta::of(&Lines::of(&text));
     let mut said = Vec::new();
-    if terms.profile != Profile::Openspec1 {
+    if terms.careful {
         closed(id, &read)?;
         said = merged(id, &mut read, target.as_deref(), terms.base)?;
     }
@@ -227,7 +227,7 @@ fn outcome(id: &str, updated: &Updated, exists: bool, terms: &Terms<'_>) -> Resu
         let message = format!("the merged spec would not be valid: {}", said.join("; "));
         return Err(Refusal::new(Kind::RebuiltInvalid, id, 0, message, &fix));
     }
-    if terms.profile != Profile::Openspec1 && exists && hidden(updated) {
+    if terms.careful && exists && hidden(updated) {
         let message = "requirements of the merged spec would be hidden from its readers".to_owned();
         return Err(Refusal::new(Kind::UnclosedFence, id, 0, message, "Close the fences of the main spec."));
     }

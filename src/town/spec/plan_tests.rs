@@ -23,8 +23,14 @@ fn tree(files: &[(&str, &str)]) -> Tree {
 
 fn planned(tree: &Tree, change: &str, profile: Profile) -> Plan {
     let issues: &[Issue] = &[];
-    let options =
-        Options { date: "2026-01-31", profile, skips_specs: false, issues: Some(issues), base: Base::default() };
+    let options = Options {
+        date: "2026-01-31",
+        careful: profile != Profile::Openspec1,
+        judges_deltas_only: profile == Profile::Openspec1,
+        skips_specs: false,
+        issues: Some(issues),
+        base: Base::default(),
+    };
     plan::plan(&Project::new(tree, "openspec"), change, &options)
 }
 

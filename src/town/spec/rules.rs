@@ -228,6 +228,10 @@ rules! {
         "Names of requirements differ in more than case, blanks or the form of their letters"
     SPEC_BYTES "spec/not-utf8" [N E E] false
         "A main spec is UTF-8: other bytes would be lost when it is merged"
+    TRACE_UNCOVERED "trace/uncovered" [N N W] false
+        "A test or code says which requirement it covers, for every requirement and scenario"
+    TRACE_UNKNOWN "trace/unknown-id" [N N E] false
+        "A covers: tag names a requirement or scenario that there is"
     PROPOSAL_WHY "proposal/missing-why" [N W W] false
         "A proposal says why"
     PROPOSAL_WHAT "proposal/missing-what-changes" [N W W] false

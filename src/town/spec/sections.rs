@@ -55,6 +55,12 @@ impl<'f, 't> Sections<'f, 't> {
         self.found.iter().position(|section| section.title.eq_ignore_ascii_case(title))
     }
 
+    /// Whether there is no heading at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// The section at an index.
     #[must_use]
     pub fn get(&self, index: usize) -> &Section<'t> {
@@ -142,7 +148,8 @@ impl Spec {
     }
 }
 
-fn text(title: &str, content: &str) -> String {
+/// The text of a requirement, or else its title.
+pub(super) fn text(title: &str, content: &str) -> String {
     let lines = Lines::of(content);
     let body = block::body(&lines, 0..lines.len());
     if body.is_empty() { title.to_owned() } else { body }
