@@ -10,6 +10,7 @@ pub mod sarif;
 pub mod select;
 pub mod show;
 pub mod status;
+pub mod trace;
 pub mod validate;
 
 use clap::{Args as ClapArgs, Subcommand};
@@ -42,6 +43,8 @@ enum Command {
     Status(status::Args),
     /// Begin a change
     New(new::Args),
+    /// Say which test or code covers which requirement
+    Trace(trace::Args),
     /// Print the rules with their levels
     Rules,
 }
@@ -58,6 +61,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         Command::Validate(args) => validate::run(context, args),
         Command::Status(args) => status::run(context, args),
         Command::New(args) => new::run(context, args),
+        Command::Trace(args) => trace::run(context, args),
         Command::Rules => rules(context),
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod files;
 pub mod spec_tree;
+pub mod texts;
 pub mod spec_apply;
 
 use std::collections::BTreeMap;
