@@ -4,9 +4,9 @@
 //! say what time it is. Never here: what any of it means for a town.
 
 pub mod files;
+pub mod spec_apply;
 pub mod spec_tree;
 pub mod texts;
-pub mod spec_apply;
 
 use std::collections::BTreeMap;
 use std::fmt;

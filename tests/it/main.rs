@@ -12,6 +12,7 @@ mod action;
 mod crashes;
 mod damage;
 mod demo;
+mod gated;
 mod help;
 mod hostile;
 mod listing;

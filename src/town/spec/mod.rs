@@ -27,6 +27,8 @@ pub mod plan_checks;
 pub mod plan_file;
 pub mod plan_purpose;
 pub mod plan_refusal;
+#[cfg(test)]
+mod plan_tests;
 pub mod plan_unaccounted;
 pub mod plan_update;
 pub mod project;
@@ -46,5 +48,3 @@ pub mod tasks_lint;
 pub mod trace;
 pub mod tree;
 pub mod validate;
-#[cfg(test)]
-mod plan_tests;

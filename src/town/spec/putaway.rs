@@ -37,8 +37,14 @@ pub struct PutAway {
 pub fn put_away(tree: &Tree, change: &str, date: &str) -> Result<PutAway, String> {
     let project = Project::new(tree, OPENSPEC);
     let issues = Checker::new(&project, Profile::Gated).change(change);
-    let options =
-        Options { date, profile: Profile::Gated, skips_specs: false, issues: Some(&issues), base: Base::default() };
+    let options = Options {
+        date,
+        careful: true,
+        judges_deltas_only: false,
+        skips_specs: false,
+        issues: Some(&issues),
+        base: Base::default(),
+    };
     let plan = plan::plan(&project, change, &options);
     if let Some(stopped) = plan.stopped(true) {
         return Err(stopped.message.clone());

@@ -156,6 +156,8 @@ rules! {
         "A blank follows ###: without it one reader sees a requirement and the other does not"
     DELTA_DEEP_SCENARIO "delta/deep-scenario" [N E E] true
         "A scenario is a heading of level 4"
+    DELTA_TITLE "delta/title-in-block" [N E E] false
+        "No heading of level 1 stands in a requirement: merged, it would hide what follows from the checks"
     DELTA_NEAR "delta/near-duplicate" [N E E] false
         "No requirement is added under a name that differs from another only in case, blanks or the form of its letters"
     DELTA_BYTES "delta/not-utf8" [N E E] false
@@ -214,6 +216,8 @@ rules! {
         "SHALL or MUST does not stand in a comment alone"
     SPEC_STRAY "spec/stray-heading" [N E E] false
         "Every heading among the requirements is one: the checks count it, the merge does not"
+    SPEC_HIDDEN "spec/hidden-requirement" [N E E] false
+        "No requirement is hidden from the checks by a heading above it: the merge sees it"
     SPEC_SHADOWED "spec/shadowed-section" [N E E] false
         "Purpose and Requirements are headings of level 2, and no other has that title before them"
     SPEC_UNSPACED "spec/unspaced-requirement" [N E E] true

@@ -312,9 +312,9 @@ mod tests {
     fn a_tag_is_read_in_a_comment_of_any_kind() {
         let text = "// @ a#b, a#c/d\n# @ x/y#z.\n<!-- @ h#i -->\n/* @ j#k*/\n\
             dis@ no#no\n@ the whole #7\n-- @ q#r and s#t\n(@ 猿#é)\n@ #x y#\n";
-        let ids: Vec<(String, u32)> = tags("f", &written(text)).into_iter().map(|tag| (tag.id, tag.place.line)).collect();
-        let expected =
-            [("a#b", 1), ("a#c/d", 1), ("x/y#z", 2), ("h#i", 3), ("j#k", 4), ("q#r", 7), ("猿#é", 8)];
+        let ids: Vec<(String, u32)> =
+            tags("f", &written(text)).into_iter().map(|tag| (tag.id, tag.place.line)).collect();
+        let expected = [("a#b", 1), ("a#c/d", 1), ("x/y#z", 2), ("h#i", 3), ("j#k", 4), ("q#r", 7), ("猿#é", 8)];
         assert_eq!(ids, expected.map(|(id, line)| (id.to_owned(), line)));
     }
 
@@ -324,7 +324,8 @@ mod tests {
         let said: Vec<(&str, Option<u32>)> = none.iter().map(|issue| (issue.code, issue.line)).collect();
         assert_eq!(said, [("trace/uncovered", Some(8)), ("trace/uncovered", Some(20))], "a requirement is said once");
 
-        let text = "// @ auth/login#users-log-in/right-password auth/login#users-log-in-2\n// @ auth/login#user-logs-in\n";
+        let text =
+            "// @ auth/login#users-log-in/right-password auth/login#users-log-in-2\n// @ auth/login#user-logs-in\n";
         let trace = found(&[("t.rs", text)]);
         let found = trace.findings(Profile::Gated);
         let said: Vec<(&str, &str, Option<u32>)> =

@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::programs::Answer;
 
 /// Keys whose text is each program's own, and those that depend on the clock: they must be there, with a value of that kind.
-const OWN_WORDS: &[&str] = &["message", "fix", "warnings", "warning", "nextSteps", "durationMs", "lastModified", "diff", "constraints"];
+const OWN_WORDS: &[&str] =
+    &["message", "fix", "warnings", "warning", "nextSteps", "durationMs", "lastModified", "diff", "constraints"];
 /// Lists that the two sort by other rules of collation: what has the same name is compared.
 const BY_NAME: &[&str] = &["items", "itemFindings", "changes", "specs", "nested"];
 
@@ -84,7 +85,8 @@ pub fn folders(reference: &BTreeMap<String, Option<Vec<u8>>>, ours: &BTreeMap<St
             Some(_) => {}
         }
     }
-    differences.extend(ours.keys().filter(|path| !reference.contains_key(*path)).map(|path| format!("{path} is ours only")));
+    differences
+        .extend(ours.keys().filter(|path| !reference.contains_key(*path)).map(|path| format!("{path} is ours only")));
     differences
 }
 

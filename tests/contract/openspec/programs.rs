@@ -61,7 +61,8 @@ impl Program {
         for name in ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"] {
             command.env(name, home);
         }
-        let settings = ["OPENSPEC_TELEMETRY=0", "DO_NOT_TRACK=1", "OPENSPEC_NO_UPDATE_CHECK=1", "OPENSPEC_NO_ANIMATION=1"];
+        let settings =
+            ["OPENSPEC_TELEMETRY=0", "DO_NOT_TRACK=1", "OPENSPEC_NO_UPDATE_CHECK=1", "OPENSPEC_NO_ANIMATION=1"];
         for setting in settings.into_iter().chain(["CI=1", "TZ=UTC", "NO_COLOR=1", "LANG=C.UTF-8"]) {
             let (name, value) = setting.split_once('=').unwrap();
             command.env(name, value);

@@ -10,15 +10,37 @@ use std::path::Path;
 /// Paths below the root, and what stands there.
 pub type Files = Vec<(String, Vec<u8>)>;
 
-const AREAS: &[&str] =
-    &["auth", "billing", "catalog", "delivery", "editor", "export", "mail", "reports", "search", "sync", "teams", "webhooks"];
+const AREAS: &[&str] = &[
+    "auth", "billing", "catalog", "delivery", "editor", "export", "mail", "reports", "search", "sync", "teams",
+    "webhooks",
+];
 const THINGS: &[&str] = &[
-    "session", "invoice", "product page", "parcel", "draft", "archive file", "message", "chart", "query", "device", "member",
-    "callback", "address", "password", "discount", "label", "template", "attachment", "filter", "cursor", "role", "retry",
+    "session",
+    "invoice",
+    "product page",
+    "parcel",
+    "draft",
+    "archive file",
+    "message",
+    "chart",
+    "query",
+    "device",
+    "member",
+    "callback",
+    "address",
+    "password",
+    "discount",
+    "label",
+    "template",
+    "attachment",
+    "filter",
+    "cursor",
+    "role",
+    "retry",
 ];
 const DEEDS: &[&str] = &[
-    "create", "rename", "close", "restore", "share", "lock", "expire", "import", "export", "merge", "split", "count", "sort",
-    "validate", "preview", "schedule", "cancel", "resend", "rotate", "hide",
+    "create", "rename", "close", "restore", "share", "lock", "expire", "import", "export", "merge", "split", "count",
+    "sort", "validate", "preview", "schedule", "cancel", "resend", "rotate", "hide",
 ];
 const REASONS: &[&str] = &[
     "so that nobody loses work when the connection breaks",
@@ -89,7 +111,11 @@ fn requirement(seed: &mut Seed, number: usize) -> Requirement {
     let keyword = if seed.one_in(3) { "MUST" } else { "SHALL" };
     let mut text = format!("The system {keyword} {deed} a {thing} {}.", seed.pick(REASONS));
     if seed.one_in(4) {
-        let _ = write!(text, "\nThis holds for every {} of the same account, and for those that are shared.", seed.pick(THINGS));
+        let _ = write!(
+            text,
+            "\nThis holds for every {} of the same account, and for those that are shared.",
+            seed.pick(THINGS)
+        );
     }
     if seed.one_in(6) {
         let _ = write!(text, "\n\n| field | limit |\n|---|---|\n| name | 200 |\n| {thing} | {} |", seed.0.u32(1..900));
@@ -162,7 +188,9 @@ fn delta(seed: &mut Seed, capability: &Capability, kind: usize) -> String {
     let added = requirement(seed, 90 + kind);
     let mut better = last.clone();
     better.text = format!("{}\nIt SHALL also {} the {}.", last.text, seed.pick(DEEDS), seed.pick(THINGS));
-    better.scenarios.push(("Something more is done".to_owned(), "- **WHEN** more is asked\n- **THEN** more is done\n".to_owned()));
+    better
+        .scenarios
+        .push(("Something more is done".to_owned(), "- **WHEN** more is asked\n- **THEN** more is done\n".to_owned()));
     match kind % 5 {
         0 => format!("## ADDED Requirements\n\n{}", added.block()),
         1 => format!("## MODIFIED Requirements\n\n{}", better.block()),
@@ -196,12 +224,17 @@ fn spoilt(kind: usize, capability: &Capability, delta: &str) -> (String, String)
         5 => delta.replace("### Requirement: ", "### Requirement: The unknown "),
         6 => format!("{delta}\n{}", delta.split_once("\n\n").map_or("", |(_, block)| block)),
         7 => format!("{delta}\n## RENAMED Requirements\n- FROM: `### Requirement: {}`\n", first.name),
-        8 => format!("{delta}\n## MODIFIED Requirements\n\n{}", Requirement { scenarios: vec![], ..first.clone() }.block()),
+        8 => format!(
+            "{delta}\n## MODIFIED Requirements\n\n{}",
+            Requirement { scenarios: vec![], ..first.clone() }.block()
+        ),
         9 => format!("## ADDED Requirements\n\n### Overview\nAbout it.\n\n### Requirement:\n\n{delta}"),
         10 => format!("{delta}\n```\nnobody closes this\n\n## ADDED Requirements\n"),
         11 => format!("## Requirements\n\n{}", first.block()),
         12 => delta.replace("### Requirement", "###  requirement").replace("#### Scenario:", "#### "),
-        13 => delta.replace("\nThe system", "\n**Owner**: somebody\n\n<!-- SHALL -->\nThe system").replace(" SHALL ", " does "),
+        13 => delta
+            .replace("\nThe system", "\n**Owner**: somebody\n\n<!-- SHALL -->\nThe system")
+            .replace(" SHALL ", " does "),
         14 => format!("\u{feff}{}", delta.replace('\n', "\r\n")),
         15 => String::new(),
         _ => format!("{delta}\n## REMOVED Requirements\n- `### Requirement: {}`\n- {}\n", first.name, first.name),
@@ -228,10 +261,14 @@ pub fn product(changes: usize) -> Files {
         put(format!("{change}/proposal.md"), proposal(&mut seed, &name));
         put(format!("{change}/tasks.md"), tasks(&mut seed, 1 + number % 3));
         if number % 5 != 4 {
-            put(format!("{change}/.openspec.yaml"), format!("schema: spec-driven\ncreated: 2025-0{}-1{}\n", 1 + number % 9, number % 9));
+            put(
+                format!("{change}/.openspec.yaml"),
+                format!("schema: spec-driven\ncreated: 2025-0{}-1{}\n", 1 + number % 9, number % 9),
+            );
         }
         if number % 4 == 0 {
-            let why = format!("# Design\n\n## Context\n{}\n\n## Decisions\n- {}\n", seed.pick(OUTCOMES), seed.pick(REASONS));
+            let why =
+                format!("# Design\n\n## Context\n{}\n\n## Decisions\n- {}\n", seed.pick(OUTCOMES), seed.pick(REASONS));
             put(format!("{change}/design.md"), why);
         }
         let text = delta(&mut seed, capability, number);
@@ -243,7 +280,10 @@ pub fn product(changes: usize) -> Files {
         if number % 7 == 3 {
             let fresh = Capability { id: format!("fresh/{name}"), requirements: vec![requirement(&mut seed, 1)] };
             let text = delta(&mut seed, &fresh, 0);
-            put(format!("{change}/specs/{}/spec.md", fresh.id), format!("## Purpose\nNew, {}.\n\n{text}", seed.pick(REASONS)));
+            put(
+                format!("{change}/specs/{}/spec.md", fresh.id),
+                format!("## Purpose\nNew, {}.\n\n{text}", seed.pick(REASONS)),
+            );
         }
         if number % 6 == 1 {
             let old = format!("openspec/changes/archive/2024-1{}-0{}-{name}", number % 3, 1 + number % 9);
@@ -256,7 +296,11 @@ pub fn product(changes: usize) -> Files {
 
 /// Sentences in other languages, some without the English keyword.
 const FOREIGN: &[(&str, &str, &str)] = &[
-    ("Rechnung löschen", "Das System SHALL die Rechnung löschen, wenn niemand sie mehr braucht.", "Die Rechnung wird gelöscht"),
+    (
+        "Rechnung löschen",
+        "Das System SHALL die Rechnung löschen, wenn niemand sie mehr braucht.",
+        "Die Rechnung wird gelöscht",
+    ),
     ("Größe ändern", "Das System muss die Größe ändern können.", "Größe geändert"),
     ("注文を取り消す", "システムは注文を取り消さなければならない (MUST)。", "取り消しが成功する"),
     ("会话过期", "系统必须在三十分钟后结束会话。", "会话结束"),
@@ -268,7 +312,9 @@ const FOREIGN: &[(&str, &str, &str)] = &[
 
 fn foreign_block(number: usize) -> String {
     let (name, text, scenario) = FOREIGN[number % FOREIGN.len()];
-    format!("### Requirement: {name}\n{text}\n\n#### Scenario: {scenario}\n- **WHEN** 何か {number}\n- **THEN** {scenario}\n")
+    format!(
+        "### Requirement: {name}\n{text}\n\n#### Scenario: {scenario}\n- **WHEN** 何か {number}\n- **THEN** {scenario}\n"
+    )
 }
 
 const RAPID: &str = "name: rapid
@@ -302,7 +348,11 @@ pub fn monorepo() -> Files {
         let text = if crlf { text.replace('\n', "\r\n") } else { text.to_owned() };
         files.push((path.to_owned(), text.into_bytes()));
     };
-    put("openspec/config.yaml", "schema: rapid\ncontext: |\n  Many packages.\nrules:\n  plan:\n    - Kurz.\nx_team: web\n", true);
+    put(
+        "openspec/config.yaml",
+        "schema: rapid\ncontext: |\n  Many packages.\nrules:\n  plan:\n    - Kurz.\nx_team: web\n",
+        true,
+    );
     put("openspec/schemas/rapid/schema.yaml", RAPID, false);
     for template in ["plan", "spec", "work"] {
         put(&format!("openspec/schemas/rapid/templates/{template}.md"), "# Template\n", false);
@@ -333,10 +383,16 @@ pub fn monorepo() -> Files {
     }
     for number in 0..36 {
         let (package, crlf) = (["web", "api", "cli", "docs"][number % 4], number % 3 == 0);
-        let change = format!("openspec/changes/{package}-{}{number}", ["änderung-", "feature_", "Fix ", "更新-"][number / 9]);
+        let change =
+            format!("openspec/changes/{package}-{}{number}", ["änderung-", "feature_", "Fix ", "更新-"][number / 9]);
         put(&format!("{change}/.openspec.yaml"), metadata(number), crlf);
         put(&format!("{change}/plan.md"), "# Plan\n\nErst denken.\n", crlf);
-        let work = ["# Work\n- [ ] eins\n- [x] zwei\n", "# Work\n\n- eins\n- zwei\n", "## 1. Eins\n- [ ] 2.1 x\n", "Nichts zu tun.\n"];
+        let work = [
+            "# Work\n- [ ] eins\n- [x] zwei\n",
+            "# Work\n\n- eins\n- zwei\n",
+            "## 1. Eins\n- [ ] 2.1 x\n",
+            "Nichts zu tun.\n",
+        ];
         put(&format!("{change}/work/a.md"), work[number % 4], crlf);
         if number % 5 == 0 {
             put(&format!("{change}/tasks.md"), "## 1. Eins\n- [x] 3.1 Falsch\n- [ ] 3.1 Falsch\n", crlf);
@@ -387,8 +443,16 @@ pub fn gated() -> Files {
     let mut files = Files::new();
     let mut put = |path: String, text: String| files.push((path, text.into_bytes()));
     let states = [
-        "**Status:** Draft", "**Status**: Approved", "Status: In Progress", "**Status:** ✅ IMPLEMENTED - all of it", "**Status:** Identified",
-        "**Status:** Needs Revision", "**Status**: Completed (2025-03-01)", "", "**Status:** draft", "> **Status:** Validation",
+        "**Status:** Draft",
+        "**Status**: Approved",
+        "Status: In Progress",
+        "**Status:** ✅ IMPLEMENTED - all of it",
+        "**Status:** Identified",
+        "**Status:** Needs Revision",
+        "**Status**: Completed (2025-03-01)",
+        "",
+        "**Status:** draft",
+        "> **Status:** Validation",
     ];
     for number in 0..38 {
         let name = format!("{}-{}-{number}", seed.pick(DEEDS), seed.pick(THINGS).replace(' ', "-"));
@@ -412,12 +476,18 @@ pub fn gated() -> Files {
             for _ in 0..3 {
                 let _ = writeln!(text, "- [{}] {} it", if seed.one_in(2) { 'x' } else { ' ' }, title(seed.pick(DEEDS)));
             }
-            text.push_str(["", "\n## 2. Validation\n- [ ] 1.1 Run the tests\n", "\n## Validation\n1. Run the tests\n"][number % 3]);
+            text.push_str(
+                ["", "\n## 2. Validation\n- [ ] 1.1 Run the tests\n", "\n## Validation\n1. Run the tests\n"]
+                    [number % 3],
+            );
             put(format!("{change}/tasks.md"), text);
         }
         if number % 9 == 1 {
             put(format!("{change}/pm-validation.md"), "# PM Validation\n\n**Verdict:** PASS\n".to_owned());
-            put(format!("{change}/test-validation.md"), "# Test Validation\n\n| test | result |\n|---|---|\n".to_owned());
+            put(
+                format!("{change}/test-validation.md"),
+                "# Test Validation\n\n| test | result |\n|---|---|\n".to_owned(),
+            );
         }
         match number % 10 {
             2 => put(format!("{change}/specs/requirements.md"), format!("## ADDED Requirements\n\n{}", asked.block())),
@@ -428,7 +498,10 @@ pub fn gated() -> Files {
         }
         if number % 4 == 0 {
             let old = ["2025-01-01", "2025-01-02-batch", "cleanup_20250103", "2025-01-04-one"][number / 4 % 4];
-            put(format!("openspec/changes/archive/{old}/{name}/proposal.md"), "# Old\n\n**Status:** Archived\n".to_owned());
+            put(
+                format!("openspec/changes/archive/{old}/{name}/proposal.md"),
+                "# Old\n\n**Status:** Archived\n".to_owned(),
+            );
             put(format!("openspec/archive/{old}/{name}.md"), "# Old\n".to_owned());
         }
     }

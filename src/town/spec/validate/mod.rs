@@ -78,3 +78,6 @@ pub fn spec(project: &Project<'_>, id: &str, profile: Profile) -> Vec<Issue> {
 pub fn change(project: &Project<'_>, name: &str, profile: Profile) -> Vec<Issue> {
     Checker::new(project, profile).change(name)
 }
+
+#[cfg(test)]
+mod tests;

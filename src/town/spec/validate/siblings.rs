@@ -146,7 +146,8 @@ pub(super) fn planned(
 ) -> Result<plan_file::FileUpdate, Refusal> {
     let base = plan::base(project, change, &super::super::base::Base::default());
     let retire = project.marker(change, metadata::Mark::RetireCapabilities);
-    plan_file::plan(project, delta, Terms { change, profile, validates: true, base: &base, retire: &retire })
+    let careful = profile != Profile::Openspec1;
+    plan_file::plan(project, delta, Terms { change, careful, validates: true, base: &base, retire: &retire })
 }
 
 fn overlap(findings: &mut Findings, place: &Place, named: &Named, others: &[&str]) {
