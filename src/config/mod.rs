@@ -5,6 +5,7 @@
 
 pub mod files;
 pub mod spec_apply;
+pub mod spec_tree;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -260,6 +261,25 @@ impl Clock {
     #[must_use]
     pub fn local_day(self) -> String {
         self.now().with_timezone(&chrono::Local).format("%Y-%m-%d").to_string()
+    }
+}
+
+/// How long something took.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Begins.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the place")]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// Milliseconds since then.
+    #[must_use]
+    pub fn millis(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

@@ -169,10 +169,25 @@ impl<'t> Project<'t> {
         self.folders("changes").into_iter().filter(|name| *name != "archive").collect()
     }
 
+    /// What the reference's `list` takes for a change: also a folder with a dot in front.
+    #[must_use]
+    pub fn listed(&self) -> Vec<&'t str> {
+        let is_folder = |(name, node): &(&str, &Node)| {
+            *name != "archive" && matches!(node, Node::Folder | Node::Unreadable(Fault::Folder))
+        };
+        self.tree.entries(&self.below("changes")).filter(is_folder).map(|(name, _)| name).collect()
+    }
+
     /// The archived changes, by the name of their folder.
     #[must_use]
     pub fn archived(&self) -> Vec<&'t str> {
-        self.folders(self.config.archive_dir.as_deref().unwrap_or("changes/archive"))
+        self.folders(self.archive_dir())
+    }
+
+    /// The folder of archived changes, below `openspec/`.
+    #[must_use]
+    pub fn archive_dir(&self) -> &str {
+        self.config.archive_dir.as_deref().unwrap_or("changes/archive")
     }
 
     fn folders(&self, below: &str) -> Vec<&'t str> {
@@ -288,7 +303,11 @@ impl<'t> Project<'t> {
     /// # Errors
     /// Why the file does not count.
     pub fn metadata(&self, change: &str) -> Result<Option<Metadata>, metadata::Fault> {
-        let path = format!("{}/{}", self.change_path(change), metadata::FILE);
+        self.metadata_in(&self.change_path(change))
+    }
+
+    fn metadata_in(&self, folder: &str) -> Result<Option<Metadata>, metadata::Fault> {
+        let path = format!("{folder}/{}", metadata::FILE);
         if self.is_missing(&path) {
             return Ok(None);
         }
@@ -362,7 +381,11 @@ impl<'t> Project<'t> {
     /// # Errors
     /// The change's metadata do not count.
     pub fn schema_name(&self, change: &str) -> Result<String, metadata::Fault> {
-        let own = self.metadata(change)?.map(|metadata| metadata.schema);
+        self.schema_name_in(&self.change_path(change))
+    }
+
+    fn schema_name_in(&self, folder: &str) -> Result<String, metadata::Fault> {
+        let own = self.metadata_in(folder)?.map(|metadata| metadata.schema);
         Ok(own.or_else(|| self.config.schema.clone()).unwrap_or_else(|| schema::DEFAULT.to_owned()))
     }
 
@@ -387,8 +410,13 @@ impl<'t> Project<'t> {
     /// # Errors
     /// A link that leads out, or a pattern that cannot be read.
     pub fn task_files(&self, change: &str) -> Result<Vec<String>, outputs::Fault> {
-        let tracked = self.schema_of(change).ok().and_then(Schema::tracked);
-        tracked.map_or(Ok(Vec::new()), |artifact| self.outputs(change, &artifact.generates))
+        self.task_files_in(&self.change_path(change))
+    }
+
+    fn task_files_in(&self, folder: &str) -> Result<Vec<String>, outputs::Fault> {
+        let schema = self.schema_name_in(folder).and_then(|name| self.schema(&name));
+        let tracked = schema.ok().and_then(Schema::tracked);
+        tracked.map_or(Ok(Vec::new()), |artifact| outputs::outputs(self.tree, folder, &artifact.generates))
     }
 
     /// The boxes of those files, or else those of `tasks.md`.
@@ -396,9 +424,17 @@ impl<'t> Project<'t> {
     /// # Errors
     /// A link that leads out, or a pattern that cannot be read.
     pub fn task_progress(&self, change: &str) -> Result<TaskProgress, outputs::Fault> {
-        let mut files = self.task_files(change)?;
+        self.task_progress_in(&self.change_path(change))
+    }
+
+    /// The same for the change in a folder, archived or not.
+    ///
+    /// # Errors
+    /// A link that leads out, or a pattern that cannot be read.
+    pub fn task_progress_in(&self, folder: &str) -> Result<TaskProgress, outputs::Fault> {
+        let mut files = self.task_files_in(folder)?;
         if files.is_empty() {
-            files.push(format!("{}/tasks.md", self.change_path(change)));
+            files.push(format!("{folder}/tasks.md"));
         }
         let mut all = TaskProgress::default();
         for path in files.into_iter().filter(|path| !self.is_missing(path)) {

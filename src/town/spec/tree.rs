@@ -4,6 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Whether archived changes are in a tree, or only their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Archive {
+    /// Their folders stand in the tree, with nothing in them.
+    Names,
+    /// All of it.
+    Whole,
+}
+
 /// Why a file cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -158,6 +167,14 @@ impl Tree {
             let name = path.get(skip..)?;
             (!name.contains('/')).then_some((name, node))
         })
+    }
+
+    /// Paths of what is no folder and stands in only one of the two trees, or is another thing in the other.
+    pub fn differences<'t>(&'t self, other: &'t Self) -> impl Iterator<Item = &'t str> {
+        let is_leaf = |(_, node): &(&str, &Node)| !matches!(node, Node::Folder);
+        let gone = self.iter().filter(is_leaf).filter(|(path, node)| other.get(path) != Some(node));
+        let new = other.iter().filter(is_leaf).filter(|(path, _)| self.get(path).is_none());
+        gone.chain(new).map(|(path, _)| path)
     }
 
     /// All paths with what stands there.
