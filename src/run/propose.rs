@@ -1,14 +1,12 @@
 //! Steps 7 and 8: the changeset, the gate, the commit on the newest default branch.
 //! Lives here: from a workspace's tree to a commit that may be published, with its offer. Never here: publishing.
 
-use std::collections::BTreeMap;
-
 use git2::Oid;
 
 use super::house::House;
 use super::report;
 use super::stand::Stand;
-use super::{Edge, RunError};
+use super::{Edge, RunError, workflow};
 use crate::git::merge::Merged;
 use crate::git::propose::Message;
 use crate::git::repo;
@@ -16,7 +14,7 @@ use crate::town::changeset::{FileChange, Mode, NamedBytes, Proposal};
 use crate::town::charter::Charter;
 use crate::town::event::Offer;
 use crate::town::finding::Finding;
-use crate::town::fold::{PullState, Run, Town, Verdict};
+use crate::town::fold::{Run, Town, Verdict};
 use crate::town::gate;
 use crate::town::ids::Oid as Id;
 use crate::town::outgoing::{self, Changes};
@@ -127,8 +125,8 @@ impl Proposer<'_> {
             title: work.finish.title.clone(),
             body: work.finish.body.clone(),
             change: work.finish.change.clone(),
-            run: Some(self.run.run.clone()),
-            authors: authors(self.town),
+            runs: workflow::runs(self.town, &self.charter.name, self.run),
+            authors: workflow::authors(self.town),
             ..rules(house, Some(self.charter))
         };
         fill(house, &mut proposal, before, trees.offered)?;
@@ -211,20 +209,6 @@ impl Proposer<'_> {
     }
 }
 
-/// Who wrote each OpenSpec change that came in by a pull request: the agent whose merged work first held its proposal.
-fn authors(town: &Town) -> BTreeMap<String, String> {
-    let mut authors = BTreeMap::new();
-    for pull in town.pulls.values().filter(|pull| pull.state == PullState::Merged) {
-        for path in &pull.offer.paths {
-            let name = path.strip_prefix("openspec/changes/").and_then(|rest| rest.strip_suffix("/proposal.md"));
-            if let Some(name) = name.filter(|name| !name.contains('/')) {
-                authors.entry(name.to_owned()).or_insert_with(|| format!("agent:{}", pull.agent));
-            }
-        }
-    }
-    authors
-}
-
 /// What the town allows this agent, or anybody.
 fn rules(house: &House, charter: Option<&Charter>) -> Proposal {
     let settings = &house.settings;
@@ -287,7 +271,6 @@ pub fn of_commits(
     proposal.title = title.trim().to_owned();
     proposal.body = body.trim().to_owned();
     proposal.change = crate::git::propose::trailer(&message, "Change");
-    proposal.run = crate::git::propose::trailer(&message, "Run").and_then(|run| run.parse().ok());
     fill(house, &mut proposal, repo.tree_of(base)?, repo.tree_of(head)?)?;
     proposal.hidden = repo.proposal(base, head, exclude)?.hidden;
     Ok(proposal)

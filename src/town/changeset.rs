@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{AgentId, Oid, RunId};
+use super::ids::{AgentId, Oid};
 use super::pattern::Pattern;
 
 /// What kind of thing a tree entry is.
@@ -62,8 +62,8 @@ pub type NamedBytes = (String, Arc<[u8]>);
 pub struct Proposal {
     /// Who proposes; `None` when a diff of unknown origin is judged (ownership is then not checked).
     pub agent: Option<AgentId>,
-    /// The run that proposes, where it is one.
-    pub run: Option<RunId>,
+    /// The runs in whose name the agent may speak; none where nobody knows.
+    pub runs: Vec<String>,
     /// What the agent owns, grants included.
     pub owns: Vec<Pattern>,
     /// Reserved paths (town file, charters, workflows…) that a human granted to this agent by name.

@@ -8,6 +8,7 @@
 //! A check judges what the proposal does, not what stood there before: an old fault in a line that the proposal
 //! leaves alone is nobody's finding.
 
+mod archive;
 mod content;
 mod formats;
 mod information;
@@ -24,6 +25,7 @@ use super::changeset::Proposal;
 use super::finding::{Finding, Severity};
 
 pub use self::paths::reserved;
+pub use self::placeholders::not_done;
 use self::work::Work;
 
 /// The most findings that one judgement reports.

@@ -10,10 +10,11 @@ use super::work::{Work, at};
 use crate::town::changeset::FileChange;
 use crate::town::finding::Finding;
 use crate::town::ids::AgentId;
-use crate::town::spec::content::task;
+use crate::town::spec::evidence;
 use crate::town::spec::issue::Level;
 use crate::town::spec::lifecycle::Lifecycle;
 use crate::town::spec::record::{self, Gate, Record, finding_of};
+use crate::town::spec::tasks::{Task, tasks};
 use crate::town::spec::tree::Tree;
 use crate::town::text::one_line;
 
@@ -25,13 +26,13 @@ const CHANGES: &str = "openspec/changes/";
 
 /// A side of a proposal.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     Before,
     After,
 }
 
-/// One change's folder on one side of the proposal.
-fn change_tree(work: &Work<'_>, folder: &str, side: Side) -> Tree {
+/// The OpenSpec files below a folder on one side of the proposal.
+pub(super) fn side(work: &Work<'_>, folder: &str, side: Side) -> Tree {
     let prefix = format!("{folder}/");
     let mut tree = Tree::default();
     for (path, bytes) in work.proposal.specs.iter().filter(|(path, _)| path.starts_with(&prefix)) {
@@ -47,7 +48,7 @@ fn change_tree(work: &Work<'_>, folder: &str, side: Side) -> Tree {
     tree
 }
 
-fn author<'w>(work: &Work<'w>, name: &str) -> Option<&'w str> {
+pub(super) fn author<'w>(work: &Work<'w>, name: &str) -> Option<&'w str> {
     work.proposal.authors.get(name).map(String::as_str)
 }
 
@@ -78,8 +79,8 @@ fn approval(work: &Work<'_>) -> Result<(), (String, String)> {
         return Err((why, "use letters, digits, - and _".to_owned()));
     }
     let folder = format!("{CHANGES}{name}");
-    let before = change_tree(work, &folder, Side::Before);
-    let mut tree = change_tree(work, &folder, Side::After);
+    let before = side(work, &folder, Side::Before);
+    let mut tree = side(work, &folder, Side::After);
     if !tree.is_folder(&folder) {
         let why = format!("there is no open change `{name}`");
         return Err((why, format!("write it down first as {folder}/proposal.md")));
@@ -103,7 +104,7 @@ fn approval(work: &Work<'_>) -> Result<(), (String, String)> {
 }
 
 /// A record's path: the change's folder, its name, the file's name.
-fn record_place(path: &str) -> Option<(&str, &str, &str)> {
+pub(super) fn record_place(path: &str) -> Option<(&str, &str, &str)> {
     let rest = path.strip_prefix(CHANGES)?;
     let (name, file) = rest.split_once("/gates/")?;
     let folder = &path[..CHANGES.len() + name.len()];
@@ -172,7 +173,7 @@ fn new_records(work: &Work<'_>, folder: &str, changes: &[&FileChange]) -> Vec<Fi
     }
     findings.extend(misnumbered(work, folder, &records));
     let name = folder.rsplit('/').next().unwrap_or(folder);
-    let life = Lifecycle::of(&change_tree(work, folder, Side::After), folder, author(work, name));
+    let life = Lifecycle::of(&side(work, folder, Side::After), folder, author(work, name));
     for record in &records {
         let mut wrong = |why: String, fix: &str| findings.push(at(RECORDS, &record.path, why).fix(fix));
         if record.content_hash != life.content_hash && record.gate != Gate::Close {
@@ -211,8 +212,9 @@ fn foreign(work: &Work<'_>, agent: &AgentId, record: &Record) -> Vec<Finding> {
     if record::agent_of(&record.actor) != Some(agent.as_str()) {
         wrong(format!("{agent} speaks as `{}`", one_line(&record.actor, 60)), format!("write `actor: agent:{agent}`"));
     }
-    if let Some(run) = &work.proposal.run
-        && record.run.as_deref() != Some(run.as_str())
+    let runs = &work.proposal.runs;
+    if let Some(run) = runs.last()
+        && !record.run.as_ref().is_some_and(|run| runs.contains(run))
     {
         let said = record.run.as_deref().unwrap_or_default();
         wrong(format!("the record names the run `{}`", one_line(said, 40)), format!("write `run: {run}`"));
@@ -227,7 +229,7 @@ fn misnumbered(work: &Work<'_>, folder: &str, records: &[Record]) -> Vec<Finding
         Gate::Test => Some(Gate::Pm),
         _ => None,
     };
-    let before = change_tree(work, folder, Side::Before);
+    let before = side(work, folder, Side::Before);
     let gates = format!("{folder}/gates");
     let stood: Vec<(u32, Gate)> = before.entries(&gates).filter_map(|(name, _)| record::file_name(name)).collect();
     let all: Vec<(u32, Gate)> = match folder.starts_with("openspec/changes/archive/") {
@@ -261,69 +263,23 @@ fn misnumbered(work: &Work<'_>, folder: &str, records: &[Record]) -> Vec<Finding
     findings
 }
 
-/// The tasks of a text by what they say, and whether each is ticked.
-fn tasks(text: &str) -> Vec<(usize, String, bool)> {
-    let lines = text.lines().enumerate();
-    let found = lines.filter_map(|(at, line)| {
-        let found = task(line)?;
-        Some((at + 1, line[found.close + 1..].trim().to_owned(), found.is_done))
-    });
-    found.collect()
-}
-
-/// What a task is called by: its number, else its words.
-fn called(task: &str) -> &str {
-    let word = task.split_whitespace().next().unwrap_or_default().trim_end_matches('.');
-    let is_number =
-        word.starts_with(|c: char| c.is_ascii_digit()) && word.chars().all(|c| c.is_ascii_digit() || c == '.');
-    if is_number { word } else { task }
-}
-
-/// Whether a line names the task and something that shows it: code, a path, a commit.
-fn shows(line: &str, task: &str) -> bool {
-    let name = called(task);
-    let is_part = |c: char| c.is_alphanumeric() || c == '.';
-    let named = !name.is_empty()
-        && line.match_indices(name).any(|(at, _)| {
-            let after = line[at + name.len()..].trim_start_matches('.');
-            !line[..at].ends_with(is_part) && !after.starts_with(|c: char| c.is_alphanumeric())
-        });
-    let rest = line.replacen(name, "", 1);
-    let is_commit = |word: &str| word.len() >= 7 && word.len() <= 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
-    let commit = || rest.split(|c: char| !c.is_ascii_alphanumeric()).any(is_commit);
-    named && (rest.matches('`').count() > 1 || rest.contains('/') || commit())
-}
-
 pub(super) fn ticked_with_evidence(work: &Work<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in work.texts() {
-        let Some((name, "tasks.md")) = file.path.strip_prefix(CHANGES).and_then(|rest| rest.split_once('/')) else {
-            continue;
-        };
+        let place = file.path.strip_prefix(CHANGES).and_then(|rest| rest.split_once('/'));
+        let Some((name, "tasks.md")) = place else { continue };
         let folder = format!("{CHANGES}{name}");
         let old = tasks(&String::from_utf8_lossy(file.old().unwrap_or_default()));
-        let was: BTreeSet<&str> = old.iter().filter(|(.., done)| *done).map(|(_, task, _)| task.as_str()).collect();
-        let tree = change_tree(work, &folder, Side::After);
-        let mut proof: Vec<String> = tree
-            .text(&format!("{folder}/implementation.md"))
-            .map(|text| text.lines().map(str::to_owned).collect())
-            .unwrap_or_default();
-        let life = Lifecycle::of(&tree, &folder, author(work, name));
-        proof.extend(
-            life.steps
-                .into_iter()
-                .filter(|step| step.record.gate == Gate::Implement)
-                .flat_map(|step| step.record.evidence),
-        );
-        for (line, task, _) in tasks(&String::from_utf8_lossy(file.bytes))
-            .iter()
-            .filter(|(_, task, done)| *done && !was.contains(task.as_str()))
-            .take(PER_FILE)
-        {
-            if !proof.iter().any(|line| shows(line, task)) {
-                let why = format!("the task `{}` is ticked, and nothing shows that it was done", one_line(task, 60));
+        let was: BTreeSet<&str> = old.iter().filter(|task| task.done).map(|task| task.text.as_str()).collect();
+        let new = tasks(&String::from_utf8_lossy(file.bytes));
+        let ticked = new.iter().filter(|task| task.done && !was.contains(task.text.as_str()));
+        let proof = evidence::lines(&side(work, &folder, Side::After), &folder);
+        for Task { line, text, .. } in ticked.take(PER_FILE) {
+            if !proof.iter().any(|line| evidence::shows(line, text)) {
+                let why = format!("the task `{}` is ticked, and nothing shows that it was done", one_line(text, 60));
                 let fix = format!(
-                    "add a line to {folder}/implementation.md that names the task with a command and its result, a path or a commit; or untick it"
+                    "add a line to {folder}/implementation.md that names the task with a command and its result, a path or \
+                     a commit; or untick it"
                 );
                 findings.push(at(TICKED, file.path, why).line(*line).fix(fix));
             }

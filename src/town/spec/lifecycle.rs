@@ -6,16 +6,16 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
-
 use super::content;
+use super::data::Value;
 use super::issue::{Issue, Level};
+use super::metadata;
 use super::record::{self, Gate, Record, Verdict, issue};
 use super::state::{Next, State, transition};
 use super::status_line::{Said, StatusLine};
+use super::tasks::{self, Progress};
 use super::tree::{Node, Tree};
 use crate::town::text::one_line;
-use crate::town::yaml;
 
 /// The rules of the gated workflow: id, level, what it asks for.
 pub const RULES: &[(&str, Level, &str)] = &[
@@ -62,23 +62,18 @@ pub struct Lifecycle {
     /// The highest number that a file in `gates/` has.
     pub last_number: u32,
     /// Tasks that are ticked, and all.
-    pub tasks: (usize, usize),
+    pub tasks: Progress,
     /// The proposal's `Status:` line.
     pub status: Option<StatusLine>,
     /// What is wrong, by file.
     pub issues: Vec<Issue>,
 }
 
-#[derive(Deserialize)]
-struct Metadata {
-    #[serde(default)]
-    author: Option<String>,
-}
-
 /// Who wrote the change, as its metadata says.
 fn author_of(tree: &Tree, folder: &str) -> Option<String> {
-    let doc = yaml::Doc::load(".openspec.yaml", tree.bytes(&format!("{folder}/.openspec.yaml"))?, 1).ok()?;
-    doc.typed::<Metadata>(&[]).0?.author.filter(|author| !author.trim().is_empty())
+    let value = Value::parse(&tree.text(&format!("{folder}/{}", metadata::FILE))?).ok()?;
+    let author = value.get("author").and_then(Value::text)?;
+    (!author.trim().is_empty()).then(|| author.to_owned())
 }
 
 impl Lifecycle {
@@ -96,7 +91,8 @@ impl Lifecycle {
             let counts = fold.take(&record);
             steps.push(Step { record, counts, state: fold.state });
         }
-        let tasks = tree.text(&format!("{folder}/tasks.md")).map_or((0, 0), |text| content::progress(&text));
+        let tasks =
+            tree.text(&format!("{folder}/tasks.md")).map_or_else(Progress::default, |text| tasks::progress(&text));
         let is_archived = folder.rsplit('/').nth(1) == Some("archive");
         let state = fold.settle(&content_hash, tasks, is_archived, folder, &steps);
         issues.append(&mut fold.issues);
@@ -298,7 +294,7 @@ impl Fold<'_> {
     }
 
     /// The state as the content, the tasks and the place of the change are now.
-    fn settle(&mut self, hash: &str, tasks: (usize, usize), archived: bool, folder: &str, steps: &[Step]) -> State {
+    fn settle(&mut self, hash: &str, tasks: Progress, archived: bool, folder: &str, steps: &[Step]) -> State {
         let mut state = self.state;
         let last =
             |gate| steps.iter().rev().find(|step| step.counts && step.record.gate == gate).map(|step| &step.record);
@@ -316,7 +312,7 @@ impl Fold<'_> {
             }
             state = State::Draft;
         }
-        let (done, all) = tasks;
+        let (done, all) = (tasks.completed, tasks.total);
         if matches!(state, State::Validation | State::Completed) && done < all {
             if let Some(record) = last(Gate::Implement) {
                 let message = format!("the change was handed over with {} of {all} tasks open", all - done);
@@ -378,7 +374,8 @@ fn disagreement(status: &StatusLine, state: State, folder: &str) -> Option<Issue
     Some(found)
 }
 
-fn next(state: State, fold: &Fold<'_>, (done, all): (usize, usize), steps: &[Step]) -> Next {
+fn next(state: State, fold: &Fold<'_>, tasks: Progress, steps: &[Step]) -> Next {
+    let (done, all) = (tasks.completed, tasks.total);
     let agents = |gates: &[Gate]| gates.iter().map(|gate| gate.agent()).collect::<Vec<_>>();
     let left = || match all {
         0 => String::new(),

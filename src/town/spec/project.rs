@@ -279,11 +279,11 @@ impl<'t> Project<'t> {
         found
     }
 
-    /// Whether a change has a `spec.md` directly below `specs/`, where nothing reads it. A link there is none.
+    /// Whether a change has a `spec.md` directly below `specs/`, where nothing reads it. A link to a file counts.
     #[must_use]
     pub fn has_root_spec(&self, change: &str) -> bool {
         let path = format!("{}/specs/spec.md", self.change_path(change));
-        self.tree.get(&path).is_some_and(|node| node.is_file() && !node.is_link())
+        self.tree.get(&path).is_some_and(|node| node.is_file() || *node == Node::LeadsOut)
     }
 
     /// Whether any file or link is below a folder, at any depth, but for what begins with a dot.

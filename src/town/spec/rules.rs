@@ -162,6 +162,8 @@ rules! {
         "A delta is UTF-8: other bytes would be lost when it is merged"
     SIBLING_OVERLAP "sibling/overlap" [N E E] false
         "No two open changes work on one requirement, unless one depends on the other"
+    SIBLING_ORDER "sibling/order" [N E E] false
+        "What a change depends on exists, and does not depend on the change"
     TASKS_GROUP "tasks/group-mismatch" [W W W] true
         "A task's number begins with that of its group"
     TASKS_DUPLICATE "tasks/duplicate-id" [W W W] true
@@ -222,6 +224,10 @@ rules! {
         "Names of requirements differ in more than case, blanks or the form of their letters"
     SPEC_BYTES "spec/not-utf8" [N E E] false
         "A main spec is UTF-8: other bytes would be lost when it is merged"
+    TRACE_UNCOVERED "trace/uncovered" [N N W] false
+        "A test or code says which requirement it covers, for every requirement and scenario"
+    TRACE_UNKNOWN "trace/unknown-id" [N N E] false
+        "A covers: tag names a requirement or scenario that there is"
     PROPOSAL_WHY "proposal/missing-why" [N W W] false
         "A proposal says why"
     PROPOSAL_WHAT "proposal/missing-what-changes" [N W W] false

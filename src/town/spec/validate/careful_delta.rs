@@ -1,22 +1,17 @@
 //! What the reference overlooks in a delta: rules that only the profiles beyond its own ask.
-//! Lives here: one delta, and what comes of merging it. Never here: lines that only look like operations (see `unread`).
+//! Lives here: those of one delta. Never here: lines that only look like operations (see `unread`).
 
 use std::collections::HashMap;
 
 use super::super::block::{Block, number};
 use super::super::delta::Delta;
 use super::super::heading;
-use super::super::issue::Level;
 use super::super::js;
 use super::super::lines::Lines;
 use super::super::main_spec::Requirements;
-use super::super::metadata::Mark;
-use super::super::plan_update::Updated;
-use super::super::project::Project;
-use super::super::rules::{self, Profile};
+use super::super::rules;
 use super::careful::{Comments, bare, commented, commented_words, fence, unspaced};
 use super::findings::{Findings, Place};
-use super::spec;
 use super::unread;
 use super::words::Words;
 
@@ -86,43 +81,5 @@ fn near(findings: &mut Findings, place: &Place, delta: &Delta, blocks: &[Block])
                 "write both the same way, or give one of them another name",
             );
         }
-    }
-}
-
-/// What would come of merging a delta: the reference finds out when it archives, and refuses then.
-pub(super) fn updated(
-    findings: &mut Findings,
-    project: &Project<'_>,
-    change: &str,
-    id: &str,
-    place: &Place,
-    updated: &Updated,
-) {
-    if updated.no_requirements {
-        let marker = project.marker(change, Mark::RetireCapabilities);
-        let what = if !marker.declared {
-            "the capability would have no requirement left".to_owned()
-        } else if let Some(line) = updated.unaccounted.first() {
-            format!("the capability would go, and with it a line that is no part of a requirement: `{line}`")
-        } else {
-            return;
-        };
-        findings.add(
-            &rules::DELTA_REFUSED,
-            place.clone(),
-            format!("archiving would refuse the delta: {what}"),
-            "keep a requirement, or set `retire_capabilities: true` in .openspec.yaml where the capability goes as a whole",
-        );
-        return;
-    }
-    let wrong = spec::spec_text(id, &updated.rebuilt, Profile::Openspec1);
-    if let Some(wrong) = wrong.iter().find(|issue| issue.level == Level::Error) {
-        let line = wrong.line.map_or_else(String::new, |line| format!(" (line {line} of it)"));
-        findings.add(
-            &rules::DELTA_REFUSED,
-            place.clone(),
-            format!("archiving would refuse the delta, since the merged spec is not valid: {}{line}", wrong.message),
-            wrong.fix.as_deref().unwrap_or_default(),
-        );
     }
 }

@@ -9,6 +9,7 @@ use super::super::heading::Section;
 use super::super::issue::{Issue, Level};
 use super::super::lines::Lines;
 use super::super::metadata::{self, Mark};
+use super::super::plan_refusal::{Kind, Refusal};
 use super::super::plan_update;
 use super::super::project::{Project, SpecFile};
 use super::super::rules;
@@ -16,9 +17,11 @@ use super::super::tree::{Fault, Node};
 use super::Checker;
 use super::careful;
 use super::careful_delta;
+use super::conflicts;
 use super::delta::{self, Main};
 use super::findings::{Findings, Place};
 use super::proposal;
+use super::siblings;
 use super::tasks;
 
 /// A delta that was read.
@@ -44,7 +47,11 @@ pub(super) fn check(checker: &Checker<'_, '_>, name: &str) -> Vec<Issue> {
         );
         return findings.issues;
     }
-    let mut change = Change { checker, name, findings, operations: 0, empty: Vec::new(), absent: Vec::new() };
+    let after =
+        if checker.is_careful() { checker.siblings().tree_before(project, name, checker.profile) } else { None };
+    let later = after.as_ref().map(|tree| Project::new(tree, project.openspec()));
+    let main = later.as_ref().unwrap_or(project);
+    let mut change = Change { checker, main, name, findings, operations: 0, empty: Vec::new(), absent: Vec::new() };
     match change.deltas() {
         Ok(()) => {
             change.whole();
@@ -54,8 +61,18 @@ pub(super) fn check(checker: &Checker<'_, '_>, name: &str) -> Vec<Issue> {
     }
 }
 
+/// What ends the reading of deltas early.
+enum Stop {
+    /// Nothing but this is reported.
+    Whole(Box<Issue>),
+    /// What was found so far stands; the reference gives up without a word where a file stands in the place of a folder.
+    Rest,
+}
+
 struct Change<'c> {
     checker: &'c Checker<'c, 'c>,
+    /// The project as it is when the change's turn comes.
+    main: &'c Project<'c>,
     name: &'c str,
     findings: Findings,
     operations: usize,
@@ -99,18 +116,22 @@ impl<'c> Change<'c> {
             }
         }
         for read in &read {
-            self.delta(read)?;
+            match self.delta(read) {
+                Ok(()) => {}
+                Err(Stop::Rest) => return Ok(()),
+                Err(Stop::Whole(issue)) => return Err(issue),
+            }
         }
         self.refusals(&read);
         if self.findings.asks(&rules::SIBLING_OVERLAP) {
-            self.checker.siblings().check(&mut self.findings, self.name, &read);
+            let project = self.project();
+            self.checker.siblings().check(&mut self.findings, project, self.name, &read);
         }
         Ok(())
     }
 
-    fn delta(&mut self, read: &Read<'_>) -> Result<(), Box<Issue>> {
+    fn delta(&mut self, read: &Read<'_>) -> Result<(), Stop> {
         let (place, delta) = (&read.place, &read.delta);
-        self.operations += delta.operations();
         if delta.operations() == 0 {
             if delta.sections.is_empty() {
                 self.absent.push(place.clone());
@@ -119,11 +140,18 @@ impl<'c> Change<'c> {
                 self.empty.push((Place { line, ..place.clone() }, named(&delta.sections)));
             }
         }
-        let main = if delta.modified.is_empty() { Main::Absent } else { self.main(&read.id)? };
-        delta::check(&mut self.findings, place, delta, &main, &self.checker.words);
+        let words = &self.checker.words;
+        self.operations += delta.added.len() + delta.modified.len();
+        delta::check(&mut self.findings, place, delta, words);
+        if !delta.modified.is_empty() {
+            let main = self.main(&read.id)?;
+            delta::against(&mut self.findings, place, delta, &main);
+        }
+        self.operations += delta.removed.len() + delta.renamed.len();
+        conflicts::check(&mut self.findings, place, delta);
         if self.checker.is_careful() {
-            let main = self.project().text(&self.project().spec_path(&read.id)).ok();
-            careful_delta::check(&mut self.findings, place, &read.text, delta, main.as_deref(), &self.checker.words);
+            let main = self.main.text(&self.main.spec_path(&read.id)).ok();
+            careful_delta::check(&mut self.findings, place, &read.text, delta, main.as_deref(), words);
             if let Some(bytes) = self.project().tree().bytes(&place.file) {
                 careful::bytes(&mut self.findings, &rules::DELTA_BYTES, place, bytes);
             }
@@ -132,14 +160,17 @@ impl<'c> Change<'c> {
     }
 
     /// The spec that a delta modifies. A link to it has to stay inside of its folder.
-    fn main(&self, id: &str) -> Result<Main<'c>, Box<Issue>> {
-        let path = self.project().spec_path(id);
+    fn main(&self, id: &str) -> Result<Main<'c>, Stop> {
+        let path = self.main.spec_path(id);
         let folder = path.strip_suffix("spec.md").unwrap_or(&path);
-        match self.project().tree().get(&path) {
+        match self.main.tree().get(&path) {
+            None if self.stands_below_file(&path) => Err(Stop::Rest),
             None => Ok(Main::Absent),
-            Some(Node::LinkedFile { target, .. }) if !target.starts_with(folder) => Err(self.leads_out(&path)),
-            Some(Node::LeadsOut | Node::Dangling | Node::LinkedFolder) => Err(self.leads_out(&path)),
-            Some(_) => Ok(self.project().text(&path).map_or(Main::Unreadable, Main::Text)),
+            Some(Node::LinkedFile { target, .. }) if !target.starts_with(folder) => {
+                Err(Stop::Whole(self.leads_out(&path)))
+            }
+            Some(Node::LeadsOut | Node::Dangling | Node::LinkedFolder) => Err(Stop::Whole(self.leads_out(&path))),
+            Some(_) => Ok(self.main.text(&path).map_or(Main::Unreadable, Main::Text)),
         }
     }
 
@@ -170,35 +201,38 @@ impl<'c> Change<'c> {
         reported.extend(self.absent.iter().map(|place| place.path.clone()));
         reported.extend(self.empty.iter().map(|(place, _)| place.path.clone()));
         let reported: std::collections::HashSet<&str> = reported.iter().map(String::as_str).collect();
-        for Read { id, place, text, delta } in read {
-            let target = self.project().spec_path(id);
-            if let Some(issue) = self.lost_target(&target) {
-                self.findings.issues.push(issue);
-                return;
-            }
-            if reported.contains(place.path.as_str()) {
-                continue;
-            }
-            let target = match self.project().tree().get(&target) {
-                None => None,
-                Some(_) => match self.project().text(&target) {
-                    Ok(text) => Some(text),
-                    Err(_) => continue,
-                },
-            };
-            match plan_update::apply(id, self.name, text, delta, target.as_deref()) {
-                Err(refusal) => self.findings.add(
-                    &rules::DELTA_REFUSED,
-                    Place { line: refusal.line, ..place.clone() },
-                    format!("archiving would refuse the delta: {}", refusal.message),
-                    &refusal.fix,
-                ),
-                Ok(updated) if self.checker.is_careful() => {
-                    careful_delta::updated(&mut self.findings, project, self.name, id, place, &updated);
-                }
-                Ok(_) => {}
-            }
+        if let Some(issue) = read.iter().find_map(|read| self.lost_target(&project.spec_path(&read.id))) {
+            self.findings.issues.push(issue);
+            return;
         }
+        for read in read.iter().filter(|read| !reported.contains(read.place.path.as_str())) {
+            let Err(refusal) = self.merged(read) else { continue };
+            // Those are about the main spec, whose line it is then.
+            let is_main = matches!(refusal.kind, Kind::BrokenTarget | Kind::NotText);
+            let file = if is_main { project.spec_path(&read.id) } else { read.place.file.clone() };
+            self.findings.add(
+                &rules::DELTA_REFUSED,
+                Place { line: refusal.line, file, ..read.place.clone() },
+                format!("archiving would refuse the delta: {}", refusal.message),
+                &refusal.fix,
+            );
+        }
+    }
+
+    /// Tries to merge a delta: as the reference tries it, or else as it will be archived.
+    fn merged(&self, read: &Read<'_>) -> Result<(), Refusal> {
+        if self.checker.is_careful() {
+            let delta = SpecFile { id: read.id.clone(), path: read.place.file.clone(), fault: None };
+            return siblings::planned(self.main, self.name, &delta, self.checker.profile).map(|_| ());
+        }
+        let path = self.main.spec_path(&read.id);
+        let target = match self.main.tree().get(&path).map(|_| self.main.text(&path)) {
+            Some(Ok(text)) => Some(text),
+            // Nothing is known of it, and nothing said.
+            Some(Err(_)) => return Ok(()),
+            None => None,
+        };
+        plan_update::apply(&read.id, self.name, &read.text, &read.delta, target.as_deref()).map(|_| ())
     }
 
     /// A target that cannot be told: a link on the way leads out, or a file stands where a folder should.
@@ -210,9 +244,7 @@ impl<'c> Change<'c> {
             Some(node) => matches!(node, Node::LeadsOut | Node::Dangling),
             None => false,
         };
-        let above = target.match_indices('/').map(|(at, _)| &target[..at]).filter(|path| path.len() >= specs.len());
-        let mut above = above.filter_map(|path| project.tree().get(path));
-        let why = match above.any(|node| node.is_file()) {
+        let why = match self.stands_below_file(target) {
             true => "stands below a file",
             false if leads_out => "is a link that leads out of specs/",
             false => return None,
@@ -225,6 +257,12 @@ impl<'c> Change<'c> {
             "put the file itself there",
         );
         findings.issues.pop()
+    }
+
+    /// Whether a file stands where one of the folders of a path should be.
+    fn stands_below_file(&self, path: &str) -> bool {
+        let above = path.match_indices('/').map(|(at, _)| &path[..at]);
+        above.filter_map(|path| self.project().tree().get(path)).any(Node::is_file)
     }
 
     /// What the change is as a whole.

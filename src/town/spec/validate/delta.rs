@@ -11,7 +11,6 @@ use super::super::heading::{self, Section};
 use super::super::lines::Lines;
 use super::super::main_spec::Requirements;
 use super::super::rules;
-use super::conflicts;
 use super::findings::{Findings, Place};
 use super::text;
 use super::words::Words;
@@ -33,15 +32,11 @@ pub(super) enum Main<'t> {
     Unreadable,
 }
 
-/// Checks what a delta says by itself and against the spec that it modifies.
-pub(super) fn check(findings: &mut Findings, place: &Place, delta: &Delta, main: &Main<'_>, words: &Words) {
+/// Checks what a delta says by itself, but for what its sections say against each other.
+pub(super) fn check(findings: &mut Findings, place: &Place, delta: &Delta, words: &Words) {
     strays(findings, place, delta);
     blocks(findings, place, Section::Added, &delta.added, words);
     blocks(findings, place, Section::Modified, &delta.modified, words);
-    if !delta.modified.is_empty() {
-        scenario_loss(findings, place, delta, main);
-    }
-    conflicts::check(findings, place, delta);
 }
 
 /// What the reader passed over.
@@ -123,8 +118,9 @@ fn blocks(findings: &mut Findings, place: &Place, section: Section, blocks: &[Bl
     }
 }
 
-/// Scenarios of the main spec that a modified requirement would lose, since it replaces the whole block.
-fn scenario_loss(findings: &mut Findings, place: &Place, delta: &Delta, main: &Main<'_>) {
+/// Checks a delta against the spec that it modifies: scenarios that would be lost, since a modified requirement replaces the
+/// whole block.
+pub(super) fn against(findings: &mut Findings, place: &Place, delta: &Delta, main: &Main<'_>) {
     let text = match main {
         Main::Absent => return,
         Main::Text(text) => text,

@@ -1,0 +1,1 @@
+//! Cases of what each role does without a mind.
