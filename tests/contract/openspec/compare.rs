@@ -10,7 +10,7 @@ use super::programs::Answer;
 
 /// Keys whose text is each program's own, and those that depend on the clock: they must be there, with a value of that kind.
 const OWN_WORDS: &[&str] =
-    &["message", "fix", "warnings", "warning", "nextSteps", "durationMs", "lastModified", "diff", "constraints"];
+    &["message", "fix", "warnings", "warning", "nextSteps", "constraints", "durationMs", "lastModified", "diff"];
 /// Lists that the two sort by other rules of collation: what has the same name is compared.
 const BY_NAME: &[&str] = &["items", "itemFindings", "changes", "specs", "nested"];
 
