@@ -104,7 +104,8 @@ fn cost(command: &mut Command) -> Cost {
 fn used(child: &Child) -> Option<(Duration, u64)> {
     let folder = format!("/proc/{}", child.id());
     let status = fs::read_to_string(format!("{folder}/status")).ok()?;
-    let memory = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches(" kB").parse().ok()?;
+    let memory =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches(" kB").parse().ok()?;
     let stat = fs::read_to_string(format!("{folder}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
@@ -128,7 +129,11 @@ fn project(changes: usize, rounds: usize, table: &mut Table) {
     let facts = json!({"changes": changes, "bytes": bytes});
     let goals: [(&str, Option<u64>, Option<u64>); 4] = [
         ("--version", Some(10), None),
-        ("validate --all --json", [(100, 40), (1_000, 300)].iter().find(|(n, _)| *n == changes).map(|(_, ms)| *ms), Some(40)),
+        (
+            "validate --all --json",
+            [(100, 40), (1_000, 300)].iter().find(|(n, _)| *n == changes).map(|(_, ms)| *ms),
+            Some(40),
+        ),
         ("list --json", None, None),
         ("status --all --json", None, None),
     ];
@@ -158,16 +163,23 @@ fn pathological(rounds: usize, table: &mut Table) {
     };
     let blanks = " ".repeat(80_000);
     let block = |number: usize| {
-        format!("### Requirement: Number {number}\nThe system SHALL do it.\n\n#### Scenario: It is\n- **WHEN** x\n- **THEN** y\n\n")
+        format!(
+            "### Requirement: Number {number}\nThe system SHALL do it.\n\n#### Scenario: It is\n- **WHEN** x\n- **THEN** y\n\n"
+        )
     };
-    let blocks = |many: usize| (0..many).fold(String::new(), |mut text, number| {
-        let _ = write!(text, "{}", block(number));
-        text
-    });
+    let blocks = |many: usize| {
+        (0..many).fold(String::new(), |mut text, number| {
+            let _ = write!(text, "{}", block(number));
+            text
+        })
+    };
     put("changes/renamed/specs/a/spec.md", &format!("## RENAMED Requirements\n- FROM: ### Requirement:{blanks}x\n"));
     put("changes/boxes/specs/a/spec.md", &format!("## ADDED Requirements\n\n{}", block(1)));
     put("changes/boxes/tasks.md", &format!("- [{blanks}\n"));
-    put("specs/large/spec.md", &format!("# A\n\n## Purpose\n{}\n\n## Requirements\n\n{}", "x".repeat(60), blocks(4_000)));
+    put(
+        "specs/large/spec.md",
+        &format!("# A\n\n## Purpose\n{}\n\n## Requirements\n\n{}", "x".repeat(60), blocks(4_000)),
+    );
     put("changes/many/specs/large/spec.md", &format!("## MODIFIED Requirements\n\n{}", blocks(2_000)));
     let pair = Pair { home: place.path(), folders: [place.path(), place.path()], rounds };
     let inputs = [

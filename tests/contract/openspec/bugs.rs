@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -44,6 +45,17 @@ impl Place {
 
     fn spec(&self, command: &str) -> Answer {
         self.said(&self.both.spec, command)
+    }
+
+    /// Makes a repository of the folder, with one commit.
+    fn commit(&self) {
+        let steps: [&[&str]; 3] = [&["init", "-q", "-b", "main"], &["add", "-A"], &["commit", "-q", "-m", "Begin"]];
+        for step in steps {
+            let mut git = Command::new("git");
+            git.args(["-c", "user.name=Somebody", "-c", "user.email=somebody@monkeytown.invalid"]).args(step);
+            git.current_dir(self.path()).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+            assert!(git.status().unwrap().success());
+        }
     }
 
     fn text(&self, path: &str) -> String {
@@ -111,6 +123,27 @@ fn b02_what_looks_like_a_rename_or_a_removal_is_written_so_that_it_is_one() {
 }
 
 #[test]
+fn b03_two_changes_of_one_requirement_do_not_overwrite_each_other() {
+    let theirs = Place::new("b03");
+    for change in ["first", "second"] {
+        theirs.reference_is_content(change);
+        assert_eq!(theirs.reference(&format!("archive {change} --yes --json")).code, Some(0));
+    }
+    let spec = theirs.text("openspec/specs/login/spec.md");
+    assert!(!spec.contains("greeted") && spec.contains("locked out"), "the first is gone: {spec}");
+
+    let place = Place::new("b03");
+    place.commit();
+    assert_eq!(place.errors(), ["sibling/overlap", "sibling/overlap"]);
+    for change in ["first", "second"] {
+        let said = place.spec(&format!("archive {change} --yes --branch main --json --profile ci"));
+        assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    }
+    let spec = place.text("openspec/specs/login/spec.md");
+    assert!(spec.contains("greeted") && spec.contains("locked out"), "both are there: {spec}");
+}
+
+#[test]
 fn b04_validation_asks_the_plan_that_archiving_follows() {
     for name in ["b04-missing", "b04-last", "b04-new", "b04-divider"] {
         let place = Place::new(name);
@@ -120,6 +153,16 @@ fn b04_validation_asks_the_plan_that_archiving_follows() {
         let said = place.reference(&format!("archive {name} --yes --json"));
         assert_eq!(said.code, Some(1), "{name}: {}", said.stdout);
     }
+}
+
+#[test]
+fn b05_archiving_takes_no_change_that_validation_refuses() {
+    let place = Place::new("b05");
+    let said = place.spec("archive b05 --yes --in-place --json --profile ci");
+    assert_eq!(said.code, Some(1), "{}{}", said.stdout, said.stderr);
+    assert_eq!(said.json().unwrap()["status"][0]["code"], "archive_validation_failed");
+    assert_eq!(place.reference("validate b05 --json").code, Some(1));
+    assert_eq!(place.reference("archive b05 --yes --json").code, Some(0), "the reference archives it all the same");
 }
 
 #[test]
@@ -156,6 +199,15 @@ fn b08_a_proposal_is_read() {
 }
 
 #[test]
+fn b09_a_lock_that_a_killed_archive_left_stops_nobody() {
+    let place = Place::new("b09");
+    let said = place.reference("archive b09 --yes --json");
+    assert_eq!(said.code, Some(1), "blocked for ever: {}", said.stdout);
+    let said = place.alias("archive b09 --yes --json");
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+}
+
+#[test]
 fn b10_one_link_out_of_the_tree_is_one_finding() {
     let place = Place::new("b10");
     let said = place.reference("validate --all --json");
@@ -166,6 +218,19 @@ fn b10_one_link_out_of_the_tree_is_one_finding() {
     assert_eq!((said.code, report["items"].as_array().unwrap().len()), (Some(1), 2));
     assert_eq!(report["items"][0]["issues"][0]["code"], "spec/unreadable");
     assert_eq!(report["items"][1]["valid"], true);
+}
+
+#[test]
+fn b11_bytes_that_are_no_text_are_not_lost() {
+    let place = Place::new("b11");
+    let spec = place.path().join("openspec/specs/b11/spec.md");
+    let before = fs::read(&spec).unwrap();
+    assert_eq!(place.errors(), ["spec/not-utf8"]);
+    let said = place.spec("archive b11 --yes --in-place --json --profile ci");
+    assert_eq!((said.code, fs::read(&spec).unwrap()), (Some(1), before.clone()), "{}{}", said.stdout, said.stderr);
+    assert_eq!(place.reference("archive b11 --yes --json").code, Some(0));
+    let after = fs::read(&spec).unwrap();
+    assert!(before.contains(&0xe9) && !after.contains(&0xe9), "the byte is replaced");
 }
 
 #[test]
@@ -181,6 +246,18 @@ fn b12_a_long_line_takes_no_longer_than_a_short_one() {
     assert_eq!(super::compare::answers(&said, &mine), Vec::<String>::new());
     // The reference takes seconds; ours is not optimised in tests and is started anew.
     assert!(ours.as_secs_f64() < theirs.as_secs_f64() / 2.0, "ours {ours:?}, the reference {theirs:?}");
+}
+
+#[test]
+fn b13_a_refused_archive_leaves_nothing_behind() {
+    let place = Place::new("b13");
+    let before = everything(place.path());
+    let said = place.alias("archive b13 --yes --json");
+    assert_eq!((said.code, everything(place.path())), (Some(1), before.clone()), "{}", said.stdout);
+    let said = place.reference("archive b13 --yes --json");
+    assert_eq!(said.code, Some(1));
+    let left: Vec<String> = everything(place.path()).into_keys().filter(|path| !before.contains_key(path)).collect();
+    assert_eq!(left, ["openspec/changes/archive"]);
 }
 
 #[test]
