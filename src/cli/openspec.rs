@@ -12,7 +12,7 @@ use super::spec::desk::{self, Failure, Shape};
 use super::spec::report::Format;
 use super::spec::select::Kind;
 use super::spec::validate::{self, Asked};
-use super::spec::{list, new, show, status};
+use super::spec::{archive, list, new, show, status};
 use crate::town::spec::rules::Profile;
 
 /// Read, judge and archive OpenSpec specs and changes, with the arguments of the reference command
@@ -51,6 +51,8 @@ enum Command {
     Validate(Validate),
     /// Say which artifacts of a change are written
     Status(Status),
+    /// Merge a change into the main specs and move it to the archive
+    Archive(Archive),
     /// Begin something
     #[command(subcommand)]
     New(New),
@@ -183,6 +185,23 @@ struct Status {
     store: Store,
 }
 
+#[derive(Debug, ClapArgs)]
+struct Archive {
+    /// The change's name
+    change_name: Option<String>,
+    /// Although tasks are open, and without asking before specs change
+    #[arg(short, long)]
+    yes: bool,
+    /// Move the change, and leave the main specs alone
+    #[arg(long)]
+    skip_specs: bool,
+    /// Check nothing
+    #[arg(long)]
+    no_validate: bool,
+    #[command(flatten)]
+    store: Store,
+}
+
 #[derive(Debug, Subcommand)]
 enum New {
     /// Begin a change
@@ -231,6 +250,11 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
                 status::run(context, &status::Args { change, all: args.all, schema })
             })
         }
+        Command::Archive(args) => args.store.refuse(
+            context,
+            || Shape::default().with("archive", ()),
+            || archive::answer(context, &archiving(args)),
+        ),
         Command::New(New::Change(args)) => args.store.refuse(
             context,
             || Shape::default().with("change", ()),
@@ -244,6 +268,20 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         ),
         Command::Spec(command) => nouns::spec(context, command),
         Command::Change(command) => nouns::change(context, command),
+    }
+}
+
+fn archiving(args: &Archive) -> archive::Asked {
+    archive::Asked {
+        name: args.change_name.clone().filter(|name| !name.is_empty()),
+        yes: args.yes,
+        dry_run: false,
+        skips_specs: args.skip_specs,
+        unchecked: args.no_validate,
+        profile: Some(Profile::Openspec1),
+        branch: None,
+        in_place: true,
+        local_day: true,
     }
 }
 

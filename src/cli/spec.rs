@@ -2,14 +2,21 @@
 //! Lives here: the arguments of our own spelling. Never here: what the commands do (see the files beside this one), or the
 //! reference's spelling (see `openspec`).
 
+pub mod adopt;
+pub mod archive;
+pub mod commit;
 pub mod desk;
 pub mod list;
 pub mod new;
+pub mod next;
 pub mod report;
 pub mod sarif;
 pub mod select;
 pub mod show;
 pub mod status;
+pub mod sync;
+pub mod trace;
+pub mod unarchive;
 pub mod validate;
 
 use clap::{Args as ClapArgs, Subcommand};
@@ -42,6 +49,18 @@ enum Command {
     Status(status::Args),
     /// Begin a change
     New(new::Args),
+    /// Merge a change into the main specs and move it to the archive
+    Archive(archive::Args),
+    /// Take an archived change back
+    Unarchive(unarchive::Args),
+    /// Merge a change into the main specs and leave it open
+    Sync(sync::Args),
+    /// Say which change comes next, and why
+    Next(next::Args),
+    /// Lift the requirements of a proposal into a delta
+    Adopt(adopt::Args),
+    /// Say which test or code covers which requirement
+    Trace(trace::Args),
     /// Print the rules with their levels
     Rules,
 }
@@ -58,6 +77,12 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         Command::Validate(args) => validate::run(context, args),
         Command::Status(args) => status::run(context, args),
         Command::New(args) => new::run(context, args),
+        Command::Archive(args) => archive::run(context, args),
+        Command::Unarchive(args) => unarchive::run(context, args),
+        Command::Sync(args) => sync::run(context, args),
+        Command::Next(args) => next::run(context, args),
+        Command::Adopt(args) => adopt::run(context, args),
+        Command::Trace(args) => trace::run(context, args),
         Command::Rules => rules(context),
     }
 }

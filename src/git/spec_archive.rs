@@ -71,15 +71,14 @@ impl Repo {
         Ok(None)
     }
 
-    /// The tree of `head` without what `commit` did below a folder: nothing that came after it is touched.
-    pub fn without(&self, head: Oid, commit: Oid, folder: &str) -> Result<Merged, GitError> {
+    /// The tree of `head` without what `commit` did to the paths that are asked for: nothing that came after it is touched.
+    pub fn without(&self, head: Oid, commit: Oid, is_asked: impl Fn(&str) -> bool) -> Result<Merged, GitError> {
         let after = self.tree_of(commit)?;
         let before = self.parents(commit)?.first().map(|parent| self.tree_of(*parent)).transpose()?;
-        let inside = format!("{folder}/");
         let changes = self.changes_between(before, Some(after))?;
         let back: BTreeMap<String, TreeChange> = changes
             .into_iter()
-            .filter(|change| change.path.starts_with(&inside))
+            .filter(|change| is_asked(&change.path))
             .map(|change| (change.path, change.before))
             .collect();
         let theirs = self.tree_with(Some(after), &back)?;

@@ -195,7 +195,13 @@ impl Desk {
     /// The project.
     #[must_use]
     pub fn project(&self) -> Project<'_> {
-        Project::new(&self.tree, &self.root.openspec()).with_schemas(&self.schemas)
+        self.project_of(&self.tree)
+    }
+
+    /// The project that the files of another tree make, such as those of a commit.
+    #[must_use]
+    pub fn project_of<'t>(&self, tree: &'t Tree) -> Project<'t> {
+        Project::new(tree, &self.root.openspec()).with_schemas(&self.schemas)
     }
 
     /// The root as answers name it.

@@ -185,7 +185,7 @@ fn status(context: &Context, args: &Args) -> Result<u8, Failure> {
         return Ok(0);
     }
     if changes.is_empty() {
-        let message = "No active changes.";
+        let message = "There are no open changes.";
         match context.json {
             true => desk::json(&Nothing { changes: [], message, root: desk.root_out() })?,
             false => say::answer("No open changes; monkeytown spec new NAME begins one."),

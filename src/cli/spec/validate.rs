@@ -67,7 +67,7 @@ pub struct Args {
     report: Option<String>,
 }
 
-fn profile(name: &str) -> Result<Profile, String> {
+pub(super) fn profile(name: &str) -> Result<Profile, String> {
     let names = Profile::ALL.map(Profile::name);
     Profile::named(name).ok_or_else(|| format!("use one of {}", names.join(", ")))
 }

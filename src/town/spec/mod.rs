@@ -3,6 +3,7 @@
 //! Lives here: the engine. Text goes in, findings and plans come out. Never here: files, git, or how anything is printed.
 //! Start with [`lines`], which every reader begins with, [`delta`], and [`project`], which finds what there is to read.
 
+pub mod adopt;
 pub mod artifacts;
 pub mod base;
 pub mod block;

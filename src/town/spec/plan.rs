@@ -318,7 +318,11 @@ fn merge(project: &Project<'_>, change: &str, options: &Options<'_>, plan: &mut 
     if deltas.is_empty() {
         return;
     }
-    let leads_out = |delta: &&SpecFile| project.tree().get(&project.spec_path(&delta.id)) == Some(&Node::LeadsOut);
+    let inside = project.below("specs/");
+    let leads_out = |delta: &&SpecFile| match project.tree().get(&project.spec_path(&delta.id)) {
+        Some(Node::LinkedFile { target, .. }) => !target.starts_with(&inside),
+        node => node == Some(&Node::LeadsOut),
+    };
     if let Some(delta) = deltas.iter().find(leads_out) {
         let (why, fix) = Fault::LeadsOut.words();
         plan.stop(Stop::Other, format!("{}: {why}", project.spec_path(&delta.id)), Some(fix.to_owned()));

@@ -271,6 +271,22 @@ fn in_its_own_profile_none_of_it_is_asked() {
 }
 
 #[test]
+fn the_gated_profile_asks_for_the_life_of_a_change() {
+    let files: &[(&str, &str)] = &[
+        ("changes/c/specs/n/spec.md", NEW),
+        (
+            "changes/c/proposal.md",
+            "**Status:** Approved\n## Problem\nIt takes an hour by hand, which is far too long for anybody.\n## Solution\nx\n",
+        ),
+    ];
+    let gated = |found| Case { profile: Profile::Gated, ..case("change c", files, found) };
+    hold(vec![
+        gated(&["ERROR status/disagrees-with-events proposal.md:1"]),
+        Case { profile: Profile::Ci, ..gated(&[]) },
+    ]);
+}
+
+#[test]
 fn a_limit_of_ours_is_said_in_every_profile() {
     let files = vec![("changes/c/specs/a/spec.md", Put::Node(Node::Unreadable(Fault::TooLarge)))];
     let found = &["ERROR change/unreadable a/spec.md", "ERROR change/no-deltas file"];
