@@ -14,18 +14,18 @@ use crate::town::turn::{FINISH, NOTHING_TO_DO};
 pub enum PageOutcome {
     /// The page already says it, or there is none to keep; and why.
     Unchanged(String),
-    /// The page has to change.
-    Update {
-        /// Where it stands.
-        path: String,
-        /// All that shall stand there.
-        content: String,
+    /// Something has to change.
+    Propose {
+        /// The calls that change it: tool and arguments.
+        calls: Vec<(&'static str, Value)>,
         /// The pull request's title.
         title: String,
         /// What is new and why.
         body: String,
         /// What shows it.
         evidence: Vec<String>,
+        /// The OpenSpec change that it belongs to.
+        change: Option<String>,
     },
 }
 
@@ -42,9 +42,13 @@ impl<F: FnMut() -> PageOutcome + Send> Embedded<F> {
     }
 }
 
-fn reply(name: &str, arguments: Value) -> Reply {
-    let id = format!("embedded-{}", name.to_lowercase());
-    let calls = vec![ToolCall { id, name: name.to_owned(), arguments }];
+fn reply(calls: Vec<(&'static str, Value)>) -> Reply {
+    let call = |(at, (name, arguments)): (usize, (&str, Value))| {
+        // One of a kind needs no number.
+        let number = if at == 0 { String::new() } else { format!("-{at}") };
+        ToolCall { id: format!("embedded-{}{number}", name.to_lowercase()), name: name.to_owned(), arguments }
+    };
+    let calls = calls.into_iter().enumerate().map(call).collect();
     Reply { calls, stop: StopReason::Calls, ..Reply::default() }
 }
 
@@ -55,27 +59,42 @@ impl<F: FnMut() -> PageOutcome + Send> Brain for Embedded<F> {
     }
 
     async fn reply(&mut self, request: &Request<'_>) -> Result<Reply, BrainError> {
-        let (path, content, title, body, evidence) = match (self.page)() {
-            PageOutcome::Unchanged(reason) => return Ok(reply(NOTHING_TO_DO, json!({"reason": reason}))),
-            PageOutcome::Update { path, content, title, body, evidence } => (path, content, title, body, evidence),
+        let (calls, title, body, evidence, change) = match (self.page)() {
+            PageOutcome::Unchanged(reason) => return Ok(reply(vec![(NOTHING_TO_DO, json!({"reason": reason}))])),
+            PageOutcome::Propose { calls, title, body, evidence, change } => (calls, title, body, evidence, change),
         };
-        let finish = json!({"title": title, "body": body, "evidence": evidence});
-        match last_own_call(&request.messages) {
-            None => Ok(reply("Write", json!({"file_path": path, "content": content}))),
-            Some(("Write", false, why)) => {
+        let mut finish = json!({"title": title, "body": body, "evidence": evidence});
+        if let Some(change) = change {
+            finish["change"] = change.into();
+        }
+        match last_own_calls(&request.messages) {
+            None => Ok(reply(calls)),
+            Some(Err((tool, why))) => {
                 // It has no second idea, so it says so instead of failing the same way again.
-                Err(BrainError::Refused { brain: self.name(), why: format!("{path} could not be written: {why}") })
+                let what = calls.iter().find(|(name, _)| *name == tool).map(|(_, arguments)| about(arguments));
+                let what = what.unwrap_or_else(|| tool.to_owned());
+                Err(BrainError::Refused { brain: self.name(), why: format!("{what} could not be written: {why}") })
             }
             // After a refusal of the gate it offers the same work again, and the run ends with the gate's findings.
-            Some(_) => Ok(reply(FINISH, finish)),
+            Some(Ok(())) => Ok(reply(vec![(FINISH, finish)])),
         }
     }
 }
 
-/// The last call in the conversation, whether it worked, and what was said about it.
-fn last_own_call<'a>(messages: &'a [Message<'a>]) -> Option<(&'a str, bool, &'a str)> {
+/// What a call is about, in a word.
+fn about(arguments: &Value) -> String {
+    let said = ["file_path", "change"].iter().find_map(|key| arguments.get(key)?.as_str());
+    said.unwrap_or("the work").to_owned()
+}
+
+/// The last calls in the conversation: whether all worked, or which did not and what was said about it.
+fn last_own_calls<'a>(messages: &'a [Message<'a>]) -> Option<Result<(), (&'a str, &'a str)>> {
     messages.iter().rev().find_map(|message| match message {
-        Message::User { results, .. } => results.last().map(|r| (r.tool, r.ok, r.output)),
+        Message::User { results, .. } if results.is_empty() => None,
+        Message::User { results, .. } => {
+            let failed = results.iter().find(|r| !r.ok && r.tool != FINISH);
+            Some(failed.map_or(Ok(()), |r| Err((r.tool, r.output))))
+        }
         Message::Assistant { .. } => None,
     })
 }
@@ -91,9 +110,9 @@ mod tests {
     use crate::town::transcript::{CallResult, Entry, Transcript, Why};
 
     fn update() -> PageOutcome {
-        PageOutcome::Update {
-            path: "qa/page.md".into(),
-            content: "# Page\n".into(),
+        PageOutcome::Propose {
+            calls: vec![("Write", json!({"file_path": "qa/page.md", "content": "# Page\n"}))],
+            change: None,
             title: "List what breaks".into(),
             body: "One test fails.".into(),
             evidence: vec!["a.rs:3".into()],

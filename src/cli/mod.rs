@@ -12,6 +12,7 @@ pub mod gate;
 pub mod init;
 pub mod log;
 pub mod open;
+pub mod openspec;
 pub mod pulls;
 pub mod run;
 pub mod runs;
@@ -19,6 +20,7 @@ pub mod sandbox_exec;
 pub mod say;
 pub mod schema;
 pub mod senses;
+pub mod spec;
 pub mod state;
 pub mod sync;
 pub mod workflows;
@@ -72,6 +74,10 @@ pub enum Command {
     Log(log::Args),
     /// Print the state that the journal folds to
     State(state::Args),
+    /// Read, judge and archive OpenSpec specs and changes
+    Spec(spec::Args),
+    /// The same as `spec`, with the arguments of the `openspec` command
+    Openspec(openspec::Args),
     /// Judge a diff by the gate's checks
     Gate(gate::Args),
     /// Print what the senses see in the repository
@@ -159,6 +165,8 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Runs(args) => runs::run(context, &args),
         Command::Log(args) => log::run(context, &args),
         Command::State(args) => state::run(context, &args),
+        Command::Spec(args) => spec::run(context, &args),
+        Command::Openspec(args) => openspec::run(context, &args),
         Command::Gate(args) => gate::run(context, &args),
         Command::Senses(args) => senses::run(context, &args),
         Command::Sync(args) => sync::run(context, &args),

@@ -256,11 +256,16 @@ pub fn line(progress: &Progress) -> Option<String> {
 /// Stands still at the moment that a test names, until the test kills the process or lets it go on by writing a `c`. The test
 /// waits for the line that it prints, so nobody needs to sleep.
 pub fn stand_still(at: Option<&str>, progress: &Progress) {
+    halt(at, progress.name());
+}
+
+/// The same at any step of a command that has a name.
+pub fn halt(at: Option<&str>, step: &str) {
     use std::io::Read as _;
     use std::sync::atomic::{AtomicBool, Ordering};
     static WENT_ON: AtomicBool = AtomicBool::new(false);
-    if at == Some(progress.name()) && !WENT_ON.load(Ordering::Relaxed) {
-        eprintln!("halted at {}", progress.name());
+    if at == Some(step) && !WENT_ON.load(Ordering::Relaxed) {
+        eprintln!("halted at {step}");
         let mut said = [0];
         let _ = std::io::stdin().read(&mut said);
         if said != *b"c" {

@@ -4,6 +4,9 @@
 //! say what time it is. Never here: what any of it means for a town.
 
 pub mod files;
+pub mod spec_apply;
+pub mod spec_tree;
+pub mod texts;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -253,6 +256,31 @@ impl Clock {
             Self::System => Utc::now().trunc_subsecs(3),
             Self::Fixed(time) => time,
         }
+    }
+
+    /// The day that it is in the time zone of this machine, as `2026-01-31`.
+    #[must_use]
+    pub fn local_day(self) -> String {
+        self.now().with_timezone(&chrono::Local).format("%Y-%m-%d").to_string()
+    }
+}
+
+/// How long something took.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Begins.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the place")]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// Milliseconds since then.
+    #[must_use]
+    pub fn millis(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

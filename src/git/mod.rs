@@ -29,6 +29,8 @@ pub mod program;
 pub mod propose;
 pub mod remote;
 pub mod repo;
+pub mod spec_archive;
+pub mod spec_tree;
 pub mod system;
 mod version;
 pub mod workspace;

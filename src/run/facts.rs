@@ -7,7 +7,7 @@ use git2::Oid;
 use super::house::House;
 use super::publish::Hands;
 use super::turn::Mission;
-use super::{Edge, RunError};
+use super::{Edge, RunError, workflow};
 use crate::git::workspace::Workspace;
 use crate::senses;
 use crate::tools::Toolbox;
@@ -136,7 +136,7 @@ pub fn briefing(
         pull: town.open_pull(&charter.name).map(own_pull),
         verdicts: town.verdicts(&charter.name).into_iter().take(VERDICTS).filter_map(past_verdict).collect(),
         inbox: inbox(town, &charter.name),
-        specs: Vec::new(),
+        specs: workflow::case_files(hands, mission)?,
         memory: remembered.into_iter().map(|text| Quote { origin: memory_path.clone(), text }).collect(),
         facts: texts
             .filter_map(|sense| Some(SenseText { sense: *sense, text: facts.section(*sense, SENSE_BYTES)? }))

@@ -28,6 +28,7 @@ pub mod think;
 mod thinking;
 pub mod turn;
 pub mod verdict;
+mod workflow;
 
 use chrono::{DateTime, Utc};
 

@@ -6,7 +6,7 @@ use git2::Oid;
 use super::house::House;
 use super::report;
 use super::stand::Stand;
-use super::{Edge, RunError};
+use super::{Edge, RunError, workflow};
 use crate::git::merge::Merged;
 use crate::git::propose::Message;
 use crate::git::repo;
@@ -125,6 +125,8 @@ impl Proposer<'_> {
             title: work.finish.title.clone(),
             body: work.finish.body.clone(),
             change: work.finish.change.clone(),
+            runs: workflow::runs(self.town, &self.charter.name, self.run),
+            authors: workflow::authors(self.town),
             ..rules(house, Some(self.charter))
         };
         fill(house, &mut proposal, before, trees.offered)?;

@@ -2,15 +2,15 @@
 //! Lives here: which sandbox there is, and which tools need it. Never here: what keeps a command in (see the room `tools`).
 
 use super::checkpoint::{Keeper, ToHome};
+use super::claim::Claim;
 use super::relay::Relay;
 use super::stand::Stand;
 use super::think::Thinker;
 use super::turn::Turn;
-use super::{Edge, RunError};
+use super::{Edge, RunError, workflow};
 use crate::tools::sandbox::Sandbox;
 use crate::tools::{self, Agent, Shell, ToolError, Toolbox};
 use crate::town::charter::Charter;
-use crate::town::fold::Town;
 use crate::town::network::Allow;
 use crate::town::prices::Usd;
 use crate::town::settings::Settings;
@@ -37,19 +37,24 @@ pub(super) fn toolbox(
     charter: &Charter,
     thinker: &Thinker,
     settings: &Settings,
-    town: &Town,
+    claimed: &Claim,
 ) -> Toolbox {
     if matches!(thinker, Thinker::Command(_)) {
         return tools::ends();
     }
     let allow = Allow::of(&settings.network.allow);
-    let posts = town.posts.iter().filter(|(_, post)| !post.closed).map(|(id, _)| id.clone()).collect();
+    let posts = claimed.town.posts.iter().filter(|(_, post)| !post.closed).map(|(id, _)| id.clone()).collect();
     let shell = if *thinker == Thinker::Embedded || !charter.tools.iter().any(|name| name == tools::BASH) {
         Err("there is no sandbox for it".to_owned())
     } else {
         shell(edge, settings)
     };
-    tools::table_with(&charter.tools, shell.as_ref().map_err(String::as_str).cloned(), posts, &allow)
+    let mut toolbox = tools::table_with(&charter.tools, shell.as_ref().map_err(String::as_str).cloned(), posts, &allow);
+    let keeper = workflow::keeper(edge, &charter.name, &claimed.run);
+    if keeper.has_gate() {
+        toolbox.keep_gate(&keeper);
+    }
+    toolbox
 }
 
 impl Turn<'_> {

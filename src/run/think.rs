@@ -4,15 +4,19 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::purse::Purse;
 use super::relay::Relay;
 use super::{Edge, RunError};
 use crate::brain::{self, Brain, Embedded, Endpoint, Fallbacks, Key, PageOutcome, Remote, Replay, Scripted};
+use crate::tools::{ARCHIVE_CHANGE, RECORD_GATE};
 use crate::town::charter::Charter;
 use crate::town::facts::Facts;
 use crate::town::models::{Asked, NoPrice};
 use crate::town::page::{self, PageResult};
 use crate::town::prices::{Rate, Usd};
+use crate::town::roles::{Act, Deed};
 use crate::town::settings::{BrainSettings, Provider, TownLimits};
 
 /// Tokens that a model holds where nobody says how many; the smallest that are in use hold more.
@@ -260,11 +264,12 @@ impl Thinker {
         charter: &Charter,
         facts: &Facts,
         existing: Option<&str>,
+        act: Option<Act>,
         replies: usize,
     ) -> Result<Box<dyn Brain>, RunError> {
         Ok(match self {
             Self::Embedded => {
-                let outcome = outcome(charter, facts, existing);
+                let outcome = outcome(charter, facts, existing, act);
                 Box::new(Embedded::new(move || outcome.clone()))
             }
             Self::Command(_) => Box::new(brain::Command),
@@ -286,7 +291,41 @@ impl Thinker {
     }
 }
 
-fn outcome(charter: &Charter, facts: &Facts, existing: Option<&str>) -> PageOutcome {
+/// A role of the workflow does what is its turn, and keeps its page where nothing is.
+fn outcome(charter: &Charter, facts: &Facts, existing: Option<&str>, act: Option<Act>) -> PageOutcome {
+    let waits = match act {
+        Some(Act::Propose { deeds, title, body, evidence, change }) => {
+            let calls = deeds.into_iter().map(call).collect();
+            return PageOutcome::Propose { calls, title, body, evidence, change: Some(change) };
+        }
+        Some(Act::Wait(why)) => Some(why),
+        Some(Act::Rest) | None => None,
+    };
+    match page_outcome(charter, facts, existing) {
+        PageOutcome::Unchanged(reason) => PageOutcome::Unchanged(match waits {
+            Some(why) => format!("{why}; {reason}"),
+            None => reason,
+        }),
+        PageOutcome::Propose { calls, title, mut body, evidence, change } => {
+            waits.iter().for_each(|why| body.push_str(&format!("\n\n**What waits.** {why}.")));
+            PageOutcome::Propose { calls, title, body, evidence, change }
+        }
+    }
+}
+
+/// The call that does a deed.
+fn call(deed: Deed) -> (&'static str, serde_json::Value) {
+    match deed {
+        Deed::Record { change, verdict, findings, evidence } => {
+            let arguments = json!({"change": change, "verdict": verdict, "findings": findings, "evidence": evidence});
+            (RECORD_GATE, arguments)
+        }
+        Deed::Archive(change) => (ARCHIVE_CHANGE, json!({"change": change})),
+        Deed::Delete(path) => ("Delete", json!({"file_path": path})),
+    }
+}
+
+fn page_outcome(charter: &Charter, facts: &Facts, existing: Option<&str>) -> PageOutcome {
     let Some(path) = &charter.page else {
         return PageOutcome::Unchanged(
             "its charter names no page, and without a model it keeps nothing else".to_owned(),
@@ -295,7 +334,8 @@ fn outcome(charter: &Charter, facts: &Facts, existing: Option<&str>) -> PageOutc
     match page::page(charter, facts, existing) {
         PageResult::Unchanged(reason) => PageOutcome::Unchanged(reason),
         PageResult::Update { content, title, body, evidence } => {
-            PageOutcome::Update { path: path.clone(), content, title, body, evidence }
+            let write = ("Write", json!({"file_path": path, "content": content}));
+            PageOutcome::Propose { calls: vec![write], title, body, evidence, change: None }
         }
     }
 }

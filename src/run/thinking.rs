@@ -119,9 +119,9 @@ replies:
 
 #[tokio::test]
 async fn the_gate_sends_the_work_back_and_the_embedded_brain_insists() {
-    let update = || crate::brain::PageOutcome::Update {
-        path: "docs/page.md".into(),
-        content: "# Page\n".into(),
+    let update = || crate::brain::PageOutcome::Propose {
+        calls: vec![("Write", serde_json::json!({"file_path": "docs/page.md", "content": "# Page\n"}))],
+        change: None,
         title: "List the broken links".into(),
         body: "There are none.".into(),
         evidence: vec![],

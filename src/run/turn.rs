@@ -14,7 +14,7 @@ use super::relay::Relay;
 use super::sandboxed::toolbox;
 use super::stand::Stand;
 use super::think::Thinker;
-use super::{Edge, Progress, Request, RunError, brief, facts};
+use super::{Edge, Progress, Request, RunError, brief, facts, workflow};
 use crate::brain::Brain;
 use crate::git::workspace::Workspace;
 use crate::git::{repo, repo::Repo};
@@ -105,7 +105,7 @@ impl<'a> Turn<'a> {
         let (edge, house) = (hands.edge, hands.house);
         let Mission { charter, claimed, thinker, .. } = mission;
         let workspace = Workspace::at(&house.home.repo, stand.tree()?, tree)?;
-        let toolbox = toolbox(edge, charter, thinker, &house.settings, &claimed.town);
+        let toolbox = toolbox(edge, charter, thinker, &house.settings, claimed);
         let briefed = !transcript.entries.is_empty();
         let (window, mut again) = (thinker.window(), None);
         let base = repo::oid(&claimed.run.base)?;
@@ -131,7 +131,11 @@ impl<'a> Turn<'a> {
         }
         let page = charter.page.as_ref().map(|page| page_at_start(house, stand, page)).transpose()?.flatten();
         let replies = transcript.turns() as usize;
-        let brain = thinker.brain(edge, charter, &seen, page.as_deref(), replies)?;
+        let act = match thinker {
+            Thinker::Embedded => workflow::act(hands, mission, stand, &seen)?,
+            _ => None,
+        };
+        let brain = thinker.brain(edge, charter, &seen, page.as_deref(), act, replies)?;
         let owns = ownership::owned(charter, &house.settings);
         let tokens = charter.limits.tokens_per_run.or(house.settings.limits.tokens_per_run);
         let may_spend = Usd(claimed.run.hold_micros);

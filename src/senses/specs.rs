@@ -1,15 +1,24 @@
-//! OpenSpec, read lightly: which specs and changes there are and how far the changes got.
-//! Lives here: counting headings and tasks. Never here: the rules of what is valid.
+//! OpenSpec: which specs and changes there are and how far the changes got.
+//! Lives here: counting headings; what the records of a change add up to is the engine's. Never here: the rules of what is valid.
 
 use std::collections::BTreeSet;
 
 use crate::git::files::Files;
+use crate::git::spec_tree;
 use crate::town::facts::{ChangeFacts, SpecFacts, SpecStatus};
 use crate::town::markdown::visible;
+use crate::town::spec::issue::Level;
+use crate::town::spec::lifecycle::{Lifecycle, Step};
+use crate::town::spec::project::Project;
+use crate::town::spec::putaway::OPENSPEC;
+use crate::town::spec::queue;
+use crate::town::spec::tree::{Archive, Tree};
 
 const FILE_BYTES: u64 = 1024 * 1024;
 /// Specs and changes that are read.
 const READ: usize = 1_000;
+/// Records and problems of one change that are told.
+const RECORDS: usize = 20;
 
 pub(super) fn sense(files: &Files<'_>) -> SpecFacts {
     let mut facts = SpecFacts { present: files.is_folder("openspec"), ..SpecFacts::default() };
@@ -33,7 +42,14 @@ pub(super) fn sense(files: &Files<'_>) -> SpecFacts {
     }
     facts.archived = archived.len();
     facts.skipped += names.len().saturating_sub(READ);
-    facts.changes = names.into_iter().take(READ).map(|name| change(files, name)).collect();
+    let tree = spec_tree::read(files, OPENSPEC, Archive::Names);
+    let project = Project::new(&tree, OPENSPEC);
+    let queued = queue::queue(&project).changes;
+    let waits = |name: &str| queued.iter().find(|queued| queued.name == name).map(|queued| queued.waits_for.clone());
+    facts.changes = names.into_iter().take(READ).map(|name| change(files, &tree, name)).collect();
+    for change in &mut facts.changes {
+        change.waits_for = waits(&change.name).unwrap_or_default();
+    }
     facts
 }
 
@@ -74,7 +90,7 @@ fn spec(id: &str, path: &str, text: &str) -> SpecStatus {
     out
 }
 
-fn change(files: &Files<'_>, name: &str) -> ChangeFacts {
+fn change(files: &Files<'_>, tree: &Tree, name: &str) -> ChangeFacts {
     let folder = format!("openspec/changes/{name}");
     let mut out = ChangeFacts { name: name.to_owned(), ..ChangeFacts::default() };
     for file in ["proposal.md", "design.md", "tasks.md"] {
@@ -82,10 +98,17 @@ fn change(files: &Files<'_>, name: &str) -> ChangeFacts {
             out.missing.push(file.to_owned());
         }
     }
-    out.status = files.read_text(&format!("{folder}/proposal.md"), FILE_BYTES).and_then(|text| status(&text));
-    if let Some(tasks) = files.read_text(&format!("{folder}/tasks.md"), FILE_BYTES) {
-        (out.done, out.tasks) = count_tasks(&tasks);
+    let life = Lifecycle::of(tree, &folder, None);
+    (out.done, out.tasks) = (life.tasks.completed, life.tasks.total);
+    (out.state, out.next, out.content_hash) = (life.state.name().to_owned(), life.next.act, life.content_hash);
+    for Step { record, counts, .. } in life.steps.iter().rev().take(RECORDS).rev() {
+        let void = if *counts { "" } else { ", which does not count" };
+        let (number, gate, verdict) = (record.number, record.gate.name(), record.verdict.name());
+        out.records.push(format!("{number:03} {gate}: {verdict} by {}{void}", visible(&record.actor, 60)));
     }
+    let wrong = life.issues.iter().filter(|issue| issue.level > Level::Info).take(RECORDS);
+    out.problems =
+        wrong.map(|issue| visible(&format!("{}: {} ({})", issue.path, issue.message, issue.code), 300)).collect();
     for entry in files.under(&folder) {
         let inside = &entry.path[folder.len() + 1..];
         if let Some(id) = inside.strip_prefix("specs/").and_then(|rest| rest.strip_suffix("/spec.md")) {
@@ -97,67 +120,11 @@ fn change(files: &Files<'_>, name: &str) -> ChangeFacts {
     out
 }
 
-/// What the first `Status:` line says, whether it is bold, an item or plain.
-fn status(text: &str) -> Option<String> {
-    open_lines(text).take(60).find_map(|(_, line)| {
-        let plain: String = line.chars().filter(|c| !matches!(c, '*' | '_' | '`' | '#' | '>')).collect();
-        let plain = plain.trim().trim_start_matches("- ").trim_start();
-        let (key, value) = plain.split_once(':')?;
-        let value = visible(value, 40);
-        (key.trim().eq_ignore_ascii_case("status") && !value.is_empty()).then_some(value)
-    })
-}
-
-/// Tasks that are ticked, and all: an item with a box of at most one character.
-fn count_tasks(text: &str) -> (usize, usize) {
-    let mut count = (0, 0);
-    for line in text.lines() {
-        let line = line.trim_start();
-        let digits = line.len() - line.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let rest = match digits {
-            0 => line.strip_prefix(['-', '*', '+']),
-            1..=9 => line[digits..].strip_prefix(['.', ')']),
-            _ => None,
-        };
-        let spaced = rest.filter(|rest| rest.starts_with([' ', '\t'])).map(str::trim_start);
-        let Some((inner, after)) = spaced.and_then(|rest| rest.strip_prefix('[')).and_then(|rest| rest.split_once(']'))
-        else {
-            continue;
-        };
-        if inner.trim().chars().count() > 1 || after.starts_with(['(', '[']) {
-            continue;
-        }
-        count.1 += 1;
-        count.0 += usize::from(inner.trim().eq_ignore_ascii_case("x"));
-    }
-    count
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::testing::Sample;
-    use super::*;
     use crate::town::charter::Sense;
-
-    #[test]
-    fn tasks_are_items_with_a_box() {
-        let text = "- [x] a\n* [X] b\n1. [ ] c\n  2) [] d\n- [A](url)\n- [link] e\n-[x] f\n# [x]\n";
-        assert_eq!(count_tasks(text), (2, 4));
-    }
-
-    #[test]
-    fn a_status_is_found_in_its_usual_forms() {
-        for (text, found) in [
-            ("# T\n\n**Status**: Approved\n", Some("Approved")),
-            ("- Status: In Progress\r\n", Some("In Progress")),
-            ("## Status: Draft", Some("Draft")),
-            ("```\nStatus: no\n```\n", None),
-            ("The status: is fine", None),
-        ] {
-            assert_eq!(status(text).as_deref(), found, "{text}");
-        }
-    }
 
     #[test]
     fn specs_and_changes_are_counted() {
@@ -178,7 +145,8 @@ mod tests {
         assert_eq!((facts.specs[0].requirements, facts.specs[0].scenarios), (2, 1));
         assert_eq!(facts.specs[0].bare, [(6, "Two".to_owned())]);
         let change = &facts.changes[0];
-        assert_eq!((change.done, change.tasks, change.status.as_deref()), (1, 2, Some("Draft")));
+        assert_eq!((change.done, change.tasks, change.state.as_str()), (1, 2, "Draft"));
+        assert!(change.next.contains("architect judges") && change.content_hash.starts_with("b3:"), "{change:?}");
         assert_eq!(
             (change.deltas.as_slice(), change.missing.as_slice()),
             (&["login".to_owned()][..], &["design.md".to_owned()][..])

@@ -15,12 +15,14 @@ use crate::town::briefing::ToolLine;
 use crate::town::ids::AgentId;
 use crate::town::network::Allow;
 use crate::town::pattern::Pattern;
+use crate::town::spec::record::Gate;
 use crate::town::text::escape_invisible;
 use crate::town::transcript::{CallResult, ToolCall, ToolSpec};
 use crate::town::turn::ASK_HUMAN;
 
 mod agent;
 mod anchor;
+mod archive_change;
 mod bash;
 mod board;
 mod delete;
@@ -33,6 +35,7 @@ mod matcher;
 mod progress;
 mod read;
 mod recall;
+mod record_gate;
 mod remember;
 mod rename;
 pub mod sandbox;
@@ -42,6 +45,8 @@ mod worktree;
 mod write;
 
 pub use agent::Agent;
+pub use archive_change::ARCHIVE_CHANGE;
+pub use record_gate::{Keeper, RECORD_GATE};
 pub use shell::Shell;
 
 /// The tool that needs a sandbox.
@@ -178,6 +183,19 @@ pub fn ends() -> Toolbox {
 }
 
 impl Toolbox {
+    /// Adds the tools of an agent that keeps a gate of OpenSpec changes: who writes records does not write them by hand.
+    pub fn keep_gate(&mut self, keeper: &Keeper) {
+        let mut tools: Vec<Box<dyn Tool>> = vec![Box::new(record_gate::RecordGate::new(keeper.clone()))];
+        if keeper.agent.as_str() == Gate::Archive.agent() {
+            tools.push(Box::new(archive_change::ArchiveChange::new(keeper.clone())));
+        }
+        for tool in tools {
+            self.specs.push(tool.spec().clone());
+            self.absent.retain(|name| *name != tool.spec().name);
+            self.tools.push(tool);
+        }
+    }
+
     /// Adds the town's command-line agent. A brain is not offered it.
     pub fn hire(&mut self, agent: Agent) {
         self.tools.push(Box::new(agent));

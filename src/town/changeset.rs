@@ -1,6 +1,7 @@
 //! What a run wants to change: a changeset, and the proposal that the gate judges.
 //! Lives here: plain values, and how they read in a pull request. Never here: git.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,8 @@ pub type NamedBytes = (String, Arc<[u8]>);
 pub struct Proposal {
     /// Who proposes; `None` when a diff of unknown origin is judged (ownership is then not checked).
     pub agent: Option<AgentId>,
+    /// The runs in whose name the agent may speak; none where nobody knows.
+    pub runs: Vec<String>,
     /// What the agent owns, grants included.
     pub owns: Vec<Pattern>,
     /// Reserved paths (town file, charters, workflows…) that a human granted to this agent by name.
@@ -77,6 +80,8 @@ pub struct Proposal {
     pub body: String,
     /// The OpenSpec change that the work belongs to.
     pub change: Option<String>,
+    /// Who wrote each OpenSpec change, as its history says.
+    pub authors: BTreeMap<String, String>,
     /// What differs, by path.
     pub changes: Vec<FileChange>,
     /// Blobs of intermediate commits.

@@ -37,6 +37,20 @@ pub const TOWN_FILE_BYTES: usize = 1024 * 1024;
 pub const MEMORY_ENTRIES: usize = 200;
 /// One memory entry's text, in characters.
 pub const MEMORY_CHARS: usize = 500;
+/// One file below `openspec/`, in bytes.
+pub const SPEC_FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// A file there that is neither Markdown nor YAML, in bytes; of a larger one only its name is known.
+pub const SPEC_OTHER_BYTES: u64 = 64 * 1024;
+/// All that is read below `openspec/`, in bytes.
+pub const SPEC_TREE_BYTES: u64 = 256 * 1024 * 1024;
+/// Files and folders below `openspec/`.
+pub const SPEC_FILES: usize = 500_000;
+/// Folders in folders there.
+pub const SPEC_DEPTH: usize = 64;
+/// A text file in which `covers:` tags are looked for, in bytes.
+pub const TEXT_BYTES: u64 = 1024 * 1024;
+/// Files that are looked through for them.
+pub const TEXT_FILES: usize = 200_000;
 /// A job's step summary on GitHub, in bytes; a larger one is dropped whole.
 pub const SUMMARY_BYTES: usize = 1024 * 1024;
 /// What a job hands to the next one besides its bundle, in bytes.

@@ -31,6 +31,7 @@ pub mod page;
 pub mod path;
 pub mod pattern;
 pub mod prices;
+pub mod roles;
 pub mod schedule;
 pub mod secrets;
 pub mod settings;

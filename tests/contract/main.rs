@@ -1,5 +1,5 @@
-//! monkeytown and the fake GitHub of its tests, held to what others say of GitHub: its published description, events that
-//! it really sent, and a second fake.
+//! monkeytown and the fake GitHub of its tests, held to what others say of GitHub (its published description, events that
+//! it really sent, and a second fake), and `monkeytown openspec` held to the command that it stands in for.
 //!
 //! Lives here: what `scripts/test contract` runs, since it needs Node and what npm installs. Never here: tests of
 //! monkeytown that can do without (see `tests/github`). Start with [`prism`].
@@ -24,6 +24,8 @@ mod events;
 mod recorded;
 mod second;
 mod story;
+
+mod openspec;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -13,6 +13,7 @@ mod action;
 mod crashes;
 mod damage;
 mod demo;
+mod gated;
 mod help;
 mod hostile;
 mod listing;

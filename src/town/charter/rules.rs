@@ -50,7 +50,7 @@ pub const CLAUDE_KEYS: [&str; 14] = [
 ];
 
 /// The tools that the town offers, beside `mcp__server__tool`.
-pub const TOOLS: [&str; 15] = [
+pub const TOOLS: [&str; 17] = [
     "Read",
     "Grep",
     "Glob",
@@ -66,6 +66,8 @@ pub const TOOLS: [&str; 15] = [
     "AskHuman",
     "PostToBoard",
     "ReplyOnBoard",
+    "RecordGate",
+    "ArchiveChange",
 ];
 
 /// A persona, in bytes.

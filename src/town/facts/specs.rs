@@ -41,9 +41,24 @@ pub struct SpecStatus {
 pub struct ChangeFacts {
     /// Its folder's name.
     pub name: String,
-    /// What its `Status:` line says, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
+    /// Where it stands by its gate records.
+    #[serde(default)]
+    pub state: String,
+    /// Who has to do what next.
+    #[serde(default)]
+    pub next: String,
+    /// The hash that a verdict on its present content is bound to.
+    #[serde(default)]
+    pub content_hash: String,
+    /// Its gate records, each as a sentence.
+    #[serde(default)]
+    pub records: Vec<String>,
+    /// What is wrong with its records and its `Status:` line.
+    #[serde(default)]
+    pub problems: Vec<String>,
+    /// Open changes that have to be archived before it.
+    #[serde(default)]
+    pub waits_for: Vec<String>,
     /// Tasks that are ticked.
     pub done: usize,
     /// All tasks.
@@ -93,12 +108,12 @@ impl SpecStatus {
 }
 
 impl ChangeFacts {
-    /// `name`: status, tasks, deltas, reviews, what is missing.
+    /// `name`: state, tasks, deltas, reviews, what is missing, what is next.
     #[must_use]
     pub fn sentence(&self) -> String {
         let mut out = format!("{}: ", quoted(&self.name, 100));
-        let status = self.status.as_ref().map_or_else(|| "no status line".to_owned(), |s| quoted(s, 40));
-        out.push_str(&format!("{status}, {} of {} done", self.done, count_of(self.tasks, "task")));
+        let state = if self.state.is_empty() { "no state" } else { &self.state };
+        out.push_str(&format!("{state}, {} of {} done", self.done, count_of(self.tasks, "task")));
         out.push_str(&format!(
             ", {}, {}",
             count_of(self.deltas.len(), "delta spec"),
@@ -106,6 +121,18 @@ impl ChangeFacts {
         ));
         if !self.missing.is_empty() {
             out.push_str(&format!(", missing {}", self.missing.join(", ")));
+        }
+        if !self.next.is_empty() {
+            out.push_str(&format!("; next: {}", quoted(&self.next, 200)));
+        }
+        if !self.waits_for.is_empty() {
+            out.push_str(&format!(
+                "; waits for {}",
+                self.waits_for.iter().map(|name| quoted(name, 100)).collect::<Vec<_>>().join(", ")
+            ));
+        }
+        for problem in &self.problems {
+            out.push_str(&format!("; {}", quoted(problem, 200)));
         }
         out
     }

@@ -2,17 +2,19 @@
 //!
 //! Lives here: the table of checks, and how their findings are gathered. The checks stand beside, by subject:
 //! `paths` (where), `content` (what is in it), `placeholders` and `information` (whether it is worth reading),
-//! `formats` (whether machines can read it), `specs` (OpenSpec and its approvals).
+//! `formats` (whether machines can read it), `specs` (OpenSpec), `records` (its gates).
 //! Never here: git, files, and the opinion of a model.
 //!
 //! A check judges what the proposal does, not what stood there before: an old fault in a line that the proposal
 //! leaves alone is nobody's finding.
 
+mod archive;
 mod content;
 mod formats;
 mod information;
 mod paths;
 mod placeholders;
+mod records;
 mod specs;
 mod work;
 mod yaml;
@@ -23,6 +25,7 @@ use super::changeset::Proposal;
 use super::finding::{Finding, Severity};
 
 pub use self::paths::reserved;
+pub use self::placeholders::not_done;
 use self::work::Work;
 
 /// The most findings that one judgement reports.
@@ -133,10 +136,22 @@ pub const CHECKS: &[Check] = &[
         run: specs::spec_valid,
     },
     Check {
-        name: specs::APPROVED,
-        doc: "Changes to a guarded path without an OpenSpec change whose architect gate was passed, in a record that was merged before.",
+        name: records::APPROVED,
+        doc: "Changes to a guarded path without an OpenSpec change that is Approved or In Progress, by records that were merged before.",
         for_humans: ForHumans::Warns,
-        run: specs::approved_change,
+        run: records::approved_change,
+    },
+    Check {
+        name: records::RECORDS,
+        doc: "A gate record that is changed, deleted, unreadable, out of number or bound to other content; one that speaks at another agent's gate, in another's name or of another run; one that does not count where the change stands.",
+        for_humans: ForHumans::Warns,
+        run: records::gate_records,
+    },
+    Check {
+        name: records::TICKED,
+        doc: "A task that is newly ticked while no line of the change's `implementation.md` and no implementer's record names it with a command, a path or a commit.",
+        for_humans: ForHumans::Warns,
+        run: records::ticked_with_evidence,
     },
 ];
 

@@ -1,6 +1,7 @@
 //! Checks about where: ownership, safe names, kinds of entries, continuous integration.
 //! Lives here: what may be touched. Never here: what is written there.
 
+use super::archive;
 use super::work::{Work, at};
 use crate::town::changeset::{FileChange, Mode};
 use crate::town::finding::Finding;
@@ -50,9 +51,10 @@ pub(super) fn stays_in_own_paths(work: &Work<'_>) -> Vec<Finding> {
     let proposal = work.proposal;
     let Some(agent) = &proposal.agent else { return Vec::new() };
     let memory = agent.memory_path();
+    let planned = archive::planned(work);
     let judged = proposal.changes.iter().filter(|change| {
         let path = change.path.as_str();
-        path != memory && !any_matches(&proposal.grants, path)
+        path != memory && !any_matches(&proposal.grants, path) && !planned.contains(path)
     });
     let refused = judged.filter_map(|change| {
         if let Some(what) = reserved(&change.path) {

@@ -3,6 +3,7 @@
 
 use super::PER_FILE;
 use super::work::{Work, Written, at};
+use crate::town::changeset::{Blob, FileChange, Proposal};
 use crate::town::finding::Finding;
 use crate::town::text::one_line;
 
@@ -28,6 +29,51 @@ pub(super) fn no_placeholders(work: &Work<'_>) -> Vec<Finding> {
     }
     findings
 }
+
+/// What of a file that stands is not done: placeholders, and tests that cannot fail or do not run.
+#[must_use]
+pub fn not_done(path: &str, text: &str) -> Vec<Finding> {
+    let after = Some(Blob::file(text.as_bytes()));
+    let changes = vec![FileChange { path: path.to_owned(), before: None, after }];
+    let proposal = Proposal { title: "Judge what stands".to_owned(), changes, ..Proposal::default() };
+    let mut findings = no_placeholders(&Work::new(&proposal));
+    for (line, text) in (1_usize..).zip(text.lines()) {
+        let text = text.trim_start();
+        if let Some(mark) = SKIPPED.iter().find(|mark| text.starts_with(**mark)) {
+            let message = format!("the test does not run: `{mark}`");
+            findings.push(at("skipped-test", path, message).line(line).fix("let it run, or take it out and say why"));
+        }
+        if let Some(mark) = HOLLOW.iter().find(|mark| text.starts_with(**mark)) {
+            let message = format!("the assertion cannot fail: `{mark}`");
+            findings.push(at("hollow-test", path, message).line(line).fix("assert what the scenario says"));
+        }
+    }
+    findings
+}
+
+/// How lines begin that switch a test off.
+const SKIPPED: &[&str] = &[
+    "#[ignore",
+    "@pytest.mark.skip",
+    "@unittest.skip",
+    "@Disabled",
+    "@Ignore",
+    "t.Skip(",
+    "it.skip(",
+    "test.skip(",
+    "describe.skip(",
+    "xit(",
+    "xdescribe(",
+];
+/// How lines begin that assert nothing.
+const HOLLOW: &[&str] = &[
+    "assert!(true)",
+    "assert True",
+    "assert(true)",
+    "expect(true).toBe(true)",
+    "self.assertTrue(True)",
+    "assertTrue(true)",
+];
 
 fn title(work: &Work<'_>) -> Vec<Finding> {
     let title = &work.proposal.title;

@@ -1,21 +1,14 @@
-//! Checks about OpenSpec: that what is touched stays valid, and that guarded paths wait for an approval.
-//! Lives here: the shape of specs as far as the gate asks for it. Never here: the life of a change.
+//! The check that specs which are touched stay valid.
+//! Lives here: the shape of specs as far as the gate asks for it. Never here: the life of a change (see `records`).
 
-use std::collections::{BTreeMap, HashSet};
-
-use serde::Deserialize;
+use std::collections::HashSet;
 
 use super::PER_FILE;
 use super::work::{Work, at};
-use super::yaml;
 use crate::town::finding::Finding;
 use crate::town::text::one_line;
 
 pub(super) const VALID: &str = "spec-valid";
-pub(super) const APPROVED: &str = "approved-change";
-
-/// The largest gate record that is read, in bytes.
-const RECORD_BYTES: usize = 64 * 1024;
 
 /// What kind of spec stands at a path.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -164,64 +157,4 @@ fn problems(kind: Kind, text: &str) -> Vec<(Option<usize>, String)> {
         }
     }
     found
-}
-
-/// What the gate reads of a gate's record.
-#[derive(Deserialize)]
-struct Record {
-    verdict: String,
-}
-
-pub(super) fn approved_change(work: &Work<'_>) -> Vec<Finding> {
-    let proposal = work.proposal;
-    let touched = proposal.changes.iter().map(|change| change.path.as_str());
-    let guarded: Vec<&str> = touched.filter(|path| proposal.guarded.iter().any(|p| p.matches(path))).collect();
-    if guarded.is_empty() {
-        return Vec::new();
-    }
-    let Err((why, step)) = approval(work) else { return Vec::new() };
-    guarded
-        .into_iter()
-        .take(PER_FILE)
-        .map(|path| at(APPROVED, path, format!("the path is guarded, and {why}")).fix(step.clone()))
-        .collect()
-}
-
-/// Whether the architect's last word on the change is yes; else why not, and the next step.
-fn approval(work: &Work<'_>) -> Result<(), (String, String)> {
-    let proposal = work.proposal;
-    let Some(change) = &proposal.change else {
-        let step = "write it down first as openspec/changes/<name>/proposal.md, and name that change in the run";
-        return Err(("the work names no OpenSpec change".to_owned(), step.to_owned()));
-    };
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if change.is_empty() || !change.chars().all(fits) {
-        let why = format!("`{}` is no name of an OpenSpec change", one_line(change, 60));
-        return Err((why, "use letters, digits, - and _".to_owned()));
-    }
-    let folder = format!("openspec/changes/{change}/gates/");
-    let next = format!("have the architect's review merged as {folder}<date>-architect.yaml with `verdict: approved`");
-    let records = proposal.specs.iter().filter(|(path, _)| {
-        path.strip_prefix(&folder).is_some_and(|name| name.ends_with("-architect.yaml") && !name.contains('/'))
-    });
-    let records: BTreeMap<&str, &[u8]> = records.map(|(path, bytes)| (path.as_str(), &**bytes)).collect();
-    // Nobody approves their own work: a record that this very proposal writes was read by no human yet.
-    let own: HashSet<&str> = proposal.changes.iter().map(|change| change.path.as_str()).collect();
-    if records.keys().any(|path| own.contains(path)) {
-        let why = format!("its approval in {folder} is part of this same proposal");
-        return Err((why, "propose the review by itself, and the work after it was merged".to_owned()));
-    }
-    let Some((path, bytes)) = records.last_key_value() else {
-        return Err((format!("the change `{change}` has not passed the architect's gate"), next));
-    };
-    let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= RECORD_BYTES);
-    let record = text.and_then(|text| yaml::read::<Record>(text).ok());
-    match record {
-        Some(record) if matches!(record.verdict.trim(), "approved" | "passed") => Ok(()),
-        Some(record) => {
-            let verdict = one_line(&record.verdict, 40);
-            Err((format!("the last word on `{change}` is `{verdict}` ({path})"), next))
-        }
-        None => Err((format!("the record {path} cannot be read"), next)),
-    }
 }

@@ -288,39 +288,6 @@ fn specs_are_valid() {
 }
 
 #[test]
-fn guarded_paths_wait_for_an_approval() {
-    let record = "openspec/changes/add-x/gates/2026-11-21-architect.yaml";
-    let base = || {
-        agent().adds("own/core/a.md", PAGE).with(|p| {
-            p.guarded = patterns(&["own/core/**"]);
-            p.change = Some("add-x".to_owned());
-        })
-    };
-    let refused = ["approved-change own/core/a.md"];
-    let approve = |verdict: &str| vec![(record.to_owned(), format!("verdict: {verdict}\nby: x\n").into_bytes().into())];
-    base().with(|p| p.specs = approve("approved")).gives(&[]);
-    base().with(|p| p.specs = approve("passed")).gives(&[]);
-    base().with(|p| p.change = None).gives(&refused);
-    base().with(|p| p.change = Some("../x".to_owned())).gives(&refused);
-    let found = base().gives(&refused);
-    assert!(found[0].remedy.contains("openspec/changes/add-x/gates/"), "{found:?}");
-    base().with(|p| p.specs = approve("rejected")).gives(&refused);
-    base().with(|p| p.specs = approve("[")).gives(&refused);
-    let later = |p: &mut Proposal| {
-        p.specs = approve("approved");
-        p.specs.push((record.replace("21", "22"), b"verdict: rejected\n".as_slice().into()));
-    };
-    base().with(later).gives(&refused);
-    // An agent cannot bring its own approval along.
-    let own = |p: &mut Proposal| {
-        p.specs = approve("approved");
-        p.owns = patterns(&["own/**", "openspec/**"]);
-    };
-    base().with(own).adds(record, "verdict: approved\n").gives(&refused);
-    agent().adds("own/a.md", PAGE).with(|p| p.guarded = patterns(&["own/core/**"])).gives(&[]);
-}
-
-#[test]
 fn many_findings_are_capped_and_errors_come_first() {
     let mut work = agent().with(|p| p.max_files = 1000);
     for n in 0..300 {

@@ -40,15 +40,6 @@ pub(super) fn check(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Reads a small text of YAML as a value of a type, after [`check`] has found it harmless.
-pub(super) fn read<T: de::DeserializeOwned>(text: &str) -> Result<T, Fault> {
-    check(text)?;
-    T::deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| Fault {
-        line: error.location().map(|place| place.line()),
-        why: one_line(&error.to_string(), 200),
-    })
-}
-
 /// The line where brackets nest deeper than any document needs. The reader's work grows with the square of the depth,
 /// so this is asked before it. Brackets in plain text count too, but few texts leave so many open.
 fn too_deep(text: &str) -> Option<usize> {

@@ -127,7 +127,12 @@ fn specs() -> SpecFacts {
         }],
         changes: vec![ChangeFacts {
             name: "add-cache".to_owned(),
-            status: Some("Draft".to_owned()),
+            state: "Draft".to_owned(),
+            next: "architect judges the draft: monkeytown run architect".to_owned(),
+            content_hash: "b3:0123".to_owned(),
+            records: Vec::new(),
+            problems: vec!["gates/001-architect.yaml: `approved` without evidence (gate/missing-evidence)".to_owned()],
+            waits_for: Vec::new(),
             done: 1,
             tasks: 4,
             deltas: vec!["serving".to_owned()],

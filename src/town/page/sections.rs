@@ -165,11 +165,14 @@ fn specs(facts: &SpecFacts) -> Vec<Vec<String>> {
     let (specs, changes) = (count_of(facts.specs.len(), "spec"), count_of(facts.changes.len(), "open change"));
     let mut out = vec![vec![format!("{specs}, {changes}, {} archived.", facts.archived)]];
     let rows = facts.changes.iter().map(|one| {
-        let status = one.status.as_ref().map_or_else(|| "none".to_owned(), |status| cell(status));
-        let reviews = one.reviews.len().to_string();
-        vec![cell(&one.name), status, format!("{} of {}", one.done, one.tasks), one.deltas.len().to_string(), reviews]
+        let waits = one.waits_for.iter().map(|name| cell(name)).collect::<Vec<_>>().join(", ");
+        let next = if waits.is_empty() { cell(&one.next) } else { format!("waits for {waits}") };
+        vec![cell(&one.name), one.state.clone(), format!("{} of {}", one.done, one.tasks), next]
     });
-    out.push(table(&["Change", "Status", "Tasks done", "Delta specs", "Reviews"], rows));
+    out.push(table(&["Change", "State", "Tasks done", "Next"], rows));
+    let problems =
+        facts.changes.iter().flat_map(|one| one.problems.iter().map(|text| vec![cell(&one.name), cell(text)]));
+    out.push(table(&["Change", "What its records get wrong"], problems));
     if facts.changes.len() > ROWS {
         out.push(vec![format!("{}.", count_of(facts.changes.len() - ROWS, "more change"))]);
     }

@@ -142,6 +142,13 @@ impl Delta {
         self.sections.iter().any(|(found, _)| *found == section)
     }
 
+    /// The names that requirements of the main spec must have for it: those that it modifies, removes or renames.
+    pub fn targets(&self) -> impl Iterator<Item = &str> {
+        let modified = self.modified.iter().map(|block| &block.name);
+        let removed = self.removed.iter().map(|named| &named.name);
+        modified.chain(removed).chain(self.renamed.iter().map(|rename| &rename.from.name)).map(String::as_str)
+    }
+
     /// How many operations it holds.
     #[must_use]
     pub fn operations(&self) -> usize {
@@ -150,7 +157,7 @@ impl Delta {
 }
 
 /// Every `##` section: its title, the index of its heading, and the lines below it.
-fn sections<'t>(file: &Lines<'t>) -> Vec<(&'t str, usize, Range<usize>)> {
+pub(super) fn sections<'t>(file: &Lines<'t>) -> Vec<(&'t str, usize, Range<usize>)> {
     let found: Vec<(&str, usize)> = file
         .open_lines(0..file.len())
         .filter_map(|(at, line)| heading::section(line).map(|title| (title, at)))

@@ -75,6 +75,22 @@ impl<'t> Lines<'t> {
         read
     }
 
+    /// Reads a text whose lines end at line feeds and nowhere else; a carriage return or a byte order mark is a character as
+    /// any other. So the reference reads what it is about to write.
+    #[must_use]
+    pub fn by_feed(text: &'t str) -> Self {
+        let mut start = 0;
+        let mut lines = Vec::new();
+        for (at, _) in text.match_indices('\n') {
+            lines.push(Line { start, end: at, ending: Ending::Lf, fenced: false });
+            start = at + 1;
+        }
+        lines.push(Line { start, end: text.len(), ending: Ending::None, fenced: false });
+        let mut read = Self { text, bom: false, lines, open: None };
+        read.mask();
+        read
+    }
+
     fn mask(&mut self) {
         let mut open: Option<(Fence, usize)> = None;
         for at in 0..self.lines.len() {

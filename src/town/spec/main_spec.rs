@@ -9,7 +9,7 @@ use super::lines::Lines;
 /// A main spec around its section of requirements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirements {
-    /// Everything before the section's heading, with line feeds.
+    /// Everything before the section's heading, with line feeds; where the section is absent, the whole text as it is written.
     pub before: String,
     /// The heading as it is written.
     pub heading: String,
@@ -49,9 +49,10 @@ impl Requirements {
         }
     }
 
+    /// The reference passes a text without the section on as it is, whatever its line endings are.
     fn absent(file: &Lines<'_>) -> Self {
         Self {
-            before: file.join(0..file.len()),
+            before: file.print(),
             heading: "## Requirements".to_owned(),
             preamble: String::new(),
             blocks: Vec::new(),

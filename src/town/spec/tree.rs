@@ -4,6 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Whether archived changes are in a tree, or only their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Archive {
+    /// Their folders stand in the tree, with nothing in them.
+    Names,
+    /// All of it.
+    Whole,
+}
+
 /// Why a file cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -11,8 +20,28 @@ pub enum Fault {
     Denied,
     /// Larger than what is read.
     TooLarge,
+    /// A symbolic link that leads to where it may not.
+    LeadsOut,
+    /// A folder whose entries cannot be listed.
+    Folder,
     /// Anything else.
     Failed,
+}
+
+impl Fault {
+    /// What is wrong, and what to do about it.
+    #[must_use]
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Denied => ("it may not be read", "give the file's owner the right to read it"),
+            Self::TooLarge => ("it is larger than what is read", "split it, or take it out of openspec/"),
+            Self::LeadsOut => {
+                ("it is a symbolic link that leads out of its folder", "put the file itself there in place of the link")
+            }
+            Self::Folder => ("the folder cannot be listed", "give the folder's owner the right to list it"),
+            Self::Failed => ("it cannot be read", "look at the file and its disk"),
+        }
+    }
 }
 
 /// What stands at a path.
@@ -22,11 +51,20 @@ pub enum Node {
     File(Arc<[u8]>),
     /// A folder; one without entries stands here too.
     Folder,
-    /// A symbolic link to a file inside of the tree's root, with that file's bytes.
-    LinkedFile(Arc<[u8]>),
+    /// A file whose bytes nobody asks for, so that they were not read.
+    Other,
+    /// A symbolic link to a file inside of the tree's root.
+    LinkedFile {
+        /// The file's path in the tree, or beside it.
+        target: Arc<str>,
+        /// The file's bytes.
+        bytes: Arc<[u8]>,
+    },
+    /// A symbolic link to a folder. Nothing behind it was read.
+    LinkedFolder,
     /// A symbolic link that leads nowhere.
     Dangling,
-    /// A symbolic link that leads out of the tree's root, or to a folder. Nothing behind it was read.
+    /// A symbolic link to something outside of the tree's root. Nothing behind it was read.
     LeadsOut,
     /// It is there and cannot be read.
     Unreadable(Fault),
@@ -37,7 +75,7 @@ impl Node {
     #[must_use]
     pub fn bytes(&self) -> Option<&Arc<[u8]>> {
         match self {
-            Self::File(bytes) | Self::LinkedFile(bytes) => Some(bytes),
+            Self::File(bytes) | Self::LinkedFile { bytes, .. } => Some(bytes),
             _ => None,
         }
     }
@@ -45,7 +83,17 @@ impl Node {
     /// Whether it is a symbolic link, wherever that leads.
     #[must_use]
     pub fn is_link(&self) -> bool {
-        matches!(self, Self::LinkedFile(_) | Self::Dangling | Self::LeadsOut)
+        matches!(self, Self::LinkedFile { .. } | Self::LinkedFolder | Self::Dangling | Self::LeadsOut)
+    }
+
+    /// Whether a file is there, readable or not, linked or not.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        match self {
+            Self::File(_) | Self::Other | Self::LinkedFile { .. } => true,
+            Self::Unreadable(fault) => *fault != Fault::Folder,
+            Self::Folder | Self::LinkedFolder | Self::Dangling | Self::LeadsOut => false,
+        }
     }
 }
 
@@ -119,6 +167,14 @@ impl Tree {
             let name = path.get(skip..)?;
             (!name.contains('/')).then_some((name, node))
         })
+    }
+
+    /// Paths of what is no folder and stands in only one of the two trees, or is another thing in the other.
+    pub fn differences<'t>(&'t self, other: &'t Self) -> impl Iterator<Item = &'t str> {
+        let is_leaf = |(_, node): &(&str, &Node)| !matches!(node, Node::Folder);
+        let gone = self.iter().filter(is_leaf).filter(|(path, node)| other.get(path) != Some(node));
+        let new = other.iter().filter(is_leaf).filter(|(path, _)| self.get(path).is_none());
+        gone.chain(new).map(|(path, _)| path)
     }
 
     /// All paths with what stands there.

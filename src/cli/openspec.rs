@@ -1,0 +1,354 @@
+//! `monkeytown openspec`: the spec commands with the arguments of the reference command, so that scripts may swap the program.
+//! Lives here: that spelling, and the shapes of its older commands. Never here: what the commands do (see `spec`).
+//!
+//! The profile is always `openspec-1`, whatever the config says, and stores are not known.
+
+pub mod nouns;
+
+use clap::{Args as ClapArgs, Subcommand};
+
+use super::Context;
+use super::spec::desk::{self, Failure, Shape};
+use super::spec::report::Format;
+use super::spec::select::Kind;
+use super::spec::validate::{self, Asked};
+use super::spec::{archive, list, new, show, status};
+use crate::town::spec::rules::Profile;
+
+/// Read, judge and archive OpenSpec specs and changes, with the arguments of the reference command
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Takes what `openspec` 1.13 takes, prints the same JSON, with codes, files, lines and fixes besides, and exits with the same
+codes. monkeytown spec has more.")]
+pub struct Args {
+    /// Print without colours, as always
+    #[arg(long, global = true)]
+    no_color: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// A root that is kept elsewhere, which is not known here.
+#[derive(Debug, Default, ClapArgs)]
+struct Store {
+    /// Not known here: run the command in the store's folder
+    #[arg(long, value_name = "ID", hide = true)]
+    store: Option<String>,
+    /// Not known here either
+    #[arg(long, value_name = "PATH", hide = true)]
+    store_path: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make openspec/ with its folders and a config
+    Init(Init),
+    /// List the changes, or the specs with --specs
+    List(List),
+    /// Print a change or a spec
+    Show(Show),
+    /// Judge changes and specs
+    Validate(Validate),
+    /// Say which artifacts of a change are written
+    Status(Status),
+    /// Merge a change into the main specs and move it to the archive
+    Archive(Archive),
+    /// Begin something
+    #[command(subcommand)]
+    New(New),
+    /// Older commands for specs
+    #[command(subcommand)]
+    Spec(nouns::Spec),
+    /// Older commands for changes
+    #[command(subcommand)]
+    Change(nouns::Change),
+}
+
+#[derive(Debug, ClapArgs)]
+struct Init {
+    /// The folder that gets it
+    path: Option<std::path::PathBuf>,
+    /// Passed over: nothing is written for other tools
+    #[arg(long, hide = true)]
+    tools: Option<String>,
+    /// Passed over
+    #[arg(long, hide = true)]
+    language: Option<String>,
+    /// Passed over
+    #[arg(long, hide = true)]
+    force: bool,
+    /// Passed over
+    #[arg(long, hide = true)]
+    profile: Option<String>,
+    /// Passed over
+    #[arg(long, hide = true)]
+    no_animation: bool,
+    /// Passed over
+    #[arg(long, hide = true)]
+    copilot_cloud: bool,
+    /// Passed over
+    #[arg(long, hide = true)]
+    no_copilot_cloud: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+struct List {
+    /// List the specs
+    #[arg(long)]
+    specs: bool,
+    /// List the changes, as without it
+    #[arg(long)]
+    changes: bool,
+    /// recent or name
+    #[arg(long, default_value = "recent")]
+    sort: String,
+    #[command(flatten)]
+    store: Store,
+}
+
+#[derive(Debug, ClapArgs)]
+struct Show {
+    /// The change's name or the spec's id
+    item_name: Option<String>,
+    /// change or spec
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
+    /// Of a change: how each requirement differs from the main spec
+    #[arg(long)]
+    diff: bool,
+    /// Of a change, with --json: only what it does
+    #[arg(long, alias = "requirements-only")]
+    deltas_only: bool,
+    /// Of a spec, with --json: requirements without their scenarios
+    #[arg(long)]
+    requirements: bool,
+    /// Of a spec, with --json: leave the scenarios out
+    #[arg(long)]
+    no_scenarios: bool,
+    /// Of a spec, with --json: only this requirement, counted from 1
+    #[arg(short, long, value_name = "ID")]
+    requirement: Option<String>,
+    /// As always
+    #[arg(long)]
+    no_interactive: bool,
+    #[command(flatten)]
+    store: Store,
+}
+
+#[derive(Debug, ClapArgs)]
+struct Validate {
+    /// The change's name or the spec's id
+    item_name: Option<String>,
+    /// Every change and every spec
+    #[arg(long)]
+    all: bool,
+    /// Every change
+    #[arg(long)]
+    changes: bool,
+    /// Every spec
+    #[arg(long)]
+    specs: bool,
+    /// Archived changes: whether all their tasks are done
+    #[arg(long)]
+    archived: bool,
+    /// full or findings
+    #[arg(long, value_name = "REPORT")]
+    report: Option<String>,
+    /// change or spec
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
+    /// Warnings make an item invalid too
+    #[arg(long)]
+    strict: bool,
+    /// Passed over: all processors work
+    #[arg(long, value_name = "N")]
+    concurrency: Option<String>,
+    /// As always
+    #[arg(long)]
+    no_interactive: bool,
+    #[command(flatten)]
+    store: Store,
+}
+
+#[derive(Debug, ClapArgs)]
+struct Status {
+    /// One change
+    #[arg(long, value_name = "ID")]
+    change: Option<String>,
+    /// Every open change
+    #[arg(long)]
+    all: bool,
+    /// Look with this schema instead of the change's own
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    #[command(flatten)]
+    store: Store,
+}
+
+#[derive(Debug, ClapArgs)]
+struct Archive {
+    /// The change's name
+    change_name: Option<String>,
+    /// Although tasks are open, and without asking before specs change
+    #[arg(short, long)]
+    yes: bool,
+    /// Move the change, and leave the main specs alone
+    #[arg(long)]
+    skip_specs: bool,
+    /// Check nothing
+    #[arg(long)]
+    no_validate: bool,
+    #[command(flatten)]
+    store: Store,
+}
+
+#[derive(Debug, Subcommand)]
+enum New {
+    /// Begin a change
+    Change(NewChange),
+}
+
+#[derive(Debug, ClapArgs)]
+struct NewChange {
+    /// Its name
+    name: String,
+    /// Words about it for a README.md
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// What it is for, kept in its metadata
+    #[arg(long, value_name = "TEXT")]
+    goal: Option<String>,
+    /// The schema that it follows
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    #[command(flatten)]
+    store: Store,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the answer cannot be written.
+pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
+    match &args.command {
+        Command::Init(args) => new::init(context, &new::InitArgs { path: args.path.clone() }),
+        Command::List(args) => {
+            let shape =
+                || Shape::default().with(if args.specs { "specs" } else { "changes" }, [(); 0]).with("root", ());
+            args.store.refuse(context, shape, || {
+                let sort = if args.sort == "name" { list::Sort::Name } else { list::Sort::Recent };
+                list::run(context, &list::Args { specs: args.specs, changes: false, sort })
+            })
+        }
+        Command::Show(args) => args.store.refuse(context, Shape::default, || show_item(context, args)),
+        Command::Validate(args) => args.store.refuse(context, Shape::default, || validate_items(context, args)),
+        Command::Status(args) => {
+            let batch = || Shape::default().with("changes", [(); 0]).with("root", ());
+            let shape = || if args.all { batch() } else { Shape::default() };
+            args.store.refuse(context, shape, || {
+                let (change, schema) = (args.change.clone(), args.schema.clone());
+                status::run(context, &status::Args { change, all: args.all, schema })
+            })
+        }
+        Command::Archive(args) => args.store.refuse(
+            context,
+            || Shape::default().with("archive", ()),
+            || archive::answer(context, &archiving(args)),
+        ),
+        Command::New(New::Change(args)) => args.store.refuse(
+            context,
+            || Shape::default().with("change", ()),
+            || {
+                let (description, goal) = (args.description.clone(), args.goal.clone());
+                new::run(
+                    context,
+                    &new::Args { name: args.name.clone(), description, goal, schema: args.schema.clone() },
+                )
+            },
+        ),
+        Command::Spec(command) => nouns::spec(context, command),
+        Command::Change(command) => nouns::change(context, command),
+    }
+}
+
+fn archiving(args: &Archive) -> archive::Asked {
+    archive::Asked {
+        name: args.change_name.clone().filter(|name| !name.is_empty()),
+        yes: args.yes,
+        dry_run: false,
+        skips_specs: args.skip_specs,
+        unchecked: args.no_validate,
+        profile: Some(Profile::Openspec1),
+        branch: None,
+        in_place: true,
+        local_day: true,
+    }
+}
+
+impl Store {
+    /// Goes on unless a store is asked for.
+    fn refuse(
+        &self,
+        context: &Context,
+        shape: impl FnOnce() -> Shape,
+        go_on: impl FnOnce() -> anyhow::Result<u8>,
+    ) -> anyhow::Result<u8> {
+        let failure = match (&self.store, &self.store_path) {
+            (None, None) => return go_on(),
+            (_, Some(path)) => {
+                let message = format!("--store-path {path} is not supported");
+                Failure::new("store_path_not_supported", message)
+                    .target("store.id")
+                    .fix("run the command in the store's folder")
+            }
+            (Some(store), None) => {
+                let message = format!("there is no store {store:?}: stores are not known here");
+                Failure::new("no_registered_stores", message)
+                    .target("store.id")
+                    .fix("run the command in the store's folder")
+            }
+        };
+        desk::end(context, shape(), Err(failure))
+    }
+}
+
+/// A type that nobody knows is passed over, as the reference does.
+fn kind(written: Option<&String>) -> Option<Kind> {
+    match written?.to_lowercase().as_str() {
+        "change" => Some(Kind::Change),
+        "spec" => Some(Kind::Spec),
+        _ => None,
+    }
+}
+
+fn show_item(context: &Context, args: &Show) -> anyhow::Result<u8> {
+    if args.requirements && args.requirement.is_some() && context.json {
+        let failure = Failure::new("show_error", "--requirements and --requirement exclude each other");
+        return desk::end(context, Shape::default(), Err(failure));
+    }
+    let args = show::Args {
+        name: args.item_name.clone(),
+        kind: kind(args.kind.as_ref()),
+        diff: args.diff,
+        deltas_only: args.deltas_only,
+        requirements: args.requirements,
+        no_scenarios: args.no_scenarios,
+        requirement: args.requirement.clone(),
+    };
+    show::run(context, &args)
+}
+
+fn validate_items(context: &Context, args: &Validate) -> anyhow::Result<u8> {
+    let asked = Asked {
+        name: args.item_name.clone(),
+        changes: args.all || args.changes,
+        specs: args.all || args.specs,
+        archived: args.archived,
+        strict: args.strict,
+        kind: kind(args.kind.as_ref()),
+        profile: Some(Profile::Openspec1),
+        changed_since: None,
+        report: args.report.clone(),
+    };
+    validate::answer(context, &asked, if context.json { Format::Json } else { Format::Text })
+}

@@ -1,0 +1,189 @@
+//! The ground that a spec command stands on when it commits: the branch, what is committed there, and the commit on top.
+//! Lives here: from a repository to a project, and from a plan to a commit. Never here: what is planned.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use super::archive;
+use super::desk::{Desk, Failure};
+use crate::git::files::Files;
+use crate::git::objects::{Author, NewCommit};
+use crate::git::{GitError, Oid, Repo, spec_tree};
+use crate::town::spec::base::Base;
+use crate::town::spec::delta::Delta;
+use crate::town::spec::lines::Lines;
+use crate::town::spec::plan::{Plan, Stop};
+use crate::town::spec::project::Project;
+use crate::town::spec::tree::{Archive, Tree};
+
+/// A branch of a repository, and the files of `openspec/` as they are committed there.
+pub struct Ground {
+    /// The repository.
+    pub repo: Repo,
+    /// The branch that gets the commit.
+    pub branch: String,
+    /// Where the branch stands; `None` where it is to be made.
+    pub tip: Option<Oid>,
+    /// The commit that is built upon.
+    pub at: Oid,
+    tree: Tree,
+}
+
+/// A failure of git, in the words of these commands.
+#[must_use]
+pub fn failed(error: GitError) -> Failure {
+    let why = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+    Failure::new(Stop::Other.code(), format!("{error}{why}"))
+}
+
+impl Ground {
+    /// Finds it: a branch that is named and there is built upon; one that is not there begins at HEAD.
+    ///
+    /// # Errors
+    /// No repository, or nothing is committed.
+    pub fn for_change(desk: &Desk, verb: &str, name: &str, branch: Option<&str>) -> Result<Self, Failure> {
+        let repo = Repo::open(&desk.root.base).map_err(|error| {
+            failed(error).fix("Archive inside a git repository, or write the files alone with --in-place.")
+        })?;
+        let none = || Failure::new(Stop::Other.code(), "nothing is committed here yet").fix("Commit openspec/ first.");
+        let head = repo.head_commit().map_err(failed)?.ok_or_else(none)?;
+        let wanted = branch.map_or_else(|| format!("spec/{verb}-{}", branch_name(name)), str::to_owned);
+        let tip = repo.tip(&format!("refs/heads/{wanted}")).map_err(failed)?;
+        // Our own branch from an earlier try is no ground to build upon.
+        let at = tip.filter(|_| branch.is_some()).unwrap_or(head);
+        let files = Files::open(repo.git(), at).map_err(failed)?;
+        let tree = spec_tree::read(&files, &desk.root.openspec(), Archive::Names);
+        drop(files);
+        Ok(Self { repo, branch: wanted, tip, at, tree })
+    }
+
+    /// The project as it is committed.
+    #[must_use]
+    pub fn project<'t>(&'t self, desk: &Desk) -> Project<'t> {
+        desk.project_of(&self.tree)
+    }
+
+    /// Refuses where the working directory holds something of the change or of the specs in the plan that is not committed.
+    ///
+    /// # Errors
+    /// It does.
+    pub fn clean(&self, desk: &Desk, plan: &Plan) -> Result<(), Failure> {
+        let specs: Vec<String> = plan.updates.iter().map(|update| update.path.clone()).collect();
+        self.clean_at(desk, &[&plan.moves.0], &specs)
+    }
+
+    /// The same for whole folders and for single files.
+    ///
+    /// # Errors
+    /// Something there is not committed.
+    pub fn clean_at(&self, desk: &Desk, folders: &[&String], files: &[String]) -> Result<(), Failure> {
+        let Some(root) = self.repo.workdir() else { return Ok(()) };
+        if self.repo.head_commit().map_err(failed)? != Some(self.at) {
+            return Ok(());
+        }
+        let tree = self.repo.tree_of(self.at).map_err(failed)?;
+        let mut paths: BTreeSet<String> = files.iter().cloned().collect();
+        for folder in folders {
+            let committed = self.repo.files_in(tree, folder).map_err(failed)?;
+            paths.extend(committed.into_iter().map(|(inner, ..)| format!("{folder}/{inner}")));
+            let found = desk.tree.below(folder).filter(|(_, node)| node.is_file());
+            paths.extend(found.map(|(path, _)| path.to_owned()));
+        }
+        let mut dirty = Vec::new();
+        for path in paths {
+            let committed = self.repo.read_path(tree, &path).map_err(failed)?;
+            let place = root.join(&path);
+            let is_link = fs::symlink_metadata(&place).is_ok_and(|meta| meta.is_symlink());
+            let found = fs::read(&place).ok();
+            if !is_link && found.as_deref().map(without_returns) != committed.as_deref().map(without_returns) {
+                dirty.push(path);
+            }
+        }
+        if dirty.is_empty() {
+            return Ok(());
+        }
+        let message = format!("not committed: {}", dirty.join(", "));
+        Err(Failure::new("archive_uncommitted", message).fix("Commit these first; only what is committed counts here."))
+    }
+
+    /// Makes the commit: specs written, the change moved. The same plan on the same ground gives the branch that is there.
+    ///
+    /// # Errors
+    /// Git fails, or somebody else has moved the branch.
+    pub fn archive(&self, name: &str, plan: &Plan, seconds: i64) -> Result<Oid, Failure> {
+        let work = archive::work(plan);
+        let files = work.files.into_iter().map(|file| (file.path, file.after)).collect();
+        let tree = self.repo.archived_tree(self.at, &files, work.moves.as_ref()).map_err(failed)?;
+        let counts = plan.totals.unwrap_or_default();
+        let said = format!(
+            "{} added, {} modified, {} removed, {} renamed",
+            counts.added, counts.modified, counts.removed, counts.renamed
+        );
+        let message = format!(
+            "spec: archive {name}\n\nRequirements: {said}. Archived as {}.\n\nChange: {name}\n",
+            plan.archived_as
+        );
+        self.commit(tree, &message, seconds)
+    }
+
+    /// Puts a tree as one commit on the branch; where that is checked out, its files follow.
+    ///
+    /// # Errors
+    /// Git fails, or the branch has something else on it.
+    pub fn commit(&self, tree: Oid, message: &str, seconds: i64) -> Result<Oid, Failure> {
+        let (name, email) =
+            self.repo.user().unwrap_or_else(|| ("monkeytown".to_owned(), "monkeytown@monkeytown.invalid".to_owned()));
+        let author = Author { name, email };
+        if let Some(tip) = self.tip.filter(|tip| *tip != self.at) {
+            // From an earlier try: good if it says the same.
+            let same =
+                self.repo.tree_of(tip).map_err(failed)? == tree && self.repo.parents(tip).map_err(failed)? == [self.at];
+            if same {
+                return Ok(tip);
+            }
+            let message = format!("the branch {} is there already, with something else on it", self.branch);
+            return Err(Failure::new("branch_exists", message).fix("Delete it, or name another with --branch."));
+        }
+        let new = NewCommit { parents: &[self.at], message, author: &author, seconds };
+        let commit = self.repo.commit(tree, &new).map_err(failed)?;
+        match self.tip {
+            Some(_) => self.repo.advance_checked_out(&self.branch, commit),
+            None => self.repo.set_branch(&self.branch, commit, None, "spec"),
+        }
+        .map_err(failed)?;
+        Ok(commit)
+    }
+}
+
+fn without_returns(bytes: &[u8]) -> Vec<u8> {
+    let text = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    text.collect::<Vec<_>>().join(&b'\n')
+}
+
+/// A change's name as part of a branch's: what git does not take there becomes a hyphen.
+fn branch_name(name: &str) -> String {
+    let is_fine = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    name.chars().map(|c| if is_fine(c) { c } else { '-' }).collect()
+}
+
+/// What the main specs said about the requirements of a change when it was first committed: fingerprints of that.
+#[must_use]
+pub fn base(repo: &Repo, project: &Project<'_>, change: &str, at: Option<Oid>) -> Base {
+    let mut base = Base::default();
+    let read = || -> Result<Option<Oid>, GitError> {
+        let Some(head) = at.map_or_else(|| repo.head_commit(), |at| Ok(Some(at)))? else { return Ok(None) };
+        repo.began_at(head, &project.change_path(change))?.map(|commit| repo.tree_of(commit)).transpose()
+    };
+    let Ok(Some(tree)) = read() else { return base };
+    for delta in project.deltas(change) {
+        let (Ok(text), Ok(Some(spec))) =
+            (project.text(&delta.path), repo.read_path(tree, &project.spec_path(&delta.id)))
+        else {
+            continue;
+        };
+        let read = Delta::of(&Lines::of(&text));
+        let names: BTreeSet<&str> = read.targets().collect();
+        base.add(&delta.id, &String::from_utf8_lossy(&spec), |name| names.contains(name));
+    }
+    base
+}

@@ -1,0 +1,219 @@
+//! What every spec command begins with, a project that is read, and how it ends where that fails.
+//! Lives here: the root, its files, the failure and its shapes. Never here: what is done with a project.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde_json::Value;
+
+use super::super::{Context, say};
+use crate::config::files::ReadFiles;
+use crate::config::spec_tree::{self, Root};
+use crate::town::spec::data;
+use crate::town::spec::project::Project;
+use crate::town::spec::tree::{Archive, Tree};
+
+/// A root and what was read of it.
+pub struct Desk {
+    /// Where it is.
+    pub root: Root,
+    /// Its files.
+    pub tree: Tree,
+    schemas: Vec<(String, String)>,
+}
+
+/// The root as answers name it.
+#[derive(Clone, Debug, Serialize)]
+pub struct RootOut {
+    path: String,
+    source: &'static str,
+}
+
+/// Why a command has no answer, in the reference's shape.
+#[derive(Clone, Debug, Serialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    severity: &'static str,
+    code: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<String>,
+}
+
+impl Failure {
+    /// A failure of this kind.
+    #[must_use]
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: "error", code, message: message.into(), target: None, fix: None }
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn target(mut self, target: &'static str) -> Self {
+        self.target = Some(target);
+        self
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+}
+
+impl From<ReadFiles> for Failure {
+    fn from(error: ReadFiles) -> Self {
+        let why = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+        Self::new("openspec_unreadable", format!("{error}{why}")).target("openspec.root")
+    }
+}
+
+/// Keys and values in the order in which they are written.
+#[derive(Debug, Default)]
+pub struct Shape(Vec<(&'static str, Value)>);
+
+impl Shape {
+    /// Adds a key.
+    #[must_use]
+    pub fn with(mut self, key: &'static str, value: impl Serialize) -> Self {
+        self.0.push((key, serde_json::to_value(value).unwrap_or(Value::Null)));
+        self
+    }
+}
+
+impl Serialize for Shape {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+/// Ends a command: with its own exit code, or by saying why there is no answer. As JSON that is one document, the answer's shape
+/// without anything in it and the failure behind.
+///
+/// # Errors
+/// When JSON cannot be written.
+pub fn end(context: &Context, empty: Shape, outcome: Result<u8, Failure>) -> anyhow::Result<u8> {
+    let failure = match outcome {
+        Ok(code) => return Ok(code),
+        Err(failure) => failure,
+    };
+    if context.json {
+        say::json(&empty.with("status", [failure]))?;
+    } else {
+        say::story(context, &format!("error: {}", failure.message));
+        if let Some(fix) = &failure.fix {
+            say::story(context, &format!("  fix: {fix}"));
+        }
+    }
+    Ok(1)
+}
+
+/// Prints the answer as JSON.
+///
+/// # Errors
+/// A failure when it cannot be written as JSON.
+pub fn json(value: &impl Serialize) -> Result<(), Failure> {
+    say::json(value).map_err(|error| Failure::new("command_error", error.to_string()))
+}
+
+/// What stands where no root is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Without {
+    /// The command fails.
+    Fail,
+    /// The folder itself counts as one.
+    Here,
+}
+
+impl Desk {
+    /// Finds the root from the command's folder upwards and reads it.
+    ///
+    /// # Errors
+    /// There is none, it stands for another one, or it cannot be read.
+    pub fn open(context: &Context, without: Without, archive: Archive) -> Result<Self, Failure> {
+        let root = Root::nearest(&context.dir);
+        if !root.is_found && without == Without::Fail {
+            let failure =
+                Failure::new("no_openspec_root", "there is no openspec/ with specs, changes or a config here or above");
+            return Err(failure.target("openspec.root").fix("monkeytown spec init makes one here"));
+        }
+        let tree = spec_tree::read(&root, archive)?;
+        let desk = Self { root, tree, schemas: spec_tree::user_schemas(&context.env) };
+        desk.refuse_store()?;
+        Ok(desk)
+    }
+
+    /// Reads the command's own folder, whatever stands above it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn here(context: &Context, archive: Archive) -> Result<Self, Failure> {
+        let root = Root::at(&context.dir);
+        let tree = spec_tree::read(&root, archive)?;
+        Ok(Self { root, tree, schemas: spec_tree::user_schemas(&context.env) })
+    }
+
+    /// A desk at a root, with nothing read.
+    #[must_use]
+    pub fn at(root: Root) -> Self {
+        Self { root, tree: Tree::default(), schemas: Vec::new() }
+    }
+
+    /// A config that names a store, and nothing beside it, means that the project lives elsewhere.
+    fn refuse_store(&self) -> Result<(), Failure> {
+        let openspec = self.root.openspec();
+        let is_planned = ["specs", "changes"].iter().any(|name| self.tree.is_folder(&format!("{openspec}/{name}")));
+        let config = crate::town::spec::config::Config::path(&self.tree, &openspec).filter(|_| !is_planned);
+        let Some(path) = config else { return Ok(()) };
+        let bad = |why: &str| {
+            let failure = Failure::new("invalid_store_pointer", format!("{path}: {why}"));
+            failure.target("store.pointer").fix(format!("mend {path}, or take `store` out of it"))
+        };
+        match data::Value::parse(&self.tree.text(&path).unwrap_or_default()) {
+            Err(why) => Err(bad(&format!("it is no YAML: {why}"))),
+            Ok(value) => match value.get("store") {
+                None => Ok(()),
+                Some(data::Value::Text(store)) => {
+                    let message =
+                        format!("{path} says that the project lives in the store {store:?}; stores are not known here");
+                    let failure = Failure::new("no_registered_stores", message).target("store.id");
+                    Err(failure.fix("run the command in the store's own folder"))
+                }
+                Some(_) => Err(bad("store must be the id of one store")),
+            },
+        }
+    }
+
+    /// The project.
+    #[must_use]
+    pub fn project(&self) -> Project<'_> {
+        self.project_of(&self.tree)
+    }
+
+    /// The project that the files of another tree make, such as those of a commit.
+    #[must_use]
+    pub fn project_of<'t>(&self, tree: &'t Tree) -> Project<'t> {
+        Project::new(tree, &self.root.openspec()).with_schemas(&self.schemas)
+    }
+
+    /// The root as answers name it.
+    #[must_use]
+    pub fn root_out(&self) -> RootOut {
+        let source = if self.root.is_found { "nearest" } else { "implicit" };
+        RootOut { path: self.root.path.display().to_string(), source }
+    }
+
+    /// A path of the tree as one of the file system.
+    #[must_use]
+    pub fn on_disk(&self, path: &str) -> PathBuf {
+        self.root.base.join(path)
+    }
+}

@@ -1,0 +1,256 @@
+//! `monkeytown spec new` and `monkeytown spec init`.
+//! Lives here: making folders and the few files that a project or a change begins with. Never here: what stands in a proposal.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::super::{Context, say};
+use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use crate::config::spec_tree::Root;
+use crate::town::spec::metadata::is_kebab;
+use crate::town::spec::project::Project;
+use crate::town::spec::schema::{self, is_specs};
+use crate::town::spec::tree::Archive;
+
+/// A change's name, in characters, at the most.
+const NAME: usize = 200;
+
+/// Begin a change: its folder and its metadata
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    /// The name: lower-case letters, digits, single hyphens between them
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Words about it for a README.md
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// What it is for, kept in its metadata
+    #[arg(long, value_name = "TEXT")]
+    pub goal: Option<String>,
+    /// The schema that it follows
+    #[arg(long, value_name = "NAME")]
+    pub schema: Option<String>,
+}
+
+/// Make openspec/ with its folders and a config
+#[derive(Debug, ClapArgs)]
+pub struct InitArgs {
+    /// The folder that gets it
+    #[arg(value_name = "PATH")]
+    pub path: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ChangeOut {
+    id: String,
+    path: String,
+    metadata_path: String,
+    schema: String,
+}
+
+#[derive(Serialize)]
+struct Made {
+    change: ChangeOut,
+    root: RootOut,
+}
+
+#[derive(Serialize)]
+struct Begun {
+    created: Vec<String>,
+    root: RootOut,
+}
+
+/// Begins a change.
+///
+/// # Errors
+/// When the answer cannot be written.
+pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
+    desk::end(context, Shape::default().with("change", ()), change(context, args))
+}
+
+fn failed(message: impl Into<String>) -> Failure {
+    Failure::new("change_error", message)
+}
+
+fn change(context: &Context, args: &Args) -> Result<u8, Failure> {
+    named_well(&args.name).map_err(|why| failed(format!("a change's name {why}: {:?}", args.name)))?;
+    let desk = Desk::open(context, Without::Here, Archive::Names)?;
+    let project = desk.project();
+    let schema = schema_for(&project, args.schema.as_deref())?;
+    let folder = desk.on_disk(&project.change_path(&args.name));
+    let now = context.env.clock().map_err(|error| failed(error.to_string()))?.now();
+    let skips = !project
+        .schema(&schema)
+        .map_err(|fault| failed(fault.to_string()))?
+        .artifacts
+        .iter()
+        .any(|artifact| is_specs(&artifact.generates));
+    let mut metadata = format!("schema: {}\ncreated: {}\n", scalar(&schema), now.format("%Y-%m-%d"));
+    if let Some(goal) = args.goal.as_ref().filter(|goal| !goal.is_empty()) {
+        metadata.push_str(&format!("goal: {}\n", scalar(goal)));
+    }
+    if skips {
+        metadata.push_str("skip_specs: true\n");
+    }
+    let openspec = desk.root.path.join("openspec");
+    make_root(&openspec)?;
+    fs::create_dir(&folder).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            failed(format!("there is a change {:?} already at {}", args.name, folder.display()))
+        }
+        _ => failed(format!("cannot make {}: {error}", folder.display())),
+    })?;
+    let metadata_path = folder.join(crate::town::spec::metadata::FILE);
+    write_new(&metadata_path, &metadata)?;
+    if let Some(description) = args.description.as_ref().filter(|text| !text.is_empty()) {
+        write_new(&folder.join("README.md"), &format!("# {}\n\n{description}\n", args.name))?;
+    }
+    let path = folder.display().to_string();
+    if context.json {
+        let metadata_path = metadata_path.display().to_string();
+        let change = ChangeOut { id: args.name.clone(), path, metadata_path, schema };
+        desk::json(&Made { change, root: desk.root_out() })?;
+    } else {
+        say::answer(&format!("{path}/"));
+        say::answer(&format!(
+            "next: write its proposal.md; monkeytown spec status --change {} says what follows",
+            args.name
+        ));
+        if !desk.root.is_found {
+            say::story(context, &format!("there was no openspec/ here, so {} was made", openspec.display()));
+        }
+    }
+    Ok(0)
+}
+
+fn schema_for(project: &Project<'_>, wanted: Option<&str>) -> Result<String, Failure> {
+    let name = wanted.map(str::to_owned).or_else(|| project.config().schema.clone());
+    let name = name.unwrap_or_else(|| schema::DEFAULT.to_owned());
+    let known: Vec<&str> = project.schemas().collect();
+    match known.contains(&name.as_str()) {
+        true => Ok(name),
+        false => Err(failed(format!("there is no schema {name:?}; there are {}", known.join(", ")))),
+    }
+}
+
+/// Why a name cannot be one.
+fn named_well(name: &str) -> Result<(), &'static str> {
+    match name {
+        "" => Err("must not be empty"),
+        name if crate::town::spec::js::length(name) > NAME => Err("must have 200 characters at the most"),
+        name if is_kebab(name) => Ok(()),
+        name if name.contains(|c: char| c.is_ascii_uppercase()) => Err("must be in lower case"),
+        name if name.contains([' ', '_']) => Err("must have hyphens between its words"),
+        name if name.starts_with('-') || name.ends_with('-') || name.contains("--") => {
+            Err("must have single hyphens, and only between its words")
+        }
+        _ => Err("must have only lower-case letters, digits and hyphens"),
+    }
+}
+
+/// A text as YAML: bare where every reader takes it for a text, else in double quotes, which JSON's are.
+fn scalar(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | ',' | '/' | '(' | ')');
+    let is_bare = text.len() <= 70
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !text.ends_with(' ')
+        && text.chars().all(is_plain)
+        && matches!(crate::town::spec::data::Value::parse(text), Ok(crate::town::spec::data::Value::Text(read)) if read == text);
+    if is_bare { text.to_owned() } else { serde_json::to_string(text).unwrap_or_default() }
+}
+
+/// The folders of a project, and a config where there is none. What was made.
+fn make_root(openspec: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut made = Vec::new();
+    for folder in ["specs", "changes/archive"] {
+        let folder = openspec.join(folder);
+        if !folder.is_dir() {
+            fs::create_dir_all(&folder)
+                .map_err(|error| failed(format!("cannot make {}: {error}", folder.display())))?;
+            made.push(folder);
+        }
+    }
+    let config = openspec.join("config.yaml");
+    if !config.exists() && !openspec.join("config.yml").exists() {
+        write_new(&config, &format!("schema: {}\n", schema::DEFAULT))?;
+        made.push(config);
+    }
+    Ok(made)
+}
+
+/// Writes a file that is not there yet, wherever a link may lead.
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    let file = fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| failed(format!("cannot write {}: {error}", path.display())))
+}
+
+/// Makes a project.
+///
+/// # Errors
+/// When the answer cannot be written.
+pub fn init(context: &Context, args: &InitArgs) -> anyhow::Result<u8> {
+    desk::end(context, Shape::default().with("created", [(); 0]), begin(context, args))
+}
+
+fn begin(context: &Context, args: &InitArgs) -> Result<u8, Failure> {
+    let folder = args.path.as_ref().map_or_else(|| context.dir.clone(), |path| context.dir.join(path));
+    if folder.exists() && !folder.is_dir() {
+        return Err(Failure::new("init_error", format!("{} is no folder", folder.display())));
+    }
+    let made = make_root(&folder.join("openspec"))?;
+    let desk = Desk::at(Root::at(&folder));
+    let created: Vec<String> = made.iter().map(|path| path.display().to_string()).collect();
+    if context.json {
+        desk::json(&Begun { created, root: desk.root_out() })?;
+    } else if created.is_empty() {
+        say::answer("openspec/ has all it needs already.");
+    } else {
+        created.iter().for_each(|path| say::answer(path));
+        say::answer("next: monkeytown spec new NAME begins a change");
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_why_it_cannot_be_one() {
+        for name in ["add-auth", "100-x", "1"] {
+            assert_eq!(named_well(name), Ok(()), "{name}");
+        }
+        for name in ["", "Add", "a b", "a_b", "-a", "a--b", "é", &"a".repeat(201)] {
+            assert!(named_well(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_read_back_as_it_was() {
+        for text in [
+            "plain words",
+            "yes: no",
+            "true",
+            "1",
+            "a # b",
+            "\"q\"",
+            "line\nbreak",
+            "trailing ",
+            "é",
+            "null",
+            "- a",
+            "",
+        ] {
+            let written = format!("goal: {}\n", scalar(text));
+            let read = crate::town::spec::data::Value::parse(&written).unwrap();
+            assert_eq!(read.get("goal").and_then(|goal| goal.text()), Some(text), "{written}");
+        }
+        assert_eq!(scalar("spec-driven"), "spec-driven");
+    }
+}

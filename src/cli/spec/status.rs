@@ -1,0 +1,322 @@
+//! `monkeytown spec status`.
+//! Lives here: gathering how far changes are, and printing it. Never here: what done and ready mean (see `artifacts`), or the
+//! states of a change (see `lifecycle`).
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+use serde::ser::SerializeMap as _;
+
+use super::super::{Context, say};
+use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use super::list::said;
+use crate::town::spec::artifacts::{Artifact, Artifacts, Standing};
+use crate::town::spec::issue::{Issue, Level};
+use crate::town::spec::lifecycle::{Lifecycle, Step};
+use crate::town::spec::project::Project;
+use crate::town::spec::record::{Gate, Record, Verdict};
+use crate::town::spec::schema;
+use crate::town::spec::state::{Next, State};
+use crate::town::spec::tree::Archive;
+
+/// Say how far changes are: which artifacts are written, what comes next, and what their gates say
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    /// One change
+    #[arg(long, value_name = "NAME")]
+    pub change: Option<String>,
+    /// Every open change
+    #[arg(long)]
+    pub all: bool,
+    /// Look with this schema instead of the change's own
+    #[arg(long, value_name = "NAME")]
+    pub schema: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Home {
+    kind: &'static str,
+    root: String,
+    changes_dir: String,
+    default_schema: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Paths {
+    output_path: String,
+    resolved_output_path: String,
+    existing_output_paths: Vec<String>,
+}
+
+/// Written as an object, in the order in which the schema declares them.
+struct ArtifactPaths(Vec<(String, Paths)>);
+
+impl Serialize for ArtifactPaths {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (id, paths) in &self.0 {
+            map.serialize_entry(id, paths)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ActionContext {
+    mode: &'static str,
+    source_of_truth: &'static str,
+    planning_artifacts: Vec<String>,
+    linked_context: [(); 0],
+    allowed_edit_roots: [String; 1],
+    requires_affected_area_selection: bool,
+    constraints: [&'static str; 1],
+}
+
+/// What the gates say.
+#[derive(Serialize)]
+struct Life {
+    state: State,
+    next: Next,
+    content_hash: String,
+    records: Vec<Spoken>,
+    issues: Vec<Issue>,
+}
+
+/// A gate record.
+#[derive(Serialize)]
+struct Spoken {
+    path: String,
+    gate: Gate,
+    verdict: Verdict,
+    actor: String,
+    /// Whether it counts where it stands.
+    counts: bool,
+}
+
+impl Life {
+    fn of(life: Lifecycle) -> Self {
+        let spoken = |Step { record, counts, .. }: Step| {
+            let Record { path, gate, verdict, actor, .. } = record;
+            Spoken { path, gate, verdict, actor, counts }
+        };
+        let records = life.steps.into_iter().map(spoken).collect();
+        Self { state: life.state, next: life.next, content_hash: life.content_hash, records, issues: life.issues }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusOut {
+    change_name: String,
+    schema_name: String,
+    planning_home: Home,
+    change_root: String,
+    artifact_paths: ArtifactPaths,
+    is_planning_complete: bool,
+    is_complete: bool,
+    apply_requires: Vec<String>,
+    next_steps: Vec<String>,
+    action_context: ActionContext,
+    artifacts: Vec<Artifact>,
+    lifecycle: Life,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<RootOut>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry {
+    Status(Box<StatusOut>),
+    #[serde(rename_all = "camelCase")]
+    Failed {
+        change_name: String,
+        status: [Failure; 1],
+    },
+}
+
+#[derive(Serialize)]
+struct All {
+    changes: Vec<Entry>,
+    root: RootOut,
+}
+
+#[derive(Serialize)]
+struct Nothing {
+    changes: [(); 0],
+    message: &'static str,
+    root: RootOut,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the answer cannot be written.
+pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
+    let empty = Shape::default();
+    let empty = if args.all { empty.with("changes", [(); 0]).with("root", ()) } else { empty };
+    desk::end(context, empty, status(context, args))
+}
+
+fn failed(message: impl Into<String>) -> Failure {
+    Failure::new("change_error", message)
+}
+
+fn status(context: &Context, args: &Args) -> Result<u8, Failure> {
+    if args.all && args.change.is_some() {
+        return Err(failed("--all and --change exclude each other"));
+    }
+    let desk = Desk::open(context, Without::Here, Archive::Names)?;
+    let project = desk.project();
+    let changes = project.changes();
+    if let Some(schema) = args.schema.as_ref().filter(|_| args.all || args.change.is_some()) {
+        known_schema(&project, schema)?;
+    }
+    if let Some(name) = &args.change {
+        looked_up(&project, &changes, name)?;
+        let mut one = of(&desk, &project, name, args.schema.as_deref())?;
+        if context.json {
+            one.root = Some(desk.root_out());
+            desk::json(&one)?;
+        } else {
+            print(&one);
+        }
+        return Ok(0);
+    }
+    if changes.is_empty() {
+        let message = "There are no open changes.";
+        match context.json {
+            true => desk::json(&Nothing { changes: [], message, root: desk.root_out() })?,
+            false => say::answer("No open changes; monkeytown spec new NAME begins one."),
+        }
+        return Ok(0);
+    }
+    if !args.all {
+        return Err(failed(format!("say which with --change, or all of them with --all: {}", changes.join(", "))));
+    }
+    let entries: Vec<Entry> = changes.iter().map(|name| entry(&desk, &project, name, args.schema.as_deref())).collect();
+    let is_broken = entries.iter().any(|entry| matches!(entry, Entry::Failed { .. }));
+    if context.json {
+        desk::json(&All { changes: entries, root: desk.root_out() })?;
+    } else {
+        entries.iter().for_each(|entry| match entry {
+            Entry::Status(status) => print(status),
+            Entry::Failed { change_name, status } => say::answer(&format!("{change_name}\n  {}", status[0])),
+        });
+    }
+    Ok(u8::from(is_broken))
+}
+
+fn known_schema(project: &Project<'_>, name: &str) -> Result<(), Failure> {
+    let known: Vec<&str> = project.schemas().collect();
+    match known.contains(&name) {
+        true => Ok(()),
+        false => Err(failed(format!("there is no schema {name:?}; there are {}", known.join(", ")))),
+    }
+}
+
+fn looked_up(project: &Project<'_>, changes: &[&str], name: &str) -> Result<(), Failure> {
+    if name.contains(['/', '\\', '\0']) || name.starts_with('.') || name == "archive" {
+        return Err(failed(format!("{name:?} cannot be a change's name")));
+    }
+    if !project.has_change(name) {
+        let there =
+            if changes.is_empty() { "there are none".to_owned() } else { format!("there are {}", changes.join(", ")) };
+        return Err(failed(format!("there is no change {name:?}; {there}")));
+    }
+    project.nested(name).map_or(Ok(()), |nested| Err(failed(said(&nested))))
+}
+
+fn entry(desk: &Desk, project: &Project<'_>, name: &str, schema: Option<&str>) -> Entry {
+    let broken = |failure| Entry::Failed { change_name: name.to_owned(), status: [failure] };
+    if let Some(nested) = project.nested(name) {
+        return broken(failed(said(&nested)));
+    }
+    of(desk, project, name, schema).map_or_else(broken, |status| Entry::Status(Box::new(status)))
+}
+
+fn of(desk: &Desk, project: &Project<'_>, name: &str, schema: Option<&str>) -> Result<StatusOut, Failure> {
+    let read = Artifacts::of(project, name, schema).map_err(|fault| failed(format!("{name}: {fault}")))?;
+    let folder = project.change_path(name);
+    let shown = |path: &str| desk.on_disk(path).display().to_string();
+    let root = desk.root.path.display().to_string();
+    let paths = |id: &String| {
+        let artifact = read.artifacts.iter().find(|artifact| artifact.id == *id)?;
+        let inner: Vec<&str> = artifact.output_path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        Some((
+            id.clone(),
+            Paths {
+                output_path: artifact.output_path.clone(),
+                resolved_output_path: shown(&format!("{folder}/{}", inner.join("/"))),
+                existing_output_paths: artifact.files.iter().map(|path| shown(path)).collect(),
+            },
+        ))
+    };
+    let is_complete = read.are_complete();
+    let life = Lifecycle::of(project.tree(), &folder, None);
+    Ok(StatusOut {
+        change_name: name.to_owned(),
+        schema_name: read.schema.clone(),
+        planning_home: Home {
+            kind: "repo",
+            root: root.clone(),
+            changes_dir: shown(&project.below("changes")),
+            default_schema: schema::DEFAULT,
+        },
+        change_root: shown(&folder),
+        artifact_paths: ArtifactPaths(read.declared.iter().filter_map(paths).collect()),
+        is_planning_complete: is_complete,
+        is_complete,
+        apply_requires: read.apply_requires.clone(),
+        next_steps: next_step(&read, name).into_iter().collect(),
+        action_context: ActionContext {
+            mode: "repo-local",
+            source_of_truth: "repo",
+            planning_artifacts: read.artifacts.iter().map(|artifact| artifact.id.clone()).collect(),
+            linked_context: [],
+            allowed_edit_roots: [root],
+            requires_affected_area_selection: false,
+            constraints: ["What the change says and what is built for it stays in this project."],
+        },
+        artifacts: read.artifacts,
+        lifecycle: Life::of(life),
+        root: None,
+    })
+}
+
+fn next_step(read: &Artifacts, name: &str) -> Option<String> {
+    match read.next() {
+        Some(artifact) => Some(format!("Write {} ({}) of {name}.", artifact.id, artifact.output_path)),
+        None if read.are_complete() => {
+            Some(format!("All of {name} is written. Work down its tasks, then run monkeytown spec archive {name}."))
+        }
+        None => None,
+    }
+}
+
+fn print(status: &StatusOut) {
+    say::answer(&format!("{}  {}  ({})", status.change_name, status.lifecycle.state.name(), status.schema_name));
+    for artifact in &status.artifacts {
+        let (sign, why) = match artifact.status {
+            Standing::Done => ("[x]", String::new()),
+            Standing::Skipped => ("[~]", "  skipped: the change sets skip_specs".to_owned()),
+            Standing::Ready => ("[ ]", String::new()),
+            Standing::Blocked => {
+                ("[-]", format!("  waits for {}", artifact.missing_deps.as_deref().unwrap_or_default().join(", ")))
+            }
+        };
+        say::answer(&format!("  {sign} {:<10} {}{why}", artifact.id, artifact.output_path));
+    }
+    for step in &status.next_steps {
+        say::answer(&format!("  next: {step}"));
+    }
+    for Spoken { path, verdict, actor, counts, .. } in &status.lifecycle.records {
+        let void = if *counts { "" } else { "; it does not count" };
+        say::answer(&format!("  {}: {} by {actor}{void}", path.rsplit('/').next().unwrap_or(path), verdict.name()));
+    }
+    for issue in status.lifecycle.issues.iter().filter(|issue| issue.level > Level::Info) {
+        say::answer(&format!("  {} ({}): {}", issue.path, issue.code, issue.message));
+    }
+    say::answer(&format!("  {}", status.lifecycle.next.act));
+}

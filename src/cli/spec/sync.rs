@@ -1,0 +1,161 @@
+//! `monkeytown spec sync`.
+//! Lives here: merging deltas into the main specs of the working directory while the change stays open. Never here: the merge.
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::super::{Context, say};
+use super::archive;
+use super::commit;
+use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use crate::config::spec_apply::{Bench, Work};
+use crate::git::Repo;
+use crate::town::spec::plan::{self, Options, Plan, Stop};
+use crate::town::spec::plan_file::Outcome;
+use crate::town::spec::plan_refusal::{Counts, Refusal};
+use crate::town::spec::rules::Profile;
+use crate::town::spec::tree::Archive;
+use crate::town::spec::validate;
+
+/// Merge what a change says into the main specs, and leave the change where it is
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Archiving a change that is synced finds nothing left to merge and moves it.
+
+Examples:
+  monkeytown spec sync add-login
+  monkeytown spec sync --check        # exit 1 where a change is not merged yet")]
+pub struct Args {
+    /// The change's name; with --check every open change where none is given
+    #[arg(value_name = "CHANGE", required_unless_present = "check")]
+    name: Option<String>,
+    /// Say whether anything would change, and do nothing
+    #[arg(long)]
+    check: bool,
+    /// The set of levels: openspec-1, ci or gated
+    #[arg(long, value_parser = super::validate::profile)]
+    profile: Option<Profile>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Synced {
+    change: String,
+    /// Capabilities whose spec changes.
+    specs: Vec<String>,
+    totals: Counts,
+    warnings: Vec<String>,
+    refusals: Vec<Refusal>,
+    diff: String,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    sync: &'a [Synced],
+    root: RootOut,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the answer cannot be written.
+pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
+    desk::end(context, Shape::default().with("sync", ()).with("root", ()), sync(context, args))
+}
+
+fn sync(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let desk = Desk::open(context, Without::Fail, Archive::Names)?;
+    let project = desk.project();
+    let names: Vec<String> = match &args.name {
+        Some(name) => vec![name.clone()],
+        None => {
+            project.changes().into_iter().filter(|name| project.nested(name).is_none()).map(str::to_owned).collect()
+        }
+    };
+    let mut all = Vec::new();
+    for name in names {
+        let plan = planned(&desk, &name, args.profile);
+        let is_missing =
+            |stop| matches!(stop, Stop::NameInvalid | Stop::Symlink | Stop::NotFound | Stop::Namespace | Stop::Other);
+        if args.check {
+            if let Some(stopped) = plan.stops.iter().find(|stopped| is_missing(stopped.stop)) {
+                return Err(archive::stopped(stopped));
+            }
+        } else {
+            // Neither open tasks nor the archive are in the way of a merge.
+            let passes = |stop: Stop| stop.asks() || matches!(stop, Stop::TargetExists | Stop::Dependency);
+            if let Some(stopped) = plan.stops.iter().find(|stopped| !passes(stopped.stop)) {
+                return Err(archive::stopped(stopped));
+            }
+            write(&desk, &name, &plan)?;
+        }
+        all.push(said(name, &plan));
+    }
+    answer(context, &desk, args.check, &all)
+}
+
+fn planned(desk: &Desk, name: &str, profile: Option<Profile>) -> Plan {
+    let project = desk.project();
+    let level = archive::profile(&project, profile);
+    let issues = validate::change(&project, name, level);
+    let base = Repo::open(&desk.root.base).map(|repo| commit::base(&repo, &project, name, None)).unwrap_or_default();
+    let options = Options {
+        // The archive's name plays no part here.
+        date: "0000-00-00",
+        careful: profile != Some(Profile::Openspec1),
+        judges_deltas_only: false,
+        skips_specs: false,
+        issues: Some(&issues),
+        base,
+    };
+    plan::plan(&project, name, &options)
+}
+
+fn write(desk: &Desk, name: &str, plan: &Plan) -> Result<(), Failure> {
+    if !plan.writes() {
+        return Ok(());
+    }
+    let (bench, _) = Bench::open(&desk.root.base, &desk.root.openspec()).map_err(archive::failed)?;
+    let work = Work { moves: None, ..archive::work(plan) };
+    bench.apply(&work, name, &|_| {}).map_err(archive::failed)
+}
+
+fn said(change: String, plan: &Plan) -> Synced {
+    let changed = plan.updates.iter().filter(|update| update.outcome != Outcome::Keep);
+    Synced {
+        change,
+        specs: changed.map(|update| update.id.clone()).collect(),
+        totals: plan.totals.unwrap_or_default(),
+        warnings: plan.warnings.clone(),
+        refusals: plan.refusals.clone(),
+        diff: archive::diff(plan),
+    }
+}
+
+fn answer(context: &Context, desk: &Desk, check: bool, all: &[Synced]) -> Result<u8, Failure> {
+    let is_open = |synced: &Synced| !synced.specs.is_empty() || !synced.refusals.is_empty();
+    let code = u8::from(check && all.iter().any(is_open));
+    if context.json {
+        desk::json(&Answer { sync: all, root: desk.root_out() })?;
+        return Ok(code);
+    }
+    for synced in all {
+        for warning in &synced.warnings {
+            say::story(context, &format!("warning: {warning}"));
+        }
+        for refusal in &synced.refusals {
+            say::answer(&format!("{}: cannot be merged: {}", synced.change, refusal.message));
+            say::answer(&format!("  fix: {}", refusal.fix));
+        }
+        let specs = synced.specs.join(", ");
+        match (synced.specs.is_empty(), check) {
+            (true, _) if synced.refusals.is_empty() => say::answer(&format!("{}: nothing to merge", synced.change)),
+            (true, _) => {}
+            (false, true) => {
+                say::answer(&format!("{}: not merged into {specs}\n{}", synced.change, synced.diff.trim_end()))
+            }
+            (false, false) => say::answer(&format!("{}: merged into {specs}", synced.change)),
+        }
+    }
+    Ok(code)
+}

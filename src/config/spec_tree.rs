@@ -1,0 +1,239 @@
+//! Reading a working directory as OpenSpec wants it: the nearest root, and the files below its `openspec/`.
+//! Lives here: a bounded walk that leaves nothing and never follows a link to a folder. Never here: what the files mean.
+
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
+
+use super::Env;
+use super::files::{ReadFiles, read_up_to};
+use crate::town::limits::{SPEC_DEPTH, SPEC_FILE_BYTES, SPEC_FILES, SPEC_OTHER_BYTES, SPEC_TREE_BYTES};
+use crate::town::spec::project::Standing;
+use crate::town::spec::tree::{Archive, Fault, Node, Tree};
+
+/// A folder that holds `openspec/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// The folder, without links on the way to it.
+    pub path: PathBuf,
+    /// Whether it was found; else it is the folder where the search began.
+    pub is_found: bool,
+    /// The folder of the repository around it, or itself where there is none.
+    pub base: PathBuf,
+}
+
+impl Root {
+    /// The nearest folder from `start` upwards whose `openspec/` makes it a root; without one, `start` itself.
+    #[must_use]
+    pub fn nearest(start: &Path) -> Self {
+        let start = fs::canonicalize(start).unwrap_or_else(|_| start.to_owned());
+        let found = start.ancestors().find(|folder| standing(folder).is_root());
+        Self { is_found: found.is_some(), ..Self::at(found.unwrap_or(&start)) }
+    }
+
+    /// The root at a folder, whatever stands there.
+    #[must_use]
+    pub fn at(folder: &Path) -> Self {
+        let path = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        let base = path.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&path).to_owned();
+        Self { path, is_found: true, base }
+    }
+
+    /// The path of `openspec/` from the base.
+    #[must_use]
+    pub fn openspec(&self) -> String {
+        let below = self.path.strip_prefix(&self.base).unwrap_or(Path::new(""));
+        slashed(&below.join("openspec"))
+    }
+}
+
+fn slashed(path: &Path) -> String {
+    let parts = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_string_lossy()),
+        _ => None,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// What stands below a folder's `openspec/`.
+fn standing(folder: &Path) -> Standing {
+    let openspec = folder.join("openspec");
+    if !openspec.is_dir() {
+        return Standing::default();
+    }
+    // A folder with metadata of a store is a store of its own, and none of this project's.
+    let is_planning = |name: &str| {
+        let folder = openspec.join(name);
+        folder.is_dir() && !folder.join(".openspec-store/store.yaml").exists()
+    };
+    Standing {
+        has_planning: is_planning("specs") || is_planning("changes"),
+        has_config: ["config.yaml", "config.yml"].iter().any(|name| openspec.join(name).exists()),
+    }
+}
+
+/// Reads the files below a root's `openspec/`. What cannot be read stands in the tree as such.
+///
+/// # Errors
+/// `openspec/` itself cannot be listed, or holds more than is read.
+pub fn read(root: &Root, archive: Archive) -> Result<Tree, ReadFiles> {
+    let openspec = root.openspec();
+    let mut walk = Walk { base: root.base.clone(), openspec, tree: Tree::default(), bytes: 0, files: 0, archive };
+    let folder = root.path.join("openspec");
+    if folder.is_dir() {
+        let path = walk.openspec.clone();
+        walk.tree.put(&path, Node::Folder);
+        walk.folder(&folder, &path, 0)?;
+    }
+    Ok(walk.tree)
+}
+
+struct Walk {
+    base: PathBuf,
+    openspec: String,
+    tree: Tree,
+    bytes: u64,
+    files: usize,
+    archive: Archive,
+}
+
+impl Walk {
+    fn folder(&mut self, folder: &Path, path: &str, depth: usize) -> Result<(), ReadFiles> {
+        let failed = |source| ReadFiles { path: folder.to_owned(), source };
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) if depth < SPEC_DEPTH => entries,
+            Err(source) if depth == 0 => return Err(failed(source)),
+            _ => {
+                self.tree.put(path, Node::Unreadable(Fault::Folder));
+                return Ok(());
+            }
+        };
+        for entry in entries {
+            let (Ok(entry), true) = (entry, self.files < SPEC_FILES) else {
+                if self.files < SPEC_FILES {
+                    continue;
+                }
+                let more = format!("there are more than {SPEC_FILES} files; take out what is no spec and no change");
+                return Err(failed(io::Error::other(more)));
+            };
+            self.files += 1;
+            self.entry(&entry, path, depth)?;
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &fs::DirEntry, path: &str, depth: usize) -> Result<(), ReadFiles> {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let below = format!("{path}/{name}");
+        let Ok(kind) = entry.file_type() else { return Ok(()) };
+        // What stands above this is where a project may link to: its specs or changes kept elsewhere in the repository.
+        let is_top = depth == 0 && kind.is_symlink() && matches!(name.as_str(), "specs" | "changes");
+        if kind.is_dir() || (is_top && self.leads_to_folder_inside(&entry.path())) {
+            self.tree.put(&below, Node::Folder);
+            if self.is_entered(&below, depth) {
+                self.folder(&entry.path(), &below, depth + 1)?;
+            }
+        } else if kind.is_symlink() {
+            let node = self.link(&entry.path());
+            self.tree.put(&below, node);
+        } else if kind.is_file() {
+            let node = self.file(&entry.path(), &name);
+            self.tree.put(&below, node);
+        }
+        Ok(())
+    }
+
+    /// Other folders than those that are read are listed, and so are archived changes where only their names are asked for.
+    fn is_entered(&self, path: &str, depth: usize) -> bool {
+        let inner = &path[self.openspec.len() + 1..];
+        let is_read = matches!(inner.split('/').next(), Some("specs" | "changes" | "schemas"));
+        let is_archived = inner.strip_prefix("changes/archive/").is_some();
+        self.archive == Archive::Whole || if is_read { !is_archived } else { depth == 0 }
+    }
+
+    fn leads_to_folder_inside(&self, link: &Path) -> bool {
+        fs::canonicalize(link).is_ok_and(|target| target.is_dir() && target.starts_with(&self.base))
+    }
+
+    fn link(&mut self, link: &Path) -> Node {
+        let Ok(target) = fs::canonicalize(link) else { return Node::Dangling };
+        let Ok(of_target) = fs::metadata(&target) else { return Node::Dangling };
+        match target.strip_prefix(&self.base) {
+            _ if of_target.is_dir() => Node::LinkedFolder,
+            _ if !of_target.is_file() => Node::Dangling,
+            Err(_) => Node::LeadsOut,
+            Ok(inside) => match self.bytes(&target, SPEC_FILE_BYTES) {
+                Ok(bytes) => Node::LinkedFile { target: slashed(inside).into(), bytes: bytes.into() },
+                Err(fault) => Node::Unreadable(fault),
+            },
+        }
+    }
+
+    fn file(&mut self, path: &Path, name: &str) -> Node {
+        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let is_read = ["md", "yaml", "yml"].iter().any(|known| extension.eq_ignore_ascii_case(known));
+        if !is_read && fs::metadata(path).is_ok_and(|file| file.len() > SPEC_OTHER_BYTES) {
+            return Node::Other;
+        }
+        match self.bytes(path, SPEC_FILE_BYTES) {
+            Ok(bytes) => Node::File(bytes.into()),
+            Err(fault) => Node::Unreadable(fault),
+        }
+    }
+
+    fn bytes(&mut self, path: &Path, most: u64) -> Result<Vec<u8>, Fault> {
+        let left = SPEC_TREE_BYTES.saturating_sub(self.bytes);
+        let bytes = read_up_to(path, most.min(left)).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => Fault::Denied,
+            io::ErrorKind::FileTooLarge => Fault::TooLarge,
+            _ => Fault::Failed,
+        })?;
+        self.bytes += bytes.len() as u64;
+        Ok(bytes)
+    }
+}
+
+/// When a file below a folder was last changed; the folder's own time where it has none.
+#[must_use]
+pub fn modified(folder: &Path) -> SystemTime {
+    let mut latest: Option<SystemTime> = None;
+    let mut open = vec![(folder.to_owned(), 0)];
+    let mut left = SPEC_FILES;
+    while let Some((folder, depth)) = open.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if left == 0 {
+                break;
+            }
+            left -= 1;
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                if depth < SPEC_DEPTH {
+                    open.push((entry.path(), depth + 1));
+                }
+                continue;
+            }
+            let time = fs::metadata(entry.path()).and_then(|file| file.modified()).ok();
+            latest = latest.max(time);
+        }
+    }
+    let own = || fs::metadata(folder).and_then(|folder| folder.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    latest.unwrap_or_else(own)
+}
+
+/// The user's schemas: names and texts of `schemas/<name>/schema.yaml` in the folder where the reference keeps its data.
+#[must_use]
+pub fn user_schemas(env: &Env) -> Vec<(String, String)> {
+    let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
+    let Some(folder) = data.map(|data| data.join("openspec/schemas")) else { return Vec::new() };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten().take(SPEC_FILES) {
+        let path = entry.path().join("schema.yaml");
+        if let Ok(bytes) = read_up_to(&path, SPEC_FILE_BYTES) {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            found.push((entry.file_name().to_string_lossy().into_owned(), text));
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,115 @@
+//! Reading a commit as OpenSpec wants it: the files below its `openspec/`, without a checkout.
+//! Lives here: commit to tree. Never here: working directories (see `config`), or what the files mean.
+
+use git2::Oid;
+
+use super::errors::GitError;
+use super::files::{Content, Entry, Files};
+use super::repo::Repo;
+use crate::town::changeset::Mode;
+use crate::town::limits::{SPEC_FILE_BYTES, SPEC_OTHER_BYTES, SPEC_TREE_BYTES};
+use crate::town::spec::tree::{Archive, Fault, Node, Tree};
+
+/// A link's text, in bytes, at the most.
+const LINK_BYTES: u64 = 4_096;
+
+/// The files below `openspec`, a path in the commit's tree such as `openspec`.
+#[must_use]
+pub fn read(files: &Files<'_>, openspec: &str, archive: Archive) -> Tree {
+    let mut tree = Tree::default();
+    let mut left = SPEC_TREE_BYTES;
+    let archived = format!("{openspec}/changes/archive/");
+    for entry in files.under(openspec) {
+        let name = entry.path.strip_prefix(&archived).and_then(|inner| inner.split_once('/'));
+        if let (Archive::Names, Some((name, _))) = (archive, name) {
+            tree.put(&format!("{archived}{name}"), Node::Folder);
+            continue;
+        }
+        let node = match entry.mode {
+            Mode::Link => link(files, entry, &mut left),
+            Mode::Module => continue,
+            Mode::File | Mode::Executable => file(files, entry, &mut left),
+        };
+        tree.put(&entry.path, node);
+    }
+    tree
+}
+
+/// The same of a tree that no commit has, of its plain files.
+///
+/// # Errors
+/// When an object cannot be read.
+pub fn of_tree(repo: &Repo, tree: Oid) -> Result<Tree, GitError> {
+    let mut found = Tree::default();
+    for (path, bytes) in repo.files_below(tree, "openspec/")? {
+        found.put_file(&path, bytes);
+    }
+    Ok(found)
+}
+
+fn file(files: &Files<'_>, entry: &Entry, left: &mut u64) -> Node {
+    let extension = entry.path.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let is_read = ["md", "yaml", "yml"].iter().any(|known| extension.eq_ignore_ascii_case(known));
+    if !is_read && files.size(entry).is_some_and(|size| size > SPEC_OTHER_BYTES) {
+        return Node::Other;
+    }
+    match files.content(entry, SPEC_FILE_BYTES.min(*left)) {
+        Content::Bytes(object) => {
+            *left = left.saturating_sub(object.data().len() as u64);
+            Node::File(object.data().into())
+        }
+        Content::TooLarge(_) => Node::Unreadable(Fault::TooLarge),
+        Content::Missing => Node::Unreadable(Fault::Failed),
+    }
+}
+
+fn link(files: &Files<'_>, entry: &Entry, left: &mut u64) -> Node {
+    let Content::Bytes(text) = files.content(entry, LINK_BYTES) else { return Node::Dangling };
+    let text = String::from_utf8_lossy(text.data()).into_owned();
+    let Some(target) = resolve(&entry.path, &text) else { return Node::LeadsOut };
+    match files.get(&target) {
+        Some(found) if found.is_file() => match file(files, found, left) {
+            Node::File(bytes) => Node::LinkedFile { target: target.into(), bytes },
+            node => node,
+        },
+        Some(_) => Node::Dangling,
+        None if files.is_folder(&target) => Node::LinkedFolder,
+        None => Node::Dangling,
+    }
+}
+
+/// Where a link leads, without links on the way; `None` where that is outside of the tree.
+fn resolve(path: &str, text: &str) -> Option<String> {
+    if text.starts_with('/') {
+        return None;
+    }
+    let mut parts: Vec<&str> = path.split('/').collect();
+    parts.pop();
+    for part in text.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_resolved_inside_of_the_tree_or_not_at_all() {
+        let table = [
+            ("b.md", Some("openspec/specs/a/b.md")),
+            ("./../c/spec.md", Some("openspec/specs/c/spec.md")),
+            ("../../../x", Some("x")),
+            ("../../../../x", None),
+            ("/etc/passwd", None),
+        ];
+        for (text, wanted) in table {
+            assert_eq!(resolve("openspec/specs/a/spec.md", text).as_deref(), wanted, "{text}");
+        }
+    }
+}

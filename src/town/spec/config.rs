@@ -1,0 +1,258 @@
+//! `openspec/config.yaml`: what the reference reads from it, and our own keys beside them, which it passes over.
+//! Lives here: the keys, read one by one so that a wrong one costs only itself. Never here: what they change.
+
+use super::data::Value;
+use super::tree::Tree;
+
+/// The context that is handed to agents, in bytes.
+pub const CONTEXT_BYTES: usize = 50 * 1024;
+
+/// What a project says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The schema of changes that name none.
+    pub schema: Option<String>,
+    /// Words about the project for those who write artifacts.
+    pub context: Option<String>,
+    /// Rules for those who write artifacts, by the artifact's id.
+    pub rules: Vec<(String, Vec<String>)>,
+    /// Advice for `apply` and `archive`.
+    pub operations: Vec<(String, Vec<String>)>,
+    /// Ids of stores that this project refers to.
+    pub references: Vec<String>,
+    /// The store that is meant where nothing is planned here.
+    pub store: Option<String>,
+    /// Ours: the folder of archived changes, below `openspec/`.
+    pub archive_dir: Option<String>,
+    /// Ours: how an archived change is called, with `{date}` and `{name}`.
+    pub archive_name: Option<String>,
+    /// Ours: words beside SHALL and MUST that make a requirement one.
+    pub normative_keywords: Vec<String>,
+    /// Ours: the profile of rules where none is asked for.
+    pub profile: Option<String>,
+    /// Ours: further folders that hold an `openspec/`, from the repository's root.
+    pub roots: Vec<String>,
+}
+
+impl Config {
+    /// The file of the project below `openspec`: the first that is there counts.
+    #[must_use]
+    pub fn path(tree: &Tree, openspec: &str) -> Option<String> {
+        let paths = ["config.yaml", "config.yml"].map(|name| format!("{openspec}/{name}"));
+        paths.into_iter().find(|path| tree.get(path).is_some_and(|node| node.is_file()))
+    }
+
+    /// Reads the file, and says what of it does not count.
+    #[must_use]
+    pub fn read(tree: &Tree, openspec: &str) -> (Self, Vec<String>) {
+        let Some(path) = Self::path(tree, openspec) else { return (Self::default(), Vec::new()) };
+        let Some(text) = tree.text(&path) else {
+            return (Self::default(), vec![format!("{path} cannot be read and is passed over")]);
+        };
+        match Value::parse(&text) {
+            Ok(value @ Value::Map(_)) => {
+                let mut reading = Reading { path, value, warnings: Vec::new() };
+                (reading.config(), reading.warnings)
+            }
+            Ok(_) => (Self::default(), vec![format!("{path} is no mapping and is passed over")]),
+            Err(why) => (Self::default(), vec![format!("{path} is no YAML and is passed over: {why}")]),
+        }
+    }
+}
+
+struct Reading {
+    path: String,
+    value: Value,
+    warnings: Vec<String>,
+}
+
+impl Reading {
+    fn warn(&mut self, key: &str, why: &str) {
+        self.warnings.push(format!("{}: {key} {why}; it is passed over", self.path));
+    }
+
+    fn config(&mut self) -> Config {
+        Config {
+            schema: self.text("schema"),
+            context: self.context(),
+            rules: self.lists("rules"),
+            operations: self.operations(),
+            references: self.references(),
+            store: self.text("store"),
+            archive_dir: self.folder("archive_dir"),
+            archive_name: self.archive_name(),
+            normative_keywords: self.texts("normative_keywords"),
+            profile: self.text("profile"),
+            roots: self.texts("roots"),
+        }
+    }
+
+    fn text(&mut self, key: &str) -> Option<String> {
+        let value = self.value.get(key)?;
+        let text = value.text().filter(|text| !text.is_empty()).map(str::to_owned);
+        if text.is_none() {
+            self.warn(key, "must be a text that is not empty");
+        }
+        text
+    }
+
+    fn context(&mut self) -> Option<String> {
+        let value = self.value.get("context")?;
+        match value.text() {
+            Some(text) if text.len() <= CONTEXT_BYTES => Some(text.to_owned()),
+            Some(_) => {
+                self.warn("context", &format!("has more than {CONTEXT_BYTES} bytes"));
+                None
+            }
+            None => {
+                self.warn("context", "must be a text");
+                None
+            }
+        }
+    }
+
+    fn texts(&mut self, key: &str) -> Vec<String> {
+        let Some(value) = self.value.get(key) else { return Vec::new() };
+        let texts = value.texts().map(|texts| texts.into_iter().filter(|text| !text.is_empty()));
+        let texts: Option<Vec<String>> = texts.map(|texts| texts.map(str::to_owned).collect());
+        if texts.is_none() {
+            self.warn(key, "must be a list of texts");
+        }
+        texts.unwrap_or_default()
+    }
+
+    /// A mapping of names to lists of texts.
+    fn lists(&mut self, key: &str) -> Vec<(String, Vec<String>)> {
+        let entries = match self.value.get(key) {
+            None => return Vec::new(),
+            Some(Value::Map(entries)) => entries.clone(),
+            Some(_) => {
+                self.warn(key, "must be a mapping");
+                return Vec::new();
+            }
+        };
+        let mut lists = Vec::new();
+        for (name, value) in entries {
+            match value.texts() {
+                Some(texts) => {
+                    let texts: Vec<String> =
+                        texts.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect();
+                    if !texts.is_empty() {
+                        lists.push((name, texts));
+                    }
+                }
+                None => self.warn(&format!("{key}.{name}"), "must be a list of texts"),
+            }
+        }
+        lists
+    }
+
+    fn operations(&mut self) -> Vec<(String, Vec<String>)> {
+        let entries = match self.value.get("operations") {
+            None => return Vec::new(),
+            Some(Value::Map(entries)) => entries.clone(),
+            Some(_) => {
+                self.warn("operations", "must be a mapping");
+                return Vec::new();
+            }
+        };
+        let mut found = Vec::new();
+        for (name, value) in entries {
+            let key = format!("operations.{name}");
+            if !matches!(name.as_str(), "apply" | "archive") {
+                self.warn(&key, "is no operation; there are apply and archive");
+            } else if !matches!(value, Value::Map(_)) {
+                self.warn(&key, "must be a mapping");
+            } else if let Some(guidance) = value.get("guidance") {
+                match guidance.texts() {
+                    Some(texts) => {
+                        let texts = texts.into_iter().filter(|text| !text.is_empty()).map(str::to_owned);
+                        found.push((name, texts.collect()));
+                    }
+                    None => self.warn(&format!("{key}.guidance"), "must be a list of texts"),
+                }
+            }
+        }
+        found.retain(|(_, texts): &(String, Vec<String>)| !texts.is_empty());
+        found
+    }
+
+    fn references(&mut self) -> Vec<String> {
+        let items = match self.value.get("references") {
+            None => return Vec::new(),
+            Some(Value::List(items)) => items.clone(),
+            Some(_) => {
+                self.warn("references", "must be a list of store ids");
+                return Vec::new();
+            }
+        };
+        let mut ids: Vec<String> = Vec::new();
+        for item in &items {
+            match item.text().or_else(|| item.get("id").and_then(Value::text)) {
+                Some(id) if !ids.iter().any(|found| found == id) => ids.push(id.to_owned()),
+                Some(_) => {}
+                None => self.warn("references", "holds an entry without an id"),
+            }
+        }
+        ids
+    }
+
+    /// A folder below `openspec/`, which it may not leave.
+    fn folder(&mut self, key: &str) -> Option<String> {
+        let folder = self.text(key)?;
+        let sound = folder.split('/').all(|part| !matches!(part, "" | "." | "..")) && !folder.contains(['\\', '\0']);
+        if !sound {
+            self.warn(key, "must be a path below openspec/ without . and ..");
+        }
+        sound.then_some(folder)
+    }
+
+    fn archive_name(&mut self) -> Option<String> {
+        let name = self.text("archive_name")?;
+        let sound = name.contains("{name}") && !name.contains(['/', '\\', '\0']) && !name.starts_with('.');
+        if !sound {
+            self.warn("archive_name", "must be one folder's name with {name} in it");
+        }
+        sound.then_some(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (Config, Vec<String>) {
+        let mut tree = Tree::default();
+        tree.put_file("openspec/config.yaml", text.as_bytes().to_vec());
+        Config::read(&tree, "openspec")
+    }
+
+    #[test]
+    fn a_wrong_key_costs_only_itself() {
+        let (config, warnings) = read(
+            "schema: 5\ncontext: here\nrules:\n  specs: [a, '']\n  tasks: no\noperations:\n  apply: {guidance: [go]}\n  fly: {}\n\
+             references: [one, {id: two, remote: x}, one, {}]\nunknown: fine\nprofile: ci\narchive_dir: ../out\narchive_name: '{name}_{date}'\n",
+        );
+        assert_eq!(config.schema, None);
+        assert_eq!(config.context.as_deref(), Some("here"));
+        assert_eq!(config.rules, [("specs".to_owned(), vec!["a".to_owned()])]);
+        assert_eq!(config.operations, [("apply".to_owned(), vec!["go".to_owned()])]);
+        assert_eq!(config.references, ["one", "two"]);
+        assert_eq!((config.profile.as_deref(), config.archive_dir), (Some("ci"), None));
+        assert_eq!(config.archive_name.as_deref(), Some("{name}_{date}"));
+        for key in ["schema", "rules.tasks", "operations.fly", "references", "archive_dir"] {
+            assert!(warnings.iter().any(|warning| warning.contains(&format!(": {key} "))), "{key}: {warnings:?}");
+        }
+        assert_eq!(warnings.len(), 5, "{warnings:?}");
+    }
+
+    #[test]
+    fn what_is_no_mapping_is_passed_over_and_said() {
+        for text in ["- a", "a: [", ""] {
+            let (config, warnings) = read(text);
+            assert_eq!((config, warnings.len()), (Config::default(), 1), "{text:?}");
+        }
+        let long = format!("context: {}\n", "x".repeat(CONTEXT_BYTES + 1));
+        assert_eq!(read(&long).0.context, None);
+    }
+}

@@ -1,0 +1,224 @@
+//! The open changes in the order in which they can be archived: each after those that it depends on.
+//! Lives here: that order, what is wrong with it, and which changes work on one requirement. Never here: the state of a change
+//! (see `lifecycle`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::delta::Delta;
+use super::heading::{self, Section};
+use super::lines::Lines;
+use super::project::Project;
+
+/// A change in the queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Queued {
+    /// Its name.
+    pub name: String,
+    /// Open changes that come before it, since it says that it depends on them.
+    pub waits_for: Vec<String>,
+}
+
+/// Something wrong with what changes depend on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Tangle {
+    /// Changes that wait for each other, each for the one after it.
+    Cycle {
+        /// The changes.
+        changes: Vec<String>,
+    },
+    /// A name that no change has, open or archived.
+    Unknown {
+        /// The change that names it.
+        change: String,
+        /// The name.
+        name: String,
+    },
+}
+
+impl Tangle {
+    /// It, as a sentence.
+    #[must_use]
+    pub fn said(&self) -> String {
+        match self {
+            Self::Cycle { changes } => format!("these changes wait for each other: {}", changes.join(" → ")),
+            Self::Unknown { change, name } => format!("{change} depends on {name}, and there is no such change"),
+        }
+    }
+}
+
+/// All open changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Queue {
+    /// In their order; those that wait for each other come last.
+    pub changes: Vec<Queued>,
+    /// What is wrong.
+    pub tangles: Vec<Tangle>,
+}
+
+/// Puts the open changes in order. Of those that could come next, the first by name does.
+#[must_use]
+pub fn queue(project: &Project<'_>) -> Queue {
+    let open: BTreeSet<&str> = project.changes().into_iter().collect();
+    let mut queue = Queue::default();
+    let mut waits: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for change in &open {
+        let depends = project.metadata(change).ok().flatten().map(|metadata| metadata.depends_on).unwrap_or_default();
+        for name in &depends {
+            if !open.contains(name.as_str()) && !is_archived(project, name) {
+                queue.tangles.push(Tangle::Unknown { change: (*change).to_owned(), name: name.clone() });
+            }
+        }
+        waits.insert(change, depends.into_iter().filter(|name| open.contains(name.as_str())).collect());
+    }
+    let mut left = waits.clone();
+    let mut followers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (change, names) in &waits {
+        for name in names {
+            followers.entry(name).or_default().push(change);
+        }
+    }
+    let mut ready: BTreeSet<&str> = left.iter().filter(|(_, names)| names.is_empty()).map(|(name, _)| *name).collect();
+    while let Some(change) = ready.pop_first() {
+        left.remove(change);
+        queue.changes.push(queued(change, &waits));
+        for follower in followers.get(change).into_iter().flatten() {
+            if let Some(names) = left.get_mut(follower)
+                && names.remove(change)
+                && names.is_empty()
+            {
+                ready.insert(follower);
+            }
+        }
+    }
+    queue.tangles.extend(cycle(&left).map(|changes| Tangle::Cycle { changes }));
+    queue.changes.extend(left.keys().map(|change| queued(change, &waits)));
+    queue
+}
+
+fn queued(change: &str, waits: &BTreeMap<&str, BTreeSet<String>>) -> Queued {
+    let waits_for = waits.get(change).into_iter().flatten().cloned().collect();
+    Queued { name: change.to_owned(), waits_for }
+}
+
+/// Whether the archive has a change of this name, with or without a day before or behind it.
+fn is_archived(project: &Project<'_>, name: &str) -> bool {
+    project.archived().iter().any(|folder| {
+        let rest = folder.strip_suffix(name).or_else(|| folder.strip_prefix(name));
+        rest.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '_')))
+    })
+}
+
+/// One circle among changes each of which waits for another of them.
+fn cycle(left: &BTreeMap<&str, BTreeSet<String>>) -> Option<Vec<String>> {
+    let mut at = *left.keys().next()?;
+    let mut path: Vec<&str> = Vec::new();
+    loop {
+        if let Some(start) = path.iter().position(|name| *name == at) {
+            path.push(at);
+            return Some(path[start..].iter().map(|name| (*name).to_owned()).collect());
+        }
+        path.push(at);
+        at = left.get(at)?.iter().find_map(|name| left.get_key_value(name.as_str())).map(|(name, _)| *name)?;
+    }
+}
+
+/// A requirement that more than one open change works on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Overlap {
+    /// The capability.
+    pub capability: String,
+    /// The requirement's name.
+    pub requirement: String,
+    /// The changes, each with the section that names it.
+    pub changes: Vec<(String, &'static str)>,
+}
+
+/// The requirements that more than one open change works on, by capability and name.
+#[must_use]
+pub fn overlap(project: &Project<'_>) -> Vec<Overlap> {
+    let mut touched: BTreeMap<(String, String), BTreeSet<(String, &'static str)>> = BTreeMap::new();
+    for change in project.changes() {
+        for file in project.deltas(change) {
+            let Ok(text) = project.text(&file.path) else { continue };
+            for (name, section) in names(&Delta::of(&Lines::of(&text))) {
+                let key = (file.id.clone(), heading::name(name).to_owned());
+                touched.entry(key).or_default().insert((change.to_owned(), section.word()));
+            }
+        }
+    }
+    let shared = touched
+        .into_iter()
+        .filter(|(_, changes)| changes.iter().map(|(change, _)| change).collect::<BTreeSet<_>>().len() > 1);
+    shared
+        .map(|((capability, requirement), changes)| Overlap {
+            capability,
+            requirement,
+            changes: changes.into_iter().collect(),
+        })
+        .collect()
+}
+
+fn names(delta: &Delta) -> Vec<(&str, Section)> {
+    let mut names: Vec<(&str, Section)> = Vec::new();
+    names.extend(delta.added.iter().map(|block| (block.name.as_str(), Section::Added)));
+    names.extend(delta.modified.iter().map(|block| (block.name.as_str(), Section::Modified)));
+    names.extend(delta.removed.iter().map(|named| (named.name.as_str(), Section::Removed)));
+    let ends = delta.renamed.iter().flat_map(|rename| [&rename.from, &rename.to]);
+    names.extend(ends.map(|named| (named.name.as_str(), Section::Renamed)));
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::town::spec::tree::Tree;
+
+    fn tree(changes: &[(&str, &str, &str)]) -> Tree {
+        let mut tree = Tree::default();
+        for (name, depends, delta) in changes {
+            let folder = format!("openspec/changes/{name}");
+            let metadata = format!("schema: spec-driven\ndepends_on: [{depends}]\n");
+            tree.put_file(&format!("{folder}/.openspec.yaml"), metadata.into_bytes());
+            tree.put_file(&format!("{folder}/specs/a/spec.md"), delta.as_bytes().to_vec());
+        }
+        tree
+    }
+
+    fn order(tree: &Tree) -> (Vec<String>, Vec<String>) {
+        let queue = queue(&Project::new(tree, "openspec"));
+        (
+            queue.changes.into_iter().map(|queued| queued.name).collect(),
+            queue.tangles.iter().map(Tangle::said).collect(),
+        )
+    }
+
+    #[test]
+    fn each_change_comes_after_those_it_depends_on() {
+        let mut tree = tree(&[("a", "c, gone", ""), ("b", "", ""), ("c", "old", ""), ("d", "a, b", "")]);
+        tree.put("openspec/changes/archive/2026-01-31-old", super::super::tree::Node::Folder);
+        let (changes, tangles) = order(&tree);
+        assert_eq!(changes, ["b", "c", "a", "d"]);
+        assert_eq!(tangles, ["a depends on gone, and there is no such change"]);
+    }
+
+    #[test]
+    fn changes_that_wait_for_each_other_are_found_and_come_last() {
+        let (changes, tangles) =
+            order(&tree(&[("a", "b", ""), ("b", "c", ""), ("c", "b", ""), ("z", "", ""), ("s", "s", "")]));
+        assert_eq!(changes, ["z", "a", "b", "c", "s"]);
+        assert_eq!(tangles, ["these changes wait for each other: b → c → b"]);
+    }
+
+    #[test]
+    fn changes_of_one_requirement_overlap() {
+        let one = "## MODIFIED Requirements\n### Requirement: A\nx\n### Requirement: B\nx\n";
+        let two = "## REMOVED Requirements\n- `### Requirement: A`\n";
+        let tree = tree(&[("one", "", one), ("two", "", two)]);
+        let found = overlap(&Project::new(&tree, "openspec"));
+        let changes = vec![("one".to_owned(), "MODIFIED"), ("two".to_owned(), "REMOVED")];
+        assert_eq!(found, [Overlap { capability: "a".to_owned(), requirement: "A".to_owned(), changes }]);
+    }
+}

@@ -1,0 +1,7 @@
+//! Where ours differs from the reference on purpose in the profile that stands in for it, and why.
+//!
+//! Lives here: the one table. Never here: what other profiles say more (see `bugs`). A case that stands here and agrees is a
+//! failed test.
+
+/// A case or an item as the comparison names it, and the reason.
+pub const DIVERGENCES: &[(&str, &str)] = &[];

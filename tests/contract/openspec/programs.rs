@@ -1,0 +1,110 @@
+//! The two programs that must agree: the reference `openspec` command, and `monkeytown openspec`.
+//!
+//! Lives here: running them alone with a folder, offline, and reading a folder back. Never here: what must be the same
+//! (see `compare`).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// One of the two.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// The reference: its start script, run by Node.
+    Reference(PathBuf),
+    /// Ours: the binary, as the alias of the reference.
+    Ours(PathBuf),
+    /// Ours in its own spelling.
+    Spec(PathBuf),
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Answer {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Answer {
+    /// What it printed, if that is one JSON document. The folder it ran in is named `<root>`.
+    pub fn json(&self) -> Option<Value> {
+        serde_json::from_str(&self.stdout).ok()
+    }
+}
+
+impl Program {
+    /// The reference below the folder of tools.
+    pub fn reference(tools: &Path) -> Self {
+        Self::Reference(tools.join("node_modules/@fission-ai/openspec/bin/openspec.js"))
+    }
+
+    /// The command itself, alone with a folder.
+    pub fn command(&self, folder: &Path, home: &Path) -> Command {
+        let mut command = match self {
+            Self::Reference(script) => {
+                let mut node = Command::new("node");
+                node.arg(script);
+                node
+            }
+            Self::Ours(binary) | Self::Spec(binary) => {
+                let mut ours = Command::new(binary);
+                ours.arg(if matches!(self, Self::Ours(_)) { "openspec" } else { "spec" });
+                ours
+            }
+        };
+        command.current_dir(folder).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        for name in ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"] {
+            command.env(name, home);
+        }
+        let settings =
+            ["OPENSPEC_TELEMETRY=0", "DO_NOT_TRACK=1", "OPENSPEC_NO_UPDATE_CHECK=1", "OPENSPEC_NO_ANIMATION=1"];
+        for setting in settings.into_iter().chain(["CI=1", "TZ=UTC", "NO_COLOR=1", "LANG=C.UTF-8"]) {
+            let (name, value) = setting.split_once('=').unwrap();
+            command.env(name, value);
+        }
+        command.stdin(std::process::Stdio::null());
+        command
+    }
+
+    /// Runs it to its end.
+    pub fn run(&self, folder: &Path, home: &Path, words: &[impl AsRef<str>]) -> Answer {
+        let mut command = self.command(folder, home);
+        command.args(words.iter().map(AsRef::as_ref));
+        let output = command.output().unwrap_or_else(|error| panic!("{self:?}: {error}"));
+        // Paths come out as the system resolves them.
+        let named = fs::canonicalize(folder).unwrap().to_string_lossy().into_owned();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&named, "<root>");
+        Answer { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+}
+
+/// All that stands in a folder: files with their bytes, links with where they lead, folders with nothing.
+pub fn everything(folder: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(&next).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
+            let kind = fs::symlink_metadata(&path).unwrap().file_type();
+            if name == ".git" {
+                continue;
+            }
+            if kind.is_symlink() {
+                let target = fs::read_link(&path).unwrap();
+                found.insert(name, Some(format!("-> {}", target.display()).into_bytes()));
+            } else if kind.is_dir() {
+                found.insert(name, None);
+                open.push(path);
+            } else {
+                found.insert(name, Some(fs::read(&path).unwrap()));
+            }
+        }
+    }
+    found
+}
