@@ -96,7 +96,7 @@ async fn a_completed_change_is_put_away_whole() {
         assert!(said.ok, "{agent}: {said:?}");
     }
     let done = called(&mut files, "architect", RUN, ARCHIVE_CHANGE, json!({"change": "add-x"})).await;
-    assert!(done.ok && done.output.contains("1 requirements added"), "{done:?}");
+    assert!(done.ok && done.output.contains("1 added, 0 modified"), "{done:?}");
     let to = "openspec/changes/archive/2026-11-21-add-x";
     assert_eq!(files.list(FOLDER).unwrap(), [""; 0]);
     assert_eq!(text(&files, &format!("{to}/proposal.md")), "# X\r\n\r\n**Status:** Archived\r\n");

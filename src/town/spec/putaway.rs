@@ -27,7 +27,7 @@ pub struct PutAway {
     pub archived_as: String,
     /// Each file that differs afterwards, with what it then holds; `None` where it is gone.
     pub files: BTreeMap<String, Option<Arc<[u8]>>>,
-    /// What happens to the main specs, as a phrase.
+    /// What happens to the requirements of the main specs, as a phrase.
     pub says: String,
 }
 
@@ -72,7 +72,7 @@ pub fn put_away(tree: &Tree, change: &str, date: &str) -> Result<PutAway, String
     }
     let counts = plan.totals.unwrap_or_default();
     let says = format!(
-        "{} requirements added, {} modified, {} removed, {} renamed",
+        "{} added, {} modified, {} removed, {} renamed",
         counts.added, counts.modified, counts.removed, counts.renamed
     );
     Ok(PutAway { archived_as: plan.archived_as, files, says })
