@@ -22,7 +22,7 @@ pub mod validate;
 use clap::{Args as ClapArgs, Subcommand};
 
 use super::{Context, say};
-use crate::town::spec::rules::{Profile, RULES};
+use crate::town::spec::rules::{self, Profile, RULES};
 use serde_json::json;
 
 /// Read, judge and archive OpenSpec specs and changes, as the `openspec` command does and further
@@ -62,7 +62,11 @@ enum Command {
     /// Say which test or code covers which requirement
     Trace(trace::Args),
     /// Print the rules with their levels
-    Rules,
+    Rules {
+        /// As the table of docs/openspec.md
+        #[arg(long)]
+        markdown: bool,
+    },
 }
 
 /// Runs the command.
@@ -83,11 +87,15 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         Command::Next(args) => next::run(context, args),
         Command::Adopt(args) => adopt::run(context, args),
         Command::Trace(args) => trace::run(context, args),
-        Command::Rules => rules(context),
+        Command::Rules { markdown } => rules(context, *markdown),
     }
 }
 
-fn rules(context: &Context) -> anyhow::Result<u8> {
+fn rules(context: &Context, markdown: bool) -> anyhow::Result<u8> {
+    if markdown {
+        say::answer(rules::docs().trim_end());
+        return Ok(0);
+    }
     if context.json {
         let rules = RULES.iter().map(|rule| {
             let level = |profile: Profile| rule.level(profile);

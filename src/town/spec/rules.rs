@@ -62,6 +62,29 @@ impl Rule {
     }
 }
 
+/// The rules as a table for the documentation, those of the lifecycle behind.
+#[must_use]
+pub fn docs() -> String {
+    let word = |level: Option<Level>| match level {
+        Some(Level::Error) => "error",
+        Some(Level::Warning) => "warning",
+        Some(Level::Info) => "info",
+        None => "",
+    };
+    let mut out = "| rule | `openspec-1` | `ci` | `gated` | what it asks for |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    let mut row = |id: &str, levels: [Option<Level>; 3], doc: &str| {
+        let [one, ci, gated] = levels.map(word);
+        out.push_str(&format!("| `{id}` | {one} | {ci} | {gated} | {doc} |\n"));
+    };
+    for rule in RULES {
+        row(rule.id, rule.levels, rule.doc);
+    }
+    for (id, level, doc) in super::lifecycle::RULES {
+        row(id, [None, None, Some(*level)], doc);
+    }
+    out
+}
+
 const E: Option<Level> = Some(Level::Error);
 const W: Option<Level> = Some(Level::Warning);
 const I: Option<Level> = Some(Level::Info);
