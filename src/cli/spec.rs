@@ -16,13 +16,14 @@ pub mod select;
 pub mod show;
 pub mod status;
 pub mod sync;
+pub mod trace;
 pub mod unarchive;
 pub mod validate;
 
 use clap::{Args as ClapArgs, Subcommand};
 
 use super::{Context, say};
-use crate::town::spec::rules::{Profile, RULES};
+use crate::town::spec::rules::{self, Profile, RULES};
 use serde_json::json;
 
 /// Read, judge and archive OpenSpec specs and changes, as the `openspec` command does and further
@@ -59,8 +60,14 @@ enum Command {
     Next(next::Args),
     /// Lift the requirements of a proposal into a delta
     Adopt(adopt::Args),
+    /// Say which test or code covers which requirement
+    Trace(trace::Args),
     /// Print the rules with their levels
-    Rules,
+    Rules {
+        /// As the table of docs/openspec.md
+        #[arg(long)]
+        markdown: bool,
+    },
 }
 
 /// Runs the command.
@@ -80,11 +87,16 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         Command::Sync(args) => sync::run(context, args),
         Command::Next(args) => next::run(context, args),
         Command::Adopt(args) => adopt::run(context, args),
-        Command::Rules => rules(context),
+        Command::Trace(args) => trace::run(context, args),
+        Command::Rules { markdown } => rules(context, *markdown),
     }
 }
 
-fn rules(context: &Context) -> anyhow::Result<u8> {
+fn rules(context: &Context, markdown: bool) -> anyhow::Result<u8> {
+    if markdown {
+        say::answer(rules::docs().trim_end());
+        return Ok(0);
+    }
     if context.json {
         let rules = RULES.iter().map(|rule| {
             let level = |profile: Profile| rule.level(profile);

@@ -6,6 +6,7 @@
 pub mod files;
 pub mod spec_apply;
 pub mod spec_tree;
+pub mod texts;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -23,7 +23,6 @@ pub mod landing;
 pub mod merge;
 mod net;
 pub mod objects;
-pub mod openspec;
 pub mod plain;
 pub mod program;
 pub mod propose;

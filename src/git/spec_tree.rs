@@ -1,7 +1,11 @@
 //! Reading a commit as OpenSpec wants it: the files below its `openspec/`, without a checkout.
 //! Lives here: commit to tree. Never here: working directories (see `config`), or what the files mean.
 
+use git2::Oid;
+
+use super::errors::GitError;
 use super::files::{Content, Entry, Files};
+use super::repo::Repo;
 use crate::town::changeset::Mode;
 use crate::town::limits::{SPEC_FILE_BYTES, SPEC_OTHER_BYTES, SPEC_TREE_BYTES};
 use crate::town::spec::tree::{Archive, Fault, Node, Tree};
@@ -29,6 +33,18 @@ pub fn read(files: &Files<'_>, openspec: &str, archive: Archive) -> Tree {
         tree.put(&entry.path, node);
     }
     tree
+}
+
+/// The same of a tree that no commit has, of its plain files.
+///
+/// # Errors
+/// When an object cannot be read.
+pub fn of_tree(repo: &Repo, tree: Oid) -> Result<Tree, GitError> {
+    let mut found = Tree::default();
+    for (path, bytes) in repo.files_below(tree, "openspec/")? {
+        found.put_file(&path, bytes);
+    }
+    Ok(found)
 }
 
 fn file(files: &Files<'_>, entry: &Entry, left: &mut u64) -> Node {

@@ -10,7 +10,7 @@ use super::publish::Hands;
 use super::stand::Stand;
 use super::turn::Mission;
 use super::{Edge, RunError};
-use crate::git::{openspec, propose, repo, repo::Repo};
+use crate::git::{propose, repo, repo::Repo, spec_tree};
 use crate::tools::Keeper;
 use crate::town::briefing::Quote;
 use crate::town::facts::Facts;
@@ -19,6 +19,7 @@ use crate::town::ids::AgentId;
 use crate::town::roles::{self, Act, Desk};
 use crate::town::spec::lifecycle::Lifecycle;
 use crate::town::spec::project::Project;
+use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::queue;
 use crate::town::spec::state::State;
 use crate::town::spec::tree::Tree;
@@ -75,7 +76,7 @@ pub(super) fn act(
     }
     let repo = &house.home.repo;
     let base = repo::oid(&stand.base)?;
-    let (tree, main) = (openspec::of_tree(repo, stand.tree()?)?, openspec::of_tree(repo, repo.tree_of(base)?)?);
+    let (tree, main) = (spec_tree::of_tree(repo, stand.tree()?)?, spec_tree::of_tree(repo, repo.tree_of(base)?)?);
     let authors = authors(&mission.claimed.town);
     let in_validation = in_validation(&tree);
     let touched = if agent.as_str() == "test-validator" && !in_validation.is_empty() {
@@ -98,7 +99,7 @@ pub(super) fn act(
 }
 
 fn in_validation(tree: &Tree) -> Vec<String> {
-    let project = Project::new(tree, openspec::FOLDER);
+    let project = Project::new(tree, OPENSPEC);
     let names = project.changes().into_iter();
     let is_there = |name: &&str| Lifecycle::of(tree, &project.change_path(name), None).state == State::Validation;
     names.filter(is_there).map(str::to_owned).collect()
@@ -149,8 +150,8 @@ fn touched(repo: &Repo, base: Oid, names: &[String]) -> Result<BTreeMap<String, 
 pub(super) fn case_files(hands: &Hands<'_>, mission: Mission<'_>) -> Result<Vec<Quote>, RunError> {
     let repo = &hands.house.home.repo;
     let agent = mission.charter.name.as_str();
-    let tree = openspec::of_tree(repo, mission.claimed.stand.tree()?)?;
-    let project = Project::new(&tree, openspec::FOLDER);
+    let tree = spec_tree::of_tree(repo, mission.claimed.stand.tree()?)?;
+    let project = Project::new(&tree, OPENSPEC);
     let authors = authors(&mission.claimed.town);
     for queued in queue::queue(&project).changes {
         let folder = project.change_path(&queued.name);

@@ -4,14 +4,15 @@
 use std::collections::BTreeSet;
 
 use crate::git::files::Files;
-use crate::git::openspec;
+use crate::git::spec_tree;
 use crate::town::facts::{ChangeFacts, SpecFacts, SpecStatus};
 use crate::town::markdown::visible;
 use crate::town::spec::issue::Level;
 use crate::town::spec::lifecycle::{Lifecycle, Step};
 use crate::town::spec::project::Project;
+use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::queue;
-use crate::town::spec::tree::Tree;
+use crate::town::spec::tree::{Archive, Tree};
 
 const FILE_BYTES: u64 = 1024 * 1024;
 /// Specs and changes that are read.
@@ -41,8 +42,8 @@ pub(super) fn sense(files: &Files<'_>) -> SpecFacts {
     }
     facts.archived = archived.len();
     facts.skipped += names.len().saturating_sub(READ);
-    let tree = openspec::of_files(files);
-    let project = Project::new(&tree, openspec::FOLDER);
+    let tree = spec_tree::read(files, OPENSPEC, Archive::Names);
+    let project = Project::new(&tree, OPENSPEC);
     let queued = queue::queue(&project).changes;
     let waits = |name: &str| queued.iter().find(|queued| queued.name == name).map(|queued| queued.waits_for.clone());
     facts.changes = names.into_iter().take(READ).map(|name| change(files, &tree, name)).collect();

@@ -47,6 +47,10 @@ pub const SPEC_TREE_BYTES: u64 = 256 * 1024 * 1024;
 pub const SPEC_FILES: usize = 500_000;
 /// Folders in folders there.
 pub const SPEC_DEPTH: usize = 64;
+/// A text file in which `covers:` tags are looked for, in bytes.
+pub const TEXT_BYTES: u64 = 1024 * 1024;
+/// Files that are looked through for them.
+pub const TEXT_FILES: usize = 200_000;
 /// A job's step summary on GitHub, in bytes; a larger one is dropped whole.
 pub const SUMMARY_BYTES: usize = 1024 * 1024;
 /// What a job hands to the next one besides its bundle, in bytes.

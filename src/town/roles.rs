@@ -174,10 +174,9 @@ fn verdict(
     evidence: Vec<String>,
     mind: &str,
 ) -> Act {
-    let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let title = match said {
         Verdict::NeedsRevision | Verdict::Fail => {
-            format!("{} {}: {}, {}", gate.name(), case.name, said.name(), count(errors, "error"))
+            format!("{} {}: {}, {}", gate.name(), case.name, said.name(), count(findings.len(), "finding"))
         }
         _ => format!("{} {}: {}", gate.name(), case.name, said.name()),
     };

@@ -13,6 +13,7 @@ mod archive;
 mod crashes;
 mod damage;
 mod demo;
+mod gated;
 mod help;
 mod hostile;
 mod listing;

@@ -10,8 +10,10 @@ use super::super::{Context, say};
 use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
 use super::list::said;
 use crate::town::spec::artifacts::{Artifact, Artifacts, Standing};
-use crate::town::spec::lifecycle::Lifecycle;
+use crate::town::spec::issue::{Issue, Level};
+use crate::town::spec::lifecycle::{Lifecycle, Step};
 use crate::town::spec::project::Project;
+use crate::town::spec::record::{Gate, Record, Verdict};
 use crate::town::spec::schema;
 use crate::town::spec::state::{Next, State};
 use crate::town::spec::tree::Archive;
@@ -77,6 +79,31 @@ struct ActionContext {
 struct Life {
     state: State,
     next: Next,
+    content_hash: String,
+    records: Vec<Spoken>,
+    issues: Vec<Issue>,
+}
+
+/// A gate record.
+#[derive(Serialize)]
+struct Spoken {
+    path: String,
+    gate: Gate,
+    verdict: Verdict,
+    actor: String,
+    /// Whether it counts where it stands.
+    counts: bool,
+}
+
+impl Life {
+    fn of(life: Lifecycle) -> Self {
+        let spoken = |Step { record, counts, .. }: Step| {
+            let Record { path, gate, verdict, actor, .. } = record;
+            Spoken { path, gate, verdict, actor, counts }
+        };
+        let records = life.steps.into_iter().map(spoken).collect();
+        Self { state: life.state, next: life.next, content_hash: life.content_hash, records, issues: life.issues }
+    }
 }
 
 #[derive(Serialize)]
@@ -253,7 +280,7 @@ fn of(desk: &Desk, project: &Project<'_>, name: &str, schema: Option<&str>) -> R
             constraints: ["What the change says and what is built for it stays in this project."],
         },
         artifacts: read.artifacts,
-        lifecycle: Life { state: life.state, next: life.next },
+        lifecycle: Life::of(life),
         root: None,
     })
 }
@@ -283,6 +310,13 @@ fn print(status: &StatusOut) {
     }
     for step in &status.next_steps {
         say::answer(&format!("  next: {step}"));
+    }
+    for Spoken { path, verdict, actor, counts, .. } in &status.lifecycle.records {
+        let void = if *counts { "" } else { "; it does not count" };
+        say::answer(&format!("  {}: {} by {actor}{void}", path.rsplit('/').next().unwrap_or(path), verdict.name()));
+    }
+    for issue in status.lifecycle.issues.iter().filter(|issue| issue.level > Level::Info) {
+        say::answer(&format!("  {} ({}): {}", issue.path, issue.code, issue.message));
     }
     say::answer(&format!("  {}", status.lifecycle.next.act));
 }

@@ -3,7 +3,7 @@
 
 use super::{Act, Case, verdict};
 use crate::town::facts::{TestFacts, TestOutcome};
-use crate::town::finding::{Finding, any_error};
+use crate::town::finding::Finding;
 use crate::town::gate;
 use crate::town::spec::block;
 use crate::town::spec::delta::Delta;
@@ -39,7 +39,8 @@ pub(super) fn draft(project: &Project<'_>, case: &Case<'_>) -> Act {
         ));
     }
     evidence.push(format!("{}/tasks.md: {} tasks", case.folder, case.life.tasks.total));
-    if any_error(&findings) {
+    // Strict: what is only a warning to others is a reason to write it anew before days are spent on it.
+    if !findings.is_empty() {
         return verdict(case, Gate::Architect, Verdict::NeedsRevision, findings, Vec::new(), mind);
     }
     verdict(case, Gate::Architect, Verdict::Approved, findings, evidence, mind)

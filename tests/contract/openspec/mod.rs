@@ -3,6 +3,7 @@
 //! Lives here: the corpus of cases and what both programs make of it. Never here: tests of OpenSpec that can do without the
 //! reference (see `src/town/spec`). Start with [`the_two_programs_agree`].
 
+mod bugs;
 mod case;
 mod compare;
 mod divergences;
@@ -25,6 +26,7 @@ use programs::{Program, everything};
 pub struct Both {
     pub reference: Program,
     pub ours: Program,
+    pub spec: Program,
     pub home: tempfile::TempDir,
 }
 
@@ -33,6 +35,7 @@ pub fn both() -> Both {
     Both {
         reference: Program::reference(&crate::tools()),
         ours: Program::Ours(PathBuf::from(env!("CARGO_BIN_EXE_monkeytown"))),
+        spec: Program::Spec(PathBuf::from(env!("CARGO_BIN_EXE_monkeytown"))),
         home: tempfile::tempdir().unwrap(),
     }
 }
@@ -82,13 +85,34 @@ fn the_two_programs_agree() {
         differ.len()
     );
     std::io::stdout().write_all(line.as_bytes()).unwrap();
-    let told: Vec<String> = differ.iter().map(|(name, why)| format!("{name}:\n     {}", why.join("\n     "))).collect();
+    let told: Vec<String> =
+        differ.iter().map(|(name, why)| format!("{name}:{}", shortened(case_about(name), why))).collect();
     assert!(told.is_empty(), "the reference and ours differ:\n{}", told.join("\n"));
 
     let known: BTreeSet<&str> = diverged.iter().map(|(name, _)| name.as_str()).collect();
     for (name, _) in DIVERGENCES {
         assert!(known.contains(name), "{name} is said to diverge on purpose, and both programs agree");
     }
+}
+
+/// What a case is about.
+fn case_about(name: &str) -> String {
+    let all = ["validate", "calls"].into_iter().flat_map(cases);
+    let found = all.into_iter().find(|case| name.split(' ').any(|word| word == case.name));
+    found.map(|case| format!(" {}", case.about)).unwrap_or_default()
+}
+
+/// The first few differences, each on a line that can be read.
+fn shortened(about: String, why: &[String]) -> String {
+    let mut told = about;
+    for difference in why.iter().take(8) {
+        told.push_str("\n     ");
+        told.extend(difference.chars().take(600));
+    }
+    if why.len() > 8 {
+        told.push_str(&format!("\n     and {} more", why.len() - 8));
+    }
+    told
 }
 
 /// All cases of `validate` in one tree, and each item of the two reports.

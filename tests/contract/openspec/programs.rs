@@ -15,8 +15,10 @@ use serde_json::Value;
 pub enum Program {
     /// The reference: its start script, run by Node.
     Reference(PathBuf),
-    /// Ours: the binary.
+    /// Ours: the binary, as the alias of the reference.
     Ours(PathBuf),
+    /// Ours in its own spelling.
+    Spec(PathBuf),
 }
 
 /// How a command ended.
@@ -48,9 +50,9 @@ impl Program {
                 node.arg(script);
                 node
             }
-            Self::Ours(binary) => {
+            Self::Ours(binary) | Self::Spec(binary) => {
                 let mut ours = Command::new(binary);
-                ours.arg("openspec");
+                ours.arg(if matches!(self, Self::Ours(_)) { "openspec" } else { "spec" });
                 ours
             }
         };

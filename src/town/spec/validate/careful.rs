@@ -1,7 +1,7 @@
 //! What the reference overlooks: rules that only the profiles beyond its own ask.
 //! Lives here: those of one file, and of what comes of merging it. Never here: lines that look like operations (see `unread`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::str;
 
 use unicode_normalization::UnicodeNormalization;
@@ -153,8 +153,20 @@ pub(super) fn spec(
     strays(findings, place, lines, sections, spec);
     unspaced(findings, &rules::SPEC_UNSPACED, place, lines);
     let comments = Comments::of(lines);
+    // Where another section stands in for it, that is said once.
+    let is_shadowed = !heading::is_requirements(lines.get(spec.requirements_at));
+    let counted: HashSet<u32> = spec.requirements.iter().map(|requirement| number(requirement.at)).collect();
     let mut names: HashMap<String, &Block> = HashMap::new();
     for block in blocks {
+        let is_spaced = heading::spaced_requirement(lines.get(block.line as usize - 1)).is_some();
+        if is_spaced && !is_shadowed && !counted.contains(&block.line) {
+            findings.add(
+                &rules::SPEC_HIDDEN,
+                place.line(block.line),
+                format!("\"{}\" belongs to another heading for the checks, so that nothing checks it", block.name),
+                "take the heading above it away, or make it one of level 5",
+            );
+        }
         commented(findings, &rules::SPEC_COMMENTED, place, &comments, block.line, &block.name);
         commented_words(findings, &rules::SPEC_COMMENTED_SHALL, place, block, words);
         let before = *names.entry(bare(&block.name)).or_insert(block);

@@ -32,6 +32,7 @@ pub(super) fn check(
     comments(findings, place, &lines, delta, words);
     unspaced(findings, &rules::DELTA_UNSPACED, place, &lines);
     deep_scenarios(findings, place, &lines);
+    titles(findings, place, delta);
     near(findings, place, delta, blocks);
 }
 
@@ -59,6 +60,22 @@ fn deep_scenarios(findings: &mut Findings, place: &Place, lines: &Lines<'_>) {
                 place.line(number(at)),
                 format!("`{}` is no scenario: that is a heading of level 4", js::trim(line)),
                 &format!("write `#### {}`", js::trim(title)),
+            );
+        }
+    }
+}
+
+/// Headings of level 1 in a block: to the checks of the merged spec all that follows belongs to them.
+fn titles(findings: &mut Findings, place: &Place, delta: &Delta) {
+    for block in delta.added.iter().chain(&delta.modified) {
+        let lines = block.lines();
+        let titles = lines.open_lines(1..lines.len()).filter(|(_, line)| heading::level(line) == Some(1));
+        for (at, line) in titles {
+            findings.add(
+                &rules::DELTA_TITLE,
+                place.line(block.line.saturating_add(number(at)) - 1),
+                format!("`{}` in \"{}\" would hide what follows it from the checks", js::trim(line), block.name),
+                "make it no heading, or one of level 5",
             );
         }
     }

@@ -1,0 +1,210 @@
+//! Promise: a draft goes through all gates to the archive by runs and human merges only; who returns it, what went stale and what
+//! overlaps is caught on the way, and each step is seen in `spec status` and in the journal.
+
+use serde_json::{Value, json};
+
+use crate::village::{Outcome, Village, finish, write};
+
+const CHANGE: &str = "openspec/changes/add-quota";
+const SPEC: &str = "# Post Specification\n\n## Purpose\nHow the post of the village is sorted, weighed and carried to every hut.\n\n\
+                    ## Requirements\n\n### Requirement: Weighing\nThe post SHALL weigh every parcel.\n\n\
+                    #### Scenario: A parcel\n- **WHEN** a parcel is handed in\n- **THEN** its weight is written on it\n";
+const PROPOSAL: &str = "# Add quota\n\n**Status:** Draft\n\n## Why\nHeavy parcels block the post for everybody else, and nobody \
+                        is told before the boat has left.\n\n## What Changes\n- Parcels above a quota wait for the next boat.\n";
+const TASKS: &str = "## 1. Quota\n- [ ] 1.1 Refuse what is too heavy\n- [ ] 1.2 Test it\n";
+
+fn delta(scenario: &str) -> String {
+    format!(
+        "## MODIFIED Requirements\n\n### Requirement: Weighing\nThe post SHALL weigh every parcel and keep back what is too \
+         heavy.\n\n#### Scenario: A parcel\n- **WHEN** a parcel is handed in\n- **THEN** its weight is written on it\n{scenario}"
+    )
+}
+
+const HEAVY: &str = "\n#### Scenario: Too heavy\n- **WHEN** a parcel of ten bananas is handed in\n- **THEN** it waits for the next boat\n";
+
+/// A town with the roles of the workflow, a spec, and a draft whose new scenario has no name for what it is.
+fn town() -> Village {
+    let settings = "guarded: [\"src/**\"]\ngrants:\n  feature-implementer: [\"src/**\", \"tests/**\"]\n\
+                    tests: { command: \"sh tests/run.sh\", minutes: 5 }\n";
+    let mut village = Village::new().settings(settings);
+    for (name, charter) in monkeytown::town::starter::OPENSPEC {
+        village = village.file(&format!("agents/{name}.md"), charter);
+    }
+    village
+        .file("openspec/config.yaml", "schema: spec-driven\n")
+        .file("openspec/specs/post/spec.md", SPEC)
+        .file(&format!("{CHANGE}/proposal.md"), PROPOSAL)
+        .file(&format!("{CHANGE}/tasks.md"), TASKS)
+        .file(&format!("{CHANGE}/specs/post/spec.md"), &delta("").replace("SHALL ", "will "))
+        .file("src/post.sh", "weigh() { echo \"$1 bananas\"; }\n")
+        .file("tests/run.sh", "set -e\n. src/post.sh\ntest \"$(weigh 3)\" = '3 bananas'\n")
+        .commit("Found the town")
+}
+
+/// What `spec status` says of a change: its state, and the codes of what is wrong.
+fn status(village: &Village, change: &str) -> (String, Vec<String>) {
+    village.git(["checkout", "-q", "-f", "main"]);
+    village.git(["reset", "-q", "--hard", "main"]);
+    let out = village.monkeytown(&["spec", "status", "--change", change, "--json"]);
+    assert_eq!(out.code, 0, "{out:#?}");
+    let life = &out.json["lifecycle"];
+    let wrong = |issue: &&Value| issue["level"] != "INFO";
+    let codes =
+        life["issues"].as_array().unwrap().iter().filter(wrong).map(|issue| issue["code"].as_str().unwrap().to_owned());
+    (life["state"].as_str().unwrap().to_owned(), codes.collect())
+}
+
+#[track_caller]
+fn stands(village: &Village, change: &str, state: &str, codes: &[&str]) {
+    let (found, wrong) = status(village, change);
+    assert_eq!((found.as_str(), wrong.iter().map(String::as_str).collect::<Vec<_>>()), (state, codes.to_vec()));
+}
+
+/// A run with the embedded brain, whatever the script says.
+fn without_a_mind(village: &Village, agent: &str) -> Outcome {
+    village.monkeytown(&["run", agent, "--json", "--brain", "embedded"])
+}
+
+/// A run without a model that opens or updates a pull request, which a human then merges.
+#[track_caller]
+fn acts(village: &Village, agent: &str, title: &str) -> Outcome {
+    let run = without_a_mind(village, agent);
+    assert_eq!(run.code, 0, "{run:#?}");
+    let number = run.json["pull"].as_u64().unwrap_or_else(|| panic!("{run:#?}"));
+    let pull = village.pulls().into_iter().find(|pull| pull["number"] == number).unwrap();
+    assert!(pull["title"].as_str().unwrap().starts_with(title), "{pull:#?}");
+    merged(village, number);
+    run
+}
+
+#[track_caller]
+fn merged(village: &Village, number: u64) {
+    let merge = village.merge(number);
+    assert_eq!(merge.code, 0, "{merge:#?}");
+}
+
+/// A human's commit.
+fn edits(village: &Village, files: &[(&str, &str)], message: &str) {
+    village.git(["checkout", "-q", "-f", "main"]);
+    village.git(["reset", "-q", "--hard", "main"]);
+    files.iter().for_each(|(path, text)| _ = village.put(path, text));
+    village.save(message);
+}
+
+/// What the implementer does in one run: the code, its test, the ticks with what shows them, and the hand-over.
+fn implementation() -> Vec<Value> {
+    let call = |name: &str, arguments: Value| json!({"calls": [{"name": name, "arguments": arguments}]});
+    let notes = "# What was done\n\n| task | proof | scenario |\n| --- | --- | --- |\n\
+                 | 1.1 | `sh tests/run.sh` exit 0 | A parcel: `tests/run.sh` |\n\
+                 | 1.2 | tests/run.sh:4 | Too heavy: `tests/run.sh` |\n";
+    let mut end = finish("Keep back what is too heavy");
+    end["calls"][0]["arguments"]["change"] = json!("add-quota");
+    vec![
+        write("src/post.sh", "weigh() { if [ \"$1\" -gt 9 ]; then echo waits; else echo \"$1 bananas\"; fi; }\n"),
+        write(
+            "tests/run.sh",
+            "set -e\n. src/post.sh\ntest \"$(weigh 3)\" = '3 bananas'\ntest \"$(weigh 10)\" = waits\n",
+        ),
+        write(&format!("{CHANGE}/implementation.md"), notes),
+        write(&format!("{CHANGE}/tasks.md"), &TASKS.replace("[ ]", "[x]")),
+        call("RecordGate", json!({"change": "add-quota", "verdict": "done", "evidence": ["`sh tests/run.sh` exit 0"]})),
+        end,
+    ]
+}
+
+/// Agents, the change and the reasons of what the journal tells of one kind of event.
+fn told(village: &Village, kind: &str) -> usize {
+    village.facts(kind).len()
+}
+
+#[test]
+fn a_draft_goes_through_all_gates_by_runs_and_merges() {
+    let village = town();
+    stands(&village, "add-quota", "Draft", &[]);
+
+    // Nobody builds what nobody approved.
+    village.says(implementation());
+    let early = village.run("feature-implementer");
+    assert_eq!(early.code, 1, "{early:#?}");
+    assert!(format!("{early:?}").contains("approved-change") || early.stdout.contains("Not recorded"), "{early:#?}");
+
+    // The architect returns a draft that breaks the rules, with the reasons.
+    acts(&village, "architect", "architect add-quota: needs-revision, ");
+    stands(&village, "add-quota", "Needs Revision", &["status/disagrees-with-events"]);
+    let record = village.show("main", &format!("{CHANGE}/gates/001-architect.yaml"));
+    assert!(record.contains("verdict: needs-revision") && record.contains("delta/missing-shall"), "{record}");
+
+    // Its author mends it; the architect approves.
+    let spec = format!("{CHANGE}/specs/post/spec.md");
+    edits(&village, &[(&spec, &delta(HEAVY))], "Say what is too heavy");
+    stands(&village, "add-quota", "Draft", &[]);
+    acts(&village, "architect", "architect add-quota: approved");
+    stands(&village, "add-quota", "Approved", &["status/disagrees-with-events"]);
+
+    // An edit of what was approved is caught, and approved anew.
+    let proposal = format!("{CHANGE}/proposal.md");
+    let edited = PROPOSAL.replace("next boat", "next boat, at no cost").replace("Draft", "Approved");
+    edits(&village, &[(&proposal, &edited)], "Promise that it costs nothing");
+    stands(&village, "add-quota", "Draft", &["gate/stale-approval", "status/disagrees-with-events"]);
+    village.says(implementation());
+    let stale = village.run("feature-implementer");
+    assert_eq!(stale.code, 1, "{stale:#?}");
+    acts(&village, "architect", "architect add-quota: approved");
+    stands(&village, "add-quota", "Approved", &[]);
+
+    // A second change of the same requirement is returned for it.
+    let rush = "openspec/changes/rush-post";
+    let file = |name: &str| format!("{rush}/{name}");
+    let files = [file("proposal.md"), file("tasks.md"), file("specs/post/spec.md")];
+    let other = delta("\n#### Scenario: A hurry\n- **WHEN** somebody is in a hurry\n- **THEN** it is weighed first\n");
+    edits(
+        &village,
+        &[(&files[0], &PROPOSAL.replace("Add quota", "Rush post")), (&files[1], TASKS), (&files[2], &other)],
+        "Think of those in a hurry",
+    );
+    acts(&village, "architect", "architect rush-post: needs-revision, ");
+    let record = village.show("main", &format!("{rush}/gates/001-architect.yaml"));
+    assert!(record.contains("sibling/overlap") && record.contains("add-quota"), "{record}");
+    stands(&village, "rush-post", "Needs Revision", &["status/disagrees-with-events"]);
+
+    // The implementer has a script for a mind. Without one it says what needs it.
+    let waits = without_a_mind(&village, "feature-implementer");
+    assert!(format!("{waits:?}").contains("needs a mind"), "{waits:#?}");
+    village.says(implementation());
+    let built = village.run("feature-implementer");
+    built.ended(0, "opened");
+    stands(&village, "add-quota", "Approved", &[]);
+    merged(&village, built.json["pull"].as_u64().unwrap());
+    stands(&village, "add-quota", "Validation", &["status/disagrees-with-events"]);
+
+    // The validators work side by side, and take the same number.
+    let pm = without_a_mind(&village, "pm-validator");
+    let test = without_a_mind(&village, "test-validator");
+    pm.ended(0, "opened");
+    test.ended(0, "opened");
+    merged(&village, pm.json["pull"].as_u64().unwrap());
+    stands(&village, "add-quota", "Validation", &["status/disagrees-with-events"]);
+    merged(&village, test.json["pull"].as_u64().unwrap());
+    stands(&village, "add-quota", "Completed", &["status/disagrees-with-events"]);
+    for gate in ["pm", "test"] {
+        let record = village.show("main", &format!("{CHANGE}/gates/005-{gate}.yaml"));
+        assert!(record.contains("verdict: pass") && record.contains("needs-a-mind"), "{record}");
+    }
+
+    // The architect puts it away: the spec says what the change said.
+    acts(&village, "architect", "archive add-quota");
+    village.git(["reset", "-q", "--hard", "main"]);
+    let archived = "openspec/changes/archive/2026-11-21-add-quota";
+    let spec = village.show("main", "openspec/specs/post/spec.md");
+    assert!(spec.contains("#### Scenario: Too heavy") && spec.contains("keep back what is too heavy"), "{spec}");
+    assert!(village.show("main", &format!("{archived}/proposal.md")).contains("**Status:** Archived"));
+    let record = village.show("main", &format!("{archived}/gates/006-archive.yaml"));
+    assert!(record.contains("verdict: archived"), "{record}");
+    assert!(!village.dir().join(CHANGE).exists());
+    assert_eq!(village.monkeytown(&["spec", "validate", "--specs", "--strict"]).code, 0);
+
+    // All of it is in the journal.
+    assert_eq!((told(&village, "pull.opened"), told(&village, "pull.merged")), (8, 8));
+    assert!(told(&village, "gate.refused") >= 1);
+    village.verify_ok();
+}
