@@ -10,6 +10,7 @@ mod story;
 mod village;
 
 mod action;
+mod archive;
 mod crashes;
 mod damage;
 mod demo;
