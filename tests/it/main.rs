@@ -28,5 +28,6 @@ mod said;
 mod sandbox;
 mod shallow;
 mod shell;
+mod spec;
 mod verdicts;
 mod workflows;

@@ -62,7 +62,7 @@ impl Rule {
     }
 }
 
-/// The rules as a table for the documentation, those of the lifecycle behind.
+/// The rules as a table for the documentation.
 #[must_use]
 pub fn docs() -> String {
     let word = |level: Option<Level>| match level {
@@ -71,16 +71,11 @@ pub fn docs() -> String {
         Some(Level::Info) => "info",
         None => "",
     };
-    let mut out = "| rule | `openspec-1` | `ci` | `gated` | what it asks for |\n| --- | --- | --- | --- | --- |\n".to_owned();
-    let mut row = |id: &str, levels: [Option<Level>; 3], doc: &str| {
-        let [one, ci, gated] = levels.map(word);
-        out.push_str(&format!("| `{id}` | {one} | {ci} | {gated} | {doc} |\n"));
-    };
+    let mut out =
+        "| rule | `openspec-1` | `ci` | `gated` | what it asks for |\n| --- | --- | --- | --- | --- |\n".to_owned();
     for rule in RULES {
-        row(rule.id, rule.levels, rule.doc);
-    }
-    for (id, level, doc) in super::lifecycle::RULES {
-        row(id, [None, None, Some(*level)], doc);
+        let [one, ci, gated] = rule.levels.map(word);
+        out.push_str(&format!("| `{}` | {one} | {ci} | {gated} | {} |\n", rule.id, rule.doc));
     }
     out
 }
