@@ -10,7 +10,7 @@ use super::work::{Work, at};
 use crate::town::finding::{Finding, Severity};
 use crate::town::spec::issue::{Issue, Level};
 use crate::town::spec::project::Project;
-use crate::town::spec::rules::Profile;
+use crate::town::spec::rules::{self, Profile};
 use crate::town::spec::validate::Checker;
 
 pub(super) const VALID: &str = "spec-valid";
@@ -61,7 +61,8 @@ fn judge(checker: &Checker<'_, '_>, project: &Project<'_>, item: &Item) -> Vec<I
         Item::Change(name) if project.has_change(name) => checker.change(name),
         _ => Vec::new(),
     };
-    issues.retain(|issue| issue.level > Level::Info);
+    // The hint stands beside the error that it explains.
+    issues.retain(|issue| issue.level > Level::Info && issue.code != rules::SPEC_SCENARIO_HINT.id);
     issues
 }
 
