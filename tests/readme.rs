@@ -194,7 +194,11 @@ fn the_page_of_openspec_has_the_table_of_rules() {
     let (begin, end) = ("<!-- rules: begin -->\n", "<!-- rules: end -->");
     let from = page.find(begin).expect("the page marks where the table begins") + begin.len();
     let to = page.find(end).expect("the page marks where the table ends");
-    assert_eq!(page[from..to].trim(), rules::docs().trim(), "paste `monkeytown spec rules --markdown` between the markers");
+    assert_eq!(
+        page[from..to].trim(),
+        rules::docs().trim(),
+        "paste `monkeytown spec rules --markdown` between the markers"
+    );
 }
 
 #[test]

@@ -71,7 +71,8 @@ pub fn docs() -> String {
         Some(Level::Info) => "info",
         None => "",
     };
-    let mut out = "| rule | `openspec-1` | `ci` | `gated` | what it asks for |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    let mut out =
+        "| rule | `openspec-1` | `ci` | `gated` | what it asks for |\n| --- | --- | --- | --- | --- |\n".to_owned();
     for rule in RULES {
         let [one, ci, gated] = rule.levels.map(word);
         out.push_str(&format!("| `{}` | {one} | {ci} | {gated} | {} |\n", rule.id, rule.doc));
