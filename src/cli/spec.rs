@@ -9,6 +9,7 @@ pub mod desk;
 pub mod list;
 pub mod new;
 pub mod next;
+pub mod record;
 pub mod report;
 pub mod sarif;
 pub mod select;

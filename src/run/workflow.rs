@@ -169,7 +169,7 @@ pub(super) fn case_files(hands: &Hands<'_>, mission: Mission<'_>) -> Result<Vec<
             text.push_str(&format!("Waits for: {name}\n"));
         }
         let checker = crate::town::spec::validate::Checker::new(&project, crate::town::spec::rules::Profile::Gated);
-        for issue in checker.change(&queued.name).iter().chain(&life.issues) {
+        for issue in &checker.change(&queued.name) {
             text.push_str(&format!("{}\n", crate::town::spec::record::finding_of(issue)));
         }
         let mut quotes =

@@ -9,6 +9,7 @@
 mod village;
 
 mod action;
+mod archive;
 mod crashes;
 mod damage;
 mod demo;

@@ -9,6 +9,7 @@ use crate::town::spec::block;
 use crate::town::spec::delta::Delta;
 use crate::town::spec::evidence;
 use crate::town::spec::issue::Level;
+use crate::town::spec::lifecycle::is_of_life;
 use crate::town::spec::lines::Lines;
 use crate::town::spec::project::Project;
 use crate::town::spec::record::{Gate, Verdict, finding_of};
@@ -20,7 +21,7 @@ use crate::town::text::one_line;
 /// Judges a draft: by every rule of the profile `gated`, the merge onto today's specs and the other open changes among them.
 pub(super) fn draft(project: &Project<'_>, case: &Case<'_>) -> Act {
     let issues = Checker::new(project, Profile::Gated).change(case.name);
-    let told = issues.iter().filter(|issue| issue.level > Level::Info);
+    let told = issues.iter().filter(|issue| issue.level > Level::Info && !is_of_life(issue.code));
     let mut findings: Vec<Finding> = told.take(150).map(finding_of).collect();
     findings.sort_by(|a, b| b.severity.cmp(&a.severity));
     let mind = "Rules judged the form: that the deltas can be read, fit the main specs and collide with no other open change. \

@@ -168,6 +168,10 @@ fn a_draft_is_returned_for_what_rules_find() {
     assert_eq!(bad.act("architect"), Act::Rest, "it is its author's turn");
     bad.puts(&format!("{FOLDER}/specs/x/spec.md"), DELTA);
     bad.merges("architect", Verdict::Approved);
+    // A stale approval and a status line that is ahead are no fault of the text.
+    bad.puts(&format!("{FOLDER}/proposal.md"), &format!("**Status:** Approved\n{PROPOSAL}- More.\n"));
+    bad.merges("architect", Verdict::Approved);
+    bad.is(State::Approved);
     // Its own draft it leaves to people.
     let mut own = day();
     own.authors.insert("add-x".to_owned(), "agent:architect".to_owned());

@@ -17,6 +17,12 @@ use super::tasks::{self, Progress};
 use super::tree::{Node, Tree};
 use crate::town::text::one_line;
 
+/// Whether a rule is of the life of a change and not of what it says: such an issue is no reason to return or keep back the text.
+#[must_use]
+pub fn is_of_life(code: &str) -> bool {
+    code.starts_with("gate/") || code.starts_with("status/")
+}
+
 /// What a record did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
