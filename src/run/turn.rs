@@ -6,7 +6,7 @@ use git2::Oid;
 use serde::{Deserialize, Serialize};
 
 use super::asking::{kind_of, max_output};
-use super::checkpoint::Keeper;
+use super::checkpoint::{Keeper, ToHome};
 use super::claim::Claim;
 use super::publish::Hands;
 use super::purse::Purse;
@@ -234,8 +234,8 @@ impl<'a> Turn<'a> {
         Ok(self.brain.finish()?)
     }
 
-    pub(super) fn keep(&self, stand: &Stand, transcript: &Transcript, keeper: &mut Keeper<'_>) -> Result<(), RunError> {
-        keeper.keep(stand, self.tree()?, transcript, (self.hands.edge.now)())
+    fn keep(&self, stand: &Stand, transcript: &Transcript, keeper: &mut Keeper<'_>) -> Result<(), RunError> {
+        keeper.keep(stand, self.tree()?, transcript, (self.hands.edge.now)(), ToHome::InTurn)
     }
 
     pub(super) fn push(&self, transcript: &mut Transcript, entry: Entry) -> Result<(), ()> {

@@ -6,6 +6,7 @@
 #![allow(clippy::zombie_processes, reason = "a killed child is waited for by its caller")]
 #![allow(clippy::unwrap_used)]
 
+mod story;
 mod village;
 
 mod action;
