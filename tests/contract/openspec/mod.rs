@@ -7,6 +7,7 @@ mod bugs;
 mod case;
 mod compare;
 mod divergences;
+mod hostile;
 mod programs;
 mod trees;
 
@@ -75,6 +76,7 @@ fn the_two_programs_agree() {
     });
     outcome.join(called(&both));
     outcome.join(whole_trees(&both));
+    outcome.join(hostile(&both));
 
     let on_purpose = |name: &str| DIVERGENCES.iter().any(|(case, _)| name == *case);
     let (diverged, differ): (Vec<_>, Vec<_>) = outcome.differ.iter().partition(|(name, _)| on_purpose(name));
@@ -232,6 +234,23 @@ fn whole_trees(both: &Both) -> Outcome {
     }
     outcome.join(read_alike(both, "this repository", Path::new(env!("CARGO_MANIFEST_DIR"))));
     outcome.join(archived_alike(both, &trees[0].1));
+    outcome
+}
+
+/// A project of chance: what both say of each of its items.
+fn hostile(both: &Both) -> Outcome {
+    let tree = tempfile::tempdir().unwrap();
+    trees::put(tree.path(), &hostile::project(5, 250));
+    let words = ["validate", "--all", "--json"];
+    let theirs = both.reference.run(tree.path(), both.home.path(), &words).json().expect("the reference prints JSON");
+    let mine = both.ours.run(tree.path(), both.home.path(), &words).json().expect("ours prints JSON");
+    let (theirs, mut mine) = (compare::items(&theirs), compare::items(&mine));
+    let mut outcome = Outcome::default();
+    for (key, item) in &theirs {
+        let other = mine.remove(key).unwrap_or_default();
+        outcome.add(&format!("hostile: {} {}", key.0, key.1), compare::item(item, &other));
+    }
+    outcome.add("hostile: items of ours alone", mine.into_keys().map(|(kind, id)| format!("{kind} {id}")).collect());
     outcome
 }
 
