@@ -329,6 +329,7 @@ fn put(staged: &Path, place: &Path) -> Result<(), ApplyError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
