@@ -29,8 +29,9 @@ use serde_json::json;
 /// Read, judge and archive OpenSpec specs and changes, as the `openspec` command does and further
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-The folder is the nearest one from here upwards whose openspec/ has specs/, changes/ or a config.
-Scripts that know the reference may call `monkeytown openspec …`, which takes its arguments.")]
+The folder is the nearest one from here upwards whose openspec/ has specs/, changes/ or a
+config. Scripts that know the reference may call `monkeytown openspec …`, which takes its
+arguments.")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

@@ -30,5 +30,6 @@ mod said;
 mod sandbox;
 mod shallow;
 mod shell;
+mod spec;
 mod verdicts;
 mod workflows;

@@ -25,8 +25,9 @@ const SHARE: usize = 64;
 /// Judge changes and specs by the rules
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Profiles: openspec-1 judges as the reference does; ci has errors where the reference is silently wrong; gated asks for gates
-too. Without --profile the one in openspec/config.yaml counts, else openspec-1. Exit code 1 says that an item is invalid.
+Profiles: openspec-1 judges as the reference does; ci has errors where the reference is silently
+wrong; gated asks for gates too. Without --profile the one in openspec/config.yaml counts, else
+openspec-1. Exit code 1 says that an item is invalid.
 
 Examples:
   monkeytown spec validate --all --strict

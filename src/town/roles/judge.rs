@@ -23,7 +23,7 @@ pub(super) fn draft(project: &Project<'_>, case: &Case<'_>) -> Act {
     let issues = Checker::new(project, Profile::Gated).change(case.name);
     let told = issues.iter().filter(|issue| issue.level > Level::Info && !is_of_life(issue.code));
     let mut findings: Vec<Finding> = told.take(150).map(finding_of).collect();
-    findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let mind = "Rules judged the form: that the deltas can be read, fit the main specs and collide with no other open change. \
                 Whether the problem exists here, the design is the smallest, and the tasks suffice, they cannot say.";
     let mut evidence = vec![format!("{}/proposal.md: the draft at {}", case.folder, case.life.content_hash)];

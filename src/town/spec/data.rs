@@ -176,6 +176,7 @@ impl<'de> Visitor<'de> for Load<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

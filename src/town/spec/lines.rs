@@ -57,7 +57,7 @@ impl<'t> Lines<'t> {
         let bom = text.starts_with('\u{feff}');
         let mut start = if bom { '\u{feff}'.len_utf8() } else { 0 };
         let bytes = text.as_bytes();
-        let mut lines = Vec::new();
+        let mut lines = Vec::with_capacity(text.len() / 32 + 1);
         for at in start..bytes.len() {
             let ending = match bytes[at] {
                 b'\n' if at > start && bytes[at - 1] == b'\r' => Ending::CrLf,

@@ -79,6 +79,7 @@ fn lookalikes() -> Vec<Case> {
                 "ERROR delta/unread-rename a/spec.md:11",
             ],
         ),
+        delta("## REMOVED Requirements\n### Requirement: A\n**Reason**: replaced by\n- B\n\nMigration: none\n", &[]),
         delta(
             "## REMOVED Requirements\n- Some name\n- `### Requirement: A`\n  - since x\n- **Reason**: x\n### requirement: Z\n- a reason\n- b\n#### Requirement: B\n",
             &[

@@ -1,5 +1,6 @@
 //! Every rule, by a case that breaks it: what is found, how much it matters, and where.
 //! Lives here: how a case is written and judged. Never here: a comparison with the reference (see `tests/contract/openspec`).
+#![allow(clippy::unwrap_used)]
 
 mod careful;
 mod hostile;
