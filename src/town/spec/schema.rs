@@ -331,6 +331,7 @@ impl<'v> Place<'v> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
