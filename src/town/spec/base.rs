@@ -111,9 +111,11 @@ impl Base {
         self.specs.contains_key(id)
     }
 
-    /// Puts what is recorded in the place of what was found out otherwise.
+    /// Puts what is recorded in the place of what was found out otherwise, requirement by requirement.
     pub fn over(&mut self, recorded: Self) {
-        self.specs.extend(recorded.specs);
+        for (id, prints) in recorded.specs {
+            self.specs.entry(id).or_default().extend(prints);
+        }
     }
 
     /// Reads a record: `x_base` of a change's metadata. What is not as this program writes it does not count.
@@ -211,6 +213,18 @@ mod tests {
         assert_eq!(base.recorded(&text), text);
         assert_eq!(base.get("a/b", "A \"b\": c").map(|prints| prints.scenarios.len()), Some(2));
         assert_eq!(Base::default().recorded(&text), "schema: s # why\ncreated: 2026-01-31\n");
+    }
+
+    #[test]
+    fn what_is_recorded_for_one_requirement_leaves_the_others() {
+        let (mut found, mut recorded) = (Base::default(), Base::default());
+        found.add("a", SPEC, |_| true);
+        recorded.add("a", &SPEC.replace("It SHALL.", "It MUST."), |name| name == "B");
+        let before = found.clone();
+        found.over(recorded.clone());
+        assert_eq!(found.get("a", "A \"b\": c"), before.get("a", "A \"b\": c"));
+        assert_eq!(found.get("a", "B"), recorded.get("a", "B"));
+        assert_ne!(found.get("a", "B"), before.get("a", "B"));
     }
 
     #[test]

@@ -200,11 +200,21 @@ impl Reading {
     /// A folder below `openspec/`, which it may not leave.
     fn folder(&mut self, key: &str) -> Option<String> {
         let folder = self.text(key)?;
-        let sound = folder.split('/').all(|part| !matches!(part, "" | "." | "..")) && !folder.contains(['\\', '\0']);
+        // What begins with a dot is not read, and `..` leads out.
+        let mut sound = folder.split('/').all(|part| !part.is_empty() && !part.starts_with('.'));
+        sound &= !folder.contains(['\\', '\0']);
+        let (first, rest) = folder.split_once('/').unwrap_or((&folder, ""));
+        let is = |name: &str| first.eq_ignore_ascii_case(name);
+        let is_taken = match rest.split('/').next() {
+            Some("archive") if first == "changes" => false,
+            _ => ["specs", "changes", "schemas", "config.yaml", "config.yml"].into_iter().any(is),
+        };
         if !sound {
-            self.warn(key, "must be a path below openspec/ without . and ..");
+            self.warn(key, "must be a path below openspec/ with no part that is empty or begins with a dot");
+        } else if is_taken {
+            self.warn(key, "must not be where specs, changes, schemas or the config are, but for changes/archive");
         }
-        sound.then_some(folder)
+        (sound && !is_taken).then_some(folder)
     }
 
     fn archive_name(&mut self) -> Option<String> {
@@ -244,6 +254,35 @@ mod tests {
             assert!(warnings.iter().any(|warning| warning.contains(&format!(": {key} "))), "{key}: {warnings:?}");
         }
         assert_eq!(warnings.len(), 5, "{warnings:?}");
+    }
+
+    #[test]
+    fn the_archive_is_in_nobody_elses_way() {
+        let dir = |value: &str| read(&format!("archive_dir: {value}\n"));
+        for value in ["done", "done/2026", "changes/archive", "changes/archive/old"] {
+            assert_eq!(dir(value).0.archive_dir.as_deref(), Some(value));
+        }
+        for value in [
+            "specs",
+            "specs/x",
+            "changes",
+            "changes/go",
+            "changes/archived",
+            "Changes/archive",
+            "schemas/x",
+            "config.yaml",
+            "config.yml/x",
+            ".git",
+            "changes/.monkeytown-archive",
+            "changes/archive/.x",
+            "a/./b",
+            "a//b",
+            "/a",
+            "a/",
+        ] {
+            let (config, warnings) = dir(value);
+            assert_eq!((config.archive_dir, warnings.len()), (None, 1), "{value}: {warnings:?}");
+        }
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub enum Stop {
     TasksIncomplete,
     /// The archive has one of that name.
     TargetExists,
+    /// The archive's folder is none that a change can go to.
+    Archive,
     /// Changing specs needs a yes.
     Confirmation,
     /// A delta cannot be merged.
@@ -79,7 +81,7 @@ impl Stop {
             Self::TargetExists => "archive_target_exists",
             Self::UpdateFailed => "archive_spec_update_failed",
             Self::RebuiltInvalid => "archive_spec_validation_failed",
-            Self::Other => "archive_error",
+            Self::Archive | Self::Other => "archive_error",
         }
     }
 
@@ -148,7 +150,7 @@ pub fn plan(project: &Project<'_>, change: &str, options: &Options<'_>) -> Plan 
         return plan;
     }
     plan.archived_as = archived_as(project, change, options.date);
-    let archive = project.below(project.config().archive_dir.as_deref().unwrap_or("changes/archive"));
+    let archive = project.below(project.archive_dir());
     plan.moves = (project.change_path(change), format!("{archive}/{}", plan.archived_as));
     judged(project, change, options, &mut plan);
     dependencies(project, change, options.careful, &mut plan);
@@ -157,10 +159,32 @@ pub fn plan(project: &Project<'_>, change: &str, options: &Options<'_>) -> Plan 
         let message = format!("the archive has `{}` already", plan.archived_as);
         plan.stop(Stop::TargetExists, message, Some("Rename the change, or move the archived one away.".to_owned()));
     }
+    place(project, &mut plan);
     if !options.skips_specs {
         merge(project, change, options, &mut plan);
     }
     plan
+}
+
+/// Whether the archive can take the change.
+fn place(project: &Project<'_>, plan: &mut Plan) {
+    let (from, to) = &plan.moves;
+    if to.strip_prefix(from.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        let message = format!("{to}, where the change would go, is inside of the change itself");
+        plan.stop(Stop::Archive, message, Some("Give another archive_dir in the config.".to_owned()));
+    } else if let Some(link) = linked(project, to) {
+        plan.stop(Stop::Archive, format!("{link} is a link to a folder"), Some(UNLINK.to_owned()));
+    }
+}
+
+/// What to do about a link on the way.
+const UNLINK: &str =
+    "Put the folder itself there; what is behind such a link is not read, and nothing is written through it.";
+
+/// The link to a folder that is on the way to a path.
+fn linked<'p>(project: &Project<'_>, path: &'p str) -> Option<&'p str> {
+    let is_link = |part: &&str| project.tree().get(part).is_some_and(|node| *node == Node::LinkedFolder);
+    path.match_indices('/').map(|(end, _)| &path[..end]).find(is_link)
 }
 
 /// Whether the name stands for a change.
@@ -327,6 +351,12 @@ fn merge(project: &Project<'_>, change: &str, options: &Options<'_>, plan: &mut 
         let (why, fix) = Fault::LeadsOut.words();
         plan.stop(Stop::Other, format!("{}: {why}", project.spec_path(&delta.id)), Some(fix.to_owned()));
         return;
+    }
+    for spec in deltas.iter().map(|delta| project.spec_path(&delta.id)) {
+        if let Some(link) = linked(project, &spec) {
+            plan.stop(Stop::Other, format!("{link} is a link to a folder"), Some(UNLINK.to_owned()));
+            return;
+        }
     }
     let message = format!("{} spec(s) would change", deltas.len());
     plan.stop(Stop::Confirmation, message, Some("Run it again with --yes.".to_owned()));

@@ -270,3 +270,20 @@ proptest! {
         prop_assert!(again.updates.iter().all(|update| update.outcome == Outcome::Keep), "{:?}", again.totals);
     }
 }
+
+#[test]
+fn nothing_goes_through_a_link_to_a_folder_or_into_the_change_itself() {
+    let delta = "## ADDED Requirements\n### Requirement: Three\nIt SHALL.\n#### Scenario: x\n- y\n";
+    for (link, stop_there) in [
+        ("openspec/specs/b", Stop::Other),
+        ("openspec/specs", Stop::Other),
+        ("openspec/changes/archive", Stop::Archive),
+    ] {
+        let mut tree = tree(&[("go/specs/b/spec.md", delta)]);
+        tree.put(link, Node::LinkedFolder);
+        let plan = planned(&tree, "go", Profile::Openspec1);
+        let stopped = plan.stopped(true).unwrap();
+        assert_eq!((stopped.stop, stopped.stop.code()), (stop_there, "archive_error"), "{link}");
+        assert!(stopped.message.starts_with(&format!("{link} is a link")), "{stopped:?}");
+    }
+}
