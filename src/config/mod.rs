@@ -5,6 +5,7 @@
 
 pub mod files;
 pub mod spec_apply;
+pub mod spec_place;
 pub mod spec_tree;
 pub mod texts;
 

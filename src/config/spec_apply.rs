@@ -2,19 +2,24 @@
 //! Lives here: the staged copies with their journal, the renames, taking back what failed. Never here: what is written (see
 //! [`crate::town::spec::plan`]).
 //!
-//! Everything is staged below `openspec/changes/`, under a name with a dot in front that no reader of OpenSpec looks at. The
-//! rename of the journal is the moment that counts: before it nothing has happened, after it everything will. No lock stays
-//! behind a process that died: the lock on the folder is the system's own.
+//! Everything is staged in the private folder of the repository, which no commit can bring; without a repository below
+//! `openspec/changes/`, under a name with a dot in front that no reader of OpenSpec looks at. The rename of the journal is the
+//! moment that counts: before it nothing has happened, after it everything will. Whoever wrote a journal, nothing outside of
+//! `openspec/` is touched for it. No lock stays behind a process that died: the lock on the folder is the system's own.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::spec_place::{self, Astray, is_there};
+
 /// Below `openspec/changes/`.
 const STAGE: &str = ".monkeytown-archive";
+/// How a journal is written. Another way gets another number.
+const VERSION: u32 = 1;
 const JOURNAL: &str = "journal.json";
 
 /// One file to write or to delete.
@@ -48,15 +53,18 @@ pub enum ApplyError {
     },
     /// What an earlier process left half done cannot be ended without losing something.
     #[error(
-        "an archive was interrupted, and {path} was changed since: bring it into the form that you want (what was to be written \
-         stands in {stage}), then remove that folder and run it again"
+        "an earlier run was interrupted and cannot be ended: {why}. Bring the files into the form that you want (what was to be \
+         written stands in {}), then remove that folder and run it again", .stage.display()
     )]
     Interrupted {
-        /// From the base folder.
-        path: String,
+        /// What is in the way.
+        why: String,
         /// Where the staged files are.
-        stage: String,
+        stage: PathBuf,
     },
+    /// The way to what is to be written leads elsewhere.
+    #[error("{0}; nothing was written")]
+    Astray(#[from] Astray),
     /// Something stands where the folder is to go.
     #[error("{path} is there already; nothing was written")]
     Taken {
@@ -97,15 +105,32 @@ struct Journal {
     moves: Option<(String, String)>,
 }
 
-/// What an earlier process was killed at, and is done now.
+/// What an earlier process was killed at, and what has become of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// The change.
     pub name: String,
-    /// The folder that it stands in now.
-    pub to: String,
+    /// The folder that it stands in now; `None` where it was not moved.
+    pub to: Option<String>,
     /// Whether files were written or deleted.
     pub wrote: bool,
+    /// Whether it was given up, because the folders are not as it left them.
+    pub is_dropped: bool,
+}
+
+impl Ended {
+    /// It, as a sentence.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let name = self.name.escape_debug();
+        match self.is_dropped {
+            false => format!("an earlier run for `{name}` was interrupted; it was ended now"),
+            true => format!(
+                "an earlier run for `{name}` was interrupted; the change is not where it was then, so that run was given up. \
+                 Look at what it may have written"
+            ),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -124,17 +149,28 @@ fn print(bytes: &[u8]) -> String {
 pub struct Bench {
     base: PathBuf,
     openspec: String,
+    stage: PathBuf,
     _lock: Option<File>,
 }
 
 impl Bench {
     /// Opens the folder `base`, in which `openspec` is the path of that folder, waits for others, and ends what one of them was
-    /// killed at, which comes back with it.
+    /// killed at, which comes back with it. `private` is a folder that no commit can write to, where there is one.
     ///
     /// # Errors
     /// What was begun cannot be ended.
-    pub fn open(base: &Path, openspec: &str) -> Result<(Self, Option<Ended>), ApplyError> {
+    pub fn open(base: &Path, openspec: &str, private: Option<&Path>) -> Result<(Self, Option<Ended>), ApplyError> {
         let changes = base.join(openspec).join("changes");
+        let stage = match private {
+            Some(private) => {
+                let whole = base.join(openspec);
+                private.join("archive").join(print(whole.as_os_str().as_encoded_bytes()))
+            }
+            None => {
+                spec_place::stays(base, openspec, &format!("{openspec}/changes/{STAGE}/{JOURNAL}"))?;
+                changes.join(STAGE)
+            }
+        };
         let lock = match File::open(&changes) {
             Ok(folder) if cfg!(unix) => {
                 folder.lock().map_err(failed("wait for", &changes))?;
@@ -142,42 +178,117 @@ impl Bench {
             }
             _ => None,
         };
-        let bench = Self { base: base.to_owned(), openspec: openspec.to_owned(), _lock: lock };
+        let bench = Self { base: base.to_owned(), openspec: openspec.to_owned(), stage, _lock: lock };
         let ended = bench.recover()?;
         Ok((bench, ended))
     }
 
-    fn stage(&self) -> PathBuf {
-        self.base.join(&self.openspec).join("changes").join(STAGE)
-    }
-
     fn recover(&self) -> Result<Option<Ended>, ApplyError> {
-        let stage = self.stage();
-        let Some(bytes) = read(&stage.join(JOURNAL))? else {
+        let stuck = |why: String| ApplyError::Interrupted { why, stage: self.stage.clone() };
+        let told = |error: ApplyError| match error {
+            ApplyError::Changed { path } => stuck(format!("{path} was changed since")),
+            ApplyError::Taken { path } => stuck(format!("{path} is there already")),
+            ApplyError::Astray(astray) => stuck(astray.to_string()),
+            ApplyError::Io { what, path, source } => stuck(format!("cannot {what} {}: {source}", path.display())),
+            error => error,
+        };
+        let Some(bytes) = read(&self.stage.join(JOURNAL)).map_err(told)? else {
             // Staged, and never begun.
             return self.clear().map(|()| None);
         };
-        let journal: Journal = match serde_json::from_slice(&bytes) {
-            Ok(journal) => journal,
-            Err(error) => return Err(failed("read", &stage.join(JOURNAL))(error.into())),
-        };
-        self.finish(&journal, &|_| {}).map_err(|error| match error {
-            ApplyError::Changed { path } | ApplyError::Taken { path } => {
-                ApplyError::Interrupted { path, stage: format!("{}/changes/{STAGE}", self.openspec) }
-            }
-            error => error,
-        })?;
+        let journal: Journal =
+            serde_json::from_slice(&bytes).map_err(|error| stuck(format!("its journal cannot be read: {error}")))?;
+        self.sound(&journal).map_err(stuck)?;
+        self.stay(journal.files.iter().map(|entry| &entry.path), journal.moves.as_ref()).map_err(told)?;
+        let is_dropped = self.is_stale(&journal).map_err(told)?;
+        if !is_dropped {
+            self.fits(&journal).and_then(|()| self.finish(&journal, &|_| {})).map_err(told)?;
+        }
         self.clear()?;
-        let to = journal.moves.map(|(_, to)| to).unwrap_or_default();
-        Ok(Some(Ended { name: journal.name, to, wrote: !journal.files.is_empty() }))
+        let to = journal.moves.map(|(_, to)| to).filter(|_| !is_dropped);
+        let wrote = !is_dropped && !journal.files.is_empty();
+        Ok(Some(Ended { name: journal.name, to, wrote, is_dropped }))
+    }
+
+    /// Whether a journal is one that this program could have written here.
+    fn sound(&self, journal: &Journal) -> Result<(), String> {
+        let Journal { version, name, files, moves } = journal;
+        if *version != VERSION {
+            return Err(format!("its journal has the version {version}, and only {VERSION} is known here"));
+        }
+        let openspec = &self.openspec;
+        let is_below = |path: &str, folder: &str| {
+            let mut parts =
+                path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')).map(|rest| rest.split('/'));
+            let is_fine = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', '\0']);
+            parts.as_mut().is_some_and(|parts| parts.all(is_fine))
+        };
+        let specs = format!("{openspec}/specs");
+        if let Some(entry) = files.iter().find(|entry| !is_below(&entry.path, &specs)) {
+            return Err(format!("its journal names {:?}, which is not below {specs}/", entry.path));
+        }
+        match moves {
+            Some((from, to)) => {
+                let open = format!("{openspec}/changes");
+                let is_own = *from == format!("{open}/{name}")
+                    && is_below(from, &open)
+                    && !name.contains('/')
+                    && name != "archive";
+                let fits =
+                    is_own && is_below(to, openspec) && to != from && !is_below(to, from) && !is_below(to, &specs);
+                if fits { Ok(()) } else { Err(format!("its journal moves {from:?} to {to:?}, which no archive does")) }
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the folders are not as any moment of the move leaves them: another branch was checked out since, or the change was
+    /// brought back beside its copy.
+    fn is_stale(&self, journal: &Journal) -> Result<bool, ApplyError> {
+        let Some((from, to)) = &journal.moves else { return Ok(false) };
+        let (source, place) = (self.base.join(from), self.base.join(to));
+        match (is_there(&source), is_there(&place)) {
+            (false, false) => Ok(true),
+            (true, true) => spec_place::is_same(&source, &place).map_err(failed("compare", &place)),
+            _ => Ok(false),
+        }
+    }
+
+    /// Refuses to begin with what cannot be gone through to the end.
+    fn fits(&self, journal: &Journal) -> Result<(), ApplyError> {
+        for (at, entry) in journal.files.iter().enumerate() {
+            if read(&self.base.join(&entry.path))?.as_deref().map(print) != entry.after {
+                self.must_hold(&entry.path, entry.before.as_deref())?;
+                self.after(at, entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is staged for a file.
+    fn after(&self, at: usize, entry: &Entry) -> Result<Option<Vec<u8>>, ApplyError> {
+        let staged = self.stage.join(at.to_string());
+        let Some(wanted) = &entry.after else { return Ok(None) };
+        let bytes = read(&staged)?.filter(|bytes| print(bytes) == *wanted);
+        let lost = || failed("use", &staged)(io::Error::new(ErrorKind::InvalidData, "it is not what was staged"));
+        bytes.map(Some).ok_or_else(lost)
+    }
+
+    fn stay<'p>(
+        &self,
+        mut files: impl Iterator<Item = &'p String>,
+        moves: Option<&(String, String)>,
+    ) -> Result<(), ApplyError> {
+        let check = |path: &String| spec_place::stays(&self.base, &self.openspec, path);
+        files.try_for_each(check)?;
+        if let Some((from, to)) = moves {
+            check(from).and_then(|()| check(to))?;
+        }
+        Ok(())
     }
 
     fn clear(&self) -> Result<(), ApplyError> {
-        let stage = self.stage();
-        match fs::remove_dir_all(&stage) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", &stage)(error)),
-            _ => Ok(()),
-        }
+        spec_place::clear(&self.stage).map_err(failed("remove", &self.stage))
     }
 
     /// Does the work for a change. `step` is told how far it is.
@@ -185,10 +296,11 @@ impl Bench {
     /// # Errors
     /// It was not done. Where even taking it back failed, the next call of [`Bench::open`] ends it.
     pub fn apply(&self, work: &Work, name: &str, step: &dyn Fn(&str)) -> Result<(), ApplyError> {
+        self.stay(work.files.iter().map(|file| &file.path), work.moves.as_ref())?;
         for file in &work.files {
             self.must_hold(&file.path, file.before.as_deref().map(print).as_deref())?;
         }
-        if let Some((_, to)) = work.moves.as_ref().filter(|(_, to)| fs::symlink_metadata(self.base.join(to)).is_ok()) {
+        if let Some((_, to)) = work.moves.as_ref().filter(|(_, to)| is_there(&self.base.join(to))) {
             return Err(ApplyError::Taken { path: to.clone() });
         }
         let journal = self.staged(work, name)?;
@@ -204,8 +316,8 @@ impl Bench {
 
     /// Writes the new files beside the old ones, and then the journal.
     fn staged(&self, work: &Work, name: &str) -> Result<Journal, ApplyError> {
-        let stage = self.stage();
-        fs::create_dir_all(&stage).map_err(failed("make", &stage))?;
+        let stage = &self.stage;
+        fs::create_dir_all(stage).map_err(failed("make", stage))?;
         let mut entries = Vec::new();
         for (at, file) in work.files.iter().enumerate() {
             if let Some(after) = &file.after {
@@ -214,11 +326,12 @@ impl Bench {
             let print = |bytes: &Option<Arc<[u8]>>| bytes.as_deref().map(print);
             entries.push(Entry { path: file.path.clone(), before: print(&file.before), after: print(&file.after) });
         }
-        let journal = Journal { version: 1, name: name.to_owned(), files: entries, moves: work.moves.clone() };
-        let text = serde_json::to_vec(&journal).map_err(|error| failed("write", &stage)(error.into()))?;
+        let journal = Journal { version: VERSION, name: name.to_owned(), files: entries, moves: work.moves.clone() };
+        let text = serde_json::to_vec(&journal).map_err(|error| failed("write", stage)(error.into()))?;
         let (new, place) = (stage.join("new"), stage.join(JOURNAL));
         write(&new, &text)?;
         fs::rename(&new, &place).map_err(failed("write", &place))?;
+        spec_place::flush(stage);
         Ok(journal)
     }
 
@@ -234,8 +347,8 @@ impl Bench {
                 continue;
             }
             self.must_hold(&entry.path, entry.before.as_deref())?;
-            match entry.after {
-                Some(_) => put(&self.stage().join(at.to_string()), &place)?,
+            match self.after(at, entry)? {
+                Some(bytes) => put(&place, &bytes)?,
                 None => self.take(&place)?,
             }
             step(&format!("written {at}"));
@@ -252,20 +365,17 @@ impl Bench {
 
     fn shift(&self, from: &str, to: &str) -> Result<(), ApplyError> {
         let (source, place) = (self.base.join(from), self.base.join(to));
-        let there = fs::symlink_metadata(&place).is_ok();
-        match fs::symlink_metadata(&source) {
-            Err(error) if error.kind() == ErrorKind::NotFound && there => return Ok(()),
-            Ok(_) if there => return Err(ApplyError::Taken { path: to.to_owned() }),
-            _ => {}
+        match (is_there(&source), is_there(&place)) {
+            (false, true) => Ok(()),
+            (true, true) => Err(ApplyError::Taken { path: to.to_owned() }),
+            _ => spec_place::shift(&source, &place).map_err(failed("move", &source)),
         }
-        let folder = place.parent().unwrap_or(&self.base);
-        fs::create_dir_all(folder).map_err(failed("make", folder))?;
-        fs::rename(&source, &place).map_err(failed("move", &source))
     }
 
     /// Deletes a file, and the folders above it that hold nothing then, up to `specs/`.
     fn take(&self, place: &Path) -> Result<(), ApplyError> {
         fs::remove_file(place).map_err(failed("delete", place))?;
+        place.parent().into_iter().for_each(spec_place::flush);
         let top = self.base.join(&self.openspec).join("specs");
         for folder in place.ancestors().skip(1).take_while(|folder| folder.starts_with(&top) && *folder != top) {
             if fs::remove_dir(folder).is_err() {
@@ -285,15 +395,11 @@ impl Bench {
             }
             match &file.before {
                 None => self.take(&place)?,
-                Some(before) => {
-                    let staged = self.stage().join("before");
-                    write(&staged, before)?;
-                    put(&staged, &place)?;
-                }
+                Some(before) => put(&place, before)?,
             }
         }
         match &work.moves {
-            Some((from, to)) if fs::symlink_metadata(self.base.join(from)).is_err() => {
+            Some((from, to)) if !is_there(&self.base.join(from)) => {
                 self.shift(to, from)?;
                 // Goes only where nothing else is in it.
                 let _ = self.base.join(to).parent().map(fs::remove_dir);
@@ -314,146 +420,13 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, ApplyError> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ApplyError> {
-    let written = File::create(path).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.map_err(failed("write", path))
+    spec_place::write_new(path, bytes).map(|_| ()).map_err(failed("write", path))
 }
 
-/// Puts a staged file in its place, with the rights of the one that it replaces.
-fn put(staged: &Path, place: &Path) -> Result<(), ApplyError> {
-    let folder = place.parent().unwrap_or(place);
-    fs::create_dir_all(folder).map_err(failed("make", folder))?;
-    if let Ok(old) = fs::metadata(place) {
-        fs::set_permissions(staged, old.permissions()).map_err(failed("prepare", staged))?;
-    }
-    fs::rename(staged, place).map_err(failed("write", place))
+fn put(place: &Path, bytes: &[u8]) -> Result<(), ApplyError> {
+    spec_place::put(place, bytes).map_err(failed("write", place))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn work(base: &Path) -> Work {
-        let put = |path: &str, text: &str| {
-            let place = base.join(path);
-            fs::create_dir_all(place.parent().unwrap()).unwrap();
-            fs::write(place, text).unwrap();
-        };
-        put("openspec/specs/a/spec.md", "old");
-        put("openspec/specs/b/c/spec.md", "gone");
-        put("openspec/changes/go/proposal.md", "p");
-        let bytes = |text: &str| Some(Arc::from(text.as_bytes()));
-        let file =
-            |path: &str, before, after| FileWork { path: format!("openspec/specs/{path}/spec.md"), before, after };
-        Work {
-            files: vec![
-                file("a", bytes("old"), bytes("new")),
-                file("b/c", bytes("gone"), None),
-                file("d/e", None, bytes("made")),
-            ],
-            moves: Some(("openspec/changes/go".to_owned(), "openspec/changes/archive/day-go".to_owned())),
-        }
-    }
-
-    fn listed(base: &Path) -> Vec<String> {
-        let mut found: Vec<String> = Vec::new();
-        let mut open = vec![base.to_owned()];
-        while let Some(folder) = open.pop() {
-            let entries: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-            let name = |path: &Path| path.strip_prefix(base).unwrap().to_string_lossy().replace('\\', "/");
-            if entries.is_empty() {
-                found.push(format!("{}/", name(&folder)));
-            }
-            for path in entries {
-                if path.is_dir() {
-                    open.push(path);
-                } else {
-                    found.push(format!("{}={}", name(&path), fs::read_to_string(&path).unwrap()));
-                }
-            }
-        }
-        found.sort();
-        found
-    }
-
-    const BEFORE: [&str; 3] =
-        ["openspec/changes/go/proposal.md=p", "openspec/specs/a/spec.md=old", "openspec/specs/b/c/spec.md=gone"];
-    const AFTER: [&str; 3] = [
-        "openspec/changes/archive/day-go/proposal.md=p",
-        "openspec/specs/a/spec.md=new",
-        "openspec/specs/d/e/spec.md=made",
-    ];
-
-    /// A process that dies at a step: what it leaves behind is what a panic in that step leaves.
-    #[test]
-    fn whatever_step_it_dies_at_the_next_run_ends_it() {
-        for at in ["staged", "moved", "written 0", "written 1", "written 2"] {
-            let folder = tempfile::tempdir().unwrap();
-            let base = folder.path().to_owned();
-            let work = work(&base);
-            let died = std::panic::catch_unwind(|| {
-                let (bench, _) = Bench::open(&base, "openspec").unwrap();
-                let _ = bench.apply(&work, "go", &|step| assert!(step != at));
-            });
-            assert!(died.is_err(), "{at}");
-            let (_, ended) = Bench::open(&base, "openspec").unwrap();
-            assert_eq!(ended.map(|ended| ended.name).as_deref(), Some("go"), "{at}");
-            assert_eq!(listed(&base), AFTER, "{at}");
-        }
-    }
-
-    #[test]
-    fn before_the_journal_is_written_nothing_has_happened() {
-        let folder = tempfile::tempdir().unwrap();
-        let base = folder.path();
-        let work = work(base);
-        let stage = base.join("openspec/changes").join(STAGE);
-        fs::create_dir_all(&stage).unwrap();
-        fs::write(stage.join("0"), "ne").unwrap();
-        let (bench, ended) = Bench::open(base, "openspec").unwrap();
-        assert_eq!((ended, listed(base)), (None, BEFORE.map(str::to_owned).to_vec()));
-        bench.apply(&work, "go", &|_| {}).unwrap();
-        assert_eq!(listed(base), AFTER);
-    }
-
-    #[test]
-    fn what_fails_is_taken_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let base = folder.path();
-        let work = work(base);
-        let (bench, _) = Bench::open(base, "openspec").unwrap();
-        // Somebody edits a spec at the worst moment.
-        let meddle = |step: &str| {
-            if step == "written 0" {
-                fs::write(base.join("openspec/specs/b/c/spec.md"), "mine").unwrap();
-            }
-        };
-        let error = bench.apply(&work, "go", &meddle).unwrap_err();
-        assert!(error.to_string().contains("b/c/spec.md was changed"), "{error}");
-        assert_eq!(listed(base), BEFORE.map(|line| line.replace("=gone", "=mine")));
-        let error = bench.apply(&work, "go", &|_| {}).unwrap_err();
-        assert!(matches!(error, ApplyError::Changed { .. }), "{error}");
-        fs::write(base.join("openspec/specs/b/c/spec.md"), "gone").unwrap();
-        fs::create_dir_all(base.join("openspec/changes/archive/day-go")).unwrap();
-        let error = bench.apply(&work, "go", &|_| {}).unwrap_err();
-        assert!(matches!(error, ApplyError::Taken { .. }), "{error}");
-    }
-
-    #[test]
-    fn what_was_interrupted_never_overwrites_what_came_after_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let base = folder.path().to_owned();
-        let work = work(&base);
-        let died = std::panic::catch_unwind(|| {
-            let (bench, _) = Bench::open(&base, "openspec").unwrap();
-            let _ = bench.apply(&work, "go", &|step| assert!(step != "moved"));
-        });
-        assert!(died.is_err());
-        fs::write(base.join("openspec/specs/a/spec.md"), "mine").unwrap();
-        let error = Bench::open(&base, "openspec").unwrap_err();
-        assert!(matches!(error, ApplyError::Interrupted { .. }), "{error}");
-        assert_eq!(fs::read_to_string(base.join("openspec/specs/a/spec.md")).unwrap(), "mine");
-        fs::remove_dir_all(base.join("openspec/changes").join(STAGE)).unwrap();
-        assert!(Bench::open(&base, "openspec").is_ok());
-    }
-}
+mod tests;

@@ -189,21 +189,27 @@ fn requirements_of_a_proposal_are_lifted_into_a_delta_that_is_valid() {
     assert_eq!(std::fs::read_to_string(path).unwrap(), text);
 }
 
+/// Runs a command until it is killed at a moment.
+fn killed(village: &Village, words: &[&str], moment: &str) {
+    let mut command = village.command(words);
+    command.env("MONKEYTOWN_HALT_AT", moment).stdin(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let story = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(story.map_while(Result::ok).any(|line| line == format!("halted at {moment}")), "{moment}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 /// B9: nothing that a killed process leaves behind stands in the way of the next one.
 #[test]
 fn an_archive_that_is_killed_is_ended_by_the_next() {
     for moment in ["staged", "moved", "written 0"] {
         let village = village(&[("add-sum", ADDED), ("other", "## REMOVED Requirements\n- `### Requirement: None`\n")]);
-        let mut command = village.command(&["openspec", "archive", "add-sum", "--yes", "--json"]);
-        command.env("MONKEYTOWN_HALT_AT", moment).stdin(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let story = BufReader::new(child.stderr.take().unwrap()).lines();
-        assert!(story.map_while(Result::ok).any(|line| line == format!("halted at {moment}")), "{moment}");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        killed(&village, &["openspec", "archive", "add-sum", "--yes", "--json"], moment);
         // Another change is archived in the meantime; that ends the first one too.
         let other = village.monkeytown(&["openspec", "archive", "other", "--yes", "--json"]);
         assert_eq!(other.code, 0, "{moment}: {other:?}");
+        assert!(other.stderr.contains("an earlier run for `add-sum` was interrupted; it was ended now"), "{other:?}");
         assert!(village.dir().join("openspec/changes/archive/2026-11-21-add-sum/proposal.md").is_file(), "{moment}");
         let text = std::fs::read_to_string(village.dir().join(MAIN)).unwrap();
         assert_eq!(text.matches("Requirement: Sum").count(), 1, "{moment}");
@@ -232,4 +238,62 @@ fn a_change_without_deltas_is_not_archived_in_passing() {
     let refused = spec(&village, "archive empty --yes");
     assert_eq!((refused.code, code(&refused)), (1, "archive_validation_failed"), "{refused:?}");
     assert_eq!(spec(&village, "archive empty --yes --no-validate").code, 0);
+}
+
+/// A merge that was killed is ended, and is not taken for the archive that it never was.
+#[test]
+fn an_archive_after_a_killed_merge_archives() {
+    let village = village(&[("add-sum", ADDED)]);
+    killed(&village, &["spec", "sync", "add-sum"], "staged");
+    let done = village.monkeytown(&["openspec", "archive", "add-sum", "--yes", "--json"]);
+    assert_eq!((done.code, text(&done, "archivedAs")), (0, "2026-11-21-add-sum"), "{done:?}");
+    assert!(!village.dir().join("openspec/changes/add-sum").exists());
+    let merged = std::fs::read_to_string(village.dir().join(MAIN)).unwrap();
+    assert_eq!(merged.matches("Requirement: Sum").count(), 1);
+}
+
+/// What a commit brings along is no order to move anything.
+#[test]
+fn a_journal_in_the_repository_does_nothing() {
+    let journal = r#"{"version":1,"name":"x","files":[],"moves":["../victim","openspec/changes/archive/taken"]}"#;
+    let village = village(&[("add-sum", ADDED)]);
+    village.put("openspec/changes/.monkeytown-archive/journal.json", journal).save("Look at this");
+    let victim = village.dir().parent().unwrap().join("victim");
+    std::fs::write(&victim, "v").unwrap();
+    assert_eq!(spec(&village, "sync add-sum").code, 0);
+    assert_eq!(village.monkeytown(&["openspec", "archive", "add-sum", "--yes", "--json"]).code, 0);
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "v");
+    assert!(village.dir().join("openspec/changes/.monkeytown-archive/journal.json").is_file());
+}
+
+/// Nothing is written through a link that a commit can bring along.
+#[cfg(unix)]
+#[test]
+fn no_command_writes_through_a_link() {
+    use std::os::unix::fs::symlink;
+    let village = village(&[("add-sum", ADDED)]);
+    village.put(
+        "openspec/changes/lift/proposal.md",
+        "# P\n\n### Requirement: Log in\nIt SHALL let users in.\n- WHEN a\n- THEN b\n",
+    );
+    let (outside, openspec) = (tempfile::tempdir().unwrap(), village.dir().join("openspec"));
+    let refused = |words: &[&str], link: &str| {
+        let said = village.monkeytown(words);
+        let message = said.json["status"][0]["message"].as_str().unwrap_or_default();
+        assert!(said.code == 1 && message.contains(link), "{words:?}: {said:?}");
+        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0, "{words:?}");
+    };
+    symlink(outside.path(), openspec.join("changes/archive")).unwrap();
+    refused(&["openspec", "archive", "add-sum", "--yes", "--json"], "openspec/changes/archive");
+    std::fs::remove_file(openspec.join("changes/archive")).unwrap();
+    symlink(outside.path(), openspec.join("changes/lift/specs")).unwrap();
+    refused(&["spec", "adopt", "lift", "--json"], "openspec/changes/lift/specs");
+    std::fs::rename(openspec.join("specs/books"), openspec.join("books")).unwrap();
+    symlink("../books", openspec.join("specs/books")).unwrap();
+    refused(&["openspec", "archive", "add-sum", "--yes", "--json"], "openspec/specs/books");
+    refused(&["spec", "sync", "add-sum", "--json"], "openspec/specs/books");
+    std::fs::rename(openspec.join("changes"), village.dir().join("old")).unwrap();
+    symlink(outside.path(), openspec.join("changes")).unwrap();
+    refused(&["spec", "new", "some", "--json"], "openspec/changes");
+    refused(&["spec", "init", "--json"], "openspec/changes");
 }

@@ -112,6 +112,7 @@ fn lift(context: &Context, args: &Args) -> Result<u8, Failure> {
 }
 
 fn write(desk: &Desk, path: &str, text: &str) -> Result<(), Failure> {
+    desk.stays("adopt_error", path)?;
     let place = desk.on_disk(path);
     let failed =
         |error: std::io::Error| refused(format!("cannot write {path}: {error}"), "Nothing that was there has changed.");

@@ -2,6 +2,7 @@
 //! Lives here: arguments, the order of asking and doing, the answer. Never here: what is merged (see `town::spec::plan`), the commit
 //! (see `commit`), the files of a working directory (see `config::spec_apply`).
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
@@ -135,7 +136,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
 /// When the answer cannot be written.
 pub fn answer(context: &Context, asked: &Asked) -> anyhow::Result<u8> {
     let root = Root::nearest(&context.dir);
-    let (bench, ended) = match bench(&root, asked) {
+    let writes = asked.in_place && !asked.dry_run;
+    let (bench, ended) = match bench(context, &root, writes) {
         Ok(found) => found,
         Err(failure) => return desk::end(context, Shape::default().with("archive", ()), Err(failure)),
     };
@@ -145,18 +147,29 @@ pub fn answer(context: &Context, asked: &Asked) -> anyhow::Result<u8> {
     };
     let empty = Shape::default().with("archive", ()).with("root", desk.root_out());
     let outcome = match ended {
-        Some(ended) if Some(&ended.name) == asked.name.as_ref() => resumed(context, &desk, ended),
+        // One that was killed while it merged without moving leaves everything to do.
+        Some(Ended { name, to: Some(to), wrote, .. }) if Some(&name) == asked.name.as_ref() => {
+            resumed(context, &desk, name, &to, wrote)
+        }
         _ => archive(context, &desk, bench.as_ref(), asked),
     };
     desk::end(context, empty, outcome)
 }
 
-/// The working directory where it is written to, after what an earlier process was killed at is ended.
-fn bench(root: &Root, asked: &Asked) -> Result<(Option<Bench>, Option<Ended>), Failure> {
-    if !root.is_found || !asked.in_place || asked.dry_run {
+/// The working directory where it is written to, after what an earlier process was killed at is ended, which is said.
+///
+/// # Errors
+/// It cannot be ended.
+pub fn bench(context: &Context, root: &Root, writes: bool) -> Result<(Option<Bench>, Option<Ended>), Failure> {
+    if !root.is_found || !writes {
         return Ok((None, None));
     }
-    let (bench, ended) = Bench::open(&root.base, &root.openspec()).map_err(failed)?;
+    let repo = Repo::open(&root.base).ok();
+    let private: Option<PathBuf> = repo.map(|repo| repo.private_dir()).transpose().map_err(commit::failed)?;
+    let (bench, ended) = Bench::open(&root.base, &root.openspec(), private.as_deref()).map_err(failed)?;
+    if let Some(ended) = &ended {
+        say::story(context, &format!("warning: {}", ended.said()));
+    }
     Ok((Some(bench), ended))
 }
 
@@ -171,15 +184,14 @@ pub fn failed(error: ApplyError) -> Failure {
     Failure::new(code, format!("{error}{why}"))
 }
 
-fn resumed(context: &Context, desk: &Desk, ended: Ended) -> Result<u8, Failure> {
-    let Ended { name, to, wrote } = ended;
+fn resumed(context: &Context, desk: &Desk, name: String, to: &str, wrote: bool) -> Result<u8, Failure> {
     let done = Done {
         change: name,
         archived_as: to.rsplit('/').next().unwrap_or_default().to_owned(),
-        path: desk.on_disk(&to).display().to_string(),
+        path: desk.on_disk(to).display().to_string(),
         specs_updated: wrote,
         totals: None,
-        warnings: vec!["an earlier run was interrupted; it was ended now".to_owned()],
+        warnings: Vec::new(),
         branch: None,
         commit: None,
         diff: None,

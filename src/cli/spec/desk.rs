@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::super::{Context, say};
 use crate::config::files::ReadFiles;
+use crate::config::spec_place;
 use crate::config::spec_tree::{self, Root};
 use crate::town::spec::data;
 use crate::town::spec::project::Project;
@@ -209,6 +210,15 @@ impl Desk {
     pub fn root_out(&self) -> RootOut {
         let source = if self.root.is_found { "nearest" } else { "implicit" };
         RootOut { path: self.root.path.display().to_string(), source }
+    }
+
+    /// Refuses a path that a link leads away from where it seems to be.
+    ///
+    /// # Errors
+    /// The link, as a failure of this kind.
+    pub fn stays(&self, code: &'static str, path: &str) -> Result<(), Failure> {
+        let stays = spec_place::stays(&self.root.base, &self.root.openspec(), path);
+        stays.map_err(|astray| Failure::new(code, format!("{astray}; nothing was written")))
     }
 
     /// A path of the tree as one of the file system.

@@ -82,7 +82,9 @@ fn change(context: &Context, args: &Args) -> Result<u8, Failure> {
     let desk = Desk::open(context, Without::Here, Archive::Names)?;
     let project = desk.project();
     let schema = schema_for(&project, args.schema.as_deref())?;
-    let folder = desk.on_disk(&project.change_path(&args.name));
+    let path = project.change_path(&args.name);
+    desk.stays("change_error", &path)?;
+    let folder = desk.on_disk(&path);
     let now = context.env.clock().map_err(|error| failed(error.to_string()))?.now();
     let skips = !project
         .schema(&schema)
@@ -98,7 +100,7 @@ fn change(context: &Context, args: &Args) -> Result<u8, Failure> {
         metadata.push_str("skip_specs: true\n");
     }
     let openspec = desk.root.path.join("openspec");
-    make_root(&openspec)?;
+    make_root(&desk, "change_error")?;
     fs::create_dir(&folder).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
             failed(format!("there is a change {:?} already at {}", args.name, folder.display()))
@@ -165,15 +167,18 @@ fn scalar(text: &str) -> String {
 }
 
 /// The folders of a project, and a config where there is none. What was made.
-fn make_root(openspec: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn make_root(desk: &Desk, code: &'static str) -> Result<Vec<PathBuf>, Failure> {
     let mut made = Vec::new();
-    for folder in ["specs", "changes/archive"] {
+    let openspec = desk.root.path.join("openspec");
+    let folders = ["specs", "changes/archive"].into_iter().filter(|folder| !openspec.join(folder).is_dir());
+    let folders: Vec<&str> = folders.collect();
+    for path in folders.iter().copied().chain(["config.yaml"]) {
+        desk.stays(code, &format!("{}/{path}", desk.root.openspec()))?;
+    }
+    for folder in folders {
         let folder = openspec.join(folder);
-        if !folder.is_dir() {
-            fs::create_dir_all(&folder)
-                .map_err(|error| failed(format!("cannot make {}: {error}", folder.display())))?;
-            made.push(folder);
-        }
+        fs::create_dir_all(&folder).map_err(|error| failed(format!("cannot make {}: {error}", folder.display())))?;
+        made.push(folder);
     }
     let config = openspec.join("config.yaml");
     if !config.exists() && !openspec.join("config.yml").exists() {
@@ -203,8 +208,8 @@ fn begin(context: &Context, args: &InitArgs) -> Result<u8, Failure> {
     if folder.exists() && !folder.is_dir() {
         return Err(Failure::new("init_error", format!("{} is no folder", folder.display())));
     }
-    let made = make_root(&folder.join("openspec"))?;
     let desk = Desk::at(Root::at(&folder));
+    let made = make_root(&desk, "init_error")?;
     let created: Vec<String> = made.iter().map(|path| path.display().to_string()).collect();
     if context.json {
         desk::json(&Begun { created, root: desk.root_out() })?;

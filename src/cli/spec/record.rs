@@ -83,6 +83,7 @@ fn record(context: &Context, name: &str) -> Result<u8, Failure> {
 
 /// Writes a file beside its place and moves it there.
 fn replace(desk: &Desk, path: &str, text: &str) -> Result<(), Failure> {
+    desk.stays("record_error", path)?;
     let place = desk.on_disk(path);
     let write = || {
         let mut file = tempfile::NamedTempFile::new_in(place.parent().unwrap_or(&place))?;

@@ -9,6 +9,7 @@ use super::archive;
 use super::commit;
 use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
 use crate::config::spec_apply::{Bench, Work};
+use crate::config::spec_tree::Root;
 use crate::git::Repo;
 use crate::town::spec::plan::{self, Options, Plan, Stop};
 use crate::town::spec::plan_file::Outcome;
@@ -64,6 +65,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
 }
 
 fn sync(context: &Context, args: &Args) -> Result<u8, Failure> {
+    // What an earlier run was killed at comes first: it changes what there is to read.
+    let (bench, _) = archive::bench(context, &Root::nearest(&context.dir), !args.check)?;
     let desk = Desk::open(context, Without::Fail, Archive::Names)?;
     let project = desk.project();
     let names: Vec<String> = match &args.name {
@@ -83,11 +86,12 @@ fn sync(context: &Context, args: &Args) -> Result<u8, Failure> {
             }
         } else {
             // Neither open tasks nor the archive are in the way of a merge.
-            let passes = |stop: Stop| stop.asks() || matches!(stop, Stop::TargetExists | Stop::Dependency);
+            let passes =
+                |stop: Stop| stop.asks() || matches!(stop, Stop::TargetExists | Stop::Archive | Stop::Dependency);
             if let Some(stopped) = plan.stops.iter().find(|stopped| !passes(stopped.stop)) {
                 return Err(archive::stopped(stopped));
             }
-            write(&desk, &name, &plan)?;
+            write(context, bench.as_ref(), &name, &plan)?;
         }
         all.push(said(name, &plan));
     }
@@ -111,13 +115,11 @@ fn planned(desk: &Desk, name: &str, profile: Option<Profile>) -> Plan {
     plan::plan(&project, name, &options)
 }
 
-fn write(desk: &Desk, name: &str, plan: &Plan) -> Result<(), Failure> {
-    if !plan.writes() {
-        return Ok(());
-    }
-    let (bench, _) = Bench::open(&desk.root.base, &desk.root.openspec()).map_err(archive::failed)?;
+fn write(context: &Context, bench: Option<&Bench>, name: &str, plan: &Plan) -> Result<(), Failure> {
+    let Some(bench) = bench.filter(|_| plan.writes()) else { return Ok(()) };
     let work = Work { moves: None, ..archive::work(plan) };
-    bench.apply(&work, name, &|_| {}).map_err(archive::failed)
+    let halt = context.env.halt_at();
+    bench.apply(&work, name, &|step| super::super::run::halt(halt, step)).map_err(archive::failed)
 }
 
 fn said(change: String, plan: &Plan) -> Synced {
