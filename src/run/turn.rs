@@ -130,12 +130,8 @@ impl<'a> Turn<'a> {
             again = Some((told, prompts, room));
         }
         let page = charter.page.as_ref().map(|page| page_at_start(house, stand, page)).transpose()?.flatten();
-        let replies = transcript.turns() as usize;
-        let act = match thinker {
-            Thinker::Embedded => workflow::act(hands, mission, stand, &seen)?,
-            _ => None,
-        };
-        let brain = thinker.brain(edge, charter, &seen, page.as_deref(), act, replies)?;
+        let act = workflow::act(hands, mission, stand, &seen)?;
+        let brain = thinker.brain(edge, charter, &seen, page.as_deref(), act, transcript.turns() as usize)?;
         let owns = ownership::owned(charter, &house.settings);
         let tokens = charter.limits.tokens_per_run.or(house.settings.limits.tokens_per_run);
         let may_spend = Usd(claimed.run.hold_micros);
