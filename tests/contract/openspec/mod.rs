@@ -7,6 +7,8 @@ mod bugs;
 mod case;
 mod compare;
 mod divergences;
+mod instructions;
+mod order;
 mod programs;
 mod trees;
 
