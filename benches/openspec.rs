@@ -173,7 +173,7 @@ fn pathological(rounds: usize, table: &mut Table) {
             text
         })
     };
-    put("changes/renamed/specs/a/spec.md", &format!("## RENAMED Requirements\n- FROM: ### Requirement:{blanks}x\n"));
+    put("changes/renamed/specs/a/spec.md", &format!("## RENAMED Requirements\n- FROM: ### Requirement: a{blanks}b\n"));
     put("changes/boxes/specs/a/spec.md", &format!("## ADDED Requirements\n\n{}", block(1)));
     put("changes/boxes/tasks.md", &format!("- [{blanks}\n"));
     put(

@@ -14,6 +14,7 @@ use monkeytown::town::charter::Sense;
 use monkeytown::town::event::{Event, Reason};
 use monkeytown::town::gate;
 use monkeytown::town::settings;
+use monkeytown::town::spec::rules;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -129,15 +130,27 @@ fn the_walkthrough_in_the_readme_is_true() {
     let steps = steps(&page("README.md"));
     assert!(steps.len() >= 12, "the walkthrough has {} commands", steps.len());
     assert!(steps.iter().any(|step| step.command.contains("pulls merge")), "it leads to a merge");
+    walk("README.md", &steps);
+}
+
+#[test]
+fn the_first_change_on_the_page_of_openspec_is_true() {
+    let steps = steps(&page("docs/openspec.md"));
+    assert!(steps.iter().any(|step| step.command.contains("spec archive")), "it leads to an archived change");
+    walk("docs/openspec.md", &steps);
+}
+
+/// Types what a page says, and compares what it prints.
+fn walk(page: &str, steps: &[Step]) {
     let mut shell = Shell::new();
-    for step in &steps {
+    for step in steps {
         let (code, text) = shell.run(&step.command);
         let lines: Vec<&str> = text.lines().collect();
         let Step { line, command, expected, exit } = step;
-        assert_eq!(code, *exit, "README.md:{line}: $ {command}\n{text}");
+        assert_eq!(code, *exit, "{page}:{line}: $ {command}\n{text}");
         assert!(
             lines_match(expected, &lines),
-            "README.md:{line}: $ {command}\n--- the page says\n{}\n--- it prints\n{text}",
+            "{page}:{line}: $ {command}\n--- the page says\n{}\n--- it prints\n{text}",
             expected.join("\n")
         );
     }
@@ -173,6 +186,19 @@ fn the_page_of_the_gate_has_the_table_that_the_program_prints() {
     let from = page.find(begin).expect("the page marks where the table begins") + begin.len();
     let to = page.find(end).expect("the page marks where the table ends");
     assert_eq!(page[from..to].trim(), gate::docs().trim(), "paste `monkeytown gate --checks` between the markers");
+}
+
+#[test]
+fn the_page_of_openspec_has_the_table_of_rules() {
+    let page = page("docs/openspec.md");
+    let (begin, end) = ("<!-- rules: begin -->\n", "<!-- rules: end -->");
+    let from = page.find(begin).expect("the page marks where the table begins") + begin.len();
+    let to = page.find(end).expect("the page marks where the table ends");
+    assert_eq!(
+        page[from..to].trim(),
+        rules::docs().trim(),
+        "paste `monkeytown spec rules --markdown` between the markers"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
+use ::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -19,6 +19,7 @@ use super::patience::{self, Patience};
 use super::relay::Question;
 use super::{Brain, Request, anthropic, sse};
 use crate::http::{self, Body, Broken, Http};
+use crate::town::models;
 use crate::town::settings::Provider;
 use crate::town::transcript::Reply;
 
@@ -62,14 +63,10 @@ impl Endpoint {
         format!("{}/{}", self.provider.name(), self.model)
     }
 
-    /// Why a key must not be sent there, if so: everybody on the way would read it.
+    /// Whether a key must not be sent there: everybody on the way would read it.
     #[must_use]
     pub fn exposes_a_key(&self) -> bool {
-        let uri = self.base_url.parse::<Uri>().ok();
-        let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-        let here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
-        !here && uri.is_none_or(|uri| uri.scheme_str() != Some("https"))
+        models::in_the_open(&self.base_url)
     }
 
     fn dialect(&self) -> Dialect {

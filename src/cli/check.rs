@@ -33,11 +33,13 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         return Ok(0);
     }
     let repo = Repo::open(&context.dir)?;
-    let checked = match repo.workdir() {
+    let mut checked = match repo.workdir() {
         Some(root) => check::check(&files::read(root)?),
         // A bare repository has no files but those of its default branch.
         None => check::check(&house::town_files_of(&Home::open(repo, &Wanted::None, None)?)?),
     };
+    checked.findings.append(&mut checked.thinking);
+    checked.findings.sort();
     if context.json {
         say::json(&json!({"charters": checked.charters.len(), "findings": checked.findings}))?;
     } else {

@@ -189,7 +189,10 @@ pub struct Usage(pub String);
 
 /// 2 where the caller has to mend something, 3 where the world has to, 1 otherwise.
 fn exit_code(error: &anyhow::Error) -> u8 {
-    let of_git = |error: &GitError| if error.is_unavailable() || error.is_raced() { 3 } else { 2 };
+    let of_git = |error: &GitError| {
+        let later = error.is_unavailable() || error.is_raced() || matches!(error, GitError::LockedReference { .. });
+        if later { 3 } else { 2 }
+    };
     if error.downcast_ref::<Usage>().is_some() {
         return 2;
     }

@@ -18,8 +18,8 @@ use crate::town::spec::rules::Profile;
 /// Read, judge and archive OpenSpec specs and changes, with the arguments of the reference command
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Takes what `openspec` 1.13 takes, prints the same JSON, with codes, files, lines and fixes besides, and exits with the same
-codes. monkeytown spec has more.")]
+Takes what `openspec` 1.13 takes, prints the same JSON, with codes, files, lines and fixes
+besides, and exits with the same codes. monkeytown spec has more.")]
 pub struct Args {
     /// Print without colours, as always
     #[arg(long, global = true)]

@@ -11,6 +11,7 @@ pub mod instructions_text;
 pub mod list;
 pub mod new;
 pub mod next;
+pub mod record;
 pub mod report;
 pub mod sarif;
 pub mod schemas;
@@ -25,14 +26,15 @@ pub mod validate;
 use clap::{Args as ClapArgs, Subcommand};
 
 use super::{Context, say};
-use crate::town::spec::rules::{Profile, RULES};
+use crate::town::spec::rules::{self, Profile, RULES};
 use serde_json::json;
 
 /// Read, judge and archive OpenSpec specs and changes, as the `openspec` command does and further
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-The folder is the nearest one from here upwards whose openspec/ has specs/, changes/ or a config.
-Scripts that know the reference may call `monkeytown openspec …`, which takes its arguments.")]
+The folder is the nearest one from here upwards whose openspec/ has specs/, changes/ or a
+config. Scripts that know the reference may call `monkeytown openspec …`, which takes its
+arguments.")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -71,7 +73,11 @@ enum Command {
     /// Say which test or code covers which requirement
     Trace(trace::Args),
     /// Print the rules with their levels
-    Rules,
+    Rules {
+        /// As the table of docs/openspec.md
+        #[arg(long)]
+        markdown: bool,
+    },
 }
 
 /// Runs the command.
@@ -95,11 +101,15 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         Command::Next(args) => next::run(context, args),
         Command::Adopt(args) => adopt::run(context, args),
         Command::Trace(args) => trace::run(context, args),
-        Command::Rules => rules(context),
+        Command::Rules { markdown } => rules(context, *markdown),
     }
 }
 
-fn rules(context: &Context) -> anyhow::Result<u8> {
+fn rules(context: &Context, markdown: bool) -> anyhow::Result<u8> {
+    if markdown {
+        say::answer(rules::docs().trim_end());
+        return Ok(0);
+    }
     if context.json {
         let rules = RULES.iter().map(|rule| {
             let level = |profile: Profile| rule.level(profile);

@@ -186,7 +186,7 @@ impl Bench {
     /// It was not done. Where even taking it back failed, the next call of [`Bench::open`] ends it.
     pub fn apply(&self, work: &Work, name: &str, step: &dyn Fn(&str)) -> Result<(), ApplyError> {
         for file in &work.files {
-            self.expect(&file.path, file.before.as_deref().map(print).as_deref())?;
+            self.must_hold(&file.path, file.before.as_deref().map(print).as_deref())?;
         }
         if let Some((_, to)) = work.moves.as_ref().filter(|(_, to)| fs::symlink_metadata(self.base.join(to)).is_ok()) {
             return Err(ApplyError::Taken { path: to.clone() });
@@ -233,7 +233,7 @@ impl Bench {
             if read(&place)?.as_deref().map(print) == entry.after {
                 continue;
             }
-            self.expect(&entry.path, entry.before.as_deref())?;
+            self.must_hold(&entry.path, entry.before.as_deref())?;
             match entry.after {
                 Some(_) => put(&self.stage().join(at.to_string()), &place)?,
                 None => self.take(&place)?,
@@ -243,7 +243,7 @@ impl Bench {
         Ok(())
     }
 
-    fn expect(&self, path: &str, before: Option<&str>) -> Result<(), ApplyError> {
+    fn must_hold(&self, path: &str, before: Option<&str>) -> Result<(), ApplyError> {
         if read(&self.base.join(path))?.as_deref().map(print).as_deref() == before {
             return Ok(());
         }
@@ -329,6 +329,7 @@ fn put(staged: &Path, place: &Path) -> Result<(), ApplyError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

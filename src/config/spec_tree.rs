@@ -2,7 +2,7 @@
 //! Lives here: a bounded walk that leaves nothing and never follows a link to a folder. Never here: what the files mean.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
@@ -185,7 +185,7 @@ impl Walk {
 
     fn bytes(&mut self, path: &Path, most: u64) -> Result<Vec<u8>, Fault> {
         let left = SPEC_TREE_BYTES.saturating_sub(self.bytes);
-        let bytes = read_up_to(path, most.min(left)).map_err(|error| match error.kind() {
+        let bytes = whole(path, most.min(left)).map_err(|error| match error.kind() {
             io::ErrorKind::PermissionDenied => Fault::Denied,
             io::ErrorKind::FileTooLarge => Fault::TooLarge,
             _ => Fault::Failed,
@@ -193,6 +193,19 @@ impl Walk {
         self.bytes += bytes.len() as u64;
         Ok(bytes)
     }
+}
+
+/// Reads a file in as few calls as there are: there may be thousands.
+fn whole(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut file = fs::File::open(path)?;
+    let size = file.metadata()?.len();
+    if size > most {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    // One more than its size, so that the end is seen without another buffer.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    file.by_ref().take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
 /// When a file below a folder was last changed; the folder's own time where it has none.

@@ -59,6 +59,7 @@ pub fn each(root: &Path, wanted: impl Fn(&str) -> bool, mut show: impl FnMut(&st
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,11 +1,11 @@
 //! Moving references: always from where they were seen to where they shall be, never blindly.
 //! Lives here: compare-and-swap of references, and which branch is checked out where. Never here: moving the
-//! files of a checkout along (`advance`), the remote's references (`remote`).
+//! files of a checkout along (`advance`), the remote's references (`remote`), a lock in the way (`locks`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, Oid};
+use git2::{ErrorCode, Oid, Repository};
 
 use super::errors::GitError;
 use super::repo::Repo;
@@ -15,32 +15,20 @@ impl Repo {
     ///
     /// A [`GitError::RacedReference`] says that somebody else moved it, so that the caller looks again.
     pub fn set_reference(&self, name: &str, to: Oid, expected: Option<Oid>, why: &str) -> Result<(), GitError> {
-        let result = match expected {
-            Some(expected) => self.git().reference_matching(name, to, true, expected, why),
-            None => self.git().reference(name, to, false, why),
-        };
-        result.map(|_| ()).map_err(|source| reference_error(name, source))
+        self.past_lock(name, || {
+            let result = match expected {
+                Some(expected) => self.git().reference_matching(name, to, true, expected, why),
+                None => self.git().reference(name, to, false, why),
+            };
+            result.map(|_| ()).map_err(|source| compared(name, source))
+        })
     }
 
     /// Sets one of our own references, wherever it stands.
-    pub fn force_reference(&self, name: &str, to: Oid) -> Result<(), GitError> {
-        let result = self.git().reference(name, to, true, "monkeytown");
-        result.map(|_| ()).map_err(|source| reference_error(name, source))
-    }
-
-    /// The same for a reference that only the caller writes, who is alone with it: a lock on it was left by a process that was
-    /// killed while it wrote, and would stay for ever.
-    pub fn force_own_reference(&self, name: &str, to: Oid) -> Result<(), GitError> {
-        match self.force_reference(name, to) {
-            Err(error) if error.is_raced() => {
-                let lock = self.git().commondir().join(format!("{name}.lock"));
-                tracing::warn!(lock = %lock.display(), "a lock was left behind and is taken away");
-                // Where there is none, the second try says what is wrong.
-                let _ = fs::remove_file(lock);
-                self.force_reference(name, to)
-            }
-            result => result,
-        }
+    pub fn force_reference(&self, name: &str, to: Oid, why: &str) -> Result<(), GitError> {
+        self.past_lock(name, || {
+            self.git().reference(name, to, true, why).map(|_| ()).map_err(|source| reference_error(name, source))
+        })
     }
 
     /// Deletes one of our own references, wherever it stands.
@@ -64,16 +52,16 @@ impl Repo {
 
     /// Deletes a reference if it still stands at `expected`. One that is gone already is fine.
     pub fn delete_reference(&self, name: &str, expected: Oid) -> Result<(), GitError> {
-        let mut found = match self.git().find_reference(name) {
-            Ok(found) => found,
-            Err(e) if e.code() == ErrorCode::NotFound => return Ok(()),
-            Err(source) => return Err(reference_error(name, source)),
-        };
-        if found.target() != Some(expected) {
-            return Err(GitError::RacedReference { reference: name.to_owned() });
-        }
-        // libgit2 compares once more under the reference's lock.
-        found.delete().map_err(|source| reference_error(name, source))
+        let mut fresh = None;
+        self.past_lock(name, || {
+            // Where it met the lock of the packed ones, libgit2 takes the reference for deleted from then on.
+            let git = fresh.as_ref().unwrap_or(self.git());
+            let result = delete(git, name, expected);
+            if matches!(result, Err(GitError::LockedReference { .. })) {
+                fresh = Some(self.fresh()?);
+            }
+            result
+        })
     }
 
     /// Moves a local branch that nobody has checked out.
@@ -117,12 +105,33 @@ fn branch_in(head: &Path) -> Option<String> {
     text.trim_end().strip_prefix("ref: refs/heads/").map(str::to_owned)
 }
 
+fn delete(git: &Repository, name: &str, expected: Oid) -> Result<(), GitError> {
+    let mut found = match git.find_reference(name) {
+        Ok(found) => found,
+        Err(e) if e.code() == ErrorCode::NotFound => return Ok(()),
+        Err(source) => return Err(compared(name, source)),
+    };
+    if found.target() != Some(expected) {
+        return Err(GitError::RacedReference { reference: name.to_owned() });
+    }
+    // libgit2 compares once more under the reference's lock.
+    found.delete().map_err(|source| compared(name, source))
+}
+
+/// What a write that depends on where the reference stands says; "not found" means that somebody deleted it.
+fn compared(name: &str, source: git2::Error) -> GitError {
+    match source.code() {
+        ErrorCode::Modified | ErrorCode::Exists | ErrorCode::NotFound => {
+            GitError::RacedReference { reference: name.to_owned() }
+        }
+        _ => reference_error(name, source),
+    }
+}
+
 fn reference_error(name: &str, source: git2::Error) -> GitError {
     let reference = name.to_owned();
     match source.code() {
-        ErrorCode::Modified | ErrorCode::Exists | ErrorCode::Locked => GitError::RacedReference { reference },
-        // With an expected value, "not found" means that somebody deleted it.
-        ErrorCode::NotFound => GitError::RacedReference { reference },
+        ErrorCode::Locked => GitError::LockedReference { lock: PathBuf::from(reference + ".lock") },
         ErrorCode::InvalidSpec => GitError::BadReference { reference },
         _ => GitError::UpdateReference { reference, source },
     }

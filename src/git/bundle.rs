@@ -99,6 +99,6 @@ pub fn read(repo: &Repo, path: &Path, reference: &str, into: &str) -> Result<Oid
     }
     let tip = net.written()?.into_iter().find(|(name, _)| name == into).map(|(_, oid)| oid);
     let tip = tip.ok_or_else(|| failed(path, "nothing came of it"))?;
-    repo.force_reference(into, tip)?;
+    repo.force_reference(into, tip, "monkeytown: handed over")?;
     Ok(tip)
 }

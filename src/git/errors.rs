@@ -122,7 +122,16 @@ pub enum GitError {
         #[source]
         source: git2::Error,
     },
-    /// A reference was not where it was expected, or somebody holds its lock.
+    /// A reference is locked, and stays so.
+    #[error(
+        "{} is there: a git program writes that reference, or was killed while it did; remove the file where none runs",
+        .lock.display()
+    )]
+    LockedReference {
+        /// The lock.
+        lock: PathBuf,
+    },
+    /// A reference was not where it was expected.
     #[error("reference {reference} was moved by somebody else meanwhile")]
     RacedReference {
         /// Its name.

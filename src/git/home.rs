@@ -273,7 +273,7 @@ impl Home {
             let lease = Some(old.unwrap_or(Oid::ZERO_SHA1));
             let spec = PushSpec { local: Some(new), reference: format!("refs/heads/{branch}"), lease };
             remote.push(&self.repo, &[spec], false, NETWORK_LIMIT)?;
-            return self.repo.force_reference(&tracked, new);
+            return self.repo.force_reference(&tracked, new, "monkeytown: sent");
         }
         self.repo.set_branch(branch, new, old, "monkeytown: publish")
     }
@@ -349,7 +349,7 @@ impl Home {
     /// # Errors
     /// [`GitError`] when the reference cannot be written here.
     pub fn keep(&self, reference: &str, commit: Oid) -> Result<bool, GitError> {
-        self.repo.force_reference(reference, commit)?;
+        self.repo.force_reference(reference, commit, "monkeytown: keep")?;
         if let Err(error) = self.send(&[(reference.to_owned(), Some(commit))]) {
             tracing::warn!(%error, reference, "it stays on this machine");
             return Ok(false);

@@ -20,6 +20,7 @@ pub mod home;
 pub mod ignore;
 pub mod journal;
 pub mod landing;
+mod locks;
 pub mod merge;
 mod net;
 pub mod objects;

@@ -89,8 +89,13 @@ impl Repo {
         let git_dir = absolute(found.path())?;
         let workdir = found.workdir().map(absolute).transpose()?;
         let linked = found.is_worktree().then_some(found);
-        let git = open_at(&common, RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT)?;
+        let git = open_common(&common)?;
         Ok(Self { git, linked, common, git_dir, workdir, environment })
+    }
+
+    /// A handle of libgit2's that remembers nothing yet.
+    pub(super) fn fresh(&self) -> Result<Repository, GitError> {
+        open_common(&self.common)
     }
 
     /// A second handle on the same repository, for a thread or a value of its own.
@@ -399,8 +404,12 @@ pub fn oid(id: &ids::Oid) -> Result<Oid, GitError> {
 }
 
 /// Whether a branch name is an agent's or the journal's, not people's.
-fn is_ours(name: &str) -> bool {
-    name.starts_with(limits::AGENT_BRANCH_PREFIX) || name.starts_with("monkeytown/")
+pub(super) fn is_ours(name: &str) -> bool {
+    name.starts_with(limits::AGENT_BRANCH_PREFIX) || name == limits::JOURNAL_BRANCH
+}
+
+fn open_common(path: &Path) -> Result<Repository, GitError> {
+    open_at(path, RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT)
 }
 
 fn open_at(path: &Path, flags: RepositoryOpenFlags) -> Result<Repository, GitError> {

@@ -2,14 +2,14 @@
 //! Lives here: between the turn machine's `Ask` and a reply. Never here: what comes next (see [`crate::town::turn`]), how a
 //! provider is asked (see the room `brain`).
 
-use super::checkpoint::Keeper;
+use super::checkpoint::{Keeper, ToHome};
 use super::stand::Stand;
 use super::turn::{Turn, Turned, full};
 use super::{Progress, RunError, brief, publish};
 use crate::brain::{self, BrainError};
 use crate::town::event::FailureKind;
 use crate::town::text;
-use crate::town::transcript::{Entry, Lost, Reply, ToolSpec, Transcript, Why};
+use crate::town::transcript::{Entry, Reply, Spent, ToolSpec, Transcript, Why};
 use crate::town::turn::{Budget, Halt, Which, wrap_up};
 
 /// Tokens that one reply may have.
@@ -53,17 +53,15 @@ impl Turn<'_> {
         }
         if !self.purse.is_free() {
             transcript.asked = self.purse.at_most(prompt, output);
-            if keeper.untold_micros(transcript) > self.may_spend.0 / UNTOLD {
-                keeper.keep_at_home(stand, self.tree()?, transcript, budget.now)?;
-            } else {
-                self.keep(stand, transcript, keeper)?;
-            }
+            let much = keeper.untold_micros(transcript) > self.may_spend.0 / UNTOLD;
+            let send = if much { ToHome::Now } else { ToHome::InTurn };
+            keeper.keep(stand, self.tree()?, transcript, budget.now, send)?;
         }
         let Some(request) = question(transcript, self.toolbox.specs(), output, &budget) else {
             return Ok(Some(self.stopped(transcript, &Halt::NotBriefed)));
         };
         let answered = self.brain.reply(&request).await;
-        transcript.asked = Lost::NONE;
+        transcript.asked = Spent::NONE;
         match answered {
             Ok(mut reply) => {
                 self.broken_off = false;
@@ -82,7 +80,7 @@ impl Turn<'_> {
 
     /// A reply for which there is no room was paid for all the same.
     fn replied(&self, transcript: &mut Transcript, reply: Reply) -> Option<Turned> {
-        let paid = Lost { questions: 1, usage: reply.usage, cost_micros: reply.cost_micros };
+        let paid = Spent::one(reply.usage, reply.cost_micros);
         let ended = self.written(transcript, Entry::Reply(reply));
         if ended.is_some() {
             transcript.lose(paid);

@@ -65,6 +65,15 @@ pub struct Keeper<'a> {
     instead: Option<HandOver<'a>>,
 }
 
+/// When home hears of a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToHome {
+    /// Where it has heard of none for long enough.
+    InTurn,
+    /// At once, so that whoever takes the run over goes on with this very run.
+    Now,
+}
+
 /// What is done with each checkpoint in place of sending it home.
 pub type HandOver<'a> = Box<dyn Fn(Oid) -> Result<(), RunError> + 'a>;
 
@@ -80,7 +89,7 @@ impl<'a> Keeper<'a> {
         self.instead = Some(to);
     }
 
-    /// Writes a checkpoint. It is sent home when the last one was sent long enough ago.
+    /// Writes a checkpoint, and sends it home as `send` says.
     ///
     /// # Errors
     /// [`RunError`] when objects or the reference cannot be written. A remote that cannot be reached is no error: the
@@ -91,45 +100,20 @@ impl<'a> Keeper<'a> {
         workspace: Oid,
         transcript: &Transcript,
         now: DateTime<Utc>,
+        send: ToHome,
     ) -> Result<(), RunError> {
         if self.dry {
             return Ok(());
         }
         let commit = self.write(stand, workspace, transcript, None, now)?;
-        if let Some(hand_over) = &self.instead {
-            return hand_over(commit);
-        }
-        let due = self.sent.is_none_or(|sent| (now - sent).num_seconds() >= CHECKPOINT_PUSH_SECONDS);
-        if due && self.sent.is_some() {
-            self.send(commit);
-            self.told_micros = transcript.cost_micros();
-        }
         // The first interval begins now: a run that ends within it never needs to send one.
-        if due {
-            self.sent = Some(now);
+        let sent = *self.sent.get_or_insert(now);
+        match &self.instead {
+            Some(hand_over) => hand_over(commit)?,
+            None if send == ToHome::Now || (now - sent).num_seconds() >= CHECKPOINT_PUSH_SECONDS => self.send(commit),
+            None => return Ok(()),
         }
-        Ok(())
-    }
-
-    /// Writes a checkpoint and sends it home, so that whoever takes the run over goes on with this very run.
-    ///
-    /// # Errors
-    /// As [`Keeper::keep`].
-    pub fn keep_at_home(
-        &mut self,
-        stand: &Stand,
-        workspace: Oid,
-        transcript: &Transcript,
-        now: DateTime<Utc>,
-    ) -> Result<(), RunError> {
-        if !self.dry {
-            let commit = self.write(stand, workspace, transcript, None, now)?;
-            match &self.instead {
-                Some(hand_over) => hand_over(commit)?,
-                None => self.send(commit),
-            }
-            self.told_micros = transcript.cost_micros();
-        }
+        (self.sent, self.told_micros) = (Some(now), transcript.cost_micros());
         Ok(())
     }
 
@@ -198,7 +182,7 @@ impl<'a> Keeper<'a> {
         let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
         let message = format!("checkpoint of run {}\n", self.run);
         let commit = git.commit(None, &who, &who, &message, &tree, &parents).map_err(failed("commit"))?;
-        self.home.repo.force_own_reference(&reference(&self.agent), commit)?;
+        self.home.repo.force_reference(&reference(&self.agent), commit, "monkeytown: checkpoint")?;
         Ok(commit)
     }
 
@@ -221,7 +205,7 @@ impl<'a> Keeper<'a> {
             .map_err(failed("signature"))?;
         let message = format!("transcript of run {} of {}\n", self.run, self.agent);
         let commit = git.commit(None, &who, &who, &message, &tree, &[]).map_err(failed("commit"))?;
-        self.home.repo.force_reference(&transcript_reference(&self.run), commit)?;
+        self.home.repo.force_reference(&transcript_reference(&self.run), commit, "monkeytown: transcript")?;
         Ok(Some(commit))
     }
 

@@ -3,7 +3,7 @@
 
 use git2::Oid;
 
-use super::checkpoint::Keeper;
+use super::checkpoint::{Keeper, ToHome};
 use super::claim::{self, Claim};
 use super::house::House;
 use super::propose::{Outcome, Proposer, Ready, Work};
@@ -244,7 +244,7 @@ impl<'a> Course<'a> {
         });
         // The transcript may have grown since the last checkpoint, or there was none.
         let workspace = self.last_tree.unwrap_or(tree);
-        self.keeper.keep(&stand, workspace, &transcript, (self.hands.edge.now)())?;
+        self.keeper.keep(&stand, workspace, &transcript, (self.hands.edge.now)(), ToHome::InTurn)?;
         report.outcome = Ending::Thought;
         Ok((report, turned))
     }

@@ -35,7 +35,7 @@ use crate::town::event::FailureKind;
 use crate::town::fold::{Run, Town};
 use crate::town::ids::{AgentId, Oid as Id, RunId};
 use crate::town::limits::{BUNDLE_BYTES, HANDOVER_BYTES};
-use crate::town::transcript::Lost;
+use crate::town::transcript::{Spent, Usage};
 
 /// The version of what is handed over.
 const FORMAT: u32 = 1;
@@ -274,7 +274,7 @@ pub async fn publish(hands: Hands<'_>, request: &Request, dir: &Path) -> Result<
             // What the job spent that left nothing is not known: all that it had counts.
             let unknown = run.hold_micros.saturating_sub(left.transcript.cost_micros());
             if unknown > 0 && run.proposed.is_none() {
-                left.transcript.lose(Lost { questions: 1, cost_micros: unknown, ..Lost::NONE });
+                left.transcript.lose(Spent::one(Usage::NONE, unknown));
             }
             return course(left.stand.clone(), Some(left.clone())).interrupted(&left).await;
         }

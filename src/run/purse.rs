@@ -2,7 +2,7 @@
 //! Lives here: the arithmetic between rates and caps. Never here: prices (see [`crate::town::prices`]), asking.
 
 use crate::town::prices::{Rate, Usd};
-use crate::town::transcript::{Lost, Reply, Transcript, Usage};
+use crate::town::transcript::{Reply, Spent, Transcript, Usage};
 use crate::town::turn::Which;
 
 /// A reply of fewer tokens is of no use.
@@ -97,14 +97,14 @@ impl Purse {
 
     /// What a question can cost at the most, as it is noted before it is put.
     #[must_use]
-    pub fn at_most(&self, prompt: u64, output: u32) -> Lost {
+    pub fn at_most(&self, prompt: u64, output: u32) -> Spent {
         let usage = Usage { input: prompt, output: output.into(), ..Usage::NONE };
-        Lost { questions: 1, usage, cost_micros: self.worst(prompt, output).0 }
+        Spent::one(usage, self.worst(prompt, output).0)
     }
 
     /// What a question may have cost that brought no reply: its prompt, and what came of an answer.
     #[must_use]
-    pub fn lost(&self, prompt: u64, received: u64, output: u32) -> Lost {
+    pub fn lost(&self, prompt: u64, received: u64, output: u32) -> Spent {
         let received = if received == 0 { output } else { u32::try_from(received).unwrap_or(u32::MAX).min(output) };
         self.at_most(prompt, received)
     }

@@ -30,7 +30,7 @@ use crate::brain::{BrainError, Remote};
 use crate::tools::sandbox::attend::{Attendant, Slot};
 use crate::tools::sandbox::{Door, RELAY_PORT};
 use crate::town::prices::{Rate, Usd};
-use crate::town::transcript::{Relayed, Usage};
+use crate::town::transcript::{Spent, Usage};
 
 /// Questions at the same time.
 const AT_ONCE: usize = 8;
@@ -96,7 +96,7 @@ pub(super) struct Open {
 
 impl Open {
     /// Ends it, and says what was used. What is still being asked is charged in full.
-    pub(super) fn close(self) -> Relayed {
+    pub(super) fn close(self) -> Spent {
         self.attendant.dismiss();
         self.tab.kept().spent
     }
@@ -131,7 +131,7 @@ async fn whole(mut body: Incoming) -> Result<Vec<u8>, String> {
 
 #[derive(Clone, Copy, Default)]
 struct Kept {
-    spent: Relayed,
+    spent: Spent,
     /// The worst case of what is being asked.
     reserved: u64,
     /// The same in tokens.

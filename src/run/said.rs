@@ -2,6 +2,7 @@
 //! Lives here: where a question can be seen, asking it, and what goes on record with the end of a run. Never here: what such
 //! a call has to hold (see [`crate::town::board`]).
 
+use super::checkpoint::ToHome;
 use super::claim::Claim;
 use super::deliver::Course;
 use super::report::{Ending, Report};
@@ -49,7 +50,8 @@ impl Course<'_> {
         let (run, agent) = (self.claimed.run.run.clone(), self.charter.name.clone());
         // Before it is asked: whoever takes over a run that dies here has to know that it was this one.
         let (stand, tree) = (self.claimed.stand.clone(), self.tree()?);
-        self.keeper.keep_at_home(&stand, self.last_tree.unwrap_or(tree), transcript, (self.hands.edge.now)())?;
+        let workspace = self.last_tree.unwrap_or(tree);
+        self.keeper.keep(&stand, workspace, transcript, (self.hands.edge.now)(), ToHome::Now)?;
         words.push_str(&format!(
             "\n\n---\n{agent}{}{run}`, and reads what you answer here when it runs again.{}\n",
             board::ASKS,

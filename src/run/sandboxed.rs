@@ -1,7 +1,7 @@
 //! What of a run happens in the sandbox: commands that a model chooses, and the town's command-line agent.
 //! Lives here: which sandbox there is, and which tools need it. Never here: what keeps a command in (see the room `tools`).
 
-use super::checkpoint::Keeper;
+use super::checkpoint::{Keeper, ToHome};
 use super::claim::Claim;
 use super::relay::Relay;
 use super::stand::Stand;
@@ -14,7 +14,7 @@ use crate::town::charter::Charter;
 use crate::town::network::Allow;
 use crate::town::prices::Usd;
 use crate::town::settings::Settings;
-use crate::town::transcript::{CallResult, Entry, Lost, ToolCall, Transcript};
+use crate::town::transcript::{CallResult, Entry, Spent, ToolCall, Transcript, Usage};
 use crate::town::turn::AGENT;
 
 /// The sandbox that this machine can enforce. That is only found out by trying.
@@ -97,20 +97,20 @@ impl Turn<'_> {
         }
         let left = Usd(self.may_spend.0.saturating_sub(transcript.cost_micros()));
         // Where the process is killed meanwhile, nobody knows how much of it was spent.
-        transcript.asked = Lost { questions: 1, cost_micros: left.0, ..Lost::NONE };
-        keeper.keep_at_home(stand, self.tree()?, transcript, budget.now)?;
+        transcript.asked = Spent::one(Usage::NONE, left.0);
+        keeper.keep(stand, self.tree()?, transcript, budget.now, ToHome::Now)?;
         let tokens = budget.tokens.saturating_sub(transcript.usage().context());
         let most = (budget.deadline - budget.now).to_std().unwrap_or_default();
         let open = match self.relay.as_ref().map(|relay| relay.open(left, tokens, most)) {
             Some(Err(error)) => {
-                transcript.asked = Lost::NONE;
+                transcript.asked = Spent::NONE;
                 return Ok(Err(ToolError::Fatal(format!("the way to the model: {error}"))));
             }
             Some(Ok(open)) => Some(open),
             None => None,
         };
         let called = self.call_alone(call).await;
-        transcript.asked = Lost::NONE;
+        transcript.asked = Spent::NONE;
         transcript.relayed = open.into_iter().fold(transcript.relayed, |sum, open| sum.plus(open.close()));
         Ok(called)
     }

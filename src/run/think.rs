@@ -13,8 +13,9 @@ use crate::brain::{self, Brain, Embedded, Endpoint, Fallbacks, Key, PageOutcome,
 use crate::tools::{ARCHIVE_CHANGE, RECORD_GATE};
 use crate::town::charter::Charter;
 use crate::town::facts::Facts;
+use crate::town::models::{Asked, NoPrice};
 use crate::town::page::{self, PageResult};
-use crate::town::prices::{self, Rate, Usd};
+use crate::town::prices::{Rate, Usd};
 use crate::town::roles::{Act, Deed};
 use crate::town::settings::{BrainSettings, Provider, TownLimits};
 
@@ -58,29 +59,13 @@ pub struct Model {
 }
 
 impl Model {
-    /// A model by its provider and name. At the town's own provider its address and key are the town's, elsewhere the usual
-    /// ones.
-    fn of(provider: Provider, model: &str, settings: &BrainSettings) -> Result<Self, RunError> {
-        let at_home = provider == settings.home();
-        let base_url = settings.base_url.clone().filter(|_| at_home);
-        let own_address = settings.at_own_address(provider);
-        let key_env = settings.key_env_of(provider).map(str::to_owned);
-        let name = format!("{}/{model}", provider.name());
-        let price = settings.prices.get(model).or_else(|| settings.prices.get(&name));
-        let known = prices::model(provider, model, price, own_address);
-        let rate = known.rate.ok_or_else(|| RunError::NoBrain {
-            given: name.clone(),
-            why: format!(
-                "nobody knows what {model:?} costs there (the shipped prices are of {}); say it under brain.prices in \
-                 .monkeytown/town.yaml, in US dollars per million tokens: prices: {{ \"{model}\": {{ input: \"0.25\", output: \
-                 \"2\" }} }}, and 0 for both where it costs nothing",
-                prices::published()
-            ),
-        })?;
-        let context = settings.context.filter(|_| at_home).or(known.context).unwrap_or(CONTEXT);
-        let base_url = base_url.unwrap_or_else(|| provider.usual_address().to_owned());
-        let endpoint = Endpoint { provider, model: model.to_owned(), base_url, own_address, stream: settings.stream };
-        Ok(Self { endpoint, key_env, context, rate })
+    /// A model that has a price.
+    fn of(asked: Asked, settings: &BrainSettings) -> Result<Self, RunError> {
+        let no_price = |error: NoPrice| RunError::NoBrain { given: asked.name(), why: error.to_string() };
+        let rate = asked.rate().map_err(no_price)?;
+        let Asked { provider, model, base_url, own_address, key_env, context, .. } = asked;
+        let endpoint = Endpoint { provider, model, base_url, own_address, stream: settings.stream };
+        Ok(Self { endpoint, key_env, context: context.unwrap_or(CONTEXT), rate })
     }
 
     fn key(&self, edge: &Edge<'_>) -> Option<Key> {
@@ -172,9 +157,9 @@ impl Thinker {
 
     /// A model and those that stand in for it.
     fn models(provider: Provider, model: &str, settings: &BrainSettings) -> Result<Self, RunError> {
-        let mut models = vec![Model::of(provider, model, settings)?];
-        for (provider, model) in settings.fallbacks.iter().filter_map(|name| Provider::of_model(name)) {
-            let model = Model::of(provider, model, settings)?;
+        let mut models = vec![Model::of(Asked::of(provider, model, settings), settings)?];
+        for (_, model) in Asked::fallbacks(settings) {
+            let model = Model::of(model, settings)?;
             if !models.contains(&model) {
                 models.push(model);
             }
@@ -216,12 +201,7 @@ impl Thinker {
             given: "command".to_owned(),
             why: "brain.command in .monkeytown/town.yaml names no command line".to_owned(),
         })?;
-        let named = settings.model.as_deref().and_then(|model| match settings.provider {
-            Provider::Command => Provider::of_model(model),
-            provider @ (Provider::Openai | Provider::Anthropic) => Some((provider, model)),
-            _ => None,
-        });
-        let model = named.map(|(provider, model)| Model::of(provider, model, settings)).transpose()?;
+        let model = Asked::of_command(settings).map(|model| Model::of(model, settings)).transpose()?;
         Ok(Self::Command(CommandLine { line, model }))
     }
 

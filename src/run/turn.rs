@@ -6,7 +6,7 @@ use git2::Oid;
 use serde::{Deserialize, Serialize};
 
 use super::asking::{kind_of, max_output};
-use super::checkpoint::Keeper;
+use super::checkpoint::{Keeper, ToHome};
 use super::claim::Claim;
 use super::publish::Hands;
 use super::purse::Purse;
@@ -130,12 +130,8 @@ impl<'a> Turn<'a> {
             again = Some((told, prompts, room));
         }
         let page = charter.page.as_ref().map(|page| page_at_start(house, stand, page)).transpose()?.flatten();
-        let replies = transcript.turns() as usize;
-        let act = match thinker {
-            Thinker::Embedded => workflow::act(hands, mission, stand, &seen)?,
-            _ => None,
-        };
-        let brain = thinker.brain(edge, charter, &seen, page.as_deref(), act, replies)?;
+        let act = workflow::act(hands, mission, stand, &seen)?;
+        let brain = thinker.brain(edge, charter, &seen, page.as_deref(), act, transcript.turns() as usize)?;
         let owns = ownership::owned(charter, &house.settings);
         let tokens = charter.limits.tokens_per_run.or(house.settings.limits.tokens_per_run);
         let may_spend = Usd(claimed.run.hold_micros);
@@ -234,8 +230,8 @@ impl<'a> Turn<'a> {
         Ok(self.brain.finish()?)
     }
 
-    pub(super) fn keep(&self, stand: &Stand, transcript: &Transcript, keeper: &mut Keeper<'_>) -> Result<(), RunError> {
-        keeper.keep(stand, self.tree()?, transcript, (self.hands.edge.now)())
+    fn keep(&self, stand: &Stand, transcript: &Transcript, keeper: &mut Keeper<'_>) -> Result<(), RunError> {
+        keeper.keep(stand, self.tree()?, transcript, (self.hands.edge.now)(), ToHome::InTurn)
     }
 
     pub(super) fn push(&self, transcript: &mut Transcript, entry: Entry) -> Result<(), ()> {

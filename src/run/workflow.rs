@@ -8,6 +8,7 @@ use git2::Oid;
 
 use super::publish::Hands;
 use super::stand::Stand;
+use super::think::Thinker;
 use super::turn::Mission;
 use super::{Edge, RunError};
 use crate::git::{propose, repo, repo::Repo, spec_tree};
@@ -59,7 +60,7 @@ pub(super) fn keeper(edge: &Edge<'_>, agent: &AgentId, run: &Run) -> Keeper {
     Keeper { agent: agent.clone(), run: run.run.clone(), commit: run.base.clone(), date }
 }
 
-/// What the role of the agent does without a mind; `None` where it has no part in the workflow.
+/// What the role of the agent does without a mind; `None` where it has no part in the workflow, and where something thinks.
 ///
 /// # Errors
 /// [`RunError::Git`] when an object cannot be read.
@@ -71,7 +72,7 @@ pub(super) fn act(
 ) -> Result<Option<Act>, RunError> {
     let (edge, house) = (hands.edge, hands.house);
     let agent = &mission.charter.name;
-    if !keeper(edge, agent, &mission.claimed.run).has_gate() {
+    if *mission.thinker != Thinker::Embedded || !keeper(edge, agent, &mission.claimed.run).has_gate() {
         return Ok(None);
     }
     let repo = &house.home.repo;
@@ -169,7 +170,7 @@ pub(super) fn case_files(hands: &Hands<'_>, mission: Mission<'_>) -> Result<Vec<
             text.push_str(&format!("Waits for: {name}\n"));
         }
         let checker = crate::town::spec::validate::Checker::new(&project, crate::town::spec::rules::Profile::Gated);
-        for issue in checker.change(&queued.name).iter().chain(&life.issues) {
+        for issue in &checker.change(&queued.name) {
             text.push_str(&format!("{}\n", crate::town::spec::record::finding_of(issue)));
         }
         let mut quotes =

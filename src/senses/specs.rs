@@ -1,100 +1,67 @@
 //! OpenSpec: which specs and changes there are and how far the changes got.
-//! Lives here: counting headings; what the records of a change add up to is the engine's. Never here: the rules of what is valid.
-
-use std::collections::BTreeSet;
+//! Lives here: counting; what the records of a change add up to is the engine's. Never here: the rules of what is valid.
 
 use crate::git::files::Files;
 use crate::git::spec_tree;
 use crate::town::facts::{ChangeFacts, SpecFacts, SpecStatus};
 use crate::town::markdown::visible;
+use crate::town::spec::block;
 use crate::town::spec::issue::Level;
 use crate::town::spec::lifecycle::{Lifecycle, Step};
-use crate::town::spec::project::Project;
+use crate::town::spec::lines::Lines;
+use crate::town::spec::main_spec::Requirements;
+use crate::town::spec::project::{Project, SpecFile};
 use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::queue;
-use crate::town::spec::tree::{Archive, Tree};
+use crate::town::spec::tree::Archive;
 
-const FILE_BYTES: u64 = 1024 * 1024;
 /// Specs and changes that are read.
 const READ: usize = 1_000;
 /// Records and problems of one change that are told.
 const RECORDS: usize = 20;
 
 pub(super) fn sense(files: &Files<'_>) -> SpecFacts {
-    let mut facts = SpecFacts { present: files.is_folder("openspec"), ..SpecFacts::default() };
-    for entry in files.under("openspec/specs") {
-        let id = entry.path.strip_prefix("openspec/specs/").and_then(|rest| rest.strip_suffix("/spec.md"));
-        let Some(id) = id.filter(|_| entry.is_file()) else { continue };
-        match files.read_text(&entry.path, FILE_BYTES).filter(|_| facts.specs.len() < READ) {
-            Some(text) => facts.specs.push(spec(id, &entry.path, &text)),
-            None => facts.skipped += 1,
-        }
-    }
-    let mut names = BTreeSet::new();
-    let mut archived = BTreeSet::new();
-    for entry in files.under("openspec/changes") {
-        let mut parts = entry.path.split('/').skip(2);
-        match (parts.next(), parts.next(), parts.next()) {
-            (Some("archive"), Some(name), Some(_)) => drop(archived.insert(name)),
-            (Some(name), Some(_), _) if !name.starts_with('.') && name != "archive" => drop(names.insert(name)),
-            _ => {}
-        }
-    }
-    facts.archived = archived.len();
-    facts.skipped += names.len().saturating_sub(READ);
     let tree = spec_tree::read(files, OPENSPEC, Archive::Names);
     let project = Project::new(&tree, OPENSPEC);
+    let mut facts = SpecFacts { present: files.is_folder(OPENSPEC), ..SpecFacts::default() };
+    for file in project.specs() {
+        match project.text(&file.path) {
+            Ok(text) if file.fault.is_none() && facts.specs.len() < READ => facts.specs.push(spec(&file, &text)),
+            _ => facts.skipped += 1,
+        }
+    }
+    let names = project.changes();
+    facts.archived = project.archived().len();
+    facts.skipped += names.len().saturating_sub(READ);
     let queued = queue::queue(&project).changes;
     let waits = |name: &str| queued.iter().find(|queued| queued.name == name).map(|queued| queued.waits_for.clone());
-    facts.changes = names.into_iter().take(READ).map(|name| change(files, &tree, name)).collect();
+    facts.changes = names.into_iter().take(READ).map(|name| change(&project, name)).collect();
     for change in &mut facts.changes {
         change.waits_for = waits(&change.name).unwrap_or_default();
     }
     facts
 }
 
-/// Lines outside of fences with their number.
-fn open_lines(text: &str) -> impl Iterator<Item = (u32, &str)> {
-    let mut fence: Option<&str> = None;
-    text.lines().zip(1..).filter_map(move |(line, number)| {
-        let mark = ["```", "~~~"].into_iter().find(|mark| line.trim_start().starts_with(mark));
-        match (fence, mark) {
-            (None, Some(mark)) => fence = Some(mark),
-            (Some(open), Some(mark)) if open == mark => fence = None,
-            (None, None) => return Some((number, line)),
-            _ => {}
-        }
-        None
-    })
-}
-
-fn spec(id: &str, path: &str, text: &str) -> SpecStatus {
-    let mut out = SpecStatus { id: id.to_owned(), path: path.to_owned(), ..SpecStatus::default() };
-    let mut open: Option<(u32, String)> = None;
-    for (number, line) in open_lines(text) {
-        let requirement = line.strip_prefix("###").filter(|rest| !rest.starts_with('#')).map(str::trim_start);
-        let keyword = requirement.and_then(|rest| {
-            rest.get(..12).filter(|word| word.eq_ignore_ascii_case("requirement:")).map(|_| &rest[12..])
-        });
-        if let Some(name) = keyword.map(str::trim).filter(|name| !name.is_empty()) {
-            out.requirements += 1;
-            out.bare.extend(open.replace((number, visible(name, 160))));
-        } else if line.starts_with("#### ") {
-            out.scenarios += 1;
-            open = None;
-        } else if line.starts_with("## ") {
-            out.bare.extend(open.take());
+/// How many requirements and scenarios a spec has, and which requirement has none.
+fn spec(file: &SpecFile, text: &str) -> SpecStatus {
+    let mut out = SpecStatus { id: file.id.clone(), path: file.path.clone(), ..SpecStatus::default() };
+    for block in Requirements::of(&Lines::of(text)).blocks {
+        let lines = block.lines();
+        let scenarios = block::scenarios(&lines, 0..lines.len()).len();
+        out.requirements += 1;
+        out.scenarios += scenarios;
+        if scenarios == 0 {
+            out.bare.push((block.line, visible(&block.name, 160)));
         }
     }
-    out.bare.extend(open);
     out
 }
 
-fn change(files: &Files<'_>, tree: &Tree, name: &str) -> ChangeFacts {
-    let folder = format!("openspec/changes/{name}");
+fn change(project: &Project<'_>, name: &str) -> ChangeFacts {
+    let (tree, folder) = (project.tree(), project.change_path(name));
     let mut out = ChangeFacts { name: name.to_owned(), ..ChangeFacts::default() };
     for file in ["proposal.md", "design.md", "tasks.md"] {
-        if files.get(&format!("{folder}/{file}")).is_none() {
+        if tree.get(&format!("{folder}/{file}")).is_none() {
             out.missing.push(file.to_owned());
         }
     }
@@ -109,14 +76,12 @@ fn change(files: &Files<'_>, tree: &Tree, name: &str) -> ChangeFacts {
     let wrong = life.issues.iter().filter(|issue| issue.level > Level::Info).take(RECORDS);
     out.problems =
         wrong.map(|issue| visible(&format!("{}: {} ({})", issue.path, issue.message, issue.code), 300)).collect();
-    for entry in files.under(&folder) {
-        let inside = &entry.path[folder.len() + 1..];
-        if let Some(id) = inside.strip_prefix("specs/").and_then(|rest| rest.strip_suffix("/spec.md")) {
-            out.deltas.push(id.to_owned());
-        } else if inside.split('/').any(|part| part.to_ascii_lowercase().starts_with("review")) {
-            out.reviews.push(inside.to_owned());
-        }
-    }
+    out.deltas = project.deltas(name).into_iter().map(|delta| delta.id).collect();
+    let files = tree.below(&folder).filter(|(_, node)| node.is_file()).map(|(path, _)| &path[folder.len() + 1..]);
+    let is_review = |inside: &&str| {
+        !inside.starts_with("specs/") && inside.split('/').any(|part| part.to_ascii_lowercase().starts_with("review"))
+    };
+    out.reviews = files.filter(is_review).map(str::to_owned).collect();
     out
 }
 

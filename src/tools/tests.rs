@@ -6,6 +6,7 @@ use super::*;
 use crate::town::changeset::Mode;
 use crate::town::limits;
 
+mod gates;
 mod grep;
 
 fn small() -> Town {

@@ -10,6 +10,7 @@ use super::finding::Finding;
 use super::ids::AgentId;
 use super::limits::{TOWN_FILE, TOWN_FILE_BYTES};
 use super::memory::{self, Memory};
+use super::models::{self, About};
 use super::ownership::{self, Claim, Owner};
 use super::path::fold;
 use super::pattern::Pattern;
@@ -65,16 +66,20 @@ pub struct Checked {
     pub charters: Vec<Charter>,
     /// All findings, by path and line.
     pub findings: Vec<Finding>,
+    /// What keeps one agent or another from thinking, by path and line. The town is in order all the same: a run may be told
+    /// another brain, and says by itself what it meets.
+    pub thinking: Vec<Finding>,
 }
 
 /// Every rule that a check of the town may report, each with what it means.
 #[must_use]
 pub fn all_rules() -> Vec<(&'static str, &'static str)> {
-    let mut all: Vec<_> = [yaml::RULES, charter::RULES, settings::RULES, ownership::RULES, workflows::RULES, RULES]
-        .into_iter()
-        .flatten()
-        .copied()
-        .collect();
+    let mut all: Vec<_> =
+        [yaml::RULES, charter::RULES, settings::RULES, models::RULES, ownership::RULES, workflows::RULES, RULES]
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -129,8 +134,9 @@ pub fn check(town: &TownFiles) -> Checked {
     findings.extend(ownership::prove(&read.owners(), &grants, &guarded));
     findings.sort();
     findings.dedup();
+    let thinking = read.thinking();
     let charters = read.charters.into_iter().map(|read| read.charter).collect();
-    Checked { settings: read.settings, charters, findings }
+    Checked { settings: read.settings, charters, findings, thinking }
 }
 
 /// A charter with where it came from.
@@ -277,6 +283,29 @@ impl<'a> Read<'a> {
             findings
                 .push(lined(finding, line).fix("spread them over the hour, so that they do not wait for each other"));
         }
+    }
+
+    fn thinking(&self) -> Vec<Finding> {
+        let Some(Settings { brain, .. }) = &self.settings else { return Vec::new() };
+        let of_town = Lines::of(self.town_text, false);
+        let placed = |(about, finding): (About<'_>, Finding)| {
+            let (path, line) = match about {
+                About::Charter(name) => {
+                    let read = self.charters.iter().find(|read| read.charter.name == *name);
+                    let line = read.and_then(|read| Lines::of(read.text, true).first("model:"));
+                    (read.map_or("agents", |read| read.path), line)
+                }
+                About::Model => (TOWN_FILE, of_town.after(&["brain:"], "model:")),
+                About::Fallback(name) => (TOWN_FILE, of_town.after(&["brain:", "fallbacks:"], name)),
+                About::Address => (TOWN_FILE, of_town.after(&["brain:"], "base_url:")),
+            };
+            lined(finding.at(path), line)
+        };
+        let charters = self.charters.iter().map(|read| &read.charter);
+        let mut found: Vec<Finding> = models::findings(brain, charters).into_iter().map(placed).collect();
+        found.sort();
+        found.dedup();
+        found
     }
 
     fn owners(&self) -> Vec<Owner> {

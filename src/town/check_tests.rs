@@ -132,6 +132,60 @@ fn a_charter_that_cannot_be_read_does_not_make_its_agent_unknown() {
 }
 
 #[test]
+fn what_keeps_an_agent_from_thinking_is_found_and_the_town_is_in_order_all_the_same() {
+    let priced = "prices: { m: { input: 1, output: 2 }, openai/n: { input: 0, output: 0 } }";
+    let local = "base_url: \"http://127.0.0.1:1/v1\"";
+    let cases: [(&str, &str, &[&str]); 15] = [
+        ("", "inherit", &[]),
+        ("", "command", &["agents/a.md:5 model-command"]),
+        ("command: think", "command", &[]),
+        ("provider: openai\n  model: m\n  command: think", "command", &["4 model-price"]),
+        ("provider: command\n  model: openai/x\n  command: think", "inherit", &["4 model-price"]),
+        ("provider: openai\n  model: gpt-4o", "inherit", &[]),
+        // At another address the same name costs something else.
+        (&format!("provider: openai\n  model: gpt-4o\n  {local}"), "inherit", &["4 model-price"]),
+        (&format!("provider: openai\n  model: m\n  {priced}\n  {local}"), "openai/n", &[]),
+        ("", "openai/unpriced", &["agents/a.md:5 model-price"]),
+        ("", "mistral/large", &["agents/a.md:5 model-provider"]),
+        // Nobody stands in where no model thinks.
+        ("fallbacks: [openai/x]", "inherit", &[]),
+        (
+            &format!("provider: openai\n  model: m\n  fallbacks:\n    - openai/n\n    - anthropic/x\n  {priced}"),
+            "inherit",
+            &["7 model-price"],
+        ),
+        // What needs no key may be asked in the open, and a key may travel within the machine.
+        (
+            &format!("provider: openai\n  model: m\n  {priced}\n  base_url: \"http://models.example/v1\""),
+            "inherit",
+            &[],
+        ),
+        (&format!("provider: openai\n  model: m\n  {priced}\n  {local}\n  key_env: KEY"), "inherit", &[]),
+        (
+            &format!(
+                "provider: openai\n  model: m\n  {priced}\n  key_env: KEY\n  base_url: \"http://models.example/v1\""
+            ),
+            "inherit",
+            &["7 model-key-in-the-open"],
+        ),
+    ];
+    let rules = all_rules();
+    for (brain, model, expected) in cases {
+        let town_file = if brain.is_empty() { TOWN.to_owned() } else { format!("{TOWN}brain:\n  {brain}\n") };
+        let a = charter("a", "owns: [\"docs/**\"]").replace("model: inherit", &format!("model: {model}"));
+        let checked = check(&town(&[(TOWN_FILE, &town_file), ("agents/a.md", &a)]));
+        assert_eq!(checked.findings, [], "{brain}");
+        let said: Vec<String> = checked.thinking.iter().map(|f| format!("{} {}", f.place(), f.rule)).collect();
+        let said: Vec<&str> = said.iter().map(|said| said.trim_start_matches(".monkeytown/town.yaml:")).collect();
+        assert_eq!(said, expected, "{brain} {model}");
+        for finding in &checked.thinking {
+            assert!(finding.is_error() && !finding.remedy.is_empty(), "{finding:?}");
+            assert!(rules.iter().any(|(name, _)| *name == finding.rule), "{} is not in the table", finding.rule);
+        }
+    }
+}
+
+#[test]
 fn town_files_are_known_by_their_paths() {
     for (path, expected) in [
         (TOWN_FILE, true),
@@ -169,6 +223,7 @@ fn this_repository_is_a_town_without_errors() {
     }
     let checked = check(&found);
     assert_eq!(checked.findings.iter().filter(|finding| finding.is_error()).collect::<Vec<_>>(), [] as [&Finding; 0]);
+    assert_eq!(checked.thinking, []);
     assert_eq!((checked.charters.len(), checked.settings.unwrap().name.as_str()), (17, "monkeytown"));
 }
 

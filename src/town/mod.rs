@@ -22,6 +22,7 @@ pub mod ids;
 pub mod limits;
 pub mod markdown;
 pub mod memory;
+pub mod models;
 pub mod network;
 pub mod outgoing;
 pub mod overlap;

@@ -174,10 +174,9 @@ fn verdict(
     evidence: Vec<String>,
     mind: &str,
 ) -> Act {
-    let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let title = match said {
         Verdict::NeedsRevision | Verdict::Fail => {
-            format!("{} {}: {}, {}", gate.name(), case.name, said.name(), count(errors, "error"))
+            format!("{} {}: {}, {}", gate.name(), case.name, said.name(), count(findings.len(), "finding"))
         }
         _ => format!("{} {}: {}", gate.name(), case.name, said.name()),
     };
@@ -207,7 +206,10 @@ fn architect(desk: &Desk<'_>, project: &Project<'_>, cases: &[Case<'_>]) -> Act 
         }
         match super::spec::putaway::put_away(project.tree(), case.name, desk.date) {
             Ok(put) => {
-                let body = format!("Both validators passed `{}`. Its specs are merged: {}.", case.name, put.says);
+                let body = format!(
+                    "Both validators passed `{}`. Its requirements are merged into the main specs: {}.",
+                    case.name, put.says
+                );
                 return Act::Propose {
                     deeds: vec![Deed::Archive(case.name.to_owned())],
                     title: super::text::one_line(&format!("archive {}", case.name), super::limits::TITLE_CHARS),

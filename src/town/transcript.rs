@@ -13,7 +13,7 @@ use super::text::truncate_middle;
 
 mod usage;
 
-pub use usage::{Lost, Relayed, Usage};
+pub use usage::{Spent, Usage};
 
 /// Everything that was said and done in one run, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,14 +25,14 @@ pub struct Transcript {
     /// What happened, oldest first.
     pub entries: Vec<Entry>,
     /// What was paid for questions that brought no reply.
-    #[serde(default, skip_serializing_if = "Lost::is_nothing")]
-    pub lost: Lost,
+    #[serde(default, skip_serializing_if = "Spent::is_nothing")]
+    pub lost: Spent,
     /// What the question can cost that is being asked: where a killed run goes on, nobody can say what came of it.
-    #[serde(default, skip_serializing_if = "Lost::is_nothing")]
-    pub asked: Lost,
+    #[serde(default, skip_serializing_if = "Spent::is_nothing")]
+    pub asked: Spent,
     /// What a command-line agent used of the town's model by itself.
-    #[serde(default, skip_serializing_if = "Relayed::is_nothing")]
-    pub relayed: Relayed,
+    #[serde(default, skip_serializing_if = "Spent::is_nothing")]
+    pub relayed: Spent,
 }
 
 /// One step of a run.
@@ -253,17 +253,17 @@ impl Transcript {
     /// A transcript in which nothing happened yet.
     #[must_use]
     pub const fn new(run: RunId, agent: AgentId) -> Self {
-        Self { run, agent, entries: Vec::new(), lost: Lost::NONE, asked: Lost::NONE, relayed: Relayed::NONE }
+        Self { run, agent, entries: Vec::new(), lost: Spent::NONE, asked: Spent::NONE, relayed: Spent::NONE }
     }
 
     /// Notes what was paid for a question that brought no reply.
-    pub fn lose(&mut self, lost: Lost) {
+    pub fn lose(&mut self, lost: Spent) {
         self.lost = self.lost.plus(lost);
     }
 
     /// Settles the question that was being asked when the run was interrupted: at the most that it can have cost.
     pub fn settle_asked(&mut self) {
-        let asked = std::mem::replace(&mut self.asked, Lost::NONE);
+        let asked = std::mem::replace(&mut self.asked, Spent::NONE);
         self.lose(asked);
     }
 
@@ -320,7 +320,7 @@ impl Transcript {
         !known || self.replies().any(|reply| reply.unmetered)
     }
 
-    const fn without_reply(&self) -> Lost {
+    const fn without_reply(&self) -> Spent {
         self.lost.plus(self.asked)
     }
 

@@ -147,6 +147,13 @@ fn what_is_missing_is_said_before_a_slot_is_taken() {
     let open =
         town.settings(&provider.settings("").replace(&provider.url, "http://models.example/v1")).commit("Be careless");
     open.monkeytown(&["run", "chaostester"]).says(2, "would travel in the open");
+    // What no environment mends is found before anybody runs.
+    let checked = open.monkeytown(&["check", "--json"]);
+    assert_eq!(
+        (checked.code, &checked.json["findings"][0]["rule"]),
+        (1, &"model-key-in-the-open".into()),
+        "{checked:#?}"
+    );
     assert_eq!(provider.seen().len(), 0);
     assert!(
         !open.git(["for-each-ref"]).contains("monkeytown/journal") || {

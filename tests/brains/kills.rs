@@ -94,8 +94,6 @@ fn killed(town: &Village, provider: &Provider, at: At) -> Option<Outcome> {
     provider.let_go();
     let ended = child.wait_with_output().unwrap();
     reader.join().unwrap();
-    // Killed within the write of this very reference, git's lock on it stays, and people have to take it away.
-    let _ = std::fs::remove_file(town.dir().join(".git/refs/heads/monkeytown/journal.lock"));
     (ended.status.code().is_some()).then(|| Outcome::of(ended))
 }
 

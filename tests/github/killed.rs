@@ -3,24 +3,13 @@
 
 use crate::runner::{Town, nothing};
 use crate::split::{FIRST, Split, told};
-
-/// What the journal holds after one run in three jobs, however often it was taken up again.
-const WANTED: [&str; 8] = [
-    "agent.registered",
-    "run.started",
-    "tool.called",
-    "gate.passed",
-    "run.proposed",
-    "pull.opened",
-    "run.usage.metered",
-    "run.finished",
-];
+use crate::story::STORY;
 
 #[track_caller]
 pub fn one_of_each(town: &Town, what: &str) {
     let mut kinds = town.kinds();
     kinds.retain(|kind| kind != "run.resumed" && kind != "forge.synced");
-    assert_eq!(kinds, WANTED, "{what}");
+    assert_eq!(kinds, STORY, "{what}");
     assert_eq!(town.states(), [(1, "open")], "{what}");
     assert_eq!(town.hub.file(&town.hub.pull(1).head, "chaostester/links.md").as_deref(), Some(FIRST), "{what}");
     town.verify_ok();

@@ -3,6 +3,7 @@
 
 use crate::fake::{Method, Target};
 use crate::runner::{Town, asks, expecting, finish, nothing, write};
+use crate::story::STORY;
 
 const FIRST: &str = "The link in README.md leads nowhere.\n";
 const SECOND: &str = "The link in README.md leads nowhere, and the table has a row too many.\n";
@@ -31,17 +32,7 @@ fn a_first_run_opens_one_pull_request() {
     assert_eq!(pull.labels, ["monkeytown", "agent:chaostester"]);
     assert_eq!(town.hub.file(&pull.head, "chaostester/links.md").as_deref(), Some(FIRST));
     assert!(run.json["url"].as_str().unwrap().ends_with("/pull/1"), "{run:#?}");
-    let wanted = [
-        "agent.registered",
-        "run.started",
-        "tool.called",
-        "gate.passed",
-        "run.proposed",
-        "pull.opened",
-        "run.usage.metered",
-        "run.finished",
-    ];
-    assert_eq!(town.kinds(), wanted);
+    assert_eq!(town.kinds(), STORY);
     town.verify_ok();
 }
 

@@ -8,6 +8,8 @@
 mod fake;
 mod http;
 mod runner;
+#[path = "../it/story.rs"]
+mod story;
 
 mod day;
 mod killed;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::fake::Method;
 use crate::runner::{Done, Town, asks, finish, nothing, write};
+use crate::story::STORY;
 
 pub const FIRST: &str = "The link in README.md leads nowhere.\n";
 
@@ -62,17 +63,7 @@ fn three_jobs_are_one_run() {
     let done = split.publish();
     done.ended(0, "opened");
     assert_eq!((town.states(), town.hub.pull(1).title.as_str()), (vec![(1, "open")], "List the broken link"));
-    let wanted = [
-        "agent.registered",
-        "run.started",
-        "tool.called",
-        "gate.passed",
-        "run.proposed",
-        "pull.opened",
-        "run.usage.metered",
-        "run.finished",
-    ];
-    assert_eq!(town.kinds(), wanted);
+    assert_eq!(town.kinds(), STORY);
     town.verify_ok();
     // The job that publishes may run again, and does nothing twice.
     split.publish().ended(0, "skipped");

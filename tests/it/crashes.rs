@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::story::STORY;
 use crate::village::{Outcome, Village, finish, nothing, write};
 
 const SLOT: [&str; 2] = ["--slot", "morning"];
@@ -22,18 +23,6 @@ const MOMENTS: [&str; 13] = [
     "opening",
     "published",
     "finished",
-];
-
-/// What the journal says of one run, however often it died.
-const STORY: [&str; 8] = [
-    "agent.registered",
-    "run.started",
-    "tool.called",
-    "gate.passed",
-    "run.proposed",
-    "pull.opened",
-    "run.usage.metered",
-    "run.finished",
 ];
 
 fn homes() -> [(&'static str, Village); 2] {

@@ -60,14 +60,19 @@ fn stands(village: &Village, change: &str, state: &str, codes: &[&str]) {
     assert_eq!((found.as_str(), wrong.iter().map(String::as_str).collect::<Vec<_>>()), (state, codes.to_vec()));
 }
 
+/// A run with the embedded brain, whatever the script says.
+fn without_a_mind(village: &Village, agent: &str) -> Outcome {
+    village.monkeytown(&["run", agent, "--json", "--brain", "embedded"])
+}
+
 /// A run without a model that opens or updates a pull request, which a human then merges.
 #[track_caller]
 fn acts(village: &Village, agent: &str, title: &str) -> Outcome {
-    let run = village.run_with(agent, &["--brain", "embedded"]);
+    let run = without_a_mind(village, agent);
     assert_eq!(run.code, 0, "{run:#?}");
     let number = run.json["pull"].as_u64().unwrap_or_else(|| panic!("{run:#?}"));
     let pull = village.pulls().into_iter().find(|pull| pull["number"] == number).unwrap();
-    assert_eq!(pull["title"], title, "{pull:#?}");
+    assert!(pull["title"].as_str().unwrap().starts_with(title), "{pull:#?}");
     merged(village, number);
     run
 }
@@ -107,7 +112,7 @@ fn implementation() -> Vec<Value> {
     ]
 }
 
-/// Agents, the change and the reasons of what the journal tells of one kind of event.
+/// How many events of a kind the journal has.
 fn told(village: &Village, kind: &str) -> usize {
     village.facts(kind).len()
 }
@@ -121,13 +126,12 @@ fn a_draft_goes_through_all_gates_by_runs_and_merges() {
     village.says(implementation());
     let early = village.run("feature-implementer");
     assert_eq!(early.code, 1, "{early:#?}");
-    assert!(format!("{early:?}").contains("approved-change") || early.stdout.contains("Not recorded"), "{early:#?}");
 
     // The architect returns a draft that breaks the rules, with the reasons.
-    acts(&village, "architect", "architect add-quota: needs-revision, 1 error");
+    acts(&village, "architect", "architect add-quota: needs-revision, ");
     stands(&village, "add-quota", "Needs Revision", &["status/disagrees-with-events"]);
     let record = village.show("main", &format!("{CHANGE}/gates/001-architect.yaml"));
-    assert!(record.contains("verdict: needs-revision") && record.contains("severity: error"), "{record}");
+    assert!(record.contains("verdict: needs-revision") && record.contains("delta/missing-shall"), "{record}");
 
     // Its author mends it; the architect approves.
     let spec = format!("{CHANGE}/specs/post/spec.md");
@@ -157,24 +161,24 @@ fn a_draft_goes_through_all_gates_by_runs_and_merges() {
         &[(&files[0], &PROPOSAL.replace("Add quota", "Rush post")), (&files[1], TASKS), (&files[2], &other)],
         "Think of those in a hurry",
     );
-    acts(&village, "architect", "architect rush-post: needs-revision, 1 error");
+    acts(&village, "architect", "architect rush-post: needs-revision, ");
     let record = village.show("main", &format!("{rush}/gates/001-architect.yaml"));
     assert!(record.contains("sibling/overlap") && record.contains("add-quota"), "{record}");
     stands(&village, "rush-post", "Needs Revision", &["status/disagrees-with-events"]);
 
     // The implementer has a script for a mind. Without one it says what needs it.
-    let waits = village.run_with("feature-implementer", &["--brain", "embedded", "--dry-run"]);
+    let waits = without_a_mind(&village, "feature-implementer");
     assert!(format!("{waits:?}").contains("needs a mind"), "{waits:#?}");
     village.says(implementation());
     let built = village.run("feature-implementer");
-    built.ended(0, "opened");
+    assert_eq!(built.code, 0, "{built:#?}");
     stands(&village, "add-quota", "Approved", &[]);
     merged(&village, built.json["pull"].as_u64().unwrap());
     stands(&village, "add-quota", "Validation", &["status/disagrees-with-events"]);
 
     // The validators work side by side, and take the same number.
-    let pm = village.run_with("pm-validator", &["--brain", "embedded"]);
-    let test = village.run_with("test-validator", &["--brain", "embedded"]);
+    let pm = without_a_mind(&village, "pm-validator");
+    let test = without_a_mind(&village, "test-validator");
     pm.ended(0, "opened");
     test.ended(0, "opened");
     merged(&village, pm.json["pull"].as_u64().unwrap());
@@ -200,6 +204,12 @@ fn a_draft_goes_through_all_gates_by_runs_and_merges() {
 
     // All of it is in the journal.
     assert_eq!((told(&village, "pull.opened"), told(&village, "pull.merged")), (8, 8));
-    assert!(told(&village, "gate.refused") >= 1);
+    let refused = village.facts("gate.failed");
+    for (refused, why) in refused.iter().zip(["is Draft", "the content was edited after it was approved"]) {
+        let said = refused["findings"].to_string();
+        assert!(said.contains("approved-change") && said.contains(why), "{said}");
+        assert!(said.contains("next step: architect judges the draft"), "{said}");
+    }
+    assert_eq!(refused.len(), 2);
     village.verify_ok();
 }

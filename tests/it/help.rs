@@ -5,7 +5,7 @@ use crate::village::Village;
 #[test]
 fn every_command_explains_itself() {
     let village = Village::new();
-    let commands: [&[&str]; 34] = [
+    let commands: [&[&str]; 53] = [
         &[],
         &["run"],
         &["init"],
@@ -38,6 +38,25 @@ fn every_command_explains_itself() {
         &["schema"],
         &["demo"],
         &["doctor"],
+        &["spec"],
+        &["spec", "init"],
+        &["spec", "list"],
+        &["spec", "show"],
+        &["spec", "validate"],
+        &["spec", "status"],
+        &["spec", "instructions"],
+        &["spec", "schemas"],
+        &["spec", "templates"],
+        &["spec", "new"],
+        &["spec", "archive"],
+        &["spec", "unarchive"],
+        &["spec", "sync"],
+        &["spec", "next"],
+        &["spec", "adopt"],
+        &["spec", "trace"],
+        &["spec", "rules"],
+        &["openspec"],
+        &["openspec", "validate"],
         &["help"],
         &["help", "run"],
     ];

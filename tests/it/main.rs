@@ -6,9 +6,11 @@
 #![allow(clippy::zombie_processes, reason = "a killed child is waited for by its caller")]
 #![allow(clippy::unwrap_used)]
 
+mod story;
 mod village;
 
 mod action;
+mod archive;
 mod crashes;
 mod damage;
 mod demo;
@@ -28,5 +30,6 @@ mod said;
 mod sandbox;
 mod shallow;
 mod shell;
+mod spec;
 mod verdicts;
 mod workflows;

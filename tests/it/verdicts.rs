@@ -1,5 +1,6 @@
 //! The life of a pull request: opened, updated, edited by people, merged, rejected, and what a run makes of each.
 
+use crate::story::STORY;
 use crate::village::{Village, delete, expecting, finish, nothing, write};
 
 const FIRST: &str = "The link in README.md leads nowhere.\n";
@@ -21,17 +22,7 @@ fn a_first_run_opens_one_pull_request() {
     run.ended(0, "opened");
     assert_eq!((&run.json["pull"], &run.json["agent"]), (&1.into(), &"chaostester".into()));
     assert_eq!(village.states(), [(1, "open".to_owned())]);
-    let wanted = [
-        "agent.registered",
-        "run.started",
-        "tool.called",
-        "gate.passed",
-        "run.proposed",
-        "pull.opened",
-        "run.usage.metered",
-        "run.finished",
-    ];
-    assert_eq!(village.kinds(), wanted);
+    assert_eq!(village.kinds(), STORY);
     assert_eq!(village.show("agent/chaostester", "qa/links.md"), FIRST.trim_end());
     let message = village.git(["log", "-1", "--format=%B", "agent/chaostester"]);
     for line in ["List the broken link\n", "\nAgent: chaostester", &format!("\nRun: {}", run.text("run")), "\nBase: "] {

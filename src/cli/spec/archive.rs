@@ -246,7 +246,7 @@ fn planned(project: &Project<'_>, name: &str, profile: Profile, date: &str, aske
     let options = Options {
         date,
         careful: asked.profile != Some(Profile::Openspec1),
-        judges_deltas_only: profile == Profile::Openspec1,
+        judges_deltas_only: asked.profile == Some(Profile::Openspec1),
         skips_specs: asked.skips_specs,
         issues: issues.as_deref(),
         base,

@@ -209,6 +209,7 @@ fn begin(context: &Context, args: &InitArgs) -> Result<u8, Failure> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

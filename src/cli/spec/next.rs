@@ -65,7 +65,7 @@ fn next(context: &Context) -> Result<u8, Failure> {
     );
     for (number, place) in places.iter().enumerate() {
         let reasons = place.reasons.join("; ");
-        say::answer(&format!("{:>3}. {}  {reasons}", number + 1, place.queued.name).trim_end());
+        say::answer(format!("{:>3}. {}  {reasons}", number + 1, place.queued.name).trim_end());
     }
     for tangle in &queue.tangles {
         say::answer(&format!("error: {}", tangle.said()));

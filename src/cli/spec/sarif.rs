@@ -77,6 +77,7 @@ fn uri(path: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::select::Kind;
     use super::*;

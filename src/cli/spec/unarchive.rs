@@ -111,7 +111,7 @@ fn unarchive(context: &Context, args: &Args) -> Result<u8, Failure> {
 }
 
 fn find(ground: &Ground, project: &Project<'_>, name: &str) -> Result<Found, Failure> {
-    let fits = |folder: &&&str| **folder == name || folder.strip_suffix(name).is_some_and(|day| is_day(day));
+    let fits = |folder: &&&str| **folder == name || folder.strip_suffix(name).is_some_and(is_day);
     let archived = project.archived();
     let fitting: Vec<&&str> = archived.iter().filter(fits).collect();
     let archived_as = match fitting[..] {

@@ -25,8 +25,9 @@ const SHARE: usize = 64;
 /// Judge changes and specs by the rules
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Profiles: openspec-1 judges as the reference does; ci has errors where the reference is silently wrong; gated asks for gates
-too. Without --profile the one in openspec/config.yaml counts, else openspec-1. Exit code 1 says that an item is invalid.
+Profiles: openspec-1 judges as the reference does; ci has errors where the reference is silently
+wrong; gated asks for gates too. Without --profile the one in openspec/config.yaml counts, else
+openspec-1. Exit code 1 says that an item is invalid.
 
 Examples:
   monkeytown spec validate --all --strict
@@ -59,6 +60,9 @@ pub struct Args {
     /// Only changes and specs with a file that differs from where this commit and HEAD part
     #[arg(long, value_name = "REV")]
     changed_since: Option<String>,
+    /// Of one change: write down what the specs say now about its requirements, so that a later archive can merge
+    #[arg(long, requires = "name", conflicts_with_all = ["all", "changes", "specs", "archived"])]
+    record_base: bool,
     /// How the answer is written
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -117,6 +121,9 @@ pub struct Item {
 /// # Errors
 /// When the answer cannot be written.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
+    if let Some(name) = args.name.as_ref().filter(|_| args.record_base) {
+        return super::record::run(context, name);
+    }
     let is_one = args.name.is_some();
     let since = args.changed_since.is_some() && !is_one && !args.changes && !args.specs && !args.archived;
     let asked = Asked {

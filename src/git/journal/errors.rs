@@ -18,9 +18,6 @@ pub enum JournalError {
     /// An object could not be written.
     #[error("write an object of the journal")]
     WriteObject(#[source] git2::Error),
-    /// A reference could not be moved.
-    #[error("move the journal's branch")]
-    MoveRef(#[source] git2::Error),
     /// A commit is not as a journal commit must be.
     #[error("journal commit {oid} is damaged; `monkeytown log verify` names everything that is wrong")]
     Damaged {

@@ -324,8 +324,9 @@ impl<'r> Journal<'r> {
             let Some(next) = self.prepare(&tip, stamp, decide)? else {
                 return Ok(Appended { tip, events: Vec::new(), queued: false });
             };
-            if self.move_ref(&reference(), tip.oid, next.oid)? {
-                return Ok(self.landed(next, false));
+            match self.repo.set_reference(&reference(), next.oid, tip.oid, "monkeytown: append") {
+                Err(error) if error.is_raced() => {}
+                moved => return Ok(moved.map(|()| self.landed(next, false))?),
             }
         }
         Err(JournalError::Crowded(LOCAL_ATTEMPTS))
@@ -379,30 +380,6 @@ impl<'r> Journal<'r> {
         let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
         let oid = git.commit(None, &who, &who, &message, &tree, &parents).map_err(JournalError::WriteObject)?;
         Ok(Next { oid, at, town, events })
-    }
-
-    /// Moves a reference if it still points at `from`. Returns whether it did.
-    fn move_ref(&self, name: &str, from: Option<Oid>, to: Oid) -> Result<bool, JournalError> {
-        let git = self.git();
-        let moved = match from {
-            Some(from) => git.reference_matching(name, to, true, from, "monkeytown: append"),
-            None => git.reference(name, to, false, "monkeytown: first append"),
-        };
-        match moved {
-            Ok(_) => Ok(true),
-            Err(error)
-                if matches!(
-                    error.code(),
-                    git2::ErrorCode::Modified
-                        | git2::ErrorCode::Exists
-                        | git2::ErrorCode::Locked
-                        | git2::ErrorCode::NotFound
-                ) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(JournalError::MoveRef(error)),
-        }
     }
 }
 

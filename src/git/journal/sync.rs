@@ -138,8 +138,7 @@ impl Journal<'_> {
         if let (Some(before), Some(after)) = (before, find(self.git(), &tracking)?)
             && !self.continues(before, after)?
         {
-            let put_back = self.git().reference(&tracking, before, true, "monkeytown: keep what was seen");
-            put_back.map_err(JournalError::MoveRef)?;
+            self.repo.force_reference(&tracking, before, "monkeytown: keep what was seen")?;
             return Err(self.rewritten_between(before, Some(after)));
         }
         Ok(())
@@ -256,8 +255,7 @@ impl Journal<'_> {
     }
 
     pub(super) fn set_head(&self, to: Oid) -> Result<(), JournalError> {
-        self.git().reference(&reference(), to, true, "monkeytown: follow the remote").map_err(JournalError::MoveRef)?;
-        Ok(())
+        Ok(self.repo.force_reference(&reference(), to, "monkeytown: follow the remote")?)
     }
 
     /// Appends again, on the remote's tip, what was appended here while the remote was away. Events keep their ids and
@@ -359,7 +357,7 @@ impl Journal<'_> {
             left_out.push((known.sentence(), place));
         }
         for (name, oid) in &kept {
-            self.git().reference(name, *oid, true, "monkeytown: did not fit").map_err(JournalError::MoveRef)?;
+            self.repo.force_reference(name, *oid, "monkeytown: did not fit")?;
         }
         let not_sent = self.send_home(kept);
         synced.dropped.extend(left_out.into_iter().map(|(what, place)| {
@@ -401,8 +399,7 @@ impl Journal<'_> {
         let lease = Some(from.unwrap_or(Oid::ZERO_SHA1));
         let spec = PushSpec { local: Some(to), reference: reference(), lease };
         remote.push(self.repo, &[spec], false, NETWORK_LIMIT)?;
-        self.git().reference(&Self::tracking(remote), to, true, "monkeytown: sent").map_err(JournalError::MoveRef)?;
-        Ok(())
+        Ok(self.repo.force_reference(&Self::tracking(remote), to, "monkeytown: sent")?)
     }
 
     /// Fetches `missing` more commits below the border of a shallow clone.

@@ -7,6 +7,7 @@ mod advancing;
 mod branches;
 mod bundles;
 mod hostile;
+mod locks;
 mod merging;
 mod network;
 mod opening;

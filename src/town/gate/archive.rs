@@ -54,3 +54,7 @@ pub(super) fn planned(work: &Work<'_>) -> BTreeSet<String> {
 fn archived(path: &str) -> Option<&str> {
     path.strip_prefix("openspec/changes/archive/")?.split_once('/').map(|(folder, _)| folder)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

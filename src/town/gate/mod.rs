@@ -131,7 +131,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: specs::VALID,
-        doc: "A main spec without `## Purpose`, `## Requirements`, or with a requirement that has no scenario or no SHALL or MUST; a change's spec without one of the four delta sections.",
+        doc: "A spec or a change with an error or a warning of `monkeytown spec validate` in a file of the proposal that was not there before.",
         for_humans: ForHumans::Same,
         run: specs::spec_valid,
     },

@@ -3,7 +3,7 @@
 //! Lives here: what one proposal may do to the records and the boxes. Never here: what records add up to (see
 //! [`crate::town::spec::lifecycle`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::PER_FILE;
 use super::work::{Work, at};
@@ -34,15 +34,18 @@ pub(super) enum Side {
 /// The OpenSpec files below a folder on one side of the proposal.
 pub(super) fn side(work: &Work<'_>, folder: &str, side: Side) -> Tree {
     let prefix = format!("{folder}/");
+    let changed: HashMap<&str, &FileChange> =
+        work.proposal.changes.iter().map(|change| (change.path.as_str(), change)).collect();
     let mut tree = Tree::default();
-    for (path, bytes) in work.proposal.specs.iter().filter(|(path, _)| path.starts_with(&prefix)) {
-        tree.put_file(path, bytes.clone());
+    for (path, bytes) in &work.proposal.specs {
+        if path.starts_with(&prefix) && !changed.contains_key(path.as_str()) {
+            tree.put_file(path, bytes.clone());
+        }
     }
     for change in work.proposal.changes.iter().filter(|change| change.path.starts_with(&prefix)) {
         let blob = if side == Side::After { &change.after } else { &change.before };
-        match blob.as_ref().filter(|blob| blob.is_file()) {
-            Some(blob) => tree.put_file(&change.path, blob.bytes.clone()),
-            None => tree.remove(&change.path),
+        if let Some(blob) = blob.as_ref().filter(|blob| blob.is_file()) {
+            tree.put_file(&change.path, blob.bytes.clone());
         }
     }
     tree

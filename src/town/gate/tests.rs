@@ -265,7 +265,7 @@ fn memories_are_valid() {
 #[test]
 fn specs_are_valid() {
     let own = |p: &mut Proposal| p.owns = patterns(&["openspec/**"]);
-    let main = "# Journal\n\n## Purpose\nKeeps what happened.\n\n## Requirements\n\n### Requirement: Order\nThe journal SHALL be linear.\n\n#### Scenario: Two appends\n- **WHEN** two append\n- **THEN** one waits\n";
+    let main = "# Journal\n\n## Purpose\nKeeps what happened in one order, so that every clone tells the same.\n\n## Requirements\n\n### Requirement: Order\nThe journal SHALL be linear.\n\n#### Scenario: Two appends\n- **WHEN** two append\n- **THEN** one waits\n";
     let path = "openspec/specs/journal/spec.md";
     let delta_path = "openspec/changes/add-journal/specs/journal/spec.md";
     let check = |path: &str, text: &str, expected: &[&str]| {
@@ -276,7 +276,7 @@ fn specs_are_valid() {
     check(path, main, &[]);
     check(path, &main.replace("## Purpose", "## Why"), &[""]);
     check(path, &main.replace("## Requirements", "## Needs"), &[""]);
-    check(path, &main.replace("#### Scenario:", "####"), &[":8"]);
+    check(path, &main.replace("#### Scenario:", "#####"), &[]);
     check(path, &main.replace("SHALL", "shall"), &[":8"]);
     check(path, &main.replace("#### Scenario: Two appends", "```\n#### Scenario: Two appends\n```"), &[":8"]);
     check(delta_path, &main.replace("## Requirements", "## ADDED Requirements"), &[]);

@@ -3,12 +3,13 @@
 
 use super::{Act, Case, verdict};
 use crate::town::facts::{TestFacts, TestOutcome};
-use crate::town::finding::{Finding, any_error};
+use crate::town::finding::Finding;
 use crate::town::gate;
 use crate::town::spec::block;
 use crate::town::spec::delta::Delta;
 use crate::town::spec::evidence;
 use crate::town::spec::issue::Level;
+use crate::town::spec::lifecycle::is_of_life;
 use crate::town::spec::lines::Lines;
 use crate::town::spec::project::Project;
 use crate::town::spec::record::{Gate, Verdict, finding_of};
@@ -20,9 +21,9 @@ use crate::town::text::one_line;
 /// Judges a draft: by every rule of the profile `gated`, the merge onto today's specs and the other open changes among them.
 pub(super) fn draft(project: &Project<'_>, case: &Case<'_>) -> Act {
     let issues = Checker::new(project, Profile::Gated).change(case.name);
-    let told = issues.iter().filter(|issue| issue.level > Level::Info);
+    let told = issues.iter().filter(|issue| issue.level > Level::Info && !is_of_life(issue.code));
     let mut findings: Vec<Finding> = told.take(150).map(finding_of).collect();
-    findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let mind = "Rules judged the form: that the deltas can be read, fit the main specs and collide with no other open change. \
                 Whether the problem exists here, the design is the smallest, and the tasks suffice, they cannot say.";
     let mut evidence = vec![format!("{}/proposal.md: the draft at {}", case.folder, case.life.content_hash)];
@@ -39,7 +40,8 @@ pub(super) fn draft(project: &Project<'_>, case: &Case<'_>) -> Act {
         ));
     }
     evidence.push(format!("{}/tasks.md: {} tasks", case.folder, case.life.tasks.total));
-    if any_error(&findings) {
+    // Strict: what is only a warning to others is a reason to write it anew before days are spent on it.
+    if !findings.is_empty() {
         return verdict(case, Gate::Architect, Verdict::NeedsRevision, findings, Vec::new(), mind);
     }
     verdict(case, Gate::Architect, Verdict::Approved, findings, evidence, mind)

@@ -202,6 +202,7 @@ pub fn taken(delta: &str, main: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -132,6 +132,7 @@ fn apply_requires(schema: &Schema) -> Vec<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::tree::Tree;
     use super::*;
@@ -149,7 +150,8 @@ mod tests {
     #[test]
     fn a_file_that_exists_is_done_and_opens_what_needs_it() {
         use Standing::{Blocked, Done, Ready, Skipped};
-        let table: &[(&[(&str, &str)], [Standing; 4])] = &[
+        type Row<'a> = (&'a [(&'a str, &'a str)], [Standing; 4]);
+        let table: &[Row<'_>] = &[
             (&[("README.md", "")], [Ready, Blocked, Blocked, Blocked]),
             (&[("proposal.md", "")], [Done, Ready, Ready, Blocked]),
             (&[("proposal.md", ""), ("specs/a/x.md", "")], [Done, Done, Ready, Blocked]),

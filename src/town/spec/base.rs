@@ -194,6 +194,7 @@ fn prints_of(value: &Value) -> Option<Prints> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

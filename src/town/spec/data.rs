@@ -166,11 +166,17 @@ impl<'de> Visitor<'de> for Load<'_> {
     /// A tag that nobody knows changes nothing.
     fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Value, A::Error> {
         let (_, variant) = data.variant_seed(self)?;
-        variant.newtype_variant_seed(self)
+        let value = variant.newtype_variant_seed(self)?;
+        // A scalar under a tag that nobody knows is a text, whatever it looks like.
+        Ok(match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => Value::Text(value.into_key().unwrap_or_default()),
+            other => other,
+        })
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -191,6 +197,8 @@ mod tests {
             ("1.5", Value::Number(1.5)),
             ("'1'", text("1")),
             ("!own x", text("x")),
+            ("!own true", text("true")),
+            ("!!bool true", Value::Bool(true)),
             ("\u{feff}a", text("a")),
         ];
         for (written, wanted) in table {

@@ -17,23 +17,11 @@ use super::tasks::{self, Progress};
 use super::tree::{Node, Tree};
 use crate::town::text::one_line;
 
-/// The rules of the gated workflow: id, level, what it asks for.
-pub const RULES: &[(&str, Level, &str)] = &[
-    (record::BAD, Level::Error, "every file in gates/ is a record that can be read"),
-    ("gate/skipped", Level::Error, "a gate speaks when the change stands before it"),
-    (
-        "gate/self-approval",
-        Level::Error,
-        "author, architect and validators are different, and nobody validates their own work",
-    ),
-    ("gate/stale-approval", Level::Error, "an approval is of the content that stands there now"),
-    ("gate/missing-evidence", Level::Error, "whoever passes a change shows why, and whoever returns one says why"),
-    ("gate/contradiction", Level::Error, "a verdict that passes a change lists no error"),
-    ("gate/same-number", Level::Warning, "only the two validators may have taken the same number"),
-    ("gate/open-tasks", Level::Error, "a change that is handed to the validators has no open task"),
-    ("status/unknown", Level::Warning, "the `Status:` line says the name of a state"),
-    ("status/disagrees-with-events", Level::Error, "the `Status:` line says what the records say"),
-];
+/// Whether a rule is of the life of a change and not of what it says: such an issue is no reason to return or keep back the text.
+#[must_use]
+pub fn is_of_life(code: &str) -> bool {
+    code.starts_with("gate/") || code.starts_with("status/")
+}
 
 /// What a record did.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -57,9 +57,9 @@ impl<'t> Lines<'t> {
         let bom = text.starts_with('\u{feff}');
         let mut start = if bom { '\u{feff}'.len_utf8() } else { 0 };
         let bytes = text.as_bytes();
-        let mut lines = Vec::new();
-        for at in start..bytes.len() {
-            let ending = match bytes[at] {
+        let mut lines = Vec::with_capacity(text.len() / 32 + 1);
+        for (at, byte) in bytes.iter().enumerate().skip(start) {
+            let ending = match byte {
                 b'\n' if at > start && bytes[at - 1] == b'\r' => Ending::CrLf,
                 b'\n' => Ending::Lf,
                 b'\r' if bytes.get(at + 1) != Some(&b'\n') => Ending::Cr,

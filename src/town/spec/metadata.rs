@@ -214,6 +214,7 @@ fn mark(value: &Value, key: &str) -> Result<bool, Fault> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -40,10 +40,11 @@ fn has_braces(pattern: &str) -> bool {
     for (at, byte) in pattern.bytes().enumerate() {
         match byte {
             b'{' => open.push(at),
-            b'}' => {
-                if open.pop().is_some_and(|from| pattern[from..at].contains(',') || pattern[from..at].contains("..")) {
-                    return true;
-                }
+            b'}' if open
+                .pop()
+                .is_some_and(|from| pattern[from..at].contains(',') || pattern[from..at].contains("..")) =>
+            {
+                return true;
             }
             _ => {}
         }
@@ -268,6 +269,7 @@ fn class<'p>(rest: &'p str, written: &mut String) -> &'p str {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

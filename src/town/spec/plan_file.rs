@@ -3,6 +3,7 @@
 //! capability is retired. Never here: the change as a whole (see `plan`).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::base::Base;
@@ -84,7 +85,11 @@ pub fn plan(project: &Project<'_>, delta: &SpecFile, terms: Terms<'_>) -> Result
     let mut said = Vec::new();
     if terms.careful {
         closed(id, &read)?;
-        said = merged(id, &mut read, target.as_deref(), terms.base)?;
+        if let Some(target) = target.as_deref() {
+            let parts = Requirements::of(&Lines::of(target));
+            settle(&mut read, &parts.blocks);
+            said = merged(id, &mut read, &parts.blocks, terms.base)?;
+        }
     }
     let updated = plan_update::apply(id, terms.change, &text, &read, target.as_deref())?;
     let before = node.and_then(Node::bytes).cloned();
@@ -129,21 +134,33 @@ fn closed(id: &str, delta: &Delta) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Takes a block as it stands in the spec where the two differ only in how many empty lines there are: those that are too many
+/// are not written, so a merged block would never be found to be there.
+fn settle(delta: &mut Delta, blocks: &[Block]) {
+    let by_name: HashMap<&str, &Block> = blocks.iter().map(|block| (block.name.as_str(), block)).collect();
+    for block in delta.added.iter_mut().chain(&mut delta.modified) {
+        let Some(ours) = by_name.get(block.name.as_str()) else { continue };
+        if plan_update::collapsed(&ours.raw) == plan_update::collapsed(&block.raw) {
+            block.raw.clone_from(&ours.raw);
+        }
+    }
+}
+
 /// Puts what others did since into the blocks that the change replaces, and refuses to remove what others changed.
-fn merged(id: &str, delta: &mut Delta, target: Option<&str>, base: &Base) -> Result<Vec<String>, Refusal> {
-    let Some(target) = target.filter(|_| base.has(id)) else { return Ok(Vec::new()) };
-    let parts = Requirements::of(&Lines::of(target));
-    let find = |name: &str| parts.blocks.iter().find(|block| block.name == name);
-    let old_name = |name: &str| {
-        let rename = delta.renamed.iter().find(|rename| rename.to.name == name);
-        rename.map_or_else(|| name.to_owned(), |rename| rename.from.name.clone())
-    };
+fn merged(id: &str, delta: &mut Delta, blocks: &[Block], base: &Base) -> Result<Vec<String>, Refusal> {
+    if !base.has(id) {
+        return Ok(Vec::new());
+    }
+    let by_name: HashMap<&str, &Block> = blocks.iter().map(|block| (block.name.as_str(), block)).collect();
+    let find = |name: &str| by_name.get(name).copied();
+    let old_names: HashMap<&str, &str> =
+        delta.renamed.iter().map(|rename| (rename.to.name.as_str(), rename.from.name.as_str())).collect();
     let mut said = Vec::new();
     let mut blocks: Vec<Block> = Vec::new();
     for theirs in &delta.modified {
-        let old = old_name(&theirs.name);
-        let ours = find(&old).or_else(|| find(&theirs.name));
-        let prints = base.get(id, &old).or_else(|| base.get(id, &theirs.name));
+        let old = old_names.get(theirs.name.as_str()).copied().unwrap_or(&theirs.name);
+        let ours = find(old).or_else(|| find(&theirs.name));
+        let prints = base.get(id, old).or_else(|| base.get(id, &theirs.name));
         let mut block = theirs.clone();
         if let (Some(ours), Some(prints)) = (ours, prints) {
             match merge::merge(prints, ours, theirs) {

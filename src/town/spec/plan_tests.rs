@@ -1,5 +1,7 @@
 //! Tests of the merge plan: trees in memory, the plan out.
 
+use proptest::prelude::*;
+
 use super::base::Base;
 use super::issue::Issue;
 use super::plan::{self, Options, Plan, Stop};
@@ -240,5 +242,31 @@ fn a_purpose_is_carried_only_where_it_hides_nothing() {
             "# x/y Specification\n\n## Purpose\n{wanted}\n\n## Requirements\n\n### Requirement: A\nIt SHALL.\n"
         );
         assert_eq!((updated.rebuilt, updated.warnings.len()), (head, warnings), "{purpose:?}");
+    }
+}
+
+proptest! {
+    /// What a plan writes is what the next plan finds: a change that was merged has nothing left to say.
+    #[test]
+    fn a_plan_that_was_done_has_nothing_left_to_do(
+        added in prop::collection::btree_set("[A-C][a-c]{0,2}", 0..4),
+        text in "[ab \n`#~-]{0,30}",
+        windows in any::<bool>(),
+    ) {
+        let block = |name: &str| format!("### Requirement: {name}\nIt SHALL.\n{text}\n#### Scenario: x\n- y\n\n");
+        let mut delta = "## ADDED Requirements\n".to_owned();
+        added.iter().for_each(|name| delta.push_str(&block(&format!("New {name}"))));
+        delta.push_str("## MODIFIED Requirements\n### Requirement: Two\nIt SHALL go.\n\n#### Scenario: sum\n- z\n");
+        let mut tree = tree(&[("go/specs/a/spec.md", &delta)]);
+        let spec = if windows { SPEC.replace('\n', "\r\n") } else { SPEC.to_owned() };
+        tree.put_file("openspec/specs/a/spec.md", spec.into_bytes());
+        let plan = planned(&tree, "go", Profile::Ci);
+        prop_assume!(stop(&plan).is_none());
+        for update in &plan.updates {
+            tree.put_file(&update.path, update.after.clone().unwrap_or_default());
+        }
+        let again = planned(&tree, "go", Profile::Ci);
+        prop_assert_eq!(stop(&again), None, "{:?}", again.stops);
+        prop_assert!(again.updates.iter().all(|update| update.outcome == Outcome::Keep), "{:?}", again.totals);
     }
 }

@@ -329,7 +329,7 @@ fn tail_lost(old: &Block, new: Option<&Block>) -> Option<String> {
 }
 
 /// Runs of empty lines become one, outside of fences.
-fn collapsed(text: &str) -> String {
+pub(super) fn collapsed(text: &str) -> String {
     let lines = Lines::by_feed(text);
     let mut kept = String::with_capacity(text.len());
     let mut after_empty = false;

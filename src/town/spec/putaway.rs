@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::base::Base;
+use super::lifecycle::is_of_life;
 use super::plan::{self, Options};
 use super::plan_file::Outcome;
 use super::project::Project;
@@ -26,7 +27,7 @@ pub struct PutAway {
     pub archived_as: String,
     /// Each file that differs afterwards, with what it then holds; `None` where it is gone.
     pub files: BTreeMap<String, Option<Arc<[u8]>>>,
-    /// What happens to the main specs, as a phrase.
+    /// What happens to the requirements of the main specs, as a phrase.
     pub says: String,
 }
 
@@ -36,7 +37,8 @@ pub struct PutAway {
 /// Why it cannot be done, as a sentence without a final full stop.
 pub fn put_away(tree: &Tree, change: &str, date: &str) -> Result<PutAway, String> {
     let project = Project::new(tree, OPENSPEC);
-    let issues = Checker::new(&project, Profile::Gated).change(change);
+    let mut issues = Checker::new(&project, Profile::Gated).change(change);
+    issues.retain(|issue| !is_of_life(issue.code));
     let options = Options {
         date,
         careful: true,
@@ -70,7 +72,7 @@ pub fn put_away(tree: &Tree, change: &str, date: &str) -> Result<PutAway, String
     }
     let counts = plan.totals.unwrap_or_default();
     let says = format!(
-        "{} requirements added, {} modified, {} removed, {} renamed",
+        "{} added, {} modified, {} removed, {} renamed",
         counts.added, counts.modified, counts.removed, counts.renamed
     );
     Ok(PutAway { archived_as: plan.archived_as, files, says })

@@ -62,6 +62,24 @@ impl Rule {
     }
 }
 
+/// The rules as a table for the documentation.
+#[must_use]
+pub fn docs() -> String {
+    let word = |level: Option<Level>| match level {
+        Some(Level::Error) => "error",
+        Some(Level::Warning) => "warning",
+        Some(Level::Info) => "info",
+        None => "",
+    };
+    let mut out =
+        "| rule | `openspec-1` | `ci` | `gated` | what it asks for |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    for rule in RULES {
+        let [one, ci, gated] = rule.levels.map(word);
+        out.push_str(&format!("| `{}` | {one} | {ci} | {gated} | {} |\n", rule.id, rule.doc));
+    }
+    out
+}
+
 const E: Option<Level> = Some(Level::Error);
 const W: Option<Level> = Some(Level::Warning);
 const I: Option<Level> = Some(Level::Info);
@@ -228,6 +246,26 @@ rules! {
         "Names of requirements differ in more than case, blanks or the form of their letters"
     SPEC_BYTES "spec/not-utf8" [N E E] false
         "A main spec is UTF-8: other bytes would be lost when it is merged"
+    GATE_RECORD "gate/bad-record" [N N E] false
+        "Every file in gates/ is a record that can be read"
+    GATE_SKIPPED "gate/skipped" [N N E] false
+        "A gate speaks when the change stands before it"
+    GATE_SELF "gate/self-approval" [N N E] false
+        "Author, architect and validators are different, and nobody validates their own work"
+    GATE_STALE "gate/stale-approval" [N N E] false
+        "An approval is of the content that stands there now"
+    GATE_EVIDENCE "gate/missing-evidence" [N N E] false
+        "Whoever passes a change shows why, and whoever returns one says why"
+    GATE_CONTRADICTION "gate/contradiction" [N N E] false
+        "A verdict that passes a change lists no error"
+    GATE_NUMBER "gate/same-number" [N N W] false
+        "Only the two validators may have taken the same number"
+    GATE_TASKS "gate/open-tasks" [N N E] false
+        "A change that is handed to the validators has no open task"
+    STATUS_UNKNOWN "status/unknown" [N N W] true
+        "The Status: line says the name of a state"
+    STATUS_DISAGREES "status/disagrees-with-events" [N N E] true
+        "The Status: line says what the records say"
     TRACE_UNCOVERED "trace/uncovered" [N N W] false
         "A test or code says which requirement it covers, for every requirement and scenario"
     TRACE_UNKNOWN "trace/unknown-id" [N N E] false

@@ -303,6 +303,7 @@ impl<'v> Place<'v> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -292,6 +292,7 @@ fn diff(old: &str, new: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::tree::Tree;
     use super::*;

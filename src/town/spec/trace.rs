@@ -263,6 +263,7 @@ fn issue(rule: &Rule, profile: Profile, place: &Place, message: String, fix: Str
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::tree::Tree;
     use super::*;

@@ -103,8 +103,8 @@ fn blocks(findings: &mut Findings, place: &Place, section: Section, blocks: &[Bl
         } else {
             first.insert(key(name), block.line);
         }
-        text::check(findings, place, block, words, TEXTS);
         let lines = block.lines();
+        text::check(findings, place, block, &lines, words, TEXTS);
         let scenarios = block::scenarios(&lines, 1..lines.len());
         if !scenarios.iter().any(|scenario| scenario.has_body) {
             let hint = if scenarios.is_empty() { "" } else { " with steps" };

@@ -19,6 +19,7 @@ mod words;
 use std::cell::OnceCell;
 
 use super::issue::Issue;
+use super::lifecycle::Lifecycle;
 use super::project::Project;
 use super::rules::Profile;
 use siblings::Siblings;
@@ -51,10 +52,14 @@ impl<'p, 't> Checker<'p, 't> {
         spec::of_project(self, id)
     }
 
-    /// What is wrong with a change, likewise.
+    /// What is wrong with a change, likewise. In the gated profile that includes its life, as far as the tree tells it.
     #[must_use]
     pub fn change(&self, name: &str) -> Vec<Issue> {
-        change::check(self, name)
+        let mut issues = change::check(self, name);
+        if self.profile == Profile::Gated {
+            issues.extend(Lifecycle::of(self.project.tree(), &self.project.change_path(name), None).issues);
+        }
+        issues
     }
 
     /// Whether what the reference overlooks is asked.

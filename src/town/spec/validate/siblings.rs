@@ -104,7 +104,7 @@ impl Siblings {
                     other != change
                         && clashes(section.word(), theirs)
                         && !before.contains(&other.as_str())
-                        && !self.before(other).contains(&change)
+                        && !self.waits(other, change)
                 };
                 let mut others: Vec<&str> = changes.iter().filter(is_other).map(|(other, _)| other.as_str()).collect();
                 others.dedup();
@@ -113,6 +113,10 @@ impl Siblings {
                 }
             }
         }
+    }
+
+    fn waits(&self, change: &str, other: &str) -> bool {
+        self.depends.get(change).is_some_and(|depends| !depends.is_empty()) && self.before(change).contains(&other)
     }
 
     fn tangled(&self, findings: &mut Findings, project: &Project<'_>, change: &str) {

@@ -74,7 +74,8 @@ pub(super) fn check(file: &str, text: &str, profile: Profile, words: &Words) -> 
             lengths(&mut findings, &place, &spec);
             let section = Requirements::of(&lines);
             for (at, block) in section.blocks.iter().enumerate() {
-                text::check(&mut findings, &place.named(format!("requirements[{at}]")), block, words, TEXTS);
+                let place = place.named(format!("requirements[{at}]"));
+                text::check(&mut findings, &place, block, &block.lines(), words, TEXTS);
             }
             if profile != Profile::Openspec1 {
                 careful::spec(&mut findings, &place, &lines, &sections, &spec, &section.blocks, words);

@@ -3,6 +3,7 @@
 
 use super::super::block::{self, Block};
 use super::super::issue::Level;
+use super::super::lines::Lines;
 use super::super::rules::Rule;
 use super::findings::{Findings, Place};
 use super::words::Words;
@@ -15,10 +16,16 @@ pub(super) struct Rules {
     pub(super) not_normative: &'static Rule,
 }
 
-/// Asks one requirement.
-pub(super) fn check(findings: &mut Findings, place: &Place, block: &Block, words: &Words, rules: Rules) {
-    let lines = block.lines();
-    let body = block::body(&lines, 1..lines.len());
+/// Asks one requirement, whose lines are `lines`.
+pub(super) fn check(
+    findings: &mut Findings,
+    place: &Place,
+    block: &Block,
+    lines: &Lines<'_>,
+    words: &Words,
+    rules: Rules,
+) {
+    let body = block::body(lines, 1..lines.len());
     if words.are_in(&body) {
         return;
     }

@@ -58,13 +58,19 @@ fn removed(
     known: &HashMap<String, &str>,
 ) {
     let mut is_below_heading = false;
+    // Below a sentence a list explains; directly below a heading it may name more requirements.
+    let mut is_explained = false;
     for (at, line) in file.open_lines(body) {
         if read.contains(&number(at)) {
             is_below_heading = heading::requirement(line).is_some();
+            is_explained = false;
             continue;
         }
         let Some(text) = Text::of(line) else { continue };
-        let name = known.get(&heading::folded(text.bare)).filter(|_| text.is_item || heading::level(line).is_some());
+        let is_heading = heading::level(line).is_some();
+        let may_name = is_heading || text.is_item && !is_explained;
+        is_explained |= !text.is_item;
+        let name = known.get(&heading::folded(text.bare)).filter(|_| may_name);
         if text.is_requirement() || name.is_some() || (!is_below_heading && text.is_item_of_its_own()) {
             let name = name.map_or("<name>", |name| name);
             findings.add(

@@ -79,6 +79,7 @@ fn lookalikes() -> Vec<Case> {
                 "ERROR delta/unread-rename a/spec.md:11",
             ],
         ),
+        delta("## REMOVED Requirements\n### Requirement: A\n**Reason**: replaced by\n- B\n\nMigration: none\n", &[]),
         delta(
             "## REMOVED Requirements\n- Some name\n- `### Requirement: A`\n  - since x\n- **Reason**: x\n### requirement: Z\n- a reason\n- b\n#### Requirement: B\n",
             &[
@@ -268,6 +269,21 @@ fn in_its_own_profile_none_of_it_is_asked() {
             assert!(rule.level(Profile::Openspec1).is_some(), "{issue:?}");
         }
     }
+}
+
+#[test]
+fn the_gated_profile_asks_for_the_life_of_a_change() {
+    let files: &[(&str, &str)] = &[
+        ("changes/c/specs/n/spec.md", NEW),
+        (
+            "changes/c/proposal.md",
+            "**Status:** Approved\n## Problem\nIt takes an hour by hand, which is far too long for anybody.\n## Solution\nx\n",
+        ),
+    ];
+    let found: &[&str] = &["ERROR status/disagrees-with-events proposal.md:1"];
+    hold(vec![Case { profile: Profile::Gated, ..case("change c", files, found) }]);
+    let in_ci = Case { profile: Profile::Ci, ..case("change c", files, &[]) };
+    assert!(in_ci.issues().iter().all(|issue| !issue.code.starts_with("status/")));
 }
 
 #[test]

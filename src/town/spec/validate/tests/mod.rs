@@ -1,5 +1,6 @@
 //! Every rule, by a case that breaks it: what is found, how much it matters, and where.
 //! Lives here: how a case is written and judged. Never here: a comparison with the reference (see `tests/contract/openspec`).
+#![allow(clippy::unwrap_used)]
 
 mod careful;
 mod hostile;
@@ -84,14 +85,15 @@ pub(super) fn hold(cases: Vec<Case>) {
     }
 }
 
-/// What no case here can produce: the command judges archived changes.
-const ELSEWHERE: [&str; 2] = ["tasks/archived-incomplete", "tasks/unreadable"];
+/// What no case here produces: the command judges archived changes, `lifecycle` has tests of its own, and so has `trace`.
+const ELSEWHERE: [&str; 5] = ["tasks/archived-incomplete", "tasks/unreadable", "gate/", "status/", "trace/"];
 
 #[test]
 fn every_rule_is_broken_by_a_case() {
     let cases = reference::cases().into_iter().chain(careful::cases());
-    let broken: BTreeSet<&str> = cases.flat_map(|case| case.issues()).map(|issue| issue.code).collect();
-    let wanted: BTreeSet<&str> = RULES.iter().map(|rule| rule.id).filter(|id| !ELSEWHERE.contains(id)).collect();
+    let is_here = |id: &&str| !ELSEWHERE.iter().any(|elsewhere| id.starts_with(elsewhere));
+    let broken: BTreeSet<&str> = cases.flat_map(|case| case.issues()).map(|issue| issue.code).filter(is_here).collect();
+    let wanted: BTreeSet<&str> = RULES.iter().map(|rule| rule.id).filter(is_here).collect();
     assert_eq!(broken, wanted);
 }
 

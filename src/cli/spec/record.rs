@@ -1,0 +1,96 @@
+//! `monkeytown spec validate NAME --record-base`.
+//! Lives here: writing down, in a change's metadata, what the main specs say now about the requirements that it works on. Never
+//! here: what that is good for (see `town::spec::merge`).
+
+use std::io::Write as _;
+
+use serde::Serialize;
+
+use super::super::{Context, say};
+use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use crate::town::spec::base::Base;
+use crate::town::spec::delta::Delta;
+use crate::town::spec::lines::Lines;
+use crate::town::spec::metadata;
+use crate::town::spec::tree::Archive;
+
+#[derive(Serialize)]
+struct Recorded {
+    change: String,
+    path: String,
+    requirements: usize,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    recorded: &'a Recorded,
+    root: RootOut,
+}
+
+/// Records the base of a change.
+///
+/// # Errors
+/// When the answer cannot be written.
+pub fn run(context: &Context, name: &str) -> anyhow::Result<u8> {
+    desk::end(context, Shape::default().with("recorded", ()).with("root", ()), record(context, name))
+}
+
+fn refused(message: String) -> Failure {
+    Failure::new("record_error", message)
+}
+
+fn record(context: &Context, name: &str) -> Result<u8, Failure> {
+    let desk = Desk::open(context, Without::Fail, Archive::Names)?;
+    let project = desk.project();
+    if !project.has_change(name) {
+        let open = project.changes().join(", ");
+        return Err(
+            refused(format!("there is no change `{}`", name.escape_debug())).fix(format!("Open changes: {open}."))
+        );
+    }
+    let mut base = Base::default();
+    let mut requirements = 0;
+    for delta in project.deltas(name) {
+        let Ok(text) = project.text(&delta.path) else { continue };
+        let Ok(spec) = project.text(&project.spec_path(&delta.id)) else { continue };
+        let read = Delta::of(&Lines::of(&text));
+        let targets: std::collections::BTreeSet<&str> = read.targets().collect();
+        base.add(&delta.id, &spec, |name| targets.contains(name));
+        requirements += targets.iter().filter(|target| base.get(&delta.id, target).is_some()).count();
+    }
+    let path = format!("{}/{}", project.change_path(name), metadata::FILE);
+    let before = match project.tree().bytes(&path).map(std::str::from_utf8) {
+        Some(Ok(text)) => text.to_owned(),
+        Some(Err(_)) => return Err(refused(format!("{path} is not UTF-8")).fix("Save it as UTF-8.")),
+        None if project.tree().get(&path).is_some() => return Err(refused(format!("{path} cannot be read"))),
+        None => {
+            let schema = project.schema_name(name).map_err(|fault| refused(format!("{path}: {fault}")))?;
+            format!("schema: {schema}\n")
+        }
+    };
+    replace(&desk, &path, &base.recorded(&before))?;
+    let recorded = Recorded { change: name.to_owned(), path, requirements };
+    if context.json {
+        desk::json(&Answer { recorded: &recorded, root: desk.root_out() })?;
+    } else {
+        say::answer(&format!(
+            "{}: what {requirements} requirement(s) say now stands in {}",
+            recorded.change, recorded.path
+        ));
+    }
+    Ok(0)
+}
+
+/// Writes a file beside its place and moves it there.
+fn replace(desk: &Desk, path: &str, text: &str) -> Result<(), Failure> {
+    let place = desk.on_disk(path);
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new_in(place.parent().unwrap_or(&place))?;
+        file.write_all(text.as_bytes())?;
+        if let Ok(old) = std::fs::metadata(&place) {
+            file.as_file().set_permissions(old.permissions())?;
+        }
+        file.persist(&place).map(|_| ()).map_err(|error| error.error)
+    };
+    write().map_err(|error: std::io::Error| refused(format!("cannot write {path}: {error}")))
+}

@@ -1,0 +1,105 @@
+//! What `RecordGate` and `ArchiveChange` write, and what they refuse.
+
+use super::*;
+
+const RUN: &str = "01J8ZQ5VAR7B2Q3K4M5N6P7R8S";
+const FOLDER: &str = "openspec/changes/add-x";
+
+fn town() -> Town {
+    let delta = "## ADDED Requirements\n\n### Requirement: X\nThe system SHALL x.\n\n#### Scenario: One\n- **WHEN** asked\n- **THEN** x\n";
+    Town::of(&[
+        ("openspec/changes/add-x/proposal.md", b"# X\r\n\r\n**Status:** Draft\r\n"),
+        ("openspec/changes/add-x/tasks.md", b"- [x] 1.1 Do it\n"),
+        ("openspec/changes/add-x/specs/x/spec.md", delta.as_bytes()),
+        ("openspec/changes/archive/2026-01-01-old/proposal.md", b"# Old\n"),
+    ])
+}
+
+async fn called(files: &mut Workspace, agent: &str, run: &str, name: &str, arguments: Value) -> CallResult {
+    let call = ToolCall { id: "c".into(), name: name.into(), arguments };
+    let agent: AgentId = agent.parse().unwrap();
+    let keeper = Keeper {
+        agent: agent.clone(),
+        run: run.parse().unwrap(),
+        commit: "c0ffee".repeat(7)[..40].parse().unwrap(),
+        date: "2026-11-21".to_owned(),
+    };
+    let mut toolbox = table(&[]);
+    assert!(keeper.has_gate());
+    toolbox.keep_gate(&keeper);
+    let owns = [format!("openspec/changes/*/gates/*-{}.yaml", gate_of(&agent)).parse().unwrap()];
+    toolbox.call(&mut Context { files, owns: &owns, agent: &agent, now: at(0) }, &call).await.unwrap()
+}
+
+fn gate_of(agent: &AgentId) -> &'static str {
+    let gates = crate::town::spec::record::GATES;
+    gates.iter().find(|(_, _, keeper, _)| *keeper == agent.as_str()).unwrap().1
+}
+
+async fn says(files: &mut Workspace, agent: &str, arguments: Value) -> CallResult {
+    called(files, agent, RUN, RECORD_GATE, arguments).await
+}
+
+#[tokio::test]
+async fn a_record_is_filled_in_and_the_same_run_says_it_anew() {
+    let town = town();
+    let mut files = town.workspace();
+    let approve = json!({"change": "add-x", "verdict": "approved", "evidence": ["x.md:1"]});
+    let said = says(&mut files, "architect", approve.clone()).await;
+    assert!(said.ok && said.output.contains("001-architect.yaml") && said.output.contains("In Progress"), "{said:?}");
+    let record = text(&files, &format!("{FOLDER}/gates/001-architect.yaml"));
+    for part in ["actor: \"agent:architect\"", RUN, "c0ffeec0ffee", "content_hash: \"b3:", "x.md:1"] {
+        assert!(record.contains(part), "{part}: {record}");
+    }
+    let finding = json!({"path": "x.md", "line": 3, "rule": "unclear", "severity": "error", "message": "say which"});
+    let back = json!({"change": "add-x", "verdict": "needs-revision", "findings": [finding]});
+    assert!(says(&mut files, "architect", back).await.ok);
+    assert!(text(&files, &format!("{FOLDER}/gates/001-architect.yaml")).contains("say which"));
+    let other = called(&mut files, "architect", "01J8ZQ5VAR7B2Q3K4M5N6P7R8T", RECORD_GATE, approve).await;
+    assert!(other.ok && other.output.contains("002-architect.yaml"), "{other:?}");
+}
+
+#[tokio::test]
+async fn what_would_not_count_is_not_recorded() {
+    let town = town();
+    for (agent, arguments, why) in [
+        ("pm-validator", json!({"change": "add-x", "verdict": "pass", "evidence": ["x"]}), "gate/skipped"),
+        ("architect", json!({"change": "add-x", "verdict": "approved"}), "gate/missing-evidence"),
+        ("architect", json!({"change": "add-x", "verdict": "pass"}), "does not say `pass`"),
+        ("architect", json!({"change": "add-x", "verdict": "archived"}), "does not say `archived`"),
+        ("architect", json!({"change": "add-y", "verdict": "approved"}), "no open change"),
+        ("architect", json!({"change": "archive/2026-01-01-old", "verdict": "approved"}), "no open change"),
+        ("architect", json!({"change": "../..", "verdict": "approved"}), "no open change"),
+        ("architect", json!({"change": "add-x", "verdict": "perhaps"}), "do not fit"),
+    ] {
+        let mut files = town.workspace();
+        let said = says(&mut files, agent, arguments).await;
+        assert!(!said.ok && said.output.contains(why) && files.changed().is_empty(), "{why}: {said:?}");
+    }
+    let mut files = town.workspace();
+    let early = called(&mut files, "architect", RUN, ARCHIVE_CHANGE, json!({"change": "add-x"})).await;
+    assert!(!early.ok && early.output.contains("is Draft") && files.changed().is_empty(), "{early:?}");
+}
+
+#[tokio::test]
+async fn a_completed_change_is_put_away_whole() {
+    let town = town();
+    let mut files = town.workspace();
+    let passes = |verdict: &str| json!({"change": "add-x", "verdict": verdict, "evidence": ["`sh t` exit 0"]});
+    for (agent, verdict) in [
+        ("architect", "approved"),
+        ("feature-implementer", "done"),
+        ("pm-validator", "pass"),
+        ("test-validator", "pass"),
+    ] {
+        let said = says(&mut files, agent, passes(verdict)).await;
+        assert!(said.ok, "{agent}: {said:?}");
+    }
+    let done = called(&mut files, "architect", RUN, ARCHIVE_CHANGE, json!({"change": "add-x"})).await;
+    assert!(done.ok && done.output.contains("1 added, 0 modified"), "{done:?}");
+    let to = "openspec/changes/archive/2026-11-21-add-x";
+    assert_eq!(files.list(FOLDER).unwrap(), [""; 0]);
+    assert_eq!(text(&files, &format!("{to}/proposal.md")), "# X\r\n\r\n**Status:** Archived\r\n");
+    assert!(text(&files, &format!("{to}/gates/005-archive.yaml")).contains("verdict: archived"));
+    assert!(text(&files, "openspec/specs/x/spec.md").contains("### Requirement: X\nThe system SHALL x."));
+}

@@ -1,0 +1,130 @@
+//! Cases of what the architect may write where it archives: the plan, and not one byte beside it.
+
+use super::super::fixture::agent;
+use super::super::{FINDINGS, judge};
+use crate::town::changeset::{Blob, FileChange, NamedBytes, Proposal};
+use crate::town::spec::content;
+use crate::town::spec::putaway::{PutAway, put_away};
+use crate::town::spec::record::{Gate, Record, Verdict};
+use crate::town::spec::tree::Tree;
+
+const FOLDER: &str = "openspec/changes/add-x";
+const TO: &str = "openspec/changes/archive/2026-11-21-add-x";
+const DELTA: &str = "## ADDED Requirements\n\n### Requirement: X\nThe system SHALL x.\n\n#### Scenario: One\n- **WHEN** it is asked\n- **THEN** it does x\n";
+
+fn record(tree: &Tree, number: u32, gate: Gate, verdict: Verdict) -> Record {
+    Record {
+        number,
+        gate,
+        verdict,
+        actor: format!("agent:{}", gate.agent()),
+        run: Some("01J8".to_owned()),
+        commit: None,
+        content_hash: content::hash(tree, FOLDER),
+        findings: Vec::new(),
+        evidence: vec!["x.md:1".to_owned()],
+        path: Record::next_path(FOLDER, number - 1, gate),
+    }
+}
+
+/// A change with the records of its gates.
+fn standing(said: &[(Gate, Verdict)]) -> Tree {
+    let mut tree = Tree::default();
+    for (name, text) in
+        [("proposal.md", "# X\n\n**Status:** Draft\n"), ("tasks.md", "- [x] 1.1 Do it\n"), ("specs/x/spec.md", DELTA)]
+    {
+        tree.put_file(&format!("{FOLDER}/{name}"), text.as_bytes());
+    }
+    for (number, (gate, verdict)) in (1..).zip(said) {
+        let record = record(&tree, number, *gate, *verdict);
+        tree.put_file(&record.path, record.write().into_bytes());
+    }
+    tree
+}
+
+const COMPLETE: [(Gate, Verdict); 4] = [
+    (Gate::Architect, Verdict::Approved),
+    (Gate::Implement, Verdict::Done),
+    (Gate::Pm, Verdict::Pass),
+    (Gate::Test, Verdict::Pass),
+];
+
+/// The proposal that archives the change as planned, with the record of it.
+fn archives(tree: &Tree, put: &PutAway) -> Proposal {
+    let last = record(tree, 5, Gate::Archive, Verdict::Archived);
+    let mut files = put.files.clone();
+    files.insert(last.path.replace(FOLDER, TO), Some(last.write().into_bytes().into()));
+    let change = |(path, after): (String, Option<std::sync::Arc<[u8]>>)| {
+        let before = tree.bytes(&path).map(Blob::file);
+        FileChange { path, before, after: after.map(Blob::file) }
+    };
+    let changes: Vec<FileChange> = files.into_iter().map(change).collect();
+    let mut specs: Vec<NamedBytes> = Vec::new();
+    for file in &changes {
+        specs.extend(file.after.as_ref().map(|blob| (file.path.clone(), blob.bytes.clone())));
+    }
+    let work = agent().with(|p| {
+        (p.agent, p.changes, p.specs) = ("architect".parse().ok(), changes, specs);
+        p.max_files = 80;
+    });
+    work.0
+}
+
+fn rules(proposal: &Proposal) -> Vec<String> {
+    let found = judge(proposal);
+    assert!(found.len() < FINDINGS);
+    let mut rules: Vec<String> = found.into_iter().map(|finding| finding.rule).collect();
+    rules.sort();
+    rules.dedup();
+    rules
+}
+
+#[test]
+fn the_plan_may_be_written_and_nothing_beside_it() {
+    let tree = standing(&COMPLETE);
+    let put = put_away(&tree, "add-x", "2026-11-21").unwrap();
+    let good = archives(&tree, &put);
+    assert_eq!(rules(&good), [""; 0], "{:#?}", judge(&good));
+    let refused = |edit: &dyn Fn(&mut Proposal)| {
+        let mut bad = good.clone();
+        edit(&mut bad);
+        let found = rules(&bad);
+        assert!(found.iter().any(|rule| rule == "stays-in-own-paths"), "{found:?}");
+    };
+    let after = |p: &mut Proposal, path: &str, text: &[u8]| {
+        let change = p.changes.iter_mut().find(|change| change.path == path).unwrap();
+        change.after = Some(Blob::file(text));
+    };
+    let spec = put.files["openspec/specs/x/spec.md"].clone().unwrap();
+    refused(&|p| after(p, "openspec/specs/x/spec.md", &[&spec, b"One sentence more.\n".as_slice()].concat()));
+    refused(&|p| after(p, &format!("{TO}/tasks.md"), b"- [x] 1.1 Do something else\n"));
+    refused(&|p| {
+        let path = format!("{FOLDER}/tasks.md");
+        p.changes.retain(|change| change.path != path);
+        p.specs.push((path.clone(), tree.bytes(&path).unwrap().into()));
+    });
+    refused(&|p| {
+        p.changes.retain(|change| change.path != "openspec/specs/x/spec.md");
+        p.specs.retain(|(path, _)| path != "openspec/specs/x/spec.md");
+    });
+    refused(&|p| p.agent = "tester".parse().ok());
+    refused(&|p| {
+        let path = "openspec/specs/y/spec.md".to_owned();
+        p.changes.push(FileChange { path, before: None, after: Some(Blob::file(&*spec)) });
+    });
+    // The status line of the archived proposal says where it is.
+    let proposal = put.files[&format!("{TO}/proposal.md")].clone().unwrap();
+    assert_eq!(&*proposal, b"# X\n\n**Status:** Archived\n");
+}
+
+#[test]
+fn what_is_not_completed_is_not_archived() {
+    let plan = put_away(&standing(&COMPLETE), "add-x", "2026-11-21").unwrap();
+    for gates in 0..COMPLETE.len() {
+        let tree = standing(&COMPLETE[..gates]);
+        let mut put = plan.clone();
+        put.files.retain(|path, _| !path.contains("/gates/") || tree.get(&path.replace(TO, FOLDER)).is_some());
+        let found = rules(&archives(&tree, &put));
+        assert!(found.iter().any(|rule| rule == "stays-in-own-paths"), "{gates}: {found:?}");
+    }
+}

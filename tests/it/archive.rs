@@ -1,0 +1,235 @@
+//! Promise: archiving a change is one commit that nothing can leave half done, and it can be taken back; two changes of one
+//! requirement are merged or refused, never lost.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use super::village::{Outcome, Village};
+
+const SPEC: &str = "# books Specification\n\n## Purpose\nIt keeps the books of the town and says who paid what to whom.\n\n## Requirements\n\n### Requirement: Count\nThe town SHALL count.\n\n#### Scenario: first\n- **WHEN** a coin comes in\n- **THEN** it is counted\n\n#### Scenario: second\n- **WHEN** a coin goes out\n- **THEN** it is counted\n";
+const ADDED: &str = "## ADDED Requirements\n\n### Requirement: Sum\nThe town SHALL add up.\n\n#### Scenario: sum\n- **WHEN** evening comes\n- **THEN** the sum is known\n";
+const MAIN: &str = "openspec/specs/books/spec.md";
+
+fn counting(first: &str, second: &str) -> String {
+    format!(
+        "## MODIFIED Requirements\n\n### Requirement: Count\nThe town SHALL count.\n\n#### Scenario: first\n- **WHEN** a coin comes in\n- **THEN** {first}\n\n#### Scenario: second\n- **WHEN** a coin goes out\n- **THEN** {second}\n"
+    )
+}
+
+/// A town with one spec, and changes with the deltas that are given.
+fn village(changes: &[(&str, &str)]) -> Village {
+    let mut village = Village::new().file(MAIN, SPEC);
+    for (name, delta) in changes {
+        village = village
+            .file(&format!("openspec/changes/{name}/proposal.md"), "## Why\nSo.\n")
+            .file(&format!("openspec/changes/{name}/specs/books/spec.md"), delta);
+    }
+    village.commit("Found the town")
+}
+
+fn spec(village: &Village, words: &str) -> Outcome {
+    let words: Vec<&str> = ["spec"].into_iter().chain(words.split(' ')).chain(["--json"]).collect();
+    village.monkeytown(&words)
+}
+
+fn code(outcome: &Outcome) -> &str {
+    outcome.json["status"][0]["code"].as_str().unwrap_or_default()
+}
+
+fn text<'o>(outcome: &'o Outcome, field: &str) -> &'o str {
+    outcome.json["archive"][field].as_str().unwrap_or_default()
+}
+
+#[test]
+fn archiving_is_one_commit_on_a_branch_of_its_own() {
+    let village = village(&[("add-sum", ADDED)]);
+    let before = village.git(["rev-parse", "HEAD"]);
+    let dry = spec(&village, "archive add-sum --yes --dry-run");
+    assert!(text(&dry, "diff").contains("+### Requirement: Sum"), "{dry:?}");
+    assert_eq!(village.git(["branch", "--list", "spec/*"]), "");
+    let done = spec(&village, "archive add-sum --yes");
+    assert_eq!((done.code, text(&done, "branch")), (0, "spec/archive-add-sum"), "{done:?}");
+    // Where the user stands nothing has moved.
+    assert_eq!(village.git(["rev-parse", "HEAD"]), before);
+    assert_eq!(village.git(["status", "--porcelain"]), "");
+    assert_eq!(village.git(["rev-list", "--count", "main..spec/archive-add-sum"]).trim(), "1");
+    let after = village.show("spec/archive-add-sum", MAIN);
+    assert_eq!(after.trim(), format!("{SPEC}\n{}", ADDED.split_once("\n\n").unwrap().1).trim());
+    let files = village.git(["ls-tree", "-r", "--name-only", "spec/archive-add-sum", "openspec/changes"]);
+    let folder = "openspec/changes/archive/2026-11-21-add-sum";
+    assert_eq!(files.trim(), format!("{folder}/proposal.md\n{folder}/specs/books/spec.md"));
+    // Again: the same commit. Something else on the branch: refused.
+    let again = spec(&village, "archive add-sum --yes");
+    assert_eq!(text(&again, "commit"), text(&done, "commit"));
+    village.put(MAIN, &SPEC.replace("count.", "count all.")).save("Another count");
+    assert_eq!(code(&spec(&village, "archive add-sum --yes")), "branch_exists");
+}
+
+#[test]
+fn a_branch_that_is_checked_out_follows_with_its_files() {
+    let village = village(&[("add-sum", ADDED)]);
+    let done = spec(&village, "archive add-sum --yes --branch main");
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(village.git(["status", "--porcelain"]), "");
+    assert!(village.dir().join("openspec/changes/archive/2026-11-21-add-sum/proposal.md").is_file());
+    assert!(!village.dir().join("openspec/changes/add-sum").exists());
+    // And back again.
+    let back = spec(&village, "unarchive add-sum --branch main");
+    assert_eq!(back.code, 0, "{back:?}");
+    assert_eq!(village.git(["diff", "--stat", "HEAD~2", "HEAD"]), "");
+    assert_eq!(std::fs::read_to_string(village.dir().join(MAIN)).unwrap(), SPEC);
+}
+
+#[test]
+fn what_is_not_committed_is_not_archived() {
+    let village = village(&[("add-sum", ADDED)]);
+    for (path, text) in [(MAIN, "mine"), ("openspec/changes/add-sum/notes.txt", "mine")] {
+        village.put(path, text);
+        let refused = spec(&village, "archive add-sum --yes");
+        assert_eq!((refused.code, code(&refused)), (1, "archive_uncommitted"), "{refused:?}");
+        assert_eq!(std::fs::read_to_string(village.dir().join(path)).unwrap(), "mine");
+        std::fs::remove_file(village.dir().join(path)).unwrap();
+        village.try_git(["checkout", "-q", "--", "."]);
+    }
+    assert_eq!(spec(&village, "archive add-sum --yes").code, 0);
+}
+
+/// B3: the second of two changes never overwrites the first.
+#[test]
+fn two_changes_of_one_requirement_are_merged_or_refused() {
+    let same = "it is counted";
+    let village = village(&[
+        ("one", &counting("it is counted twice", same)),
+        ("two", &counting(same, "it is missed")),
+        ("three", &counting("it is counted never", same)),
+    ]);
+    assert_eq!(spec(&village, "archive one --yes --branch main").code, 0);
+    let two = spec(&village, "archive two --yes --branch main");
+    assert_eq!(two.code, 0, "{two:?}");
+    let merged = village.show("main", MAIN);
+    assert!(merged.contains("it is counted twice") && merged.contains("it is missed"), "{merged}");
+    let three = spec(&village, "archive three --yes --branch main");
+    assert_eq!((three.code, code(&three)), (1, "archive_spec_update_failed"));
+    let said = three.json["status"][0]["message"].as_str().unwrap();
+    assert!(said.contains("it is counted twice") && said.contains("it is counted never"), "{said}");
+    assert_eq!(village.show("main", MAIN), merged);
+    // Taking the first one back leaves the second one's work.
+    let back = spec(&village, "unarchive one --branch main");
+    assert_eq!(back.code, 0, "{back:?}");
+    let spec_now = village.show("main", MAIN);
+    assert!(spec_now.contains("it is missed") && !spec_now.contains("twice"), "{spec_now}");
+}
+
+/// A base that is recorded counts more than the commit at which the change began.
+#[test]
+fn a_change_that_was_brought_up_to_date_is_no_conflict() {
+    let same = "it is counted";
+    let village =
+        village(&[("one", &counting("it is counted twice", same)), ("two", &counting("it is counted never", same))]);
+    assert_eq!(spec(&village, "archive one --yes --branch main").code, 0);
+    assert_eq!(code(&spec(&village, "archive two --yes --branch main")), "archive_spec_update_failed");
+    let recorded = spec(&village, "validate two --record-base");
+    assert_eq!((recorded.code, recorded.json["recorded"]["requirements"].as_u64()), (0, Some(1)), "{recorded:?}");
+    village.save("Bring it up to date");
+    let valid = village.monkeytown(&["openspec", "validate", "two", "--strict", "--json"]);
+    assert_eq!(valid.code, 0, "{valid:?}");
+    assert_eq!(spec(&village, "archive two --yes --branch main").code, 0);
+    assert!(village.show("main", MAIN).contains("it is counted never"));
+}
+
+#[test]
+fn taking_back_stops_where_others_have_built_on_it() {
+    let village = village(&[("add-sum", ADDED)]);
+    assert_eq!(spec(&village, "archive add-sum --yes --branch main").code, 0);
+    let text = village.show("main", MAIN).replace("add up", "add up well");
+    village.put(MAIN, &text).save("Say it better");
+    let refused = spec(&village, "unarchive add-sum --branch main");
+    assert_eq!((refused.code, code(&refused)), (1, "unarchive_conflict"), "{refused:?}");
+    assert_eq!(village.show("main", MAIN), text);
+    assert_eq!(code(&spec(&village, "unarchive nothing")), "unarchive_not_found");
+}
+
+#[test]
+fn a_change_is_merged_without_being_moved() {
+    let village = village(&[("add-sum", ADDED)]);
+    assert_eq!(spec(&village, "sync --check").code, 1);
+    assert_eq!(village.git(["status", "--porcelain"]), "");
+    assert_eq!(spec(&village, "sync add-sum").code, 0);
+    assert!(std::fs::read_to_string(village.dir().join(MAIN)).unwrap().contains("Requirement: Sum"));
+    assert_eq!(village.git(["status", "--porcelain"]).trim(), format!("M {MAIN}"));
+    assert_eq!(spec(&village, "sync --check").code, 0);
+}
+
+#[test]
+fn the_order_and_the_reasons_are_told() {
+    let village = village(&[("b", &counting("x", "y")), ("a", &counting("x", "y"))]);
+    village.put("openspec/changes/a/.openspec.yaml", "schema: spec-driven\ndepends_on: [b]\n");
+    let next = spec(&village, "next");
+    assert_eq!((next.code, next.text("next").as_str()), (0, "b"), "{next:?}");
+    assert_eq!(next.json["queue"][1]["waits_for"][0], "b");
+    assert_eq!(next.json["overlaps"][0]["requirement"], "Count");
+    village.put("openspec/changes/b/.openspec.yaml", "schema: spec-driven\ndepends_on: [a]\n");
+    let tangled = spec(&village, "next");
+    assert_eq!((tangled.code, tangled.json["tangles"][0]["kind"].as_str()), (1, Some("cycle")), "{tangled:?}");
+}
+
+#[test]
+fn requirements_of_a_proposal_are_lifted_into_a_delta_that_is_valid() {
+    let village = Village::new()
+        .file("openspec/changes/log-in/proposal.md", "# P\n\n## Requirements\n### Requirement: Log in\nIt SHALL let users in.\n- WHEN the word is right\n- THEN they are in\n")
+        .commit("Found the town");
+    let adopted = spec(&village, "adopt log-in --capability auth");
+    assert_eq!(adopted.code, 0, "{adopted:?}");
+    let valid = village.monkeytown(&["openspec", "validate", "log-in", "--strict", "--json"]);
+    assert_eq!(valid.code, 0, "{valid:?}");
+    let path = village.dir().join("openspec/changes/log-in/specs/auth/spec.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    // A second time would overwrite what a person may have worked on.
+    assert_eq!(spec(&village, "adopt log-in --capability auth").code, 1);
+    assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+}
+
+/// B9: nothing that a killed process leaves behind stands in the way of the next one.
+#[test]
+fn an_archive_that_is_killed_is_ended_by_the_next() {
+    for moment in ["staged", "moved", "written 0"] {
+        let village = village(&[("add-sum", ADDED), ("other", "## REMOVED Requirements\n- `### Requirement: None`\n")]);
+        let mut command = village.command(&["openspec", "archive", "add-sum", "--yes", "--json"]);
+        command.env("MONKEYTOWN_HALT_AT", moment).stdin(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let story = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(story.map_while(Result::ok).any(|line| line == format!("halted at {moment}")), "{moment}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Another change is archived in the meantime; that ends the first one too.
+        let other = village.monkeytown(&["openspec", "archive", "other", "--yes", "--json"]);
+        assert_eq!(other.code, 0, "{moment}: {other:?}");
+        assert!(village.dir().join("openspec/changes/archive/2026-11-21-add-sum/proposal.md").is_file(), "{moment}");
+        let text = std::fs::read_to_string(village.dir().join(MAIN)).unwrap();
+        assert_eq!(text.matches("Requirement: Sum").count(), 1, "{moment}");
+        let left = std::fs::read_dir(village.dir().join("openspec/changes")).unwrap();
+        let left: Vec<String> = left.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        assert_eq!(left, ["archive"], "{moment}");
+    }
+}
+
+/// B13: what fails leaves nothing behind, not even a folder.
+#[test]
+fn an_archive_that_is_refused_makes_no_folder() {
+    let village =
+        village(&[("lost", "## MODIFIED Requirements\n### Requirement: None\nIt SHALL.\n#### Scenario: x\n- y\n")]);
+    let refused = village.monkeytown(&["openspec", "archive", "lost", "--yes", "--json"]);
+    assert_eq!((refused.code, code(&refused)), (1, "archive_spec_update_failed"), "{refused:?}");
+    assert!(!village.dir().join("openspec/changes/archive").exists());
+    assert_eq!(village.git(["status", "--porcelain"]), "");
+}
+
+/// B5: what validation refuses is not archived, unless somebody says so.
+#[test]
+fn a_change_without_deltas_is_not_archived_in_passing() {
+    let village =
+        Village::new().file(MAIN, SPEC).file("openspec/changes/empty/proposal.md", "x").commit("Found the town");
+    let refused = spec(&village, "archive empty --yes");
+    assert_eq!((refused.code, code(&refused)), (1, "archive_validation_failed"), "{refused:?}");
+    assert_eq!(spec(&village, "archive empty --yes --no-validate").code, 0);
+}
