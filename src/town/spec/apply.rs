@@ -319,6 +319,14 @@ mod tests {
         assert_eq!((none.stage, none.missing, none.is_tracked), (Stage::Blocked, owned(&["work"]), false));
         let all = with("", &[("plan.md", ""), ("work/a.md", "- [ ] x")]);
         assert_eq!((all.stage, all.tasks.len(), all.warnings.len()), (Stage::Ready, 0, 0));
+        let delta =
+            "  - {id: delta, generates: specs/a/spec.md, description: D, template: t.md}\napply: {requires: [delta]}\n";
+        assert_eq!(with(delta, &[]).missing, owned(&["delta"]));
+        let mut tree = Tree::default();
+        tree.put_file("openspec/schemas/own/schema.yaml", format!("{OWN}{delta}").into_bytes());
+        tree.put_file("openspec/changes/c/.openspec.yaml", b"schema: own\nskip_specs: true\n".to_vec());
+        let skipping = Apply::of(&Project::new(&tree, "openspec"), "c", None).unwrap();
+        assert_eq!((skipping.stage, skipping.missing, skipping.missing_chain), (Stage::Ready, owned(&[]), owned(&[])));
         let tracks = "apply: {requires: [plan], tracks: 'work/*.md', instruction: ' Go. '}\n";
         let absent = with(tracks, &[("plan.md", "")]);
         assert_eq!(absent.stage, Stage::Blocked);
