@@ -5,6 +5,12 @@
 //! memory, as the system counts them. The reference is looked for in `MONKEYTOWN_TOOLS`, else in `target/tools/node`, where
 //! `scripts/test openspec` puts it. Sizes: `BENCH_CHANGES`; rounds: `BENCH_ROUNDS`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "a bench is an edge: it reads the clock and waits by itself"
+)]
+
 mod support;
 #[path = "../tests/contract/openspec/trees.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "the tests write other projects too")]
