@@ -280,7 +280,7 @@ fn specs_are_valid() {
     check(path, &main.replace("SHALL", "shall"), &[":8"]);
     check(path, &main.replace("#### Scenario: Two appends", "```\n#### Scenario: Two appends\n```"), &[":8"]);
     check(delta_path, &main.replace("## Requirements", "## ADDED Requirements"), &[]);
-    check(delta_path, main, &[""]);
+    check(delta_path, main, &["", ":8"]);
     check(delta_path, "## REMOVED Requirements\n\n### Requirement: Order\n**Reason**: not needed\n", &[]);
     check("openspec/changes/archive/2026-11-21-x/specs/a/spec.md", "# Old\n", &[]);
     let old = main.replace("SHALL", "shall");
