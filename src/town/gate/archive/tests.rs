@@ -11,7 +11,7 @@ use crate::town::spec::tree::Tree;
 
 const FOLDER: &str = "openspec/changes/add-x";
 const TO: &str = "openspec/changes/archive/2026-11-21-add-x";
-const DELTA: &str = "## ADDED Requirements\n\n### Requirement: X\nThe system SHALL x.\n\n#### Scenario: One\n- **WHEN** it is asked\n- **THEN** it does x\n";
+const DELTA: &str = "## Purpose\nX is there so that whoever asks for it has it at once.\n\n## ADDED Requirements\n\n### Requirement: X\nThe system SHALL x.\n\n#### Scenario: One\n- **WHEN** it is asked\n- **THEN** it does x\n";
 
 fn record(tree: &Tree, number: u32, gate: Gate, verdict: Verdict) -> Record {
     Record {
