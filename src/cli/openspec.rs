@@ -12,7 +12,7 @@ use super::spec::desk::{self, Failure, Shape};
 use super::spec::report::Format;
 use super::spec::select::Kind;
 use super::spec::validate::{self, Asked};
-use super::spec::{archive, list, new, show, status};
+use super::spec::{archive, instructions, list, new, schemas, show, status};
 use crate::town::spec::rules::Profile;
 
 /// Read, judge and archive OpenSpec specs and changes, with the arguments of the reference command
@@ -51,6 +51,12 @@ enum Command {
     Validate(Validate),
     /// Say which artifacts of a change are written
     Status(Status),
+    /// Tell who writes an artifact, does the work of a change or archives it what to know
+    Instructions(Instructions),
+    /// List the workflow schemas
+    Schemas(Store),
+    /// Say where the templates of a schema are
+    Templates(schemas::TemplatesArgs),
     /// Merge a change into the main specs and move it to the archive
     Archive(Archive),
     /// Begin something
@@ -186,6 +192,14 @@ struct Status {
 }
 
 #[derive(Debug, ClapArgs)]
+struct Instructions {
+    #[command(flatten)]
+    asked: instructions::Args,
+    #[command(flatten)]
+    store: Store,
+}
+
+#[derive(Debug, ClapArgs)]
 struct Archive {
     /// The change's name
     change_name: Option<String>,
@@ -250,6 +264,14 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
                 status::run(context, &status::Args { change, all: args.all, schema })
             })
         }
+        Command::Instructions(args) => {
+            args.store.refuse(context, Shape::default, || instructions::run(context, &args.asked))
+        }
+        Command::Schemas(store) => {
+            let shape = || Shape::default().with("schemas", [(); 0]).with("root", ());
+            store.refuse(context, shape, || schemas::list(context))
+        }
+        Command::Templates(args) => schemas::templates(context, args),
         Command::Archive(args) => args.store.refuse(
             context,
             || Shape::default().with("archive", ()),

@@ -6,12 +6,15 @@ pub mod adopt;
 pub mod archive;
 pub mod commit;
 pub mod desk;
+pub mod instructions;
+pub mod instructions_text;
 pub mod list;
 pub mod new;
 pub mod next;
 pub mod record;
 pub mod report;
 pub mod sarif;
+pub mod schemas;
 pub mod select;
 pub mod show;
 pub mod status;
@@ -49,6 +52,12 @@ enum Command {
     Validate(validate::Args),
     /// Say how far changes are: what is written, what is next, what they wait for
     Status(status::Args),
+    /// Tell who writes an artifact, does the work of a change or archives it what to know
+    Instructions(instructions::Args),
+    /// List the workflow schemas
+    Schemas,
+    /// Say where the templates of a schema are
+    Templates(schemas::TemplatesArgs),
     /// Begin a change
     New(new::Args),
     /// Merge a change into the main specs and move it to the archive
@@ -82,6 +91,9 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         Command::Show(args) => show::run(context, args),
         Command::Validate(args) => validate::run(context, args),
         Command::Status(args) => status::run(context, args),
+        Command::Instructions(args) => instructions::run(context, args),
+        Command::Schemas => schemas::list(context),
+        Command::Templates(args) => schemas::templates(context, args),
         Command::New(args) => new::run(context, args),
         Command::Archive(args) => archive::run(context, args),
         Command::Unarchive(args) => unarchive::run(context, args),

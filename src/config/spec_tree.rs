@@ -10,6 +10,7 @@ use super::Env;
 use super::files::{ReadFiles, read_up_to};
 use crate::town::limits::{SPEC_DEPTH, SPEC_FILE_BYTES, SPEC_FILES, SPEC_OTHER_BYTES, SPEC_TREE_BYTES};
 use crate::town::spec::project::Standing;
+use crate::town::spec::schemas::NoTemplate;
 use crate::town::spec::tree::{Archive, Fault, Node, Tree};
 
 /// A folder that holds `openspec/`.
@@ -233,12 +234,17 @@ pub fn modified(folder: &Path) -> SystemTime {
     latest.unwrap_or_else(own)
 }
 
-/// The user's schemas: names and texts of `schemas/<name>/schema.yaml` in the folder where the reference keeps its data.
-#[must_use]
-pub fn user_schemas(env: &Env) -> Vec<(String, String)> {
+/// Where the reference keeps a user's schemas.
+fn user_folder(env: &Env) -> Option<PathBuf> {
     let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
-    let Some(folder) = data.map(|data| data.join("openspec/schemas")) else { return Vec::new() };
+    data.map(|data| data.join("openspec/schemas"))
+}
+
+/// The user's schemas: names and texts of `<name>/schema.yaml` in their folder.
+#[must_use]
+pub fn user_schemas(env: &Env) -> Vec<(String, String)> {
+    let Some(folder) = user_folder(env) else { return Vec::new() };
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten().take(SPEC_FILES) {
         let path = entry.path().join("schema.yaml");
@@ -249,4 +255,27 @@ pub fn user_schemas(env: &Env) -> Vec<(String, String)> {
     }
     found.sort();
     found
+}
+
+/// Where a template of a user's schema really is, which must be below the schema's own `templates/`.
+///
+/// # Errors
+/// It is not there, or leads out.
+pub fn user_template(env: &Env, schema: &str, file: &str) -> Result<PathBuf, NoTemplate> {
+    let folder = user_folder(env).unwrap_or_default().join(schema).join("templates");
+    let path = folder.join(file);
+    let missing = || NoTemplate::Missing(path.display().to_string());
+    let found = fs::canonicalize(&path).map_err(|_| missing())?;
+    let inside = fs::canonicalize(&folder).is_ok_and(|folder| found.starts_with(folder));
+    if inside { Ok(found) } else { Err(NoTemplate::LeadsOut(path.display().to_string())) }
+}
+
+/// Its text; what is not UTF-8 becomes U+FFFD.
+///
+/// # Errors
+/// It is not there, leads out or cannot be read.
+pub fn user_template_text(env: &Env, schema: &str, file: &str) -> Result<String, NoTemplate> {
+    let path = user_template(env, schema, file)?;
+    let bytes = read_up_to(&path, SPEC_FILE_BYTES).map_err(|_| NoTemplate::Unreadable(path.display().to_string()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -2,7 +2,8 @@
 //! Lives here: the check that nothing of theirs is overwritten, the writing, the index. Never here: the merge itself.
 //!
 //! The order makes a crash harmless: files first, then the index, then the branch. Whatever is half done looks like
-//! the new state already to a second call, which then finishes it; until then no history has changed.
+//! the new state already to a second call, which then finishes it; until then no history has changed. A note says where the
+//! branch was going, so that whoever would make another commit than before can end the old move first.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,16 +20,25 @@ use super::system;
 use super::workspace::{check_path, same_blob};
 use crate::town::changeset::Mode;
 
+/// Below it stands, for each branch whose files are on the way, where it goes.
+const MOVING: &str = "refs/monkeytown/moving/";
+
 type Side = Option<(Mode, Oid)>;
 /// What every changed path shall be.
 type Plan<'a> = BTreeMap<&'a str, Side>;
 
 impl Repo {
-    /// Moves `branch` from where it stands to `new`, with the files of this working tree where it has the branch
-    /// checked out. Nothing happens when that would overwrite work that is not committed.
-    pub fn advance_checked_out(&self, branch: &str, new: Oid) -> Result<(), GitError> {
+    /// Moves `branch` from `old` to `new`, with the files of this working tree where it has the branch checked out. Nothing
+    /// happens when that would overwrite work that is not committed, or when the branch stands elsewhere by now.
+    pub fn advance_checked_out(&self, branch: &str, old: Oid, new: Oid) -> Result<(), GitError> {
         let reference = format!("refs/heads/{branch}");
-        let Some(old) = self.tip(&reference)? else { return Err(GitError::NoReference { reference }) };
+        // Two that move files at once would undo each other's.
+        let _alone = self.lock_waiting("advance")?;
+        let old = match self.tip(&reference)? {
+            Some(tip) if tip == old || tip == new => tip,
+            Some(_) => return Err(GitError::RacedReference { reference }),
+            None => return Err(GitError::NoReference { reference }),
+        };
         let here = self.workdir().map(Path::to_owned);
         for (name, path) in self.checkouts()? {
             if name == branch && Some(&path) != here.as_ref() {
@@ -45,6 +55,8 @@ impl Repo {
         let checkout = Checkout { repo: self, root };
         let mut index = checkout.index()?;
         checkout.check(&changes, &index)?;
+        let note = format!("{MOVING}{branch}");
+        self.force_reference(&note, new, "monkeytown: on the way")?;
         checkout.apply(&changes, &mut index)?;
         let moved = self.set_reference(&reference, new, Some(old), &why);
         if moved.is_err() {
@@ -53,7 +65,31 @@ impl Repo {
                 changes.into_iter().map(|c| RawChange { path: c.path, before: c.after, after: c.before }).collect();
             checkout.apply(&back, &mut index)?;
         }
+        self.drop_reference(&note)?;
         moved
+    }
+
+    /// Ends the moves that a process was killed at in this working tree, and returns the branches with where they stand now.
+    /// A note about a branch that stands elsewhere by now is dropped.
+    pub fn finish_moves(&self) -> Result<Vec<(String, Oid)>, GitError> {
+        let mut finished = Vec::new();
+        let here = self.head_branch()?;
+        for (note, new) in self.references(MOVING)? {
+            let branch = note.trim_start_matches(MOVING);
+            // Another working tree's is its own to end.
+            if here.as_deref() != Some(branch) {
+                continue;
+            }
+            let tip = self.tip(&format!("refs/heads/{branch}"))?;
+            match tip.filter(|tip| self.parents(new).is_ok_and(|parents| parents.first() == Some(tip))) {
+                Some(old) => {
+                    self.advance_checked_out(branch, old, new)?;
+                    finished.push((branch.to_owned(), new));
+                }
+                None => self.drop_reference(&note)?,
+            }
+        }
+        Ok(finished)
     }
 }
 

@@ -287,7 +287,7 @@ impl Home {
         if self.remote.is_some() {
             return self.publish(&self.branch, new, Some(old));
         }
-        self.repo.advance_checked_out(&self.branch, new)
+        self.repo.advance_checked_out(&self.branch, old, new)
     }
 
     /// Sends our own references (`refs/monkeytown/…`) home; a checkpoint there outlives this machine.

@@ -5,7 +5,7 @@ use crate::village::Village;
 #[test]
 fn every_command_explains_itself() {
     let village = Village::new();
-    let commands: [&[&str]; 50] = [
+    let commands: [&[&str]; 53] = [
         &[],
         &["run"],
         &["init"],
@@ -44,6 +44,9 @@ fn every_command_explains_itself() {
         &["spec", "show"],
         &["spec", "validate"],
         &["spec", "status"],
+        &["spec", "instructions"],
+        &["spec", "schemas"],
+        &["spec", "templates"],
         &["spec", "new"],
         &["spec", "archive"],
         &["spec", "unarchive"],

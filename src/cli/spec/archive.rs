@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
+use git2::Oid;
 use serde::Serialize;
 
 use super::super::{Context, say};
@@ -208,7 +209,7 @@ fn archive(context: &Context, desk: &Desk, bench: Option<&Bench>, asked: &Asked)
     if asked.in_place {
         let base = repo(desk).map(|repo| commit::base(&repo, &here, name, None)).unwrap_or_default();
         let plan = planned(&here, name, profile, &date, asked, base);
-        passed(&plan, asked.yes)?;
+        passed(&plan, asked.yes || asked.dry_run)?;
         if !asked.dry_run {
             let bench = bench.ok_or_else(|| Failure::new(Stop::Other.code(), "there is no openspec/ to write to"))?;
             let halt = context.env.halt_at();
@@ -218,15 +219,36 @@ fn archive(context: &Context, desk: &Desk, bench: Option<&Bench>, asked: &Asked)
     }
     let ground = Ground::for_change(desk, "archive", name, asked.branch.as_deref())?;
     let project = ground.project(desk);
+    if let Some(commit) = ground.finished.filter(|_| !project.changes().contains(&name)) {
+        return finished(context, desk, &project, name, commit);
+    }
     let base = commit::base(&ground.repo, &project, name, Some(ground.at));
     let plan = planned(&project, name, profile, &date, asked, base);
-    passed(&plan, asked.yes)?;
+    passed(&plan, asked.yes || asked.dry_run)?;
     ground.clean(desk, &plan)?;
     let mut done = done(desk, name, &plan, asked);
     if !asked.dry_run {
         let commit = ground.archive(name, &plan, clock.now().timestamp())?;
         (done.branch, done.commit) = (Some(ground.branch.clone()), Some(commit.to_string()));
     }
+    say_done(context, desk, &done)
+}
+
+/// The commit of the same change was made before, and only its files were still on the way.
+fn finished(context: &Context, desk: &Desk, project: &Project<'_>, name: &str, commit: Oid) -> Result<u8, Failure> {
+    let archived_as = project.archived().into_iter().rfind(|folder| folder.ends_with(name)).unwrap_or(name).to_owned();
+    let archive = project.config().archive_dir.as_deref().unwrap_or("changes/archive");
+    let done = Done {
+        change: name.to_owned(),
+        path: desk.on_disk(&project.below(&format!("{archive}/{archived_as}"))).display().to_string(),
+        archived_as,
+        specs_updated: true,
+        totals: None,
+        warnings: vec!["an earlier run was interrupted; it was ended now".to_owned()],
+        branch: None,
+        commit: Some(commit.to_string()),
+        diff: None,
+    };
     say_done(context, desk, &done)
 }
 

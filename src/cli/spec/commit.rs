@@ -26,6 +26,8 @@ pub struct Ground {
     pub tip: Option<Oid>,
     /// The commit that is built upon.
     pub at: Oid,
+    /// The commit of an earlier run that was killed while files followed it; its move was ended now.
+    pub finished: Option<Oid>,
     tree: Tree,
 }
 
@@ -45,6 +47,7 @@ impl Ground {
         let repo = Repo::open(&desk.root.base).map_err(|error| {
             failed(error).fix("Archive inside a git repository, or write the files alone with --in-place.")
         })?;
+        let finished = repo.finish_moves().map_err(failed)?.pop().map(|(_, commit)| commit);
         let none = || Failure::new(Stop::Other.code(), "nothing is committed here yet").fix("Commit openspec/ first.");
         let head = repo.head_commit().map_err(failed)?.ok_or_else(none)?;
         let wanted = branch.map_or_else(|| format!("spec/{verb}-{}", branch_name(name)), str::to_owned);
@@ -54,7 +57,7 @@ impl Ground {
         let files = Files::open(repo.git(), at).map_err(failed)?;
         let tree = spec_tree::read(&files, &desk.root.openspec(), Archive::Names);
         drop(files);
-        Ok(Self { repo, branch: wanted, tip, at, tree })
+        Ok(Self { repo, branch: wanted, tip, at, finished, tree })
     }
 
     /// The project as it is committed.
@@ -147,7 +150,7 @@ impl Ground {
         let new = NewCommit { parents: &[self.at], message, author: &author, seconds };
         let commit = self.repo.commit(tree, &new).map_err(failed)?;
         match self.tip {
-            Some(_) => self.repo.advance_checked_out(&self.branch, commit),
+            Some(tip) => self.repo.advance_checked_out(&self.branch, tip, commit),
             None => self.repo.set_branch(&self.branch, commit, None, "spec"),
         }
         .map_err(failed)?;

@@ -96,6 +96,15 @@ impl Serialize for Shape {
     }
 }
 
+/// An answer without anything in it, and why.
+#[derive(Serialize)]
+struct Failed {
+    #[serde(flatten)]
+    empty: Shape,
+    // Not a value of the shape: values lose the order of their keys.
+    status: [Failure; 1],
+}
+
 /// Ends a command: with its own exit code, or by saying why there is no answer. As JSON that is one document, the answer's shape
 /// without anything in it and the failure behind.
 ///
@@ -107,7 +116,7 @@ pub fn end(context: &Context, empty: Shape, outcome: Result<u8, Failure>) -> any
         Err(failure) => failure,
     };
     if context.json {
-        say::json(&empty.with("status", [failure]))?;
+        say::json(&Failed { empty, status: [failure] })?;
     } else {
         say::story(context, &format!("error: {}", failure.message));
         if let Some(fix) = &failure.fix {
@@ -219,6 +228,19 @@ impl Desk {
     pub fn stays(&self, code: &'static str, path: &str) -> Result<(), Failure> {
         let stays = spec_place::stays(&self.root.base, &self.root.openspec(), path);
         stays.map_err(|astray| Failure::new(code, format!("{astray}; nothing was written")))
+    }
+
+    /// What a path below a folder of the tree is in the file system.
+    #[must_use]
+    pub fn below(&self, folder: &str, path: &str) -> String {
+        let inner: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        self.shown(&format!("{folder}/{}", inner.join("/")))
+    }
+
+    /// A path of the tree as answers name it.
+    #[must_use]
+    pub fn shown(&self, path: &str) -> String {
+        self.on_disk(path).display().to_string()
     }
 
     /// A path of the tree as one of the file system.

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::super::{Context, say};
 use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use super::status::{self, failed};
 use crate::config::spec_tree::Root;
 use crate::town::spec::metadata::is_kebab;
 use crate::town::spec::project::Project;
@@ -73,10 +74,6 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     desk::end(context, Shape::default().with("change", ()), change(context, args))
 }
 
-fn failed(message: impl Into<String>) -> Failure {
-    Failure::new("change_error", message)
-}
-
 fn change(context: &Context, args: &Args) -> Result<u8, Failure> {
     named_well(&args.name).map_err(|why| failed(format!("a change's name {why}: {:?}", args.name)))?;
     let desk = Desk::open(context, Without::Here, Archive::Names)?;
@@ -119,10 +116,7 @@ fn change(context: &Context, args: &Args) -> Result<u8, Failure> {
         desk::json(&Made { change, root: desk.root_out() })?;
     } else {
         say::answer(&format!("{path}/"));
-        say::answer(&format!(
-            "next: write its proposal.md; monkeytown spec status --change {} says what follows",
-            args.name
-        ));
+        say::answer(&format!("next: monkeytown spec status --change {} says what to write first", args.name));
         if !desk.root.is_found {
             say::story(context, &format!("there was no openspec/ here, so {} was made", openspec.display()));
         }
@@ -133,11 +127,8 @@ fn change(context: &Context, args: &Args) -> Result<u8, Failure> {
 fn schema_for(project: &Project<'_>, wanted: Option<&str>) -> Result<String, Failure> {
     let name = wanted.map(str::to_owned).or_else(|| project.config().schema.clone());
     let name = name.unwrap_or_else(|| schema::DEFAULT.to_owned());
-    let known: Vec<&str> = project.schemas().collect();
-    match known.contains(&name.as_str()) {
-        true => Ok(name),
-        false => Err(failed(format!("there is no schema {name:?}; there are {}", known.join(", ")))),
-    }
+    status::known_schema(project, &name)?;
+    Ok(name)
 }
 
 /// Why a name cannot be one.

@@ -32,13 +32,27 @@ pub struct Args {
     pub schema: Option<String>,
 }
 
+/// Where changes are planned.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Home {
+pub struct Home {
     kind: &'static str,
     root: String,
     changes_dir: String,
     default_schema: &'static str,
+}
+
+impl Home {
+    /// The root of a project.
+    #[must_use]
+    pub fn of(desk: &Desk, project: &Project<'_>) -> Self {
+        Self {
+            kind: "repo",
+            root: desk.root.path.display().to_string(),
+            changes_dir: desk.shown(&project.below("changes")),
+            default_schema: schema::DEFAULT,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -123,6 +137,8 @@ struct StatusOut {
     lifecycle: Life,
     #[serde(skip_serializing_if = "Option::is_none")]
     root: Option<RootOut>,
+    #[serde(skip)]
+    next: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -159,7 +175,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     desk::end(context, empty, status(context, args))
 }
 
-fn failed(message: impl Into<String>) -> Failure {
+/// A failure about a change.
+pub fn failed(message: impl Into<String>) -> Failure {
     Failure::new("change_error", message)
 }
 
@@ -200,23 +217,36 @@ fn status(context: &Context, args: &Args) -> Result<u8, Failure> {
     if context.json {
         desk::json(&All { changes: entries, root: desk.root_out() })?;
     } else {
-        entries.iter().for_each(|entry| match entry {
-            Entry::Status(status) => print(status),
+        entries.iter().enumerate().for_each(|(at, entry)| match entry {
+            Entry::Status(status) => {
+                if at > 0 {
+                    say::answer("");
+                }
+                print(status);
+            }
             Entry::Failed { change_name, status } => say::answer(&format!("{change_name}\n  {}", status[0])),
         });
     }
     Ok(u8::from(is_broken))
 }
 
-fn known_schema(project: &Project<'_>, name: &str) -> Result<(), Failure> {
-    let known: Vec<&str> = project.schemas().collect();
+/// Whether there is a schema of this name, usable or not.
+///
+/// # Errors
+/// There is none.
+pub fn known_schema(project: &Project<'_>, name: &str) -> Result<(), Failure> {
+    let known: Vec<&str> = project.schemas().names().collect();
     match known.contains(&name) {
         true => Ok(()),
         false => Err(failed(format!("there is no schema {name:?}; there are {}", known.join(", ")))),
     }
 }
 
-fn looked_up(project: &Project<'_>, changes: &[&str], name: &str) -> Result<(), Failure> {
+/// Whether there is a change of this name.
+///
+/// # Errors
+/// There is none, or it is a folder around others.
+pub fn looked_up(project: &Project<'_>, changes: &[&str], name: &str) -> Result<(), Failure> {
     if name.contains(['/', '\\', '\0']) || name.starts_with('.') || name == "archive" {
         return Err(failed(format!("{name:?} cannot be a change's name")));
     }
@@ -239,37 +269,31 @@ fn entry(desk: &Desk, project: &Project<'_>, name: &str, schema: Option<&str>) -
 fn of(desk: &Desk, project: &Project<'_>, name: &str, schema: Option<&str>) -> Result<StatusOut, Failure> {
     let read = Artifacts::of(project, name, schema).map_err(|fault| failed(format!("{name}: {fault}")))?;
     let folder = project.change_path(name);
-    let shown = |path: &str| desk.on_disk(path).display().to_string();
     let root = desk.root.path.display().to_string();
     let paths = |id: &String| {
         let artifact = read.artifacts.iter().find(|artifact| artifact.id == *id)?;
-        let inner: Vec<&str> = artifact.output_path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
         Some((
             id.clone(),
             Paths {
                 output_path: artifact.output_path.clone(),
-                resolved_output_path: shown(&format!("{folder}/{}", inner.join("/"))),
-                existing_output_paths: artifact.files.iter().map(|path| shown(path)).collect(),
+                resolved_output_path: desk.below(&folder, &artifact.output_path),
+                existing_output_paths: artifact.files.iter().map(|path| desk.shown(path)).collect(),
             },
         ))
     };
     let is_complete = read.are_complete();
+    let next = next_command(&read, name);
     let life = Lifecycle::of(project.tree(), &folder, None);
     Ok(StatusOut {
         change_name: name.to_owned(),
         schema_name: read.schema.clone(),
-        planning_home: Home {
-            kind: "repo",
-            root: root.clone(),
-            changes_dir: shown(&project.below("changes")),
-            default_schema: schema::DEFAULT,
-        },
-        change_root: shown(&folder),
+        planning_home: Home::of(desk, project),
+        change_root: desk.shown(&folder),
         artifact_paths: ArtifactPaths(read.declared.iter().filter_map(paths).collect()),
         is_planning_complete: is_complete,
         is_complete,
         apply_requires: read.apply_requires.clone(),
-        next_steps: next_step(&read, name).into_iter().collect(),
+        next_steps: next.iter().map(|command| format!("Run {command}, and do what it says.")).collect(),
         action_context: ActionContext {
             mode: "repo-local",
             source_of_truth: "repo",
@@ -282,41 +306,52 @@ fn of(desk: &Desk, project: &Project<'_>, name: &str, schema: Option<&str>) -> R
         artifacts: read.artifacts,
         lifecycle: Life::of(life),
         root: None,
+        next,
     })
 }
 
-fn next_step(read: &Artifacts, name: &str) -> Option<String> {
-    match read.next() {
-        Some(artifact) => Some(format!("Write {} ({}) of {name}.", artifact.id, artifact.output_path)),
-        None if read.are_complete() => {
-            Some(format!("All of {name} is written. Work down its tasks, then run monkeytown spec archive {name}."))
-        }
-        None => None,
-    }
+/// The command that says what to do next, where there is one.
+fn next_command(read: &Artifacts, name: &str) -> Option<String> {
+    let artifact = match read.next() {
+        Some(artifact) => &artifact.id,
+        None if read.are_complete() => "apply",
+        None => return None,
+    };
+    Some(format!("monkeytown spec instructions {artifact} --change \"{name}\""))
 }
 
+/// Lines with the words and boxes that scripts look for, then what only we know.
 fn print(status: &StatusOut) {
-    say::answer(&format!("{}  {}  ({})", status.change_name, status.lifecycle.state.name(), status.schema_name));
+    let count = |standing| status.artifacts.iter().filter(|artifact| artifact.status == standing).count();
+    let (done, skipped) = (count(Standing::Done), count(Standing::Skipped));
+    say::answer(&format!("Change: {}", status.change_name));
+    say::answer(&format!("Schema: {}", status.schema_name));
+    say::answer(&format!("Change root: {}", status.change_root));
+    say::answer(&format!("State: {}", status.lifecycle.state.name()));
+    let and_skipped = if skipped > 0 { format!(" ({skipped} skipped)") } else { String::new() };
+    say::answer(&format!("Progress: {done}/{} artifacts written{and_skipped}\n", status.artifacts.len() - skipped));
     for artifact in &status.artifacts {
         let (sign, why) = match artifact.status {
             Standing::Done => ("[x]", String::new()),
-            Standing::Skipped => ("[~]", "  skipped: the change sets skip_specs".to_owned()),
+            Standing::Skipped => ("[~]", " (skipped: the change sets skip_specs)".to_owned()),
             Standing::Ready => ("[ ]", String::new()),
             Standing::Blocked => {
-                ("[-]", format!("  waits for {}", artifact.missing_deps.as_deref().unwrap_or_default().join(", ")))
+                let missing = artifact.missing_deps.as_deref().unwrap_or_default();
+                ("[-]", format!(" (blocked by: {})", missing.join(", ")))
             }
         };
-        say::answer(&format!("  {sign} {:<10} {}{why}", artifact.id, artifact.output_path));
+        say::answer(&format!("{sign} {}{why}", artifact.id));
     }
-    for step in &status.next_steps {
-        say::answer(&format!("  next: {step}"));
-    }
+    say::answer("");
     for Spoken { path, verdict, actor, counts, .. } in &status.lifecycle.records {
         let void = if *counts { "" } else { "; it does not count" };
-        say::answer(&format!("  {}: {} by {actor}{void}", path.rsplit('/').next().unwrap_or(path), verdict.name()));
+        say::answer(&format!("{}: {} by {actor}{void}", path.rsplit('/').next().unwrap_or(path), verdict.name()));
     }
     for issue in status.lifecycle.issues.iter().filter(|issue| issue.level > Level::Info) {
-        say::answer(&format!("  {} ({}): {}", issue.path, issue.code, issue.message));
+        say::answer(&format!("{} ({}): {}", issue.path, issue.code, issue.message));
     }
-    say::answer(&format!("  {}", status.lifecycle.next.act));
+    if let Some(command) = &status.next {
+        say::answer(&format!("Next: {command}"));
+    }
+    say::answer(&format!("{}: {}", status.lifecycle.state.name(), status.lifecycle.next.act));
 }

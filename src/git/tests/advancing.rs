@@ -45,12 +45,12 @@ fn is_clean_at(box_: &Sandbox, commit: Oid) {
 #[test]
 fn the_files_and_the_index_follow_the_branch() {
     let box_ = Sandbox::new();
-    let (repo, _, new) = ready(&box_);
+    let (repo, old, new) = ready(&box_);
     box_.write("r", "kept.txt", "kept\n");
-    repo.advance_checked_out("main", new).unwrap();
+    repo.advance_checked_out("main", old, new).unwrap();
     is_clean_at(&box_, new);
     assert!(!box_.path("r/gone").exists());
-    repo.advance_checked_out("main", new).unwrap();
+    repo.advance_checked_out("main", old, new).unwrap();
     is_clean_at(&box_, new);
 }
 
@@ -84,7 +84,7 @@ fn work_that_is_not_committed_stops_it_before_anything_moves() {
         std::fs::create_dir(box_.path("elsewhere")).unwrap();
         prepare(&box_);
         let before = box_.git("r", &["status", "--porcelain", "-uall"]);
-        let error = repo.advance_checked_out("main", new).unwrap_err();
+        let error = repo.advance_checked_out("main", old, new).unwrap_err();
         assert!(matches!(&error, GitError::InTheWay { paths, .. } if paths == &[path]), "{at}: {error}");
         assert_eq!(box_.rev("r", "HEAD"), old, "{at}");
         assert_eq!(box_.git("r", &["status", "--porcelain", "-uall"]), before, "{at}");
@@ -95,21 +95,21 @@ fn work_that_is_not_committed_stops_it_before_anything_moves() {
 #[test]
 fn other_work_of_the_user_is_left_alone() {
     let box_ = Sandbox::new();
-    let (repo, _, new) = ready(&box_);
+    let (repo, old, new) = ready(&box_);
     box_.write("r", "kept.txt", "mine\n");
     box_.write("r", "untracked.txt", "mine\n");
     box_.write("r", "gone/mine.txt", "mine\n");
     box_.write("r", "staged.txt", "mine\n");
     box_.git("r", &["add", "staged.txt"]);
-    repo.advance_checked_out("main", new).unwrap();
+    repo.advance_checked_out("main", old, new).unwrap();
     let status = box_.git("r", &["status", "--porcelain", "-uall"]);
     assert_eq!(status, "M kept.txt\nA  staged.txt\n?? gone/mine.txt\n?? untracked.txt".replacen('M', " M", 1));
     // Line ends of another platform are no work.
     let box_ = Sandbox::new();
-    let (repo, _, new) = ready(&box_);
+    let (repo, old, new) = ready(&box_);
     box_.git("r", &["config", "core.autocrlf", "true"]);
     box_.write("r", "changed.txt", "old\r\n");
-    repo.advance_checked_out("main", new).unwrap();
+    repo.advance_checked_out("main", old, new).unwrap();
     assert_eq!(box_.git("r", &["status", "--porcelain"]), "");
 }
 
@@ -142,9 +142,29 @@ fn a_crash_at_any_point_is_finished_by_the_next_call() {
             }
         }
         assert_eq!(box_.rev("r", "HEAD"), old);
-        repo.advance_checked_out("main", new).unwrap();
+        repo.advance_checked_out("main", old, new).unwrap();
         is_clean_at(&box_, new);
     }
+}
+
+#[test]
+fn a_move_that_was_cut_off_is_ended_before_another_commit_is_made() {
+    let box_ = Sandbox::new();
+    let (repo, old, new) = ready(&box_);
+    // As after a kill: the note is there, and a file is written.
+    box_.git("r", &["update-ref", "refs/monkeytown/moving/main", &new.to_string()]);
+    std::fs::remove_file(box_.path("r/file-to-folder")).unwrap();
+    assert_eq!(repo.finish_moves().unwrap(), [("main".to_owned(), new)]);
+    is_clean_at(&box_, new);
+    assert_eq!(repo.finish_moves().unwrap(), []);
+    // What stands elsewhere by now is not gone back to, and other branches are not touched.
+    box_.git("r", &["update-ref", "refs/monkeytown/moving/main", &new.to_string()]);
+    box_.git("r", &["update-ref", "refs/monkeytown/moving/other", &new.to_string()]);
+    assert_eq!(repo.finish_moves().unwrap(), []);
+    is_clean_at(&box_, new);
+    assert_eq!(repo.references("refs/monkeytown/moving/").unwrap(), [("refs/monkeytown/moving/other".to_owned(), new)]);
+    assert!(repo.advance_checked_out("main", old, old).unwrap_err().is_raced(), "it was built on another tip");
+    is_clean_at(&box_, new);
 }
 
 #[test]
@@ -152,21 +172,21 @@ fn other_checkouts_and_unfinished_merges_are_respected() {
     let box_ = Sandbox::new();
     let (repo, old, new) = ready(&box_);
     box_.git("r", &["worktree", "add", "-q", "-b", "side", "../linked"]);
-    let error = repo.advance_checked_out("side", new).unwrap_err();
+    let error = repo.advance_checked_out("side", old, new).unwrap_err();
     assert!(matches!(&error, GitError::CheckedOut { path, .. } if *path == box_.path("linked")), "{error}");
     // From inside the linked working tree it is the main one that is respected.
     let linked = box_.open("linked");
-    assert!(matches!(linked.advance_checked_out("main", new), Err(GitError::CheckedOut { .. })));
-    linked.advance_checked_out("side", new).unwrap();
+    assert!(matches!(linked.advance_checked_out("main", old, new), Err(GitError::CheckedOut { .. })));
+    linked.advance_checked_out("side", old, new).unwrap();
     assert_eq!(box_.git("linked", &["status", "--porcelain"]), "");
     assert_eq!(box_.rev("linked", "HEAD"), new);
     // A branch that nobody has checked out just moves; a missing one is named.
     box_.git("r", &["branch", "free", &old.to_string()]);
-    repo.advance_checked_out("free", new).unwrap();
+    repo.advance_checked_out("free", old, new).unwrap();
     assert_eq!(repo.tip("refs/heads/free").unwrap(), Some(new));
-    assert!(matches!(repo.advance_checked_out("nope", new), Err(GitError::NoReference { .. })));
+    assert!(matches!(repo.advance_checked_out("nope", old, new), Err(GitError::NoReference { .. })));
     std::fs::write(box_.path("r/.git/MERGE_HEAD"), format!("{old}\n")).unwrap();
-    assert!(matches!(repo.advance_checked_out("main", new), Err(GitError::Unfinished { .. })));
+    assert!(matches!(repo.advance_checked_out("main", old, new), Err(GitError::Unfinished { .. })));
 }
 
 #[test]
@@ -183,6 +203,6 @@ fn a_path_that_must_not_be_written_stops_it() {
     let tree = odb.write(git2::ObjectType::Tree, &bytes).unwrap();
     let author = crate::git::propose::author(&"madchimp".parse().unwrap());
     let new = repo.commit(tree, &NewCommit { parents: &[old], message: "x", author: &author, seconds: 1 }).unwrap();
-    assert!(matches!(repo.advance_checked_out("main", new), Err(GitError::BadPath { .. })));
+    assert!(matches!(repo.advance_checked_out("main", old, new), Err(GitError::BadPath { .. })));
     assert_eq!(box_.git("r", &["status", "--porcelain"]), "");
 }

@@ -42,6 +42,18 @@ impl Config {
         paths.into_iter().find(|path| tree.get(path).is_some_and(|node| node.is_file()))
     }
 
+    /// The rules for those who write an artifact, where there are any.
+    #[must_use]
+    pub fn rules_for(&self, artifact: &str) -> Option<&[String]> {
+        self.rules.iter().find(|(id, _)| id == artifact).map(|(_, rules)| rules.as_slice())
+    }
+
+    /// The advice for an operation, where there is any.
+    #[must_use]
+    pub fn guidance_for(&self, operation: &str) -> Option<&[String]> {
+        self.operations.iter().find(|(name, _)| name == operation).map(|(_, guidance)| guidance.as_slice())
+    }
+
     /// Reads the file, and says what of it does not count.
     #[must_use]
     pub fn read(tree: &Tree, openspec: &str) -> (Self, Vec<String>) {
@@ -112,68 +124,62 @@ impl Reading {
     }
 
     fn texts(&mut self, key: &str) -> Vec<String> {
-        let Some(value) = self.value.get(key) else { return Vec::new() };
-        let texts = value.texts().map(|texts| texts.into_iter().filter(|text| !text.is_empty()));
-        let texts: Option<Vec<String>> = texts.map(|texts| texts.map(str::to_owned).collect());
-        if texts.is_none() {
-            self.warn(key, "must be a list of texts");
-        }
-        texts.unwrap_or_default()
+        let Some(value) = self.value.get(key).cloned() else { return Vec::new() };
+        self.filled(key, &value)
     }
 
-    /// A mapping of names to lists of texts.
-    fn lists(&mut self, key: &str) -> Vec<(String, Vec<String>)> {
-        let entries = match self.value.get(key) {
-            None => return Vec::new(),
+    /// The texts of a list that are not empty.
+    fn filled(&mut self, key: &str, value: &Value) -> Vec<String> {
+        let Some(texts) = value.texts() else {
+            self.warn(key, "must be a list of texts");
+            return Vec::new();
+        };
+        let filled: Vec<String> = texts.iter().filter(|text| !text.is_empty()).map(|text| (*text).to_owned()).collect();
+        if filled.len() < texts.len() {
+            self.warnings.push(format!("{}: {key} holds empty texts; they are passed over", self.path));
+        }
+        filled
+    }
+
+    fn entries(&mut self, key: &str) -> Vec<(String, Value)> {
+        match self.value.get(key) {
+            None => Vec::new(),
             Some(Value::Map(entries)) => entries.clone(),
             Some(_) => {
                 self.warn(key, "must be a mapping");
-                return Vec::new();
-            }
-        };
-        let mut lists = Vec::new();
-        for (name, value) in entries {
-            match value.texts() {
-                Some(texts) => {
-                    let texts: Vec<String> =
-                        texts.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect();
-                    if !texts.is_empty() {
-                        lists.push((name, texts));
-                    }
-                }
-                None => self.warn(&format!("{key}.{name}"), "must be a list of texts"),
+                Vec::new()
             }
         }
-        lists
+    }
+
+    /// A mapping of names to lists of texts, without those that are empty.
+    fn lists(&mut self, key: &str) -> Vec<(String, Vec<String>)> {
+        let entries = self.entries(key).into_iter();
+        let lists = entries.map(|(name, value)| (self.filled(&format!("{key}.{name}"), &value), name));
+        let lists: Vec<(Vec<String>, String)> = lists.filter(|(texts, _)| !texts.is_empty()).collect();
+        lists.into_iter().map(|(texts, name)| (name, texts)).collect()
     }
 
     fn operations(&mut self) -> Vec<(String, Vec<String>)> {
-        let entries = match self.value.get("operations") {
-            None => return Vec::new(),
-            Some(Value::Map(entries)) => entries.clone(),
-            Some(_) => {
-                self.warn("operations", "must be a mapping");
-                return Vec::new();
-            }
-        };
         let mut found = Vec::new();
-        for (name, value) in entries {
+        for (name, value) in self.entries("operations") {
             let key = format!("operations.{name}");
+            let Value::Map(fields) = &value else {
+                self.warn(&key, "must be a mapping");
+                continue;
+            };
             if !matches!(name.as_str(), "apply" | "archive") {
                 self.warn(&key, "is no operation; there are apply and archive");
-            } else if !matches!(value, Value::Map(_)) {
-                self.warn(&key, "must be a mapping");
-            } else if let Some(guidance) = value.get("guidance") {
-                match guidance.texts() {
-                    Some(texts) => {
-                        let texts = texts.into_iter().filter(|text| !text.is_empty()).map(str::to_owned);
-                        found.push((name, texts.collect()));
-                    }
-                    None => self.warn(&format!("{key}.guidance"), "must be a list of texts"),
+                continue;
+            }
+            for (field, value) in fields {
+                match field.as_str() {
+                    "guidance" => found.push((name.clone(), self.filled(&format!("{key}.guidance"), value))),
+                    _ => self.warn(&format!("{key}.{field}"), "is no key; there is guidance"),
                 }
             }
         }
-        found.retain(|(_, texts): &(String, Vec<String>)| !texts.is_empty());
+        found.retain(|(_, guidance)| !guidance.is_empty());
         found
     }
 
@@ -240,7 +246,8 @@ mod tests {
     #[test]
     fn a_wrong_key_costs_only_itself() {
         let (config, warnings) = read(
-            "schema: 5\ncontext: here\nrules:\n  specs: [a, '']\n  tasks: no\noperations:\n  apply: {guidance: [go]}\n  fly: {}\n\
+            "schema: 5\ncontext: here\nrules:\n  specs: [a, '']\n  tasks: no\n  none: []\noperations:\n  apply: {guidance: [go], speed: 1}\n\
+             \x20 archive: {guidance: ['']}\n  fly: {}\n\
              references: [one, {id: two, remote: x}, one, {}]\nunknown: fine\nprofile: ci\narchive_dir: ../out\narchive_name: '{name}_{date}'\n",
         );
         assert_eq!(config.schema, None);
@@ -248,12 +255,15 @@ mod tests {
         assert_eq!(config.rules, [("specs".to_owned(), vec!["a".to_owned()])]);
         assert_eq!(config.operations, [("apply".to_owned(), vec!["go".to_owned()])]);
         assert_eq!(config.references, ["one", "two"]);
-        assert_eq!((config.profile.as_deref(), config.archive_dir), (Some("ci"), None));
+        assert_eq!((config.profile.as_deref(), config.archive_dir.as_deref()), (Some("ci"), None));
         assert_eq!(config.archive_name.as_deref(), Some("{name}_{date}"));
-        for key in ["schema", "rules.tasks", "operations.fly", "references", "archive_dir"] {
+        let keys = ["schema", "rules.specs", "rules.tasks", "operations.apply.speed", "operations.archive.guidance"];
+        for key in keys.into_iter().chain(["operations.fly", "references", "archive_dir"]) {
             assert!(warnings.iter().any(|warning| warning.contains(&format!(": {key} "))), "{key}: {warnings:?}");
         }
-        assert_eq!(warnings.len(), 5, "{warnings:?}");
+        assert_eq!(warnings.len(), 8, "{warnings:?}");
+        assert_eq!((config.rules_for("specs").map(<[_]>::len), config.rules_for("none")), (Some(1), None));
+        assert_eq!(config.guidance_for("archive"), None);
     }
 
     #[test]

@@ -4,15 +4,19 @@
 //! Start with [`lines`], which every reader begins with, [`delta`], and [`project`], which finds what there is to read.
 
 pub mod adopt;
+pub mod apply;
 pub mod artifacts;
 pub mod base;
 pub mod block;
+pub mod builtin;
 pub mod config;
 pub mod content;
 pub mod data;
 pub mod delta;
+pub mod envelope;
 pub mod evidence;
 pub mod heading;
+pub mod instructions;
 pub mod issue;
 pub mod js;
 pub mod lifecycle;
@@ -39,6 +43,7 @@ pub mod queue;
 pub mod record;
 pub mod rules;
 pub mod schema;
+pub mod schemas;
 pub mod sections;
 pub mod show;
 pub mod state;

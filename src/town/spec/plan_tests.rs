@@ -1,4 +1,5 @@
 //! Tests of the merge plan: trees in memory, the plan out.
+#![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
 

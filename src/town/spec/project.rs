@@ -3,7 +3,6 @@
 //! Never here: judging what was found (see `validate`), or reading files (the tree has them).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use super::config::Config;
 use super::data::Value;
@@ -13,6 +12,7 @@ use super::metadata::{self, Mark, Marker, Metadata};
 use super::nested::{self, Nested};
 use super::outputs;
 use super::schema::{self, Schema, is_specs};
+use super::schemas::{Schemas, Source};
 use super::tasks::{self, Progress};
 use super::tree::{Fault, Node, Tree};
 
@@ -69,7 +69,7 @@ pub struct Project<'t> {
     openspec: String,
     config: Config,
     warnings: Vec<String>,
-    schemas: BTreeMap<String, Result<Schema, schema::Refused>>,
+    schemas: Schemas,
 }
 
 impl<'t> Project<'t> {
@@ -77,36 +77,16 @@ impl<'t> Project<'t> {
     #[must_use]
     pub fn new(tree: &'t Tree, openspec: &str) -> Self {
         let (config, warnings) = Config::read(tree, openspec);
-        let mut project = Self { tree, openspec: openspec.to_owned(), config, warnings, schemas: BTreeMap::new() };
-        project.schemas.insert(schema::DEFAULT.to_owned(), Ok(Schema::spec_driven()));
-        project.read_schemas();
-        project
+        Self { tree, openspec: openspec.to_owned(), config, warnings, schemas: Schemas::of(tree, openspec) }
     }
 
     /// Adds schemas of the user, by name. Those of the project count before them.
     #[must_use]
     pub fn with_schemas(mut self, of_user: &[(String, String)]) -> Self {
         for (name, text) in of_user {
-            self.schemas.insert(name.clone(), Schema::parse(text));
+            self.schemas.add(Source::User, name, Schema::parse(text));
         }
-        self.read_schemas();
         self
-    }
-
-    fn read_schemas(&mut self) {
-        let folder = self.below("schemas");
-        for (name, _) in self.tree.entries(&folder).filter(|(_, node)| matches!(node, Node::Folder)) {
-            let transient = name.starts_with(".fork-staging-")
-                || name.starts_with(".init-staging-")
-                || name.contains(".fork-backup-")
-                || name.contains(".init-backup-");
-            let path = format!("{folder}/{name}/schema.yaml");
-            if !transient && self.tree.get(&path).is_some_and(Node::is_file) {
-                let text = self.text(&path);
-                let read = text.map_err(|_| schema::Refused::Unreadable).and_then(|text| Schema::parse(&text));
-                self.schemas.insert(name.to_owned(), read);
-            }
-        }
     }
 
     /// The files.
@@ -314,7 +294,7 @@ impl<'t> Project<'t> {
         let text = self.text(&path).map_err(|_| metadata::Fault::Unreadable)?;
         let value = Value::parse(&text).map_err(metadata::Fault::Syntax)?;
         let metadata = Metadata::of(&value)?;
-        if !self.schemas.contains_key(&metadata.schema) {
+        if self.schemas.get(&metadata.schema).is_none() {
             return Err(metadata::Fault::UnknownSchema(metadata.schema));
         }
         Ok(Some(metadata))
@@ -353,14 +333,15 @@ impl<'t> Project<'t> {
         }
         match self.schemas.get(&metadata.schema) {
             None => refused(metadata::Fault::UnknownSchema(metadata.schema)),
-            Some(Err(why)) => refused(metadata::Fault::BrokenSchema(metadata.schema, why.to_string())),
-            Some(Ok(_)) => Marker { declared: true, invalid_reason: None },
+            Some((_, Err(why))) => refused(metadata::Fault::BrokenSchema(metadata.schema, why.to_string())),
+            Some((_, Ok(_))) => Marker { declared: true, invalid_reason: None },
         }
     }
 
-    /// The names of all schemas that are there, whether they can be used or not.
-    pub fn schemas(&self) -> impl Iterator<Item = &str> {
-        self.schemas.keys().map(String::as_str)
+    /// The schemas to choose from.
+    #[must_use]
+    pub fn schemas(&self) -> &Schemas {
+        &self.schemas
     }
 
     /// A schema by name; `.yaml` behind it changes nothing.
@@ -371,8 +352,8 @@ impl<'t> Project<'t> {
         let name = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).unwrap_or(name);
         match self.schemas.get(name) {
             None => Err(metadata::Fault::UnknownSchema(name.to_owned())),
-            Some(Ok(schema)) => Ok(schema),
-            Some(Err(why)) => Err(metadata::Fault::BrokenSchema(name.to_owned(), why.to_string())),
+            Some((_, Ok(schema))) => Ok(schema),
+            Some((_, Err(why))) => Err(metadata::Fault::BrokenSchema(name.to_owned(), why.to_string())),
         }
     }
 

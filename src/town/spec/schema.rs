@@ -1,6 +1,6 @@
 //! A project's workflow: which artifacts a change has, what each needs, and which of them are tasks.
-//! Lives here: reading `schema.yaml` with every reason to refuse one, and the schema that is there without any.
-//! Never here: which files exist (see `outputs`), or the words for agents that write artifacts.
+//! Lives here: reading `schema.yaml` with every reason to refuse one. Never here: the schema that is there without any (see
+//! `builtin`), or which files exist (see `outputs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,34 +89,6 @@ pub enum Refused {
 }
 
 impl Schema {
-    /// The schema of projects that have no other.
-    #[must_use]
-    pub fn spec_driven() -> Self {
-        let artifact = |id: &str, generates: &str, template: &str, description: &str, requires: &[&str]| Artifact {
-            id: id.to_owned(),
-            generates: generates.to_owned(),
-            description: description.to_owned(),
-            template: template.to_owned(),
-            instruction: None,
-            requires: requires.iter().map(|id| (*id).to_owned()).collect(),
-        };
-        Self {
-            name: DEFAULT.to_owned(),
-            description: Some("A proposal, then specs and a design, then tasks".to_owned()),
-            artifacts: vec![
-                artifact("proposal", "proposal.md", "proposal.md", "Why, and what changes", &[]),
-                artifact("specs", "specs/**/*.md", "spec.md", "What the requirements become", &["proposal"]),
-                artifact("design", "design.md", "design.md", "How it is built", &["proposal"]),
-                artifact("tasks", "tasks.md", "tasks.md", "The steps, with boxes", &["specs", "design"]),
-            ],
-            apply: Some(Apply {
-                requires: vec!["tasks".to_owned()],
-                tracks: Some("tasks.md".to_owned()),
-                instruction: None,
-            }),
-        }
-    }
-
     /// Reads a schema.
     ///
     /// # Errors

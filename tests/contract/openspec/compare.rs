@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::order;
 use super::programs::Answer;
 
 /// Keys whose text is each program's own, and those that depend on the clock: they must be there, with a value of that kind.
@@ -14,14 +15,25 @@ const OWN_WORDS: &[&str] =
 /// Lists that the two sort by other rules of collation: what has the same name is compared.
 const BY_NAME: &[&str] = &["items", "itemFindings", "changes", "specs", "nested"];
 
+/// Whether a value is each program's own, by its key.
+type IsOwn<'f> = &'f dyn Fn(&str, &Value) -> bool;
+
 /// How the second answer differs from the first. More keys than the first has are no difference.
 pub fn answers(reference: &Answer, ours: &Answer) -> Vec<String> {
+    answers_but(reference, ours, &|_, _| false)
+}
+
+/// The same where still more is each program's own.
+pub fn answers_but(reference: &Answer, ours: &Answer, is_own: IsOwn) -> Vec<String> {
     let mut differences = Vec::new();
     if reference.code != ours.code {
         differences.push(format!("exit code {:?}, ours {:?}", reference.code, ours.code));
     }
     match (reference.json(), ours.json()) {
-        (Some(theirs), Some(mine)) => values("", &theirs, &mine, &mut differences),
+        (Some(theirs), Some(mine)) => {
+            values("", &theirs, &mine, is_own, &mut differences);
+            differences.extend(order::differences(&reference.stdout, &ours.stdout));
+        }
         (Some(_), None) => differences.push(format!("ours printed no JSON: {}{}", ours.stdout, ours.stderr)),
         // Where the reference prints prose, ours may do better.
         (None, _) => {}
@@ -29,9 +41,9 @@ pub fn answers(reference: &Answer, ours: &Answer) -> Vec<String> {
     differences
 }
 
-fn values(at: &str, theirs: &Value, mine: &Value, differences: &mut Vec<String>) {
+fn values(at: &str, theirs: &Value, mine: &Value, is_own: IsOwn, differences: &mut Vec<String>) {
     let key = at.rsplit('/').next().unwrap_or_default();
-    if OWN_WORDS.contains(&key) {
+    if OWN_WORDS.contains(&key) || is_own(key, theirs) {
         if std::mem::discriminant(theirs) != std::mem::discriminant(mine) {
             differences.push(format!("{at}: another kind of value: {mine}"));
         }
@@ -41,7 +53,7 @@ fn values(at: &str, theirs: &Value, mine: &Value, differences: &mut Vec<String>)
         (Value::Object(theirs), Value::Object(mine)) => {
             for (name, value) in theirs {
                 match mine.get(name) {
-                    Some(other) => values(&format!("{at}/{name}"), value, other, differences),
+                    Some(other) => values(&format!("{at}/{name}"), value, other, is_own, differences),
                     None => differences.push(format!("{at}/{name} is missing, the reference has {value}")),
                 }
             }
@@ -52,7 +64,7 @@ fn values(at: &str, theirs: &Value, mine: &Value, differences: &mut Vec<String>)
                 differences.push(format!("{at}: {} entries, ours {}", theirs.len(), mine.len()));
             }
             for (index, (one, other)) in theirs.into_iter().zip(mine).enumerate() {
-                values(&format!("{at}/{index}"), one, other, differences);
+                values(&format!("{at}/{index}"), one, other, is_own, differences);
             }
         }
         _ if theirs == mine => {}
@@ -106,6 +118,6 @@ pub fn items(report: &Value) -> BTreeMap<(String, String), Value> {
 /// How two items of `validate` differ: verdict, and level, path and line of each issue in order.
 pub fn item(theirs: &Value, mine: &Value) -> Vec<String> {
     let mut differences = Vec::new();
-    values("", theirs, mine, &mut differences);
+    values("", theirs, mine, &|_, _| false, &mut differences);
     differences
 }

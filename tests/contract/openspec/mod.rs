@@ -8,6 +8,8 @@ mod case;
 mod compare;
 mod divergences;
 mod hostile;
+mod instructions;
+mod order;
 mod programs;
 mod trees;
 

@@ -3,6 +3,7 @@
 use super::super::fixture::agent;
 use super::super::{FINDINGS, judge};
 use crate::town::changeset::{Blob, FileChange, NamedBytes, Proposal};
+use crate::town::finding::Finding;
 use crate::town::spec::content;
 use crate::town::spec::putaway::{PutAway, put_away};
 use crate::town::spec::record::{Gate, Record, Verdict};
@@ -10,7 +11,7 @@ use crate::town::spec::tree::Tree;
 
 const FOLDER: &str = "openspec/changes/add-x";
 const TO: &str = "openspec/changes/archive/2026-11-21-add-x";
-const DELTA: &str = "## ADDED Requirements\n\n### Requirement: X\nThe system SHALL x.\n\n#### Scenario: One\n- **WHEN** it is asked\n- **THEN** it does x\n";
+const DELTA: &str = "## Purpose\nX is there so that whoever asks for it has it at once.\n\n## ADDED Requirements\n\n### Requirement: X\nThe system SHALL x.\n\n#### Scenario: One\n- **WHEN** it is asked\n- **THEN** it does x\n";
 
 fn record(tree: &Tree, number: u32, gate: Gate, verdict: Verdict) -> Record {
     Record {
@@ -73,7 +74,9 @@ fn archives(tree: &Tree, put: &PutAway) -> Proposal {
 fn rules(proposal: &Proposal) -> Vec<String> {
     let found = judge(proposal);
     assert!(found.len() < FINDINGS);
-    let mut rules: Vec<String> = found.into_iter().map(|finding| finding.rule).collect();
+    // A purpose that nobody has written yet is a warning, of an archive too.
+    let errors = found.into_iter().filter(Finding::is_error);
+    let mut rules: Vec<String> = errors.map(|finding| finding.rule).collect();
     rules.sort();
     rules.dedup();
     rules
