@@ -87,6 +87,7 @@ fn middle(mut costs: Vec<Cost>) -> Option<Cost> {
 }
 
 /// Starts a command and watches it to its end.
+#[allow(clippy::disallowed_methods, reason = "a bench measures, and looks at a program every half millisecond")]
 fn cost(command: &mut Command) -> Cost {
     for setting in ["OPENSPEC_TELEMETRY=0", "DO_NOT_TRACK=1", "OPENSPEC_NO_UPDATE_CHECK=1", "CI=1", "TZ=UTC"] {
         let (name, value) = setting.split_once('=').unwrap_or_default();
