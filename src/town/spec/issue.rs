@@ -23,11 +23,11 @@ pub struct Issue {
     pub level: Level,
     /// The place as the reference names it: below the change's `specs/` for deltas, else `file`, `tasks.md`, `overview`, ….
     pub path: String,
-    /// What is wrong.
-    pub message: String,
     /// The line in `file`, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
+    /// What is wrong.
+    pub message: String,
     /// The column in characters, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,

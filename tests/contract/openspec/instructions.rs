@@ -100,20 +100,31 @@ fn bare(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
 }
 
-/// The lines that programs look for: tags, boxes, and what stands behind the known words.
+/// The lines that programs look for: tags, boxes, and what stands behind the known words; not what the schema's texts say.
 fn lines(answer: &Answer) -> Vec<String> {
     let known = ["Change: ", "Schema: ", "Change root: ", "Missing: ", "Missing artifacts: ", "Write to: "];
-    let wanted = |line: &&str| {
-        let is_tag = line.starts_with('<') && line.ends_with('>') && !line.starts_with("<!--");
-        let is_list = line.starts_with("- ") && (line.contains("/openspec/") || line.starts_with("- ["));
-        (is_tag && !line.contains("success_criteria")) || is_list || known.iter().any(|word| line.starts_with(word))
-    };
-    let boxes = |line: &str| match line.split_once("] ") {
-        // Why one is skipped is said in each program's own words.
-        Some(("[~", rest)) => Some(format!("[~] {}", rest.split(' ').next().unwrap_or_default())),
-        Some((sign @ ("[x" | "[ " | "[-"), rest)) => Some(format!("{sign}] {rest}")),
-        _ => line.strip_prefix("Progress: ").map(|rest| rest.split(' ').next().unwrap_or_default().to_owned()),
-    };
-    let said = answer.stdout.lines().map(str::trim_end);
-    said.filter_map(|line| boxes(line).or_else(|| wanted(&line.trim_start()).then(|| line.to_owned()))).collect()
+    let mut is_inside = false;
+    let mut found = Vec::new();
+    for line in answer.stdout.lines().map(str::trim_end) {
+        is_inside &= !matches!(line, "</instruction>" | "</template>");
+        let (sign, rest) = line.split_once("] ").unwrap_or_default();
+        if is_inside || line.contains("success_criteria") {
+            continue;
+        } else if let Some(rest) = line.strip_prefix("Progress: ") {
+            found.push(rest.split(' ').next().unwrap_or_default().to_owned());
+        } else if sign == "[~" {
+            // Why it is skipped is said in each program's own words.
+            found.push(format!("[~] {}", rest.split(' ').next().unwrap_or_default()));
+        } else {
+            let is_tag = line.trim_start().starts_with('<') && line.ends_with('>') && !line.starts_with("<!--");
+            let is_description = line.contains("<description>");
+            let is_list = line.starts_with("- ") && (line.contains(": <root>/") || line.starts_with("- ["));
+            let is_box = matches!(sign, "[x" | "[ " | "[-");
+            if (is_tag && !is_description) || is_list || is_box || known.iter().any(|word| line.starts_with(word)) {
+                found.push(line.to_owned());
+            }
+        }
+        is_inside |= matches!(line, "<instruction>" | "<template>");
+    }
+    found
 }
