@@ -131,12 +131,13 @@ impl Context {
 /// Runs the command of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let arguments = Env::arguments();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            let usage = error.use_stderr();
+            let usage = if is_openspec(&arguments) { 1 } else { 2 };
             let _ = error.print();
-            return ExitCode::from(if usage { 2 } else { 0 });
+            return ExitCode::from(if error.use_stderr() { usage } else { 0 });
         }
     };
     let env = Env::from_process();
@@ -180,6 +181,20 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Doctor(args) => doctor::run(context, &args),
         Command::SandboxExec(args) => sandbox_exec::run(&args),
     }
+}
+
+/// Whether the command is the one that stands in for another program, which ends with 1 where it is called wrongly.
+fn is_openspec(arguments: &[std::ffi::OsString]) -> bool {
+    let mut words = arguments.iter().skip(1);
+    while let Some(word) = words.next() {
+        match word.to_str() {
+            // These take a value.
+            Some("-C" | "--in") => drop(words.next()),
+            Some(option) if option.starts_with('-') => {}
+            word => return word == Some("openspec"),
+        }
+    }
+    false
 }
 
 /// A mistake of the caller: exit code 2.

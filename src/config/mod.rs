@@ -101,6 +101,12 @@ impl Env {
         Self { variables: std::env::vars_os().filter_map(text).collect(), program: std::env::current_exe().ok() }
     }
 
+    /// The arguments of the process, its own name first.
+    #[must_use]
+    pub fn arguments() -> Vec<std::ffi::OsString> {
+        std::env::args_os().collect()
+    }
+
     /// An environment as a test wants it.
     #[must_use]
     pub fn of<const N: usize>(variables: [(&str, &str); N]) -> Self {

@@ -67,6 +67,16 @@ fn an_empty_project_has_nothing_wrong() {
 }
 
 #[test]
+fn a_wrong_call_ends_as_the_command_does_that_was_called() {
+    let village = Village::new();
+    for (command, code) in [("spec", 2), ("openspec", 1)] {
+        village.monkeytown(&[command, "validate", "--bogus"]).says(code, "--bogus");
+        village.monkeytown(&["--json", command, "list", "one"]).says(code, "one");
+        village.monkeytown(&[command, "validate", "--help"]).says(0, "--strict");
+    }
+}
+
+#[test]
 fn a_link_out_of_the_tree_is_one_items_error() {
     let village = village();
     std::fs::write(village.path("outside.md"), SPEC).unwrap();
