@@ -28,8 +28,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tools", &["town", "git", "http"]),
     // Puts them together for one turn. Clock and environment come in as arguments, so `config` is not among them.
     ("run", &["town", "git", "forge", "brain", "senses", "tools"]),
+    // Relays what is in the repository, and decides nothing.
+    ("serve", &["town", "config", "git", "forge"]),
     // The composition root.
-    ("cli", &["town", "config", "git", "forge", "brain", "senses", "tools", "run"]),
+    ("cli", &["town", "config", "git", "forge", "brain", "senses", "tools", "run", "serve"]),
 ];
 
 /// Lines of a source file, and of one that holds only tests.

@@ -20,6 +20,7 @@ pub mod sandbox_exec;
 pub mod say;
 pub mod schema;
 pub mod senses;
+pub mod serve;
 pub mod spec;
 pub mod state;
 pub mod sync;
@@ -96,6 +97,8 @@ pub enum Command {
     Thaw(freeze::ThawArgs),
     /// Print the JSON Schema of a town file
     Schema(schema::Args),
+    /// Show the town to browsers: its history, and what happens, as it happens
+    Serve(serve::Args),
     /// Make a small town in a folder of its own and let its agents work
     Demo(demo::Args),
     /// Say what this machine can enforce around commands that agents run
@@ -177,6 +180,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Freeze(args) => freeze::freeze(context, &args),
         Command::Thaw(args) => freeze::thaw(context, &args),
         Command::Schema(args) => schema::run(&args),
+        Command::Serve(args) => serve::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::SandboxExec(args) => sandbox_exec::run(&args),

@@ -1,0 +1,137 @@
+//! Connections: who is let in, and what they are served by.
+//! Lives here: accepting, limits for each address, timeouts, the end. Never here: what a path answers (see [`super::router`]).
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tower_service::Service as _;
+
+use super::Shared;
+
+/// Time in which a request's head must have come.
+const HEAD: Duration = Duration::from_secs(10);
+/// Bytes of a request's head.
+const HEAD_BYTES: usize = 16 * 1024;
+/// Headers of a request.
+const HEADERS: usize = 64;
+/// How long open requests and witnesses have when the server ends.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long nothing is accepted after the system had no more descriptors.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// The address of the other side.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// Serves a listener until the server is told to stop.
+pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
+    let mut stop = shared.stop.subscribe();
+    let mut connections = JoinSet::new();
+    let doors = Arc::new(Doors::default());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+            Some(_) = connections.join_next() => continue,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let Some(pass) = doors.enter(peer.ip(), shared.limits.connections_per_address) else {
+                    // Closed without a word: who holds too many open would only be given another thing to hold.
+                    shared.hub.counts.refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    continue;
+                };
+                connections.spawn(connection(stream, peer, router.clone(), shared.clone(), pass));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection; trying again in {} ms", BREATH.as_millis());
+                tokio::time::sleep(BREATH).await;
+            }
+        }
+    }
+    drop(listener);
+    let rest = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, rest).await.is_err() {
+        tracing::warn!("some connections did not end within {} s and were cut", GRACE.as_secs());
+    }
+}
+
+/// Whether only the connection that was about to be accepted is affected.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shared: Arc<Shared>, _pass: Pass) {
+    let _ = stream.set_nodelay(true);
+    let mut stop = shared.stop.subscribe();
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        let mut router = router.clone();
+        request.extensions_mut().insert(Peer(peer));
+        async move { router.call(request).await }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return log(ended),
+        _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    log(connection.await);
+}
+
+fn log(ended: Result<(), hyper::Error>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended");
+    }
+}
+
+/// How many connections each address has open.
+#[derive(Debug, Default)]
+struct Doors {
+    open: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Doors {
+    fn enter(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Pass> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(address).or_default();
+        (*count < most).then(|| {
+            *count += 1;
+            Pass { doors: self.clone(), address }
+        })
+    }
+}
+
+/// One open connection.
+struct Pass {
+    doors: Arc<Doors>,
+    address: IpAddr,
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let mut open = self.doors.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.address);
+            }
+        }
+    }
+}
