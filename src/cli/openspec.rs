@@ -18,10 +18,12 @@ use crate::town::spec::rules::Profile;
 /// Read, judge and archive OpenSpec specs and changes, with the arguments of the reference command
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Takes what `openspec` 1.13 takes, prints the same JSON, with codes, files, lines and fixes
-besides, and exits with the same codes. monkeytown spec has more.")]
+Takes the arguments of `openspec` 1.13, prints the same JSON with codes, files, lines and fixes besides, writes the same \
+files, and exits with the same codes: 0 or 1, 1 also for a wrong call. Judged is by the profile openspec-1 whatever the \
+config says. Not offered: stores, update, view, config, schema, doctor, context, workset, feedback, completion.
+`monkeytown spec` has more: profiles, commits, sync, unarchive, next, adopt, trace, rules.")]
 pub struct Args {
-    /// Print without colours, as always
+    /// Passed over: nothing is coloured
     #[arg(long, global = true)]
     no_color: bool,
     #[command(subcommand)]
@@ -68,6 +70,20 @@ enum Command {
     /// Older commands for changes
     #[command(subcommand)]
     Change(nouns::Change),
+    /// What the reference does for other tools, for people at a terminal and for stores
+    #[command(
+        hide = true,
+        aliases = ["view", "config", "schema", "store", "doctor", "context", "workset", "feedback", "completion"]
+    )]
+    Update(Absent),
+}
+
+/// Whatever a command would take that is not there.
+#[derive(Debug, ClapArgs)]
+struct Absent {
+    /// Its words
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    _words: Vec<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -134,7 +150,7 @@ struct Show {
     /// Of a spec, with --json: only this requirement, counted from 1
     #[arg(short, long, value_name = "ID")]
     requirement: Option<String>,
-    /// As always
+    /// Passed over: nothing is ever asked
     #[arg(long)]
     no_interactive: bool,
     #[command(flatten)]
@@ -166,10 +182,10 @@ struct Validate {
     /// Warnings make an item invalid too
     #[arg(long)]
     strict: bool,
-    /// Passed over: all processors work
+    /// Passed over: all processors work, whatever it says
     #[arg(long, value_name = "N")]
     concurrency: Option<String>,
-    /// As always
+    /// Passed over: nothing is ever asked
     #[arg(long)]
     no_interactive: bool,
     #[command(flatten)]
@@ -203,13 +219,13 @@ struct Instructions {
 struct Archive {
     /// The change's name
     change_name: Option<String>,
-    /// Although tasks are open, and without asking before specs change
+    /// Do it although tasks are open, main specs change, or nothing is checked
     #[arg(short, long)]
     yes: bool,
     /// Move the change, and leave the main specs alone
     #[arg(long)]
     skip_specs: bool,
-    /// Check nothing
+    /// Do not validate the change and the merged specs; needs --yes
     #[arg(long)]
     no_validate: bool,
     #[command(flatten)]
@@ -290,6 +306,12 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         ),
         Command::Spec(command) => nouns::spec(context, command),
         Command::Change(command) => nouns::change(context, command),
+        Command::Update(_) => {
+            let message = "this command of openspec is not offered here: it serves other tools, a terminal, or stores";
+            let failure = Failure::new("command_not_offered", message);
+            let fix = "monkeytown openspec --help lists what there is; `npx @fission-ai/openspec` has the rest";
+            desk::end(context, Shape::default(), Err(failure.fix(fix)))
+        }
     }
 }
 

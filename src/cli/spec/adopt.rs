@@ -10,14 +10,15 @@ use serde::Serialize;
 
 use super::super::{Context, say};
 use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use super::select;
 use crate::town::spec::adopt;
 use crate::town::spec::tree::Archive;
 
 /// Lift the requirements that a proposal holds in its text into a delta that adds them
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Reads `### Requirement:` blocks of proposal.md. Lines that begin with WHEN, THEN, GIVEN, AND or BUT in capitals become
-scenarios. The proposal stays as it is.
+Reads `### Requirement:` blocks of proposal.md. Lines that begin with WHEN, THEN, GIVEN, AND or BUT in capitals become \
+scenarios. The proposal stays as it is, and a delta that is there already is never overwritten.
 
 Example:
   monkeytown spec adopt add-login --capability user-auth")]
@@ -65,11 +66,8 @@ fn lift(context: &Context, args: &Args) -> Result<u8, Failure> {
     let desk = Desk::open(context, Without::Fail, Archive::Names)?;
     let project = desk.project();
     if !project.has_change(&args.name) {
-        let open = project.changes().join(", ");
-        return Err(refused(
-            format!("there is no change `{}`", args.name.escape_debug()),
-            &format!("Open changes: {open}."),
-        ));
+        let message = format!("there is no change `{}`", args.name.escape_debug());
+        return Err(refused(message, &select::open_changes(&project)));
     }
     let capability = args.capability.clone().unwrap_or_else(|| adopt::slug(&args.name));
     let is_fine = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', '\0']);
@@ -130,8 +128,10 @@ fn answer(context: &Context, desk: &Desk, adopted: &Adopted) -> Result<u8, Failu
         say::answer(text.trim_end());
     } else {
         say::answer(&format!(
-            "{} requirement(s) of {} now stand in {}",
-            adopted.requirements, adopted.change, adopted.path
+            "{}: {} lifted into {}",
+            adopted.change,
+            say::many(adopted.requirements, "requirement"),
+            adopted.path
         ));
     }
     Ok(0)

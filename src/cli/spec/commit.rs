@@ -45,7 +45,11 @@ impl Ground {
     /// No repository, or nothing is committed.
     pub fn for_change(desk: &Desk, verb: &str, name: &str, branch: Option<&str>) -> Result<Self, Failure> {
         let repo = Repo::open(&desk.root.base).map_err(|error| {
-            failed(error).fix("Archive inside a git repository, or write the files alone with --in-place.")
+            let fix = match verb {
+                "archive" => "Archive inside a git repository, or write the files alone with --in-place.",
+                _ => "Run it inside the git repository whose history has the change.",
+            };
+            failed(error).fix(fix)
         })?;
         let finished = repo.finish_moves().map_err(failed)?.pop().map(|(_, commit)| commit);
         let none = || Failure::new(Stop::Other.code(), "nothing is committed here yet").fix("Commit openspec/ first.");

@@ -144,7 +144,7 @@ pub enum Without {
 }
 
 impl Desk {
-    /// Finds the root from the command's folder upwards and reads it.
+    /// Finds the root from the command's folder upwards and reads it. Says on the side what of its config does not count.
     ///
     /// # Errors
     /// There is none, it stands for another one, or it cannot be read.
@@ -158,6 +158,9 @@ impl Desk {
         let tree = spec_tree::read(&root, archive)?;
         let desk = Self { root, tree, schemas: spec_tree::user_schemas(&context.env) };
         desk.refuse_store()?;
+        for warning in desk.project().config_warnings() {
+            say::story(context, &format!("warning: {warning}"));
+        }
         Ok(desk)
     }
 

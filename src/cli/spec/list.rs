@@ -117,7 +117,7 @@ fn specs(context: &Context, desk: &Desk, project: &Project<'_>) -> Result<u8, Fa
     } else {
         let width = specs.iter().map(|spec| spec.id.chars().count()).max().unwrap_or(0);
         for spec in &specs {
-            say::answer(&format!("{:<width$}  {} requirements", spec.id, spec.requirement_count));
+            say::answer(&format!("{:<width$}  {}", spec.id, say::many(spec.requirement_count, "requirement")));
         }
     }
     Ok(0)

@@ -23,7 +23,7 @@ const NAME: usize = 200;
 /// Begin a change: its folder and its metadata
 #[derive(Debug, ClapArgs)]
 pub struct Args {
-    /// The name: lower-case letters, digits, single hyphens between them
+    /// The name: lower-case letters, digits and single hyphens between them, 200 characters at the most
     #[arg(value_name = "NAME")]
     pub name: String,
     /// Words about it for a README.md
@@ -32,7 +32,7 @@ pub struct Args {
     /// What it is for, kept in its metadata
     #[arg(long, value_name = "TEXT")]
     pub goal: Option<String>,
-    /// The schema that it follows
+    /// The schema that it follows; the config's, or spec-driven, unless said otherwise
     #[arg(long, value_name = "NAME")]
     pub schema: Option<String>,
 }
@@ -40,7 +40,7 @@ pub struct Args {
 /// Make openspec/ with its folders and a config
 #[derive(Debug, ClapArgs)]
 pub struct InitArgs {
-    /// The folder that gets it
+    /// The folder that gets it; this one unless said otherwise
     #[arg(value_name = "PATH")]
     pub path: Option<PathBuf>,
 }

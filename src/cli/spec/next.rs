@@ -13,8 +13,8 @@ use crate::town::spec::tree::Archive;
 /// Say which open change comes next, and why the others wait
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-A change says `depends_on: [OTHER]` in its .openspec.yaml. Exit code 1 says that changes wait for each other, or for one that
-is not there.")]
+A change says `depends_on: [OTHER]` in its .openspec.yaml. Of those that wait for nobody the first by name comes next. \
+Exit code 1 says that changes wait for each other, or for one that is neither open nor archived.")]
 pub struct Args {}
 
 #[derive(Serialize)]

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::super::{Context, say};
 use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use super::select;
 use crate::town::spec::base::Base;
 use crate::town::spec::delta::Delta;
 use crate::town::spec::lines::Lines;
@@ -43,10 +44,8 @@ fn record(context: &Context, name: &str) -> Result<u8, Failure> {
     let desk = Desk::open(context, Without::Fail, Archive::Names)?;
     let project = desk.project();
     if !project.has_change(name) {
-        let open = project.changes().join(", ");
-        return Err(
-            refused(format!("there is no change `{}`", name.escape_debug())).fix(format!("Open changes: {open}."))
-        );
+        let message = format!("there is no change `{}`", name.escape_debug());
+        return Err(refused(message).fix(select::open_changes(&project)));
     }
     let mut base = Base::default();
     let mut requirements = 0;
@@ -74,8 +73,10 @@ fn record(context: &Context, name: &str) -> Result<u8, Failure> {
         desk::json(&Answer { recorded: &recorded, root: desk.root_out() })?;
     } else {
         say::answer(&format!(
-            "{}: what {requirements} requirement(s) say now stands in {}",
-            recorded.change, recorded.path
+            "{}: the text of {} is recorded in {}",
+            recorded.change,
+            say::many(requirements, "requirement"),
+            recorded.path
         ));
     }
     Ok(0)

@@ -63,6 +63,13 @@ fn unknown<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> String 
     }
 }
 
+/// The names to choose from, as a sentence.
+#[must_use]
+pub fn open_changes(project: &Project<'_>) -> String {
+    let open = project.changes();
+    if open.is_empty() { "There is no open change.".to_owned() } else { format!("Open changes: {}.", open.join(", ")) }
+}
+
 /// The nearest names, however far they are.
 #[must_use]
 pub fn nearest<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> Vec<&'c str> {

@@ -21,11 +21,12 @@ use crate::town::spec::validate;
 /// Merge what a change says into the main specs, and leave the change where it is
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Archiving a change that is synced finds nothing left to merge and moves it.
+Writes the files of the working directory and commits nothing. Archiving a change that is synced finds nothing left to \
+merge and moves it. Exit code 1 says that a merge was refused, and with --check that something is not merged yet.
 
 Examples:
   monkeytown spec sync add-login
-  monkeytown spec sync --check        # exit 1 where a change is not merged yet")]
+  monkeytown spec sync --check")]
 pub struct Args {
     /// The change's name; with --check every open change where none is given
     #[arg(value_name = "CHANGE", required_unless_present = "check")]
@@ -33,7 +34,7 @@ pub struct Args {
     /// Say whether anything would change, and do nothing
     #[arg(long)]
     check: bool,
-    /// The set of levels: openspec-1, ci or gated
+    /// How strict the rules are: openspec-1, ci or gated
     #[arg(long, value_parser = super::validate::profile)]
     profile: Option<Profile>,
 }
@@ -89,7 +90,14 @@ fn sync(context: &Context, args: &Args) -> Result<u8, Failure> {
             let passes =
                 |stop: Stop| stop.asks() || matches!(stop, Stop::TargetExists | Stop::Archive | Stop::Dependency);
             if let Some(stopped) = plan.stops.iter().find(|stopped| !passes(stopped.stop)) {
-                return Err(archive::stopped(stopped));
+                let failure = archive::stopped(stopped);
+                // What is not valid is never merged here, so that there is no way around it to name.
+                return Err(match stopped.stop {
+                    Stop::ValidationFailed => {
+                        failure.fix(format!("run `monkeytown spec validate {name}` and mend what it says"))
+                    }
+                    _ => failure,
+                });
             }
             write(context, bench.as_ref(), &name, &plan)?;
         }

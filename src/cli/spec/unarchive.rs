@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::super::{Context, say};
 use super::commit::{self, Ground};
 use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use super::select;
 use crate::git::Oid;
 use crate::git::merge::Merged;
 use crate::town::spec::plan::Stop;
@@ -16,8 +17,8 @@ use crate::town::spec::tree::Archive;
 /// Take an archived change back to the open ones, and what it did out of the main specs
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-The commit that archived it is found in the history and taken back as one commit on a branch of its own. What others have done
-to the specs since stays; where it is in the way, nothing happens.
+The commit that archived it is found in the history and taken back as one commit on a branch of its own. What others \
+have done to the specs since stays; where it is in the way, nothing happens, and exit code 1 says so.
 
 Examples:
   monkeytown spec unarchive add-login
@@ -26,7 +27,7 @@ pub struct Args {
     /// The change's name, or that of its folder in the archive
     #[arg(value_name = "NAME")]
     name: String,
-    /// Print what would happen, and do nothing
+    /// Say which commit would be taken back, and do nothing
     #[arg(long)]
     dry_run: bool,
     /// The branch that gets the commit; spec/unarchive-NAME unless said otherwise
@@ -118,7 +119,12 @@ fn find(ground: &Ground, project: &Project<'_>, name: &str) -> Result<Found, Fai
         [one] => (*one).to_owned(),
         [] => {
             let message = format!("the archive has no change `{}`", name.escape_debug());
-            return Err(refused("unarchive_not_found", message, "`ls` the archive's folder for what there is."));
+            let near = select::nearest(name, archived.iter().copied());
+            let fix = match near.is_empty() {
+                true => "Nothing is archived on this branch.".to_owned(),
+                false => format!("Give one that is there, such as {}.", near.join(", ")),
+            };
+            return Err(refused("unarchive_not_found", message, &fix));
         }
         _ => {
             let names = fitting.iter().map(|name| **name).collect::<Vec<_>>().join(", ");

@@ -25,18 +25,18 @@ const SHARE: usize = 64;
 /// Judge changes and specs by the rules
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Profiles: openspec-1 judges as the reference does; ci has errors where the reference is silently
-wrong; gated asks for gates too. Without --profile the one in openspec/config.yaml counts, else
-openspec-1. Exit code 1 says that an item is invalid.
+Profiles: openspec-1 judges as the `openspec` command does; ci has errors where that command is silently wrong; gated \
+asks for gates too. Without --profile the one in openspec/config.yaml counts, else openspec-1. Exit code 1 says that \
+an item is invalid, or why none was judged. `monkeytown spec rules` prints every rule with its levels.
 
 Examples:
   monkeytown spec validate --all --strict
   monkeytown spec validate --changed-since origin/main --format github")]
 pub struct Args {
-    /// The change's name or the spec's id
+    /// The change's name or the spec's id; passed over beside --all, --changes, --specs and --archived
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// Every change and every spec
+    /// Every open change and every spec
     #[arg(long)]
     all: bool,
     /// Every change
@@ -54,16 +54,17 @@ pub struct Args {
     /// What NAME is, where a change and a spec have one name
     #[arg(long = "type", value_enum, value_name = "KIND")]
     kind: Option<Kind>,
-    /// The set of levels: openspec-1, ci or gated
+    /// How strict the rules are: openspec-1, ci or gated
     #[arg(long, value_parser = profile)]
     profile: Option<Profile>,
-    /// Only changes and specs with a file that differs from where this commit and HEAD part
+    /// Only what a branch touches: changes and specs with a file that is not as in the commit where REV and HEAD part
     #[arg(long, value_name = "REV")]
     changed_since: Option<String>,
-    /// Of one change: write down what the specs say now about its requirements, so that a later archive can merge
+    /// Judge nothing: write into the change's .openspec.yaml what the specs say now about its requirements, so that a
+    /// later archive can merge
     #[arg(long, requires = "name", conflicts_with_all = ["all", "changes", "specs", "archived"])]
     record_base: bool,
-    /// How the answer is written
+    /// How the answer is written: text, or json with --json, unless it is said here
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// All items, or only those with findings

@@ -30,8 +30,6 @@ pub struct Config {
     pub normative_keywords: Vec<String>,
     /// Ours: the profile of rules where none is asked for.
     pub profile: Option<String>,
-    /// Ours: further folders that hold an `openspec/`, from the repository's root.
-    pub roots: Vec<String>,
 }
 
 impl Config {
@@ -95,7 +93,6 @@ impl Reading {
             archive_name: self.archive_name(),
             normative_keywords: self.texts("normative_keywords"),
             profile: self.text("profile"),
-            roots: self.texts("roots"),
         }
     }
 

@@ -218,6 +218,13 @@ impl Trace {
         Self { rows, unknown }
     }
 
+    /// Keeps what one capability has: its rows, and the tags that name something in it which is not there.
+    pub fn keep(&mut self, capability: &str) {
+        let is_of = |id: &str| id.split('#').next() == Some(capability);
+        self.rows.retain(|row| is_of(&row.id));
+        self.unknown.retain(|tag| is_of(&tag.id));
+    }
+
     /// What a profile has to say: requirements that nothing covers, scenarios that nothing covers where others of their
     /// requirement are covered, and tags that name nothing. What only an open change brings may still be uncovered.
     #[must_use]
@@ -287,6 +294,17 @@ mod tests {
         let project = Project::new(&tree, "openspec");
         let tags = tags_in.iter().flat_map(|(file, text)| tags(file, &written(text))).collect();
         Trace::of(rows(&project), tags)
+    }
+
+    #[test]
+    fn one_capability_is_kept_with_its_own_gaps() {
+        let tags = [("a.rs", "// @ auth/login#gone"), ("b.rs", "// @ other#gone")];
+        let mut trace = found(&tags);
+        assert_eq!(trace.unknown.len(), 2);
+        trace.keep("auth/login");
+        assert_eq!((trace.rows.len(), trace.unknown.len()), (10, 1));
+        trace.keep("auth");
+        assert!(trace.findings(Profile::Gated).is_empty(), "a folder of capabilities is none");
     }
 
     #[test]
