@@ -9,7 +9,7 @@ use super::super::Context;
 use super::desk::{self, Desk, Failure, Shape, Without};
 use super::report::{self, Format, Report};
 use super::select::{self, Kind};
-use crate::config::Stopwatch;
+use crate::config::{Stopwatch, parallel};
 use crate::git::files::Files;
 use crate::git::repo::Repo;
 use crate::git::spec_tree;
@@ -19,8 +19,8 @@ use crate::town::spec::rules::{self, Profile};
 use crate::town::spec::tree::Archive;
 use crate::town::spec::validate::Checker;
 
-/// Items that one thread judges at the least.
-const SHARE: usize = 64;
+/// Items that one thread judges at a time.
+const SHARE: usize = 32;
 
 /// Judge changes and specs by the rules
 #[derive(Debug, ClapArgs)]
@@ -251,28 +251,8 @@ impl Judge<'_, '_> {
 
     /// Judges every item, on all processors where there are many. They come by id, by code points.
     fn all(&self, chosen: &[(Kind, String)]) -> Vec<Item> {
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let share = chosen.len().div_ceil(processors).max(SHARE);
-        let mut items: Vec<Item> = if chosen.len() <= share {
-            self.some(chosen)
-        } else {
-            std::thread::scope(|scope| {
-                let threads: Vec<_> =
-                    chosen.chunks(share).map(|part| (part, scope.spawn(move || self.some(part)))).collect();
-                // A thread that gave up is asked again here, where its panic is this process's.
-                threads
-                    .into_iter()
-                    .flat_map(|(part, thread)| thread.join().unwrap_or_else(|_| self.some(part)))
-                    .collect()
-            })
-        };
-        items.sort_by(|a, b| a.id.cmp(&b.id).then(a.kind.cmp(&b.kind)));
-        items
-    }
-
-    fn some(&self, chosen: &[(Kind, String)]) -> Vec<Item> {
         let checker = Checker::new(self.project, self.profile);
-        let judged = chosen.iter().map(|(kind, id)| {
+        let mut items = parallel::map(chosen, SHARE, |(kind, id)| {
             let watch = Stopwatch::start();
             let issues = match kind {
                 Kind::Change => checker.change(id),
@@ -280,7 +260,8 @@ impl Judge<'_, '_> {
             };
             self.item(*kind, id, issues, watch)
         });
-        judged.collect()
+        items.sort_by(|a, b| a.id.cmp(&b.id).then(a.kind.cmp(&b.kind)));
+        items
     }
 
     fn item(&self, kind: Kind, id: &str, issues: Vec<Issue>, watch: Stopwatch) -> Item {

@@ -47,6 +47,25 @@ pub fn update(id: &str, change: &str, delta_text: &str, target: Option<&str>) ->
 /// # Errors
 /// The first reason why it cannot be done.
 pub fn apply(id: &str, change: &str, text: &str, delta: &Delta, target: Option<&str>) -> Result<Updated, Refusal> {
+    let (merge, parts) = merge(id, change, text, delta, target)?;
+    Ok(merge.rebuilt(&parts))
+}
+
+/// Whether it can be done, without writing the spec again.
+///
+/// # Errors
+/// The first reason why it cannot be done.
+pub fn check(id: &str, change: &str, text: &str, delta: &Delta, target: Option<&str>) -> Result<(), Refusal> {
+    merge(id, change, text, delta, target).map(|_| ())
+}
+
+fn merge<'a>(
+    id: &'a str,
+    change: &str,
+    text: &str,
+    delta: &Delta,
+    target: Option<&str>,
+) -> Result<(Merge<'a>, Requirements), Refusal> {
     let delta = &*keyed(delta);
     let checks = Checks { id };
     checks.pairs(delta)?;
@@ -89,7 +108,7 @@ pub fn apply(id: &str, change: &str, text: &str, delta: &Delta, target: Option<&
     merge.remove(delta)?;
     merge.modify(delta)?;
     merge.add(delta)?;
-    Ok(merge.rebuilt(&parts))
+    Ok((merge, parts))
 }
 
 /// The text of a spec that is not there yet, and what is to be said of the delta's purpose.

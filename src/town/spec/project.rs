@@ -395,8 +395,15 @@ impl<'t> Project<'t> {
     }
 
     fn task_files_in(&self, folder: &str) -> Result<Vec<String>, outputs::Fault> {
-        let schema = self.schema_name_in(folder).and_then(|name| self.schema(&name));
-        let tracked = schema.ok().and_then(Schema::tracked);
+        self.tracked_files(folder, self.schema_name_in(folder).ok().as_deref())
+    }
+
+    /// The same for a folder whose schema is known by name already.
+    ///
+    /// # Errors
+    /// A link that leads out, or a pattern that cannot be read.
+    pub fn tracked_files(&self, folder: &str, schema: Option<&str>) -> Result<Vec<String>, outputs::Fault> {
+        let tracked = schema.and_then(|name| self.schema(name).ok()).and_then(Schema::tracked);
         tracked.map_or(Ok(Vec::new()), |artifact| outputs::outputs(self.tree, folder, &artifact.generates))
     }
 

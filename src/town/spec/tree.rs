@@ -1,6 +1,7 @@
 //! The files below `openspec/`, held in memory: from a working directory, from a commit, or from a commit with a proposal on it.
 //! Lives here: looking things up. Never here: reading files, or what OpenSpec makes of them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -107,8 +108,10 @@ pub struct Tree {
 impl Tree {
     /// Puts a node, and the folders above it.
     pub fn put(&mut self, path: &str, node: Node) {
-        for (at, _) in path.match_indices('/') {
-            self.nodes.entry(path[..at].to_owned()).or_insert(Node::Folder);
+        if path.rsplit_once('/').is_some_and(|(above, _)| !self.nodes.contains_key(above)) {
+            for (at, _) in path.match_indices('/') {
+                self.nodes.entry(path[..at].to_owned()).or_insert(Node::Folder);
+            }
         }
         self.nodes.insert(path.to_owned(), node);
     }
@@ -141,8 +144,12 @@ impl Tree {
 
     /// The text of the file at a path; what is not UTF-8 becomes U+FFFD.
     #[must_use]
-    pub fn text(&self, path: &str) -> Option<std::borrow::Cow<'_, str>> {
-        self.bytes(path).map(String::from_utf8_lossy)
+    pub fn text(&self, path: &str) -> Option<Cow<'_, str>> {
+        let lossy = |bytes| match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        };
+        self.bytes(path).map(lossy)
     }
 
     /// Whether a folder stands at a path.

@@ -232,7 +232,7 @@ impl<'c> Change<'c> {
             Some(Err(_)) => return Ok(()),
             None => None,
         };
-        plan_update::apply(&read.id, self.name, &read.text, &read.delta, target.as_deref()).map(|_| ())
+        plan_update::check(&read.id, self.name, &read.text, &read.delta, target.as_deref())
     }
 
     /// A target that cannot be told: a link on the way leads out, or a file stands where a folder should.

@@ -16,7 +16,7 @@ mod text;
 mod unread;
 mod words;
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use super::issue::Issue;
 use super::lifecycle::Lifecycle;
@@ -32,7 +32,7 @@ pub struct Checker<'p, 't> {
     project: &'p Project<'t>,
     profile: Profile,
     words: Words,
-    siblings: OnceCell<Siblings>,
+    siblings: OnceLock<Siblings>,
 }
 
 impl<'p, 't> Checker<'p, 't> {
@@ -43,7 +43,7 @@ impl<'p, 't> Checker<'p, 't> {
             Profile::Openspec1 => Words::default(),
             Profile::Ci | Profile::Gated => Words(project.config().normative_keywords.clone()),
         };
-        Self { project, profile, words, siblings: OnceCell::new() }
+        Self { project, profile, words, siblings: OnceLock::new() }
     }
 
     /// What is wrong with a main spec, in the order of the reference.
