@@ -242,4 +242,11 @@ fn the_gaps_of_one_capability_are_its_own() {
     strict("door").says(0, "2 of 2 requirements");
     strict("greeting").says(1, "0 of 4 requirements");
     strict("window").says(1, "window#gone");
+    let gated = |id: &str, strict: bool| {
+        let args = ["validate", id, "--type", "spec", "--profile", "gated", if strict { "--strict" } else { "--json" }];
+        spec(&village, &args)
+    };
+    assert_eq!((gated("door", true).code, gated("greeting", false).code, gated("greeting", true).code), (0, 0, 1));
+    assert_eq!(gated("greeting", true).json["items"][0]["issues"][0]["code"], "trace/uncovered");
+    assert_eq!(gated("window", false).json["items"][0]["issues"][1]["code"], "trace/unknown-id");
 }

@@ -2,6 +2,8 @@
 //! Lives here: which items are judged, and the verdict over all. Never here: the rules (see `town::spec::validate`), or how issues
 //! are printed (see `report`).
 
+use std::collections::BTreeMap;
+
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
@@ -9,6 +11,7 @@ use super::super::Context;
 use super::desk::{self, Desk, Failure, Shape, Without};
 use super::report::{self, Format, Report};
 use super::select::{self, Kind};
+use super::trace;
 use crate::config::{Stopwatch, parallel};
 use crate::git::files::Files;
 use crate::git::repo::Repo;
@@ -16,6 +19,7 @@ use crate::git::spec_tree;
 use crate::town::spec::issue::{Issue, Level};
 use crate::town::spec::project::Project;
 use crate::town::spec::rules::{self, Profile};
+use crate::town::spec::trace::Trace;
 use crate::town::spec::tree::Archive;
 use crate::town::spec::validate::Checker;
 
@@ -58,7 +62,7 @@ pub struct Args {
     #[arg(long, value_parser = profile)]
     profile: Option<Profile>,
     /// Only what a branch touches: changes and specs with a file that is not as in the commit where REV and HEAD part
-    #[arg(long, value_name = "REV")]
+    #[arg(long, value_name = "REV", conflicts_with_all = ["name", "archived"])]
     changed_since: Option<String>,
     /// Judge nothing: write into the change's .openspec.yaml what the specs say now about its requirements, so that a
     /// later archive can merge
@@ -166,7 +170,7 @@ fn validate(context: &Context, asked: &Asked, format: Format) -> Result<u8, Fail
     let desk = Desk::open(context, without, archive)?;
     let project = desk.project();
     let judge = Judge { project: &project, profile: asked.profile_of(&project)?, strict: asked.strict };
-    let items = if asked.archived {
+    let mut items = if asked.archived {
         judge.archived()
     } else if is_bulk {
         let mut chosen = judge.choose(asked.changes, asked.specs);
@@ -183,6 +187,10 @@ fn validate(context: &Context, asked: &Asked, format: Format) -> Result<u8, Fail
         let kind = select::kind(&project, name, asked.kind)?;
         judge.all(&[(kind, name.clone())])
     };
+    if judge.profile == Profile::Gated && items.iter().any(|item| item.kind == Kind::Spec) {
+        let (trace, _) = trace::matrix(&desk, &project)?;
+        judge.trace(&mut items, &trace);
+    }
     let kinds = match (asked.archived, is_bulk) {
         (true, _) => vec![Kind::Change],
         (false, true) => [(Kind::Change, asked.changes), (Kind::Spec, asked.specs)]
@@ -265,9 +273,25 @@ impl Judge<'_, '_> {
     }
 
     fn item(&self, kind: Kind, id: &str, issues: Vec<Issue>, watch: Stopwatch) -> Item {
-        let bar = if self.strict { Level::Warning } else { Level::Error };
-        let valid = issues.iter().all(|issue| issue.level < bar);
+        let valid = self.is_valid(&issues);
         Item { id: id.to_owned(), kind, valid, issues, duration_ms: watch.millis() }
+    }
+
+    fn is_valid(&self, issues: &[Issue]) -> bool {
+        let bar = if self.strict { Level::Warning } else { Level::Error };
+        issues.iter().all(|issue| issue.level < bar)
+    }
+
+    /// Adds to each spec what of it nothing covers, and tags that name something in it which is not there.
+    fn trace(&self, items: &mut [Item], trace: &Trace) {
+        let specs = items.iter_mut().filter(|item| item.kind == Kind::Spec);
+        let mut specs: BTreeMap<String, &mut Item> = specs.map(|item| (item.id.clone(), item)).collect();
+        for (capability, issue) in trace.of_capabilities(self.profile) {
+            if let Some(item) = specs.get_mut(capability) {
+                item.issues.push(issue);
+                item.valid = self.is_valid(&item.issues);
+            }
+        }
     }
 
     /// Archived changes have no open tasks.

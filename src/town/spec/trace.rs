@@ -220,15 +220,20 @@ impl Trace {
 
     /// Keeps what one capability has: its rows, and the tags that name something in it which is not there.
     pub fn keep(&mut self, capability: &str) {
-        let is_of = |id: &str| id.split('#').next() == Some(capability);
-        self.rows.retain(|row| is_of(&row.id));
-        self.unknown.retain(|tag| is_of(&tag.id));
+        self.rows.retain(|row| self::capability(&row.id) == capability);
+        self.unknown.retain(|tag| self::capability(&tag.id) == capability);
     }
 
     /// What a profile has to say: requirements that nothing covers, scenarios that nothing covers where others of their
     /// requirement are covered, and tags that name nothing. What only an open change brings may still be uncovered.
     #[must_use]
     pub fn findings(&self, profile: Profile) -> Vec<Issue> {
+        self.of_capabilities(profile).into_iter().map(|(_, issue)| issue).collect()
+    }
+
+    /// The same, each with the id of the capability that it is about.
+    #[must_use]
+    pub fn of_capabilities(&self, profile: Profile) -> Vec<(&str, Issue)> {
         let mut found = Vec::new();
         let covered: BTreeMap<&str, bool> = self.rows.iter().map(|row| (row.id.as_str(), row.is_covered)).collect();
         for row in self.rows.iter().filter(|row| !row.is_covered && row.change.is_none()) {
@@ -237,7 +242,8 @@ impl Trace {
                 let what = if row.is_scenario() { "scenario" } else { "requirement" };
                 let message = format!("no test and no code covers the {what} \"{}\"", row.name);
                 let fix = format!("write `{WORD} {}` in a comment of the test that shows it", row.id);
-                found.extend(issue(&TRACE_UNCOVERED, profile, &row.place, message, fix));
+                let issue = issue(&TRACE_UNCOVERED, profile, &row.place, message, fix);
+                found.extend(issue.map(|issue| (capability(&row.id), issue)));
             }
         }
         for tag in &self.unknown {
@@ -246,7 +252,8 @@ impl Trace {
                 Some(near) => format!("write `{near}`, or take the tag away"),
                 None => "take the tag away".to_owned(),
             };
-            found.extend(issue(&TRACE_UNKNOWN, profile, &tag.place, message, fix));
+            let issue = issue(&TRACE_UNKNOWN, profile, &tag.place, message, fix);
+            found.extend(issue.map(|issue| (capability(&tag.id), issue)));
         }
         found
     }
@@ -260,6 +267,11 @@ impl Trace {
         let near = self.rows.iter().map(|row| (strsim::normalized_levenshtein(id, &row.id), row.id.as_str()));
         near.filter(|(score, _)| *score > 0.6).max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, near)| near)
     }
+}
+
+/// The capability of an id.
+fn capability(id: &str) -> &str {
+    id.split_once('#').map_or(id, |(capability, _)| capability)
 }
 
 fn issue(rule: &Rule, profile: Profile, place: &Place, message: String, fix: String) -> Option<Issue> {
