@@ -261,7 +261,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             let shape = || if args.all { batch() } else { Shape::default() };
             args.store.refuse(context, shape, || {
                 let (change, schema) = (args.change.clone(), args.schema.clone());
-                status::run(context, &status::Args { change, all: args.all, schema })
+                status::run(context, &status::Args { change, all: args.all, schema, knows_archive: false })
             })
         }
         Command::Instructions(args) => {

@@ -7,11 +7,15 @@ use serde::Serialize;
 use serde::ser::SerializeMap as _;
 use serde_json::Value;
 
-use super::super::{Context, say};
+use super::super::{Context, open, say};
 use crate::config::files::ReadFiles;
 use crate::config::spec_place;
 use crate::config::spec_tree::{self, Root};
+use crate::git::journal::Journal;
+use crate::run::{RunError, workflow};
+use crate::town::limits::TOWN_FILE;
 use crate::town::spec::data;
+use crate::town::spec::past::Past;
 use crate::town::spec::project::Project;
 use crate::town::spec::tree::{Archive, Tree};
 
@@ -212,6 +216,25 @@ impl Desk {
     #[must_use]
     pub fn project_of<'t>(&self, tree: &'t Tree) -> Project<'t> {
         Project::new(tree, &self.root.openspec()).with_schemas(&self.schemas)
+    }
+
+    /// What the files do not tell of the changes, where the root is a town: who wrote them, by its journal here, and what was built
+    /// for them since they were judged. Nothing is fetched for it, so that what is not here is not known.
+    #[must_use]
+    pub fn past(&self, context: &Context) -> Past {
+        if !self.root.base.join(TOWN_FILE).is_file() {
+            return Past::default();
+        }
+        let read = || -> Result<Past, RunError> {
+            let house = open::house(context, Some("none"))?;
+            let town = Journal::new(&house.home.repo, None).load()?.town;
+            let head = house.home.main()?;
+            workflow::past(&house, &town, head)
+        };
+        read().unwrap_or_else(|error| {
+            say::story(context, &format!("warning: the journal and the history of the town were not asked: {error}"));
+            Past::default()
+        })
     }
 
     /// The root as answers name it.

@@ -8,10 +8,10 @@ use serde_json::json;
 use super::super::{Context, say};
 use super::desk::{self, Desk, Failure, Shape, Without};
 use super::report;
-use crate::config::texts;
+use crate::config::texts::{self, Passed};
 use crate::town::spec::issue::Level;
 use crate::town::spec::rules::Profile;
-use crate::town::spec::trace::{self, Row, Trace};
+use crate::town::spec::trace::{self, Row, Tag, Trace};
 use crate::town::spec::tree::Archive;
 
 /// Say which test or code covers which requirement
@@ -47,10 +47,7 @@ fn answer(context: &Context, args: &Args) -> Result<u8, Failure> {
         let failure = Failure::new("unknown_item", format!("there is no spec {id:?}"));
         return Err(failure.fix("monkeytown spec list --specs prints the ids"));
     }
-    let openspec = format!("{}/", desk.root.openspec());
-    let mut tags = Vec::new();
-    let is_wanted = |path: &str| !path.starts_with(&openspec) && !path.ends_with(".md");
-    let passed = texts::each(&desk.root.base, is_wanted, |path, text| tags.extend(trace::tags(path, text)))?;
+    let (tags, passed) = tags(&desk)?;
 
     let trace = Trace::of(trace::rows(&project), tags);
     let findings = trace.findings(Profile::Gated);
@@ -85,6 +82,18 @@ fn answer(context: &Context, args: &Args) -> Result<u8, Failure> {
         say::story(context, &format!("{} files were not looked through: too large, or not to be read", passed.unread));
     }
     Ok(u8::from(fails))
+}
+
+/// The tags in the texts of a root.
+///
+/// # Errors
+/// It cannot be listed.
+pub fn tags(desk: &Desk) -> Result<(Vec<Tag>, Passed), Failure> {
+    let openspec = desk.root.openspec();
+    let mut tags = Vec::new();
+    let is_wanted = |path: &str| trace::is_looked_through(path, &openspec);
+    let passed = texts::each(&desk.root.base, is_wanted, |path, text| tags.extend(trace::tags(path, text)))?;
+    Ok((tags, passed))
 }
 
 /// One line of the matrix.

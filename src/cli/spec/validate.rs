@@ -2,6 +2,8 @@
 //! Lives here: which items are judged, and the verdict over all. Never here: the rules (see `town::spec::validate`), or how issues
 //! are printed (see `report`).
 
+use std::collections::BTreeMap;
+
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
@@ -14,8 +16,10 @@ use crate::git::files::Files;
 use crate::git::repo::Repo;
 use crate::git::spec_tree;
 use crate::town::spec::issue::{Issue, Level};
+use crate::town::spec::past::Past;
 use crate::town::spec::project::Project;
 use crate::town::spec::rules::{self, Profile};
+use crate::town::spec::trace::{self, Trace};
 use crate::town::spec::tree::Archive;
 use crate::town::spec::validate::Checker;
 
@@ -164,7 +168,14 @@ fn validate(context: &Context, asked: &Asked, format: Format) -> Result<u8, Fail
     );
     let desk = Desk::open(context, without, archive)?;
     let project = desk.project();
-    let judge = Judge { project: &project, profile: asked.profile_of(&project)?, strict: asked.strict };
+    let profile = asked.profile_of(&project)?;
+    // What only this profile asks is looked for in it alone: the journal, and every text of the repository.
+    let is_gated = profile == Profile::Gated && !asked.archived;
+    let (past, gaps) = match is_gated {
+        true => (desk.past(context), gaps(&desk, &project)?),
+        false => (Past::default(), BTreeMap::new()),
+    };
+    let judge = Judge { project: &project, profile, strict: asked.strict, past: &past, gaps: &gaps };
     let items = if asked.archived {
         judge.archived()
     } else if is_bulk {
@@ -233,11 +244,19 @@ impl Asked {
     }
 }
 
+/// What nothing covers, and the tags that name nothing, by capability.
+fn gaps(desk: &Desk, project: &Project<'_>) -> Result<BTreeMap<String, Vec<Issue>>, Failure> {
+    let (tags, _) = super::trace::tags(desk)?;
+    Ok(Trace::of(trace::rows(project), tags).by_capability(Profile::Gated))
+}
+
 /// Judges items of one project.
 struct Judge<'p, 't> {
     project: &'p Project<'t>,
     profile: Profile,
     strict: bool,
+    past: &'p Past,
+    gaps: &'p BTreeMap<String, Vec<Issue>>,
 }
 
 impl Judge<'_, '_> {
@@ -270,12 +289,15 @@ impl Judge<'_, '_> {
     }
 
     fn some(&self, chosen: &[(Kind, String)]) -> Vec<Item> {
-        let checker = Checker::new(self.project, self.profile);
+        let checker = Checker::new(self.project, self.profile).knowing(self.past);
         let judged = chosen.iter().map(|(kind, id)| {
             let watch = Stopwatch::start();
             let issues = match kind {
                 Kind::Change => checker.change(id),
-                Kind::Spec => checker.spec(id),
+                Kind::Spec => {
+                    let gaps = self.gaps.get(id).into_iter().flatten().cloned();
+                    checker.spec(id).into_iter().chain(gaps).collect()
+                }
             };
             self.item(*kind, id, issues, watch)
         });

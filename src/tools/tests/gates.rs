@@ -1,6 +1,7 @@
 //! What `RecordGate` and `ArchiveChange` write, and what they refuse.
 
 use super::*;
+use crate::town::spec::past::Past;
 
 const RUN: &str = "01J8ZQ5VAR7B2Q3K4M5N6P7R8S";
 const FOLDER: &str = "openspec/changes/add-x";
@@ -23,6 +24,7 @@ async fn called(files: &mut Workspace, agent: &str, run: &str, name: &str, argum
         run: run.parse().unwrap(),
         commit: "c0ffee".repeat(7)[..40].parse().unwrap(),
         date: "2026-11-21".to_owned(),
+        past: Past::default(),
     };
     let mut toolbox = table(&[]);
     assert!(keeper.has_gate());

@@ -26,6 +26,7 @@ pub mod merge;
 pub mod metadata;
 pub mod nested;
 pub mod outputs;
+pub mod past;
 pub mod plan;
 pub mod plan_blocks;
 pub mod plan_checks;

@@ -218,6 +218,16 @@ fn named(project: &Project<'_>, change: &str, plan: &mut Plan) -> bool {
     false
 }
 
+/// The day on which the archive would call a change by this name; any where its name has none. `None` where it never would.
+#[must_use]
+pub fn archived_on<'n>(project: &Project<'_>, change: &str, name: &'n str) -> Option<&'n str> {
+    let is_day = |day: &&str| {
+        day.bytes().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
+    };
+    let days = name.char_indices().filter_map(|(at, _)| name.get(at..at + 10)).filter(is_day).chain(["1970-01-01"]);
+    days.into_iter().find(|day| archived_as(project, change, day) == name)
+}
+
 /// The folder's name in the archive: the day and the name, or what the project's `archive_name` says. A name that begins with a
 /// whole date keeps it.
 fn archived_as(project: &Project<'_>, change: &str, date: &str) -> String {
