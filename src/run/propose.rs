@@ -127,6 +127,7 @@ impl Proposer<'_> {
             change: work.finish.change.clone(),
             runs: workflow::runs(self.town, &self.charter.name, self.run),
             authors: workflow::authors(self.town),
+            bases: workflow::bases(house, &self.charter.name, trees.base)?,
             ..rules(house, Some(self.charter))
         };
         fill(house, &mut proposal, before, trees.offered)?;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use git2::Oid;
 
+use super::house::House;
 use super::publish::Hands;
 use super::stand::Stand;
 use super::think::Thinker;
@@ -18,16 +19,20 @@ use crate::town::facts::Facts;
 use crate::town::fold::{PullState, Run, Town};
 use crate::town::ids::AgentId;
 use crate::town::roles::{self, Act, Desk};
+use crate::town::spec::base::Bases;
 use crate::town::spec::lifecycle::Lifecycle;
 use crate::town::spec::project::Project;
 use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::queue;
+use crate::town::spec::record::Gate;
 use crate::town::spec::state::State;
 use crate::town::spec::tree::Tree;
 use crate::town::text::truncate_middle;
 
 /// Commits that are asked which change they belong to.
 const COMMITS: usize = 500;
+/// Commits that are fetched where a clone is too shallow to say what a change was written for: all that there are.
+const WHOLE_HISTORY: u32 = 1_000_000;
 /// Files of one change that are judged, and how large each may be, in bytes.
 const TOUCHED: usize = 200;
 const FILE_BYTES: u64 = 256 * 1024;
@@ -55,9 +60,36 @@ pub(super) fn runs(town: &Town, agent: &AgentId, run: &Run) -> Vec<String> {
 }
 
 /// Who keeps a gate in this run.
-pub(super) fn keeper(edge: &Edge<'_>, agent: &AgentId, run: &Run) -> Keeper {
+///
+/// # Errors
+/// [`RunError::Git`] when an object cannot be read.
+pub(super) fn keeper(edge: &Edge<'_>, house: &House, agent: &AgentId, run: &Run) -> Result<Keeper, RunError> {
     let date = (edge.now)().format("%Y-%m-%d").to_string();
-    Keeper { agent: agent.clone(), run: run.run.clone(), commit: run.base.clone(), date }
+    let bases = bases(house, agent, repo::oid(&run.base)?)?;
+    Ok(Keeper { agent: agent.clone(), run: run.run.clone(), commit: run.base.clone(), date, bases })
+}
+
+/// What the changes that the agent may archive were written for, as the history before a commit says.
+///
+/// # Errors
+/// [`RunError::Git`] when an object cannot be read.
+pub(super) fn bases(house: &House, agent: &AgentId, at: Oid) -> Result<Bases, RunError> {
+    let mut bases = Bases::new();
+    if agent.as_str() != Gate::Archive.agent() {
+        return Ok(bases);
+    }
+    let repo = &house.home.repo;
+    let tree = spec_tree::of_tree(repo, repo.tree_of(at)?)?;
+    let project = Project::new(&tree, OPENSPEC);
+    for name in changes_in(&tree, State::Completed) {
+        let mut base = repo.spec_base(at, &project, &name);
+        if !base.is_whole() && repo.is_shallow() {
+            house.home.ensure_history(at, WHOLE_HISTORY)?;
+            base = repo.reopen()?.spec_base(at, &project, &name);
+        }
+        bases.insert(name, base);
+    }
+    Ok(bases)
 }
 
 /// What the role of the agent does without a mind; `None` where it has no part in the workflow, and where something thinks.
@@ -72,37 +104,41 @@ pub(super) fn act(
 ) -> Result<Option<Act>, RunError> {
     let (edge, house) = (hands.edge, hands.house);
     let agent = &mission.charter.name;
-    if *mission.thinker != Thinker::Embedded || !keeper(edge, agent, &mission.claimed.run).has_gate() {
+    if *mission.thinker != Thinker::Embedded {
+        return Ok(None);
+    }
+    let keeper = keeper(edge, house, agent, &mission.claimed.run)?;
+    if !keeper.has_gate() {
         return Ok(None);
     }
     let repo = &house.home.repo;
     let base = repo::oid(&stand.base)?;
     let (tree, main) = (spec_tree::of_tree(repo, stand.tree()?)?, spec_tree::of_tree(repo, repo.tree_of(base)?)?);
     let authors = authors(&mission.claimed.town);
-    let in_validation = in_validation(&tree);
+    let in_validation = changes_in(&tree, State::Validation);
     let touched = if agent.as_str() == "test-validator" && !in_validation.is_empty() {
         house.home.ensure_history(base, 500)?;
         touched(&house.home.repo.reopen()?, base, &in_validation)?
     } else {
         BTreeMap::new()
     };
-    let date = (edge.now)().format("%Y-%m-%d").to_string();
     let desk = Desk {
         tree: &tree,
         main: &main,
         agent,
         authors: &authors,
+        bases: &keeper.bases,
         tests: facts.tests.as_ref(),
         touched: &touched,
-        date: &date,
+        date: &keeper.date,
     };
     Ok(roles::act(&desk))
 }
 
-fn in_validation(tree: &Tree) -> Vec<String> {
+fn changes_in(tree: &Tree, state: State) -> Vec<String> {
     let project = Project::new(tree, OPENSPEC);
     let names = project.changes().into_iter();
-    let is_there = |name: &&str| Lifecycle::of(tree, &project.change_path(name), None).state == State::Validation;
+    let is_there = |name: &&str| Lifecycle::of(tree, &project.change_path(name), None).state == state;
     names.filter(is_there).map(str::to_owned).collect()
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::record_gate::{Keeper, change_tree, tree_below};
 use super::{Context, Tool, ToolError, ToolOutput, ToolSpec, arguments, spec, tell};
+use crate::town::spec::base::Base;
 use crate::town::spec::lifecycle::Lifecycle;
 use crate::town::spec::putaway::{self, OPENSPEC};
 use crate::town::spec::record::{Gate, Verdict};
@@ -56,7 +57,7 @@ impl Tool for ArchiveChange {
         let (path, record) =
             self.keeper.record(&alone, &folder, Gate::Archive, Verdict::Archived, Vec::new(), evidence);
         tree.put_file(&path, record.into_bytes());
-        let put = match putaway::put_away(&tree, &change, &self.keeper.date) {
+        let put = match putaway::put_away(&tree, &change, &self.keeper.date, Base::of(&self.keeper.bases, &change)) {
             Ok(put) => put,
             Err(why) => return tell(format!("Not archived: {why}.")),
         };

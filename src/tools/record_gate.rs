@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Context, Tool, ToolError, ToolOutput, ToolSpec, arguments, spec, tell};
 use crate::town::finding::{Finding, Severity};
 use crate::town::ids::{AgentId, Oid, RunId};
+use crate::town::spec::base::Bases;
 use crate::town::spec::issue::Level;
 use crate::town::spec::lifecycle::Lifecycle;
 use crate::town::spec::record::{GATES, Gate, Record, Verdict};
@@ -28,6 +29,8 @@ pub struct Keeper {
     pub commit: Oid,
     /// The day, for the name of what is put away.
     pub date: String,
+    /// What history says of what each completed change was written for.
+    pub bases: Bases,
 }
 
 impl Keeper {

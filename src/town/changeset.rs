@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{AgentId, Oid};
 use super::pattern::Pattern;
+use super::spec::base::Bases;
 
 /// What kind of thing a tree entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -82,6 +83,8 @@ pub struct Proposal {
     pub change: Option<String>,
     /// Who wrote each OpenSpec change, as its history says.
     pub authors: BTreeMap<String, String>,
+    /// What history says of what each completed OpenSpec change was written for.
+    pub bases: Bases,
     /// What differs, by path.
     pub changes: Vec<FileChange>,
     /// Blobs of intermediate commits.

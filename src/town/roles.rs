@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use super::facts::TestFacts;
 use super::finding::Finding;
 use super::ids::AgentId;
+use super::spec::base::{Base, Bases};
 use super::spec::lifecycle::Lifecycle;
 use super::spec::project::Project;
 use super::spec::queue;
@@ -35,6 +36,8 @@ pub struct Desk<'a> {
     pub agent: &'a AgentId,
     /// Who wrote each change, where its history says so.
     pub authors: &'a BTreeMap<String, String>,
+    /// What history says of what each completed change was written for.
+    pub bases: &'a Bases,
     /// What the project's tests say.
     pub tests: Option<&'a TestFacts>,
     /// The files that commits of each change in Validation touched, as they are now.
@@ -204,7 +207,7 @@ fn architect(desk: &Desk<'_>, project: &Project<'_>, cases: &[Case<'_>]) -> Act 
             waits.push(format!("`{}` waits for {}", case.name, case.waits_for.join(", ")));
             continue;
         }
-        match super::spec::putaway::put_away(project.tree(), case.name, desk.date) {
+        match super::spec::putaway::put_away(project.tree(), case.name, desk.date, Base::of(desk.bases, case.name)) {
             Ok(put) => {
                 let body = format!(
                     "Both validators passed `{}`. Its requirements are merged into the main specs: {}.",

@@ -23,6 +23,7 @@ async fn called(files: &mut Workspace, agent: &str, run: &str, name: &str, argum
         run: run.parse().unwrap(),
         commit: "c0ffee".repeat(7)[..40].parse().unwrap(),
         date: "2026-11-21".to_owned(),
+        bases: Default::default(),
     };
     let mut toolbox = table(&[]);
     assert!(keeper.has_gate());

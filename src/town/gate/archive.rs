@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::records::{Side, author, record_place, side};
 use super::work::Work;
+use crate::town::spec::base::Base;
 use crate::town::spec::lifecycle::Lifecycle;
 use crate::town::spec::putaway;
 use crate::town::spec::record::{Gate, file_name};
@@ -29,7 +30,7 @@ pub(super) fn planned(work: &Work<'_>) -> BTreeSet<String> {
         if life.state != State::Completed || !before.below(&from).any(|(path, _)| gone(path)) {
             continue;
         }
-        let Ok(put) = putaway::put_away(&before, name, date) else { continue };
+        let Ok(put) = putaway::put_away(&before, name, date, Base::of(&work.proposal.bases, name)) else { continue };
         let as_planned = put.files.iter().all(|(path, after)| {
             let change = work.proposal.changes.iter().find(|change| change.path == *path);
             let now = change.map(|change| change.after.as_ref().filter(|blob| blob.is_file()).map(|blob| &*blob.bytes));

@@ -45,7 +45,9 @@ impl Day {
     fn act(&self, agent: &str) -> Act {
         let agent: AgentId = agent.parse().unwrap();
         let Self { tree, main, authors, tests, touched } = self;
-        act(&Desk { tree, main, agent: &agent, authors, tests: Some(tests), touched, date: "2026-11-21" }).unwrap()
+        let bases = &Bases::new();
+        act(&Desk { tree, main, agent: &agent, authors, bases, tests: Some(tests), touched, date: "2026-11-21" })
+            .unwrap()
     }
 
     /// Lets the role propose, and a human merge it.

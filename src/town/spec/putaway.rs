@@ -31,22 +31,16 @@ pub struct PutAway {
     pub says: String,
 }
 
-/// Plans it, on the day `date`.
+/// Plans it, on the day `date`. `base` is what history says of what the change was written for.
 ///
 /// # Errors
 /// Why it cannot be done, as a sentence without a final full stop.
-pub fn put_away(tree: &Tree, change: &str, date: &str) -> Result<PutAway, String> {
+pub fn put_away(tree: &Tree, change: &str, date: &str, base: Base) -> Result<PutAway, String> {
     let project = Project::new(tree, OPENSPEC);
     let mut issues = Checker::new(&project, Profile::Gated).change(change);
     issues.retain(|issue| !is_of_life(issue.code));
-    let options = Options {
-        date,
-        careful: true,
-        judges_deltas_only: false,
-        skips_specs: false,
-        issues: Some(&issues),
-        base: Base::default(),
-    };
+    let options =
+        Options { date, careful: true, judges_deltas_only: false, skips_specs: false, issues: Some(&issues), base };
     let plan = plan::plan(&project, change, &options);
     if let Some(stopped) = plan.stopped(true) {
         return Err(stopped.message.clone());

@@ -4,6 +4,7 @@ use super::super::fixture::agent;
 use super::super::{FINDINGS, judge};
 use crate::town::changeset::{Blob, FileChange, NamedBytes, Proposal};
 use crate::town::finding::Finding;
+use crate::town::spec::base::Base;
 use crate::town::spec::content;
 use crate::town::spec::putaway::{PutAway, put_away};
 use crate::town::spec::record::{Gate, Record, Verdict};
@@ -85,7 +86,7 @@ fn rules(proposal: &Proposal) -> Vec<String> {
 #[test]
 fn the_plan_may_be_written_and_nothing_beside_it() {
     let tree = standing(&COMPLETE);
-    let put = put_away(&tree, "add-x", "2026-11-21").unwrap();
+    let put = put_away(&tree, "add-x", "2026-11-21", Base::default()).unwrap();
     let good = archives(&tree, &put);
     assert_eq!(rules(&good), [""; 0], "{:#?}", judge(&good));
     let refused = |edit: &dyn Fn(&mut Proposal)| {
@@ -122,7 +123,7 @@ fn the_plan_may_be_written_and_nothing_beside_it() {
 
 #[test]
 fn what_is_not_completed_is_not_archived() {
-    let plan = put_away(&standing(&COMPLETE), "add-x", "2026-11-21").unwrap();
+    let plan = put_away(&standing(&COMPLETE), "add-x", "2026-11-21", Base::default()).unwrap();
     for gates in 0..COMPLETE.len() {
         let tree = standing(&COMPLETE[..gates]);
         let mut put = plan.clone();
