@@ -284,7 +284,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
                 let (description, goal) = (args.description.clone(), args.goal.clone());
                 new::run(
                     context,
-                    &new::Args { name: args.name.clone(), description, goal, schema: args.schema.clone() },
+                    &new::Args { name: args.name.clone(), description, goal, schema: args.schema.clone(), plain: true },
                 )
             },
         ),

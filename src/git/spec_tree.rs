@@ -28,7 +28,7 @@ pub fn read(files: &Files<'_>, openspec: &str, archive: Archive) -> Tree {
         }
         let node = match entry.mode {
             Mode::Link => link(files, entry, &mut left),
-            Mode::Module => continue,
+            Mode::Module => Node::Other,
             Mode::File | Mode::Executable => file(files, entry, &mut left),
         };
         tree.put(&entry.path, node);

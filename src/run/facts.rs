@@ -55,7 +55,7 @@ pub fn gather(
     let repo = house.home.repo.reopen()?;
     let since =
         town.last_base(agent).and_then(|oid| crate::git::repo::oid(oid).ok()).filter(|oid| house.home.repo.has(*oid));
-    let past = if wanted.contains(&Sense::Specs) { workflow::past(house, town, base)? } else { Past::default() };
+    let past = if wanted.contains(&Sense::Specs) { workflow::past(house, town, None, base)? } else { Past::default() };
     let facts = senses::gather(&senses::Request {
         repo: repo.git(),
         base,

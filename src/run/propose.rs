@@ -126,7 +126,7 @@ impl Proposer<'_> {
             body: work.finish.body.clone(),
             change: work.finish.change.clone(),
             runs: workflow::runs(self.town, &self.charter.name, self.run),
-            past: workflow::past(house, self.town, trees.base)?,
+            past: workflow::past(house, self.town, Some(&self.charter.name), trees.base)?,
             ..rules(house, Some(self.charter))
         };
         fill(house, &mut proposal, before, trees.offered)?;
@@ -272,7 +272,7 @@ pub fn of_commits(
     proposal.title = title.trim().to_owned();
     proposal.body = body.trim().to_owned();
     proposal.change = crate::git::propose::trailer(&message, "Change");
-    proposal.past = workflow::past(house, town, base)?;
+    proposal.past = workflow::past(house, town, charter.map(|charter| &charter.name), base)?;
     fill(house, &mut proposal, repo.tree_of(base)?, repo.tree_of(head)?)?;
     proposal.hidden = repo.proposal(base, head, exclude)?.hidden;
     Ok(proposal)

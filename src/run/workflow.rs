@@ -21,35 +21,49 @@ use crate::town::event::Offer;
 use crate::town::facts::Facts;
 use crate::town::fold::{PullState, Run, Town};
 use crate::town::ids::{AgentId, Oid as Id};
-use crate::town::limits::TEXT_FILES;
+use crate::town::limits::{TEXT_BYTES, TEXT_FILES};
 use crate::town::roles::{self, Act, Desk};
 use crate::town::spec::lifecycle::Lifecycle;
 use crate::town::spec::past::Past;
 use crate::town::spec::project::Project;
 use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::queue;
-use crate::town::spec::record::GATES;
+use crate::town::spec::record::{GATES, Gate};
 use crate::town::spec::state::State;
 use crate::town::spec::trace::{self, Tag};
 use crate::town::spec::tree::Tree;
 use crate::town::text::truncate_middle;
 
+/// Commits that are fetched where a clone is too shallow to say what a change was written for: all that there are.
+const WHOLE_HISTORY: u32 = 1_000_000;
 /// Files of one change that are judged, and how large each may be, in bytes.
 const TOUCHED: usize = 200;
 const FILE_BYTES: u64 = 256 * 1024;
 /// Bytes of one file of a change in a briefing.
 const QUOTE_BYTES: usize = 16 * 1024;
 
-/// What the files do not tell of the changes: who wrote them, and what was built for them after a validator passed them.
+/// What the files do not tell of the changes: who wrote them, what was built for them after a validator passed them, and, for the
+/// agent that archives, what those that are completed were written for.
 ///
 /// # Errors
 /// [`RunError::Git`] when an object cannot be read.
-pub fn past(house: &House, town: &Town, head: Oid) -> Result<Past, RunError> {
+pub fn past(house: &House, town: &Town, agent: Option<&AgentId>, head: Oid) -> Result<Past, RunError> {
     let repo = &house.home.repo;
     let tree = spec_tree::of_tree(repo, repo.tree_of(head)?)?;
     let project = Project::new(&tree, OPENSPEC);
     let rebuilt = house.home.with_depth(|| repo.reopen()?.rebuilt(head, &project, &house.settings.guarded))?;
-    Ok(Past { authors: authors(repo, town)?, rebuilt })
+    let mut past = Past { authors: authors(repo, town)?, rebuilt, ..Past::default() };
+    if agent.is_some_and(|agent| agent.as_str() == Gate::Archive.agent()) {
+        for name in changes_in(&tree, State::Completed, &past) {
+            let mut base = repo.spec_base(head, &project, &name);
+            if !base.is_whole() && repo.is_shallow() {
+                house.home.ensure_history(head, WHOLE_HISTORY)?;
+                base = repo.reopen()?.spec_base(head, &project, &name);
+            }
+            past.bases.insert(name, base);
+        }
+    }
+    Ok(past)
 }
 
 /// Who wrote each OpenSpec change that came in by a pull request: the agents whose merged work brought its proposal.
@@ -93,7 +107,7 @@ pub(super) fn runs(town: &Town, agent: &AgentId, run: &Run) -> Vec<String> {
 pub(super) fn keeper(edge: &Edge<'_>, house: &House, agent: &AgentId, claimed: &Claim) -> Result<Keeper, RunError> {
     let (run, date) = (&claimed.run, (edge.now)().format("%Y-%m-%d").to_string());
     let is_kept = GATES.iter().any(|(_, _, keeper, _)| *keeper == agent.as_str());
-    let past = if is_kept { past(house, &claimed.town, repo::oid(&run.base)?)? } else { Past::default() };
+    let past = if is_kept { past(house, &claimed.town, Some(agent), repo::oid(&run.base)?)? } else { Past::default() };
     Ok(Keeper { agent: agent.clone(), run: run.run.clone(), commit: run.base.clone(), date, past })
 }
 
@@ -168,7 +182,7 @@ fn touched(house: &House, base: Oid, names: &[String]) -> Result<BTreeMap<String
         let own = |path: &String| !path.starts_with("openspec/") && !path.starts_with(".monkeytown/");
         let mut files = Vec::new();
         for path in paths.into_iter().filter(own).take(TOUCHED) {
-            files.extend(text_of(&repo, tree, &path)?.map(|text| (path, text)));
+            files.extend(text_of(&repo, tree, &path, FILE_BYTES)?.map(|text| (path, text)));
         }
         found.insert(change.clone(), files);
     }
@@ -176,9 +190,9 @@ fn touched(house: &House, base: Oid, names: &[String]) -> Result<BTreeMap<String
 }
 
 /// The text of a file, where it is one and not too large.
-fn text_of(repo: &Repo, tree: Oid, path: &str) -> Result<Option<String>, RunError> {
+fn text_of(repo: &Repo, tree: Oid, path: &str, most: u64) -> Result<Option<String>, RunError> {
     let Some((Mode::File | Mode::Executable, blob)) = repo.entry(tree, path)? else { return Ok(None) };
-    if repo.blob_size(blob)? > FILE_BYTES {
+    if repo.blob_size(blob)? > most {
         return Ok(None);
     }
     Ok(String::from_utf8(repo.read_blob(blob)?).ok())
@@ -188,7 +202,7 @@ fn text_of(repo: &Repo, tree: Oid, path: &str) -> Result<Option<String>, RunErro
 fn tags(repo: &Repo, tree: Oid) -> Result<Vec<Tag>, RunError> {
     let mut tags = Vec::new();
     for path in repo.paths(tree)?.iter().filter(|path| trace::is_looked_through(path, OPENSPEC)).take(TEXT_FILES) {
-        if let Some(text) = text_of(repo, tree, path)? {
+        if let Some(text) = text_of(repo, tree, path, TEXT_BYTES)? {
             tags.extend(trace::tags(path, &text));
         }
     }

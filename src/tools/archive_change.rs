@@ -63,7 +63,12 @@ impl Tool for ArchiveChange {
         let evidence = vec![format!("{folder}: the merge is what `monkeytown spec archive {change} --dry-run` shows")];
         let (path, record) = self.keeper.record(&tree, &folder, Gate::Archive, Verdict::Archived, Vec::new(), evidence);
         tree.put_file(&path, record.into_bytes());
-        let put = match putaway::put_away(&Project::new(&tree, OPENSPEC), &change, &self.keeper.date, Base::default()) {
+        let put = match putaway::put_away(
+            &Project::new(&tree, OPENSPEC),
+            &change,
+            &self.keeper.date,
+            Base::of(&self.keeper.past.bases, &change),
+        ) {
             Ok(put) => put,
             Err(why) => return tell(format!("Not archived: {why}.")),
         };

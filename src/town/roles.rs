@@ -220,7 +220,7 @@ fn architect(desk: &Desk<'_>, project: &Project<'_>, cases: &[Case<'_>]) -> Act 
             waits.push(format!("`{}` waits for {}", case.name, case.waits_for.join(", ")));
             continue;
         }
-        match put_away(project, case.name, desk.date, Base::default()) {
+        match put_away(project, case.name, desk.date, Base::of(&desk.past.bases, case.name)) {
             Ok(put) => {
                 let body = format!(
                     "Both validators passed `{}`. Its requirements are merged into the main specs: {}.",

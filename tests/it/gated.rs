@@ -309,9 +309,10 @@ fn whoever_brought_a_draft_does_not_judge_it() {
     );
     edits(&village, &[(".monkeytown/town.yaml", &settings)], "Let the architect write drafts");
     // It brings one of its own, and mends a word in one that a person brought.
-    let text = PROPOSAL.replace("Add quota", "Add stamps");
+    let text = "# Add stamps\n\n## Why\nNobody can tell which parcels were paid for, so the boatman asks at every hut and comes \
+                home after dark.\n\n## What Changes\n- The post puts a stamp on what was paid for.\n";
     village.says(vec![
-        write(&file("add-stamps"), &text),
+        write(&file("add-stamps"), text),
         write(
             "openspec/changes/add-stamps/specs/post/spec.md",
             "## ADDED Requirements\n\n### Requirement: Stamps\nThe post SHALL stamp every parcel.\n\n#### Scenario: A parcel\n\
@@ -326,4 +327,23 @@ fn whoever_brought_a_draft_does_not_judge_it() {
     acts(&village, "architect", "architect add-quota: needs-revision, ");
     let waits = without_a_mind(&village, "architect");
     assert!(format!("{waits:?}").contains("`add-stamps` is your own"), "{waits:#?}");
+}
+
+#[test]
+fn what_nothing_covers_is_a_finding_of_the_profile() {
+    let village = town();
+    let validate = || {
+        let out = village.monkeytown(&["spec", "validate", "--specs", "--profile", "gated", "--json"]);
+        let issues = out.json["items"][0]["issues"].as_array().unwrap();
+        let said: Vec<String> = issues.iter().map(|issue| format!("{} {}", issue["code"], issue["file"])).collect();
+        (out.code, said)
+    };
+    let uncovered = "\"trace/uncovered\" \"openspec/specs/post/spec.md\"".to_owned();
+    assert_eq!(validate(), (0, vec![uncovered.clone()]));
+    // A tag that names nothing is an error of the spec that it speaks of; what is covered is fine.
+    let tag = |id: &str| _ = village.put("tests/tags.sh", &format!("# covers: {id}\n"));
+    tag("post#weighed");
+    assert_eq!(validate(), (1, vec![uncovered, "\"trace/unknown-id\" \"tests/tags.sh\"".to_owned()]));
+    tag("post#weighing");
+    assert_eq!(validate(), (0, Vec::new()));
 }

@@ -9,9 +9,8 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::super::{Context, say};
-use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use super::desk::{self, Desk, Failure, RootOut, Shape};
 use crate::town::spec::adopt;
-use crate::town::spec::tree::Archive;
 
 /// Lift the requirements that a proposal holds in its text into a delta that adds them
 #[derive(Debug, ClapArgs)]
@@ -54,15 +53,14 @@ struct Answer<'a> {
 /// # Errors
 /// When the answer cannot be written.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
-    desk::end(context, Shape::default().with("adopt", ()).with("root", ()), lift(context, args))
+    desk::within(context, Shape::default().with("adopt", ()), |desk| lift(context, desk, args))
 }
 
 fn refused(message: String, fix: &str) -> Failure {
     Failure::new("adopt_error", message).fix(fix)
 }
 
-fn lift(context: &Context, args: &Args) -> Result<u8, Failure> {
-    let desk = Desk::open(context, Without::Fail, Archive::Names)?;
+fn lift(context: &Context, desk: &Desk, args: &Args) -> Result<u8, Failure> {
     let project = desk.project();
     if !project.has_change(&args.name) {
         let open = project.changes().join(", ");
@@ -104,11 +102,11 @@ fn lift(context: &Context, args: &Args) -> Result<u8, Failure> {
     }
     let path = format!("{}/specs/{capability}/spec.md", project.change_path(&args.name));
     if !args.dry_run {
-        write(&desk, &path, &delta)?;
+        write(desk, &path, &delta)?;
     }
     let text = args.dry_run.then_some(delta);
     let adopted = Adopted { change: args.name.clone(), capability, path, requirements, text };
-    answer(context, &desk, &adopted)
+    answer(context, desk, &adopted)
 }
 
 fn write(desk: &Desk, path: &str, text: &str) -> Result<(), Failure> {

@@ -130,6 +130,17 @@ pub fn end(context: &Context, empty: Shape, outcome: Result<u8, Failure>) -> any
     Ok(1)
 }
 
+/// Does something in the nearest root; a failure of that names the root too.
+///
+/// # Errors
+/// When JSON cannot be written.
+pub fn within(context: &Context, empty: Shape, act: impl FnOnce(&Desk) -> Result<u8, Failure>) -> anyhow::Result<u8> {
+    match Desk::open(context, Without::Fail, Archive::Names) {
+        Ok(desk) => end(context, empty.with("root", desk.root_out()), act(&desk)),
+        Err(failure) => end(context, empty.with("root", ()), Err(failure)),
+    }
+}
+
 /// Prints the answer as JSON.
 ///
 /// # Errors
@@ -229,7 +240,7 @@ impl Desk {
             let house = open::house(context, Some("none"))?;
             let town = Journal::new(&house.home.repo, None).load()?.town;
             let head = house.home.main()?;
-            workflow::past(&house, &town, head)
+            workflow::past(&house, &town, None, head)
         };
         read().unwrap_or_else(|error| {
             say::story(context, &format!("warning: the journal and the history of the town were not asked: {error}"));

@@ -12,6 +12,8 @@ use super::super::{Context, say};
 use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
 use super::status::{self, failed};
 use crate::config::spec_tree::Root;
+use crate::git::Repo;
+use crate::town::spec::base::Base;
 use crate::town::spec::metadata::is_kebab;
 use crate::town::spec::project::Project;
 use crate::town::spec::schema::{self, is_specs};
@@ -35,6 +37,9 @@ pub struct Args {
     /// The schema that it follows
     #[arg(long, value_name = "NAME")]
     pub schema: Option<String>,
+    /// Whether only what the reference writes is written.
+    #[arg(skip)]
+    pub plain: bool,
 }
 
 /// Make openspec/ with its folders and a config
@@ -96,6 +101,9 @@ fn change(context: &Context, args: &Args) -> Result<u8, Failure> {
     if skips {
         metadata.push_str("skip_specs: true\n");
     }
+    if !args.plain {
+        metadata.push_str(&begun_at(&desk, &project).unwrap_or_default());
+    }
     let openspec = desk.root.path.join("openspec");
     make_root(&desk, "change_error")?;
     fs::create_dir(&folder).map_err(|error| match error.kind() {
@@ -122,6 +130,14 @@ fn change(context: &Context, args: &Args) -> Result<u8, Failure> {
         }
     }
     Ok(0)
+}
+
+/// The lines that say which main specs the change is written for: later, nothing else may tell.
+fn begun_at(desk: &Desk, project: &Project<'_>) -> Option<String> {
+    let repo = Repo::open(&desk.root.base).ok()?;
+    let head = repo.head_commit().ok().flatten()?;
+    let commit = repo.unchanged_since(head, &project.below("specs")).ok().flatten()?;
+    Some(Base::begun_at(&commit.to_string()))
 }
 
 fn schema_for(project: &Project<'_>, wanted: Option<&str>) -> Result<String, Failure> {

@@ -7,12 +7,11 @@ use std::io::Write as _;
 use serde::Serialize;
 
 use super::super::{Context, say};
-use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use super::desk::{self, Desk, Failure, RootOut, Shape};
 use crate::town::spec::base::Base;
 use crate::town::spec::delta::Delta;
 use crate::town::spec::lines::Lines;
 use crate::town::spec::metadata;
-use crate::town::spec::tree::Archive;
 
 #[derive(Serialize)]
 struct Recorded {
@@ -32,15 +31,14 @@ struct Answer<'a> {
 /// # Errors
 /// When the answer cannot be written.
 pub fn run(context: &Context, name: &str) -> anyhow::Result<u8> {
-    desk::end(context, Shape::default().with("recorded", ()).with("root", ()), record(context, name))
+    desk::within(context, Shape::default().with("recorded", ()), |desk| record(context, desk, name))
 }
 
 fn refused(message: String) -> Failure {
     Failure::new("record_error", message)
 }
 
-fn record(context: &Context, name: &str) -> Result<u8, Failure> {
-    let desk = Desk::open(context, Without::Fail, Archive::Names)?;
+fn record(context: &Context, desk: &Desk, name: &str) -> Result<u8, Failure> {
     let project = desk.project();
     if !project.has_change(name) {
         let open = project.changes().join(", ");
@@ -68,7 +66,7 @@ fn record(context: &Context, name: &str) -> Result<u8, Failure> {
             format!("schema: {schema}\n")
         }
     };
-    replace(&desk, &path, &base.recorded(&before))?;
+    replace(desk, &path, &base.recorded(&before))?;
     let recorded = Recorded { change: name.to_owned(), path, requirements };
     if context.json {
         desk::json(&Answer { recorded: &recorded, root: desk.root_out() })?;

@@ -63,9 +63,10 @@ fn what_is_built_after_a_pass_is_found() {
         tree.put_file(&record.path, record.write().into_bytes());
     }
     let project = Project::new(&tree, "openspec");
-    let guarded = ["src/**".parse().unwrap()];
+    let guarded = ["src/**", "openspec/**"].map(|pattern| pattern.parse().unwrap());
     let found = |head: Oid| repo.rebuilt(head, &project, &guarded).unwrap();
     assert!(found(builds(&box_, "docs/x.html", "add-x")).is_empty());
+    assert!(found(builds(&box_, &format!("{FOLDER}/implementation.md"), "add-x")).is_empty());
     assert!(found(builds(&box_, "src/y.rs", "add-y")).is_empty());
     let rebuilt = found(builds(&box_, "src/x.rs", "add-x"));
     assert_eq!(rebuilt["add-x"][&judged], "src/x.rs");

@@ -105,3 +105,32 @@ async fn a_completed_change_is_put_away_whole() {
     assert!(text(&files, &format!("{to}/gates/005-archive.yaml")).contains("verdict: archived"));
     assert!(text(&files, "openspec/specs/x/spec.md").contains("### Requirement: X\nThe system SHALL x."));
 }
+
+#[tokio::test]
+async fn one_work_archives_one_change() {
+    let town = town();
+    let mut files = town.workspace();
+    let delta = text(&files, &format!("{FOLDER}/specs/x/spec.md"));
+    let other = "openspec/changes/add-y";
+    for (name, said) in [("proposal.md", "# Y\n"), ("tasks.md", "- [x] 1.1 Do it\n"), ("specs/y/spec.md", &delta)] {
+        files.write(&format!("{other}/{name}"), said.as_bytes()).unwrap();
+    }
+    let passes = |change: &str, verdict: &str| json!({"change": change, "verdict": verdict, "evidence": ["`sh t`"]});
+    for change in ["add-x", "add-y"] {
+        for (agent, verdict) in [
+            ("architect", "approved"),
+            ("feature-implementer", "done"),
+            ("pm-validator", "pass"),
+            ("test-validator", "pass"),
+        ] {
+            assert!(says(&mut files, agent, passes(change, verdict)).await.ok, "{change} {agent}");
+        }
+    }
+    let archives = async |files: &mut Workspace, change: &str| {
+        called(files, "architect", RUN, ARCHIVE_CHANGE, json!({"change": change})).await
+    };
+    assert!(archives(&mut files, "add-x").await.ok);
+    let second = archives(&mut files, "add-y").await;
+    assert!(!second.ok && second.output.contains("archives `2026-11-21-add-x` already"), "{second:?}");
+    assert!(!files.list(other).unwrap().is_empty());
+}

@@ -38,7 +38,8 @@ pub(super) fn planned(work: &Work<'_>) -> BTreeSet<String> {
         }
         for folder in &folders {
             let day = plan::archived_on(&project, name, folder);
-            let put = day.and_then(|day| putaway::put_away(&project, name, day, Base::default()).ok());
+            let put = day
+                .and_then(|day| putaway::put_away(&project, name, day, Base::of(&work.proposal.past.bases, name)).ok());
             if let Some(put) = put.filter(|put| is_as_planned(work, put)) {
                 paths.extend(put.files.into_keys());
                 let to = format!("{archive}{folder}");

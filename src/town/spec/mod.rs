@@ -50,6 +50,7 @@ pub mod show;
 pub mod state;
 pub mod status_line;
 pub mod structure;
+pub mod takeback;
 pub mod tasks;
 pub mod tasks_lint;
 pub mod trace;

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::base::Bases;
+
 /// It, as far as somebody looked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Past {
@@ -10,11 +12,14 @@ pub struct Past {
     pub authors: BTreeMap<String, BTreeSet<String>>,
     /// By change: the commits that records of it name, each with a guarded file that work for the change touched after it.
     pub rebuilt: BTreeMap<String, BTreeMap<String, String>>,
+    /// What history says of what each completed change was written for; for whoever may archive it.
+    pub bases: Bases,
 }
 
 impl Past {
     /// Nothing is known.
-    pub const NOTHING: &'static Self = &Self { authors: BTreeMap::new(), rebuilt: BTreeMap::new() };
+    pub const NOTHING: &'static Self =
+        &Self { authors: BTreeMap::new(), rebuilt: BTreeMap::new(), bases: Bases::new() };
 
     /// The guarded file that was touched for a change after a commit.
     #[must_use]

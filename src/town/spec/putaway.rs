@@ -31,7 +31,7 @@ pub struct PutAway {
     pub says: String,
 }
 
-/// Plans it, on the day `date`.
+/// Plans it, on the day `date`. `base` is what history says of what the change was written for.
 ///
 /// # Errors
 /// Why it cannot be done, as a sentence without a final full stop.
