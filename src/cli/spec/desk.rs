@@ -1,7 +1,8 @@
 //! What every spec command begins with, a project that is read, and how it ends where that fails.
 //! Lives here: the root, its files, the failure and its shapes. Never here: what is done with a project.
 
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
@@ -75,6 +76,22 @@ impl From<ReadFiles> for Failure {
         let why = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
         Self::new("openspec_unreadable", format!("{error}{why}")).target("openspec.root")
     }
+}
+
+/// A file or folder that the system did not let us write: where, why, and what to look at.
+#[must_use]
+pub fn unwritten(code: &'static str, verb: &str, place: &Path, error: &io::Error) -> Failure {
+    let fix = match error.kind() {
+        ErrorKind::AlreadyExists => "Something stands there already: move it away, or give another name.",
+        ErrorKind::NotADirectory => "A file stands where a folder is needed: move it away.",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "Look at the rights of the folder that it is in."
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "Make room on the disk.",
+        _ => "Look whether the folder that it is in is there and can be written to.",
+    };
+    Failure::new(code, format!("cannot {verb} {}: {error}; nothing that was there has changed", place.display()))
+        .fix(fix)
 }
 
 /// Keys and values in the order in which they are written.

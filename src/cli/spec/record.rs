@@ -2,12 +2,11 @@
 //! Lives here: writing down, in a change's metadata, what the main specs say now about the requirements that it works on. Never
 //! here: what that is good for (see `town::spec::merge`).
 
-use std::io::Write as _;
-
 use serde::Serialize;
 
 use super::super::{Context, say};
 use super::desk::{self, Desk, Failure, RootOut, Shape};
+use crate::config::spec_place;
 use crate::town::spec::base::Base;
 use crate::town::spec::delta::Delta;
 use crate::town::spec::lines::Lines;
@@ -83,13 +82,5 @@ fn record(context: &Context, desk: &Desk, name: &str) -> Result<u8, Failure> {
 fn replace(desk: &Desk, path: &str, text: &str) -> Result<(), Failure> {
     desk.stays("record_error", path)?;
     let place = desk.on_disk(path);
-    let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(place.parent().unwrap_or(&place))?;
-        file.write_all(text.as_bytes())?;
-        if let Ok(old) = std::fs::metadata(&place) {
-            file.as_file().set_permissions(old.permissions())?;
-        }
-        file.persist(&place).map(|_| ()).map_err(|error| error.error)
-    };
-    write().map_err(|error: std::io::Error| refused(format!("cannot write {path}: {error}")))
+    spec_place::put(&place, text.as_bytes()).map_err(|error| desk::unwritten("record_error", "write", &place, &error))
 }
