@@ -76,8 +76,10 @@ impl Repo {
                 // A commit that is not here was rewritten, or never was: nobody can tell what came after it.
                 let Some(since) = Oid::from_str(commit).ok().filter(|oid| self.has(*oid)) else { continue };
                 let touched = self.touched_for(head, &[since], change)?;
-                if let Some(path) = touched.into_iter().find(|path| guarded.iter().any(|pattern| pattern.matches(path)))
-                {
+                // Its own records and words are judged by what they say.
+                let is_code = |path: &String| !path.starts_with("openspec/");
+                let is_guarded = |path: &String| guarded.iter().any(|pattern| pattern.matches(path));
+                if let Some(path) = touched.into_iter().find(|path| is_code(path) && is_guarded(path)) {
                     rebuilt.entry(change.to_owned()).or_default().insert(commit.to_owned(), path);
                 }
             }

@@ -330,6 +330,32 @@ fn whoever_brought_a_draft_does_not_judge_it() {
 }
 
 #[test]
+fn the_order_is_kept_and_told_without_a_mind() {
+    let village = town();
+    let rush = "openspec/changes/rush-post";
+    edits(
+        &village,
+        &[
+            (&format!("{rush}/proposal.md"), PROPOSAL),
+            (&format!("{rush}/.openspec.yaml"), "schema: spec-driven\ndepends_on: [add-quota]\n"),
+        ],
+        "Think of those in a hurry",
+    );
+    without_a_mind(&village, "orchestrator").ended(0, "opened");
+    let page = village.show("agent/orchestrator", ".monkeytown/orchestration/order.md");
+    let next =
+        "1. `add-quota` (Draft): `architect judges the draft: monkeytown run architect`; one change waits for it";
+    let stuck = "- `rush-post` (Draft) waits for `add-quota`";
+    assert!(page.contains(next) && page.contains(stuck), "{page}");
+    let posts = village.facts("post.published");
+    let note = posts[0].to_string();
+    assert!(posts.len() == 1 && note.contains("architect judges the draft") && note.contains("waits for"), "{note}");
+    // The same order is not told twice.
+    let again = without_a_mind(&village, "orchestrator");
+    assert_eq!((again.code, village.facts("post.published").len()), (0, 1), "{again:#?}");
+}
+
+#[test]
 fn what_nothing_covers_is_a_finding_of_the_profile() {
     let village = town();
     let validate = || {
