@@ -8,6 +8,7 @@ use super::data::Value;
 use super::lines::Lines;
 use super::metadata;
 use super::project::Project;
+use super::schema::is_specs;
 use super::status_line::StatusLine;
 use super::tasks::{self, Progress, Task};
 
@@ -90,7 +91,9 @@ fn files(project: &Project<'_>, folder: &str, tasks: &[String]) -> BTreeSet<Stri
     files.extend(["proposal.md", "design.md"].map(|name| format!("{folder}/{name}")));
     let specs = project.tree().below(&format!("{folder}/specs")).filter(|(_, node)| node.is_file());
     files.extend(specs.map(|(path, _)| path.to_owned()));
-    for artifact in project.shared_schema_in(folder).map(|schema| schema.before_apply()).unwrap_or_default() {
+    let artifacts = project.shared_schema_in(folder).map(|schema| schema.before_apply()).unwrap_or_default();
+    // The deltas are all there already, without a pattern.
+    for artifact in artifacts.into_iter().filter(|artifact| !is_specs(&artifact.generates)) {
         files.extend(project.outputs_in(folder, &artifact.generates).unwrap_or_default());
     }
     files.retain(|path| path.strip_prefix(folder).is_some_and(|inner| !is_later(&inner[1..])));
