@@ -62,7 +62,7 @@ impl<'a> Proof<'a> {
             && line.match_indices(name).any(|(at, _)| {
                 let after = &line[at + name.len()..];
                 let is_whole = !after.trim_start_matches('.').starts_with(|c: char| c.is_alphanumeric());
-                is_whole && !line[..at].ends_with(is_part) && !says_nothing(after)
+                is_whole && !line[..at].ends_with(is_part) && !is_hollow(after)
             });
         named && self.is_shown_in(&line.replacen(name, " ", 1))
     }
@@ -74,7 +74,7 @@ impl<'a> Proof<'a> {
         let code = (1..parts.len().saturating_sub(1)).step_by(2).map(|at| parts[at].trim());
         let is_command = |code: &str| {
             let is_path = code.contains('/') && !code.contains(char::is_whitespace);
-            !code.is_empty() && !says_nothing(code) && (!is_path || self.is_there(code))
+            !says_nothing(code) && (!is_path || self.is_there(code))
         };
         let is_mark =
             |c: char| c.is_whitespace() || matches!(c, '|' | ',' | ';' | '(' | ')' | '`' | '"' | '\'' | '[' | ']');
@@ -105,6 +105,11 @@ fn called(task: &str) -> &str {
 /// Whether a text only stands in the place of something that would show it.
 #[must_use]
 pub fn says_nothing(text: &str) -> bool {
+    is_hollow(text) || !text.contains(char::is_alphanumeric)
+}
+
+/// Whether a text begins with a word that shows nothing.
+fn is_hollow(text: &str) -> bool {
     let text = text.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '`').trim_start_matches('`');
     let said = text.to_lowercase();
     let first = said.split('|').next().unwrap_or_default().trim_matches(|c: char| !c.is_alphanumeric());
@@ -162,6 +167,8 @@ mod tests {
             ("1.1", "| 1.1 | `make` | 3 skipped |", true),
             ("1.1", "1.1 `cargo test", false),
             ("1.1", "1.1 ``", false),
+            ("1.1", "1.1 `-`", false),
+            ("1.1", "`make` shows 1.1", true),
             ("1.1", "| 11.1 | `cargo test` |", false),
             ("1.1", "| 1.1.2 | `cargo test` |", false),
             ("1.1", "| 1.12 | `cargo test` |", false),

@@ -272,7 +272,7 @@ fn verdicts_show_why() {
     change().says_as(Gate::Architect, Verdict::Approved, bare).is(State::Draft, &code);
     change().says_as(Gate::Architect, Verdict::NeedsRevision, bare).is(State::NeedsRevision, &code);
     change().approved().ticked().says_as(Gate::Implement, Verdict::Done, bare).is(State::InProgress, &code);
-    let hollow = |record: &mut Record| record.evidence = vec!["n/a".to_owned(), "TODO".to_owned()];
+    let hollow = |record: &mut Record| record.evidence = vec!["n/a".to_owned(), "TODO".to_owned(), "-".to_owned()];
     change().approved().ticked().says_as(Gate::Implement, Verdict::Done, hollow).is(State::InProgress, &code);
     change().handed_over().says_as(Gate::Pm, Verdict::Pass, bare).is(State::Validation, &code);
     let wrong = |record: &mut Record| record.findings.push(crate::town::finding::Finding::error("x", "y"));
