@@ -94,10 +94,12 @@ fn brought(repo: &Repo, offer: &Offer, path: &str) -> Result<bool, GitError> {
     Ok(has(&offer.head, !archived)? && !has(&offer.base, false)?)
 }
 
-/// The runs in whose name the agent may speak: this one, and those before it whose records its open pull request may hold.
-pub(super) fn runs(town: &Town, agent: &AgentId, run: &Run) -> Vec<String> {
-    let ended = town.agents.get(agent).into_iter().flat_map(|agent| agent.runs.iter().map(|ended| &ended.run));
-    ended.chain([&run.run]).map(ToString::to_string).collect()
+/// The runs in whose name the agent may speak, each with the commit that it read: this one, and those before it whose records its
+/// open pull request may hold.
+pub(super) fn runs(town: &Town, agent: &AgentId, run: &Run) -> Vec<(String, String)> {
+    let ended = town.agents.get(agent).into_iter().flat_map(|agent| &agent.runs);
+    let ended = ended.map(|ended| (&ended.run, &ended.base));
+    ended.chain([(&run.run, &run.base)]).map(|(run, base)| (run.to_string(), base.to_string())).collect()
 }
 
 /// Who keeps a gate in this run.

@@ -63,8 +63,8 @@ pub type NamedBytes = (String, Arc<[u8]>);
 pub struct Proposal {
     /// Who proposes; `None` when a diff of unknown origin is judged (ownership is then not checked).
     pub agent: Option<AgentId>,
-    /// The runs in whose name the agent may speak; none where nobody knows.
-    pub runs: Vec<String>,
+    /// The runs in whose name the agent may speak, each with the commit that it read; none where nobody knows.
+    pub runs: Vec<(String, String)>,
     /// What the agent owns, grants included.
     pub owns: Vec<Pattern>,
     /// Reserved paths (town file, charters, workflows…) that a human granted to this agent by name.

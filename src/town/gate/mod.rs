@@ -143,7 +143,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: records::RECORDS,
-        doc: "A gate record that is changed, deleted, unreadable, out of number or bound to other content; one that speaks at another agent's gate, in another's name or of another run; one that does not count where the change stands. An edit that makes a stale approval hold again.",
+        doc: "A gate record that is changed, deleted, unreadable, out of number or bound to other content; one that speaks at another agent's gate, in another's name, of another run or, as a pass, of another commit than that run has read; one that does not count where the change stands. An edit that makes a stale approval hold again.",
         for_humans: ForHumans::Warns,
         run: records::gate_records,
     },

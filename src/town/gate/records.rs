@@ -17,7 +17,7 @@ use crate::town::spec::lifecycle::Lifecycle;
 use crate::town::spec::plan;
 use crate::town::spec::project::Project;
 use crate::town::spec::putaway::OPENSPEC;
-use crate::town::spec::record::{self, Gate, Record, finding_of};
+use crate::town::spec::record::{self, Gate, Record, Verdict, finding_of};
 use crate::town::text::one_line;
 
 pub(super) const APPROVED: &str = "approved-change";
@@ -237,11 +237,17 @@ fn foreign(work: &Work<'_>, agent: &AgentId, record: &Record) -> Vec<Finding> {
         wrong(format!("{agent} speaks as `{}`", one_line(&record.actor, 60)), format!("write `actor: agent:{agent}`"));
     }
     let runs = &work.proposal.runs;
-    if let Some(run) = runs.last()
-        && !record.run.as_ref().is_some_and(|run| runs.contains(run))
-    {
-        let said = record.run.as_deref().unwrap_or_default();
-        wrong(format!("the record names the run `{}`", one_line(said, 40)), format!("write `run: {run}`"));
+    let said = record.run.as_deref().unwrap_or_default();
+    match (runs.iter().find(|(run, _)| run == said), runs.last()) {
+        (None, Some((run, _))) => {
+            wrong(format!("the record names the run `{}`", one_line(said, 40)), format!("write `run: {run}`"));
+        }
+        // What is built after a pass is found by the commit that was judged.
+        (Some((_, commit)), _) if record.verdict == Verdict::Pass && record.commit.as_ref() != Some(commit) => {
+            let said = record.commit.as_deref().unwrap_or("none");
+            wrong(format!("the record names the commit `{}`", one_line(said, 50)), format!("write `commit: {commit}`"));
+        }
+        _ => {}
     }
     findings
 }

@@ -5,12 +5,12 @@ use super::*;
 use crate::town::changeset::{NamedBytes, Proposal};
 use crate::town::finding::Severity;
 use crate::town::spec::content;
-use crate::town::spec::record::Verdict;
 use crate::town::spec::tree::{Node, Tree};
 
 const FOLDER: &str = "openspec/changes/add-x";
 const TASKS: &str = "- [ ] 1.1 Write it\n- [ ] 1.2 Test it\n- [ ] Tell people\n";
 const RUN: &str = "01J8ZQ5VAR7B2Q3K4M5N6P7R8S";
+const COMMIT: &str = "1234567890123456789012345678901234567890";
 
 /// The change as it stands before the proposal, with the records of some gates.
 fn standing(said: &[(Gate, Verdict)]) -> Vec<NamedBytes> {
@@ -39,7 +39,7 @@ fn record(files: &[NamedBytes], number: u32, gate: Gate, verdict: Verdict, edit:
         verdict,
         actor: if gate.agent().is_empty() { "human:ann".to_owned() } else { format!("agent:{}", gate.agent()) },
         run: Some(RUN.to_owned()),
-        commit: None,
+        commit: Some(COMMIT.to_owned()),
         content_hash: content::hash(&Project::new(&tree, OPENSPEC), FOLDER),
         findings: Vec::new(),
         evidence: vec!["src/x.rs:3".to_owned()],
@@ -53,7 +53,7 @@ fn record(files: &[NamedBytes], number: u32, gate: Gate, verdict: Verdict, edit:
 fn by(name: &str, said: &[(Gate, Verdict)]) -> Proposed {
     agent().with(|p| {
         p.agent = name.parse().ok();
-        p.runs = vec!["01J8ZQ5VAR7B2Q3K4M5N6P7R8T".to_owned(), RUN.to_owned()];
+        p.runs = ["01J8ZQ5VAR7B2Q3K4M5N6P7R8T", RUN].map(|run| (run.to_owned(), COMMIT.to_owned())).to_vec();
         p.owns = vec!["**".parse().unwrap()];
         p.specs = tree(&standing(said));
     })
@@ -272,6 +272,12 @@ fn the_validators_do_not_wait_for_each_others_number() {
         let test = record(&files, number, Gate::Test, Verdict::Pass, |_| {});
         let found = judged(adds(by("test-validator", &[]).with(|p| p.specs = tree(&files)), &test));
         assert_eq!(found.is_empty(), fine, "{number}: {found:?}");
+    }
+    // A pass is of the commit that its run has read.
+    for commit in [None, Some("f00d".repeat(10))] {
+        let test = record(&files, 4, Gate::Test, Verdict::Pass, |r| r.commit = commit);
+        let found = judged(adds(by("test-validator", &[]).with(|p| p.specs = tree(&files)), &test));
+        assert!(found.len() == 1 && found[0].remedy.contains(COMMIT), "{found:?}");
     }
 }
 
