@@ -277,7 +277,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             let shape = || if args.all { batch() } else { Shape::default() };
             args.store.refuse(context, shape, || {
                 let (change, schema) = (args.change.clone(), args.schema.clone());
-                status::run(context, &status::Args { change, all: args.all, schema })
+                status::run(context, &status::Args { change, all: args.all, schema, knows_archive: false })
             })
         }
         Command::Instructions(args) => {
@@ -300,7 +300,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
                 let (description, goal) = (args.description.clone(), args.goal.clone());
                 new::run(
                     context,
-                    &new::Args { name: args.name.clone(), description, goal, schema: args.schema.clone() },
+                    &new::Args { name: args.name.clone(), description, goal, schema: args.schema.clone(), plain: true },
                 )
             },
         ),

@@ -8,6 +8,7 @@ use super::files::{Content, Entry, Files};
 use super::repo::Repo;
 use crate::town::changeset::Mode;
 use crate::town::limits::{SPEC_FILE_BYTES, SPEC_OTHER_BYTES, SPEC_TREE_BYTES};
+use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::tree::{Archive, Fault, Node, Tree};
 
 /// A link's text, in bytes, at the most.
@@ -27,7 +28,7 @@ pub fn read(files: &Files<'_>, openspec: &str, archive: Archive) -> Tree {
         }
         let node = match entry.mode {
             Mode::Link => link(files, entry, &mut left),
-            Mode::Module => continue,
+            Mode::Module => Node::Other,
             Mode::File | Mode::Executable => file(files, entry, &mut left),
         };
         tree.put(&entry.path, node);
@@ -35,16 +36,12 @@ pub fn read(files: &Files<'_>, openspec: &str, archive: Archive) -> Tree {
     tree
 }
 
-/// The same of a tree that no commit has, of its plain files.
+/// The same of a tree that no commit has.
 ///
 /// # Errors
-/// When an object cannot be read.
+/// When the tree cannot be read.
 pub fn of_tree(repo: &Repo, tree: Oid) -> Result<Tree, GitError> {
-    let mut found = Tree::default();
-    for (path, bytes) in repo.files_below(tree, "openspec/")? {
-        found.put_file(&path, bytes);
-    }
-    Ok(found)
+    Ok(read(&Files::below(repo.git(), tree, OPENSPEC)?, OPENSPEC, Archive::Whole))
 }
 
 fn file(files: &Files<'_>, entry: &Entry, left: &mut u64) -> Node {

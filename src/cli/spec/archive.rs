@@ -209,7 +209,7 @@ fn archive(context: &Context, desk: &Desk, bench: Option<&Bench>, asked: &Asked)
     let clock = context.env.clock().map_err(|error| Failure::new(Stop::Other.code(), error.to_string()))?;
     let date = if asked.local_day { clock.local_day() } else { clock.now().format("%Y-%m-%d").to_string() };
     if asked.in_place {
-        let base = repo(desk).map(|repo| commit::base(&repo, &here, name, None)).unwrap_or_default();
+        let base = commit::base(repo(desk).as_ref(), &here, name, None);
         let plan = planned(&here, name, profile, &date, asked, base);
         passed(&plan, asked.yes || asked.dry_run)?;
         if !asked.dry_run {
@@ -224,11 +224,12 @@ fn archive(context: &Context, desk: &Desk, bench: Option<&Bench>, asked: &Asked)
     if let Some(commit) = ground.finished.filter(|_| !project.changes().contains(&name)) {
         return finished(context, desk, &project, name, commit);
     }
-    let base = commit::base(&ground.repo, &project, name, Some(ground.at));
+    let base = commit::base(Some(&ground.repo), &project, name, Some(ground.at));
     let plan = planned(&project, name, profile, &date, asked, base);
     passed(&plan, asked.yes || asked.dry_run)?;
     ground.clean(desk, &plan)?;
     let mut done = done(desk, name, &plan, asked);
+    done.path = ground.shown(desk, &plan.moves.1);
     if !asked.dry_run {
         let commit = ground.archive(name, &plan, clock.now().timestamp())?;
         (done.branch, done.commit) = (Some(ground.branch.clone()), Some(commit.to_string()));

@@ -1,17 +1,22 @@
 //! What every spec command begins with, a project that is read, and how it ends where that fails.
 //! Lives here: the root, its files, the failure and its shapes. Never here: what is done with a project.
 
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
 use serde_json::Value;
 
-use super::super::{Context, say};
+use super::super::{Context, open, say};
 use crate::config::files::ReadFiles;
 use crate::config::spec_place;
 use crate::config::spec_tree::{self, Root};
+use crate::git::journal::Journal;
+use crate::run::{RunError, workflow};
+use crate::town::limits::TOWN_FILE;
 use crate::town::spec::data;
+use crate::town::spec::past::Past;
 use crate::town::spec::project::Project;
 use crate::town::spec::tree::{Archive, Tree};
 
@@ -73,6 +78,22 @@ impl From<ReadFiles> for Failure {
     }
 }
 
+/// A file or folder that the system did not let us write: where, why, and what to look at.
+#[must_use]
+pub fn unwritten(code: &'static str, verb: &str, place: &Path, error: &io::Error) -> Failure {
+    let fix = match error.kind() {
+        ErrorKind::AlreadyExists => "Something stands there already: move it away, or give another name.",
+        ErrorKind::NotADirectory => "A file stands where a folder is needed: move it away.",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "Look at the rights of the folder that it is in."
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "Make room on the disk.",
+        _ => "Look whether the folder that it is in is there and can be written to.",
+    };
+    Failure::new(code, format!("cannot {verb} {}: {error}; nothing that was there has changed", place.display()))
+        .fix(fix)
+}
+
 /// Keys and values in the order in which they are written.
 #[derive(Debug, Default)]
 pub struct Shape(Vec<(&'static str, Value)>);
@@ -124,6 +145,17 @@ pub fn end(context: &Context, empty: Shape, outcome: Result<u8, Failure>) -> any
         }
     }
     Ok(1)
+}
+
+/// Does something in the nearest root; a failure of that names the root too.
+///
+/// # Errors
+/// When JSON cannot be written.
+pub fn within(context: &Context, empty: Shape, act: impl FnOnce(&Desk) -> Result<u8, Failure>) -> anyhow::Result<u8> {
+    match Desk::open(context, Without::Fail, Archive::Names) {
+        Ok(desk) => end(context, empty.with("root", desk.root_out()), act(&desk)),
+        Err(failure) => end(context, empty.with("root", ()), Err(failure)),
+    }
 }
 
 /// Prints the answer as JSON.
@@ -215,6 +247,25 @@ impl Desk {
     #[must_use]
     pub fn project_of<'t>(&self, tree: &'t Tree) -> Project<'t> {
         Project::new(tree, &self.root.openspec()).with_schemas(&self.schemas)
+    }
+
+    /// What the files do not tell of the changes, where the root is a town: who wrote them, by its journal here, and what was built
+    /// for them since they were judged. Nothing is fetched for it, so that what is not here is not known.
+    #[must_use]
+    pub fn past(&self, context: &Context) -> Past {
+        if !self.root.base.join(TOWN_FILE).is_file() {
+            return Past::default();
+        }
+        let read = || -> Result<Past, RunError> {
+            let house = open::house(context, Some("none"))?;
+            let town = Journal::new(&house.home.repo, None).load()?.town;
+            let head = house.home.main()?;
+            workflow::past(&house, &town, None, head)
+        };
+        read().unwrap_or_else(|error| {
+            say::story(context, &format!("warning: the journal and the history of the town were not asked: {error}"));
+            Past::default()
+        })
     }
 
     /// The root as answers name it.

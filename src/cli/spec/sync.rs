@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::super::{Context, say};
 use super::archive;
 use super::commit;
-use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use super::desk::{self, Desk, Failure, RootOut, Shape};
 use crate::config::spec_apply::{Bench, Work};
 use crate::config::spec_tree::Root;
 use crate::git::Repo;
@@ -15,7 +15,6 @@ use crate::town::spec::plan::{self, Options, Plan, Stop};
 use crate::town::spec::plan_file::Outcome;
 use crate::town::spec::plan_refusal::{Counts, Refusal};
 use crate::town::spec::rules::Profile;
-use crate::town::spec::tree::Archive;
 use crate::town::spec::validate;
 
 /// Merge what a change says into the main specs, and leave the change where it is
@@ -62,13 +61,15 @@ struct Answer<'a> {
 /// # Errors
 /// When the answer cannot be written.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
-    desk::end(context, Shape::default().with("sync", ()).with("root", ()), sync(context, args))
+    let empty = Shape::default().with("sync", ());
+    // What an earlier run was killed at comes first: it changes what there is to read.
+    match archive::bench(context, &Root::nearest(&context.dir), !args.check) {
+        Ok((bench, _)) => desk::within(context, empty, |desk| sync(context, desk, bench.as_ref(), args)),
+        Err(failure) => desk::within(context, empty, |_| Err(failure)),
+    }
 }
 
-fn sync(context: &Context, args: &Args) -> Result<u8, Failure> {
-    // What an earlier run was killed at comes first: it changes what there is to read.
-    let (bench, _) = archive::bench(context, &Root::nearest(&context.dir), !args.check)?;
-    let desk = Desk::open(context, Without::Fail, Archive::Names)?;
+fn sync(context: &Context, desk: &Desk, bench: Option<&Bench>, args: &Args) -> Result<u8, Failure> {
     let project = desk.project();
     let names: Vec<String> = match &args.name {
         Some(name) => vec![name.clone()],
@@ -78,7 +79,7 @@ fn sync(context: &Context, args: &Args) -> Result<u8, Failure> {
     };
     let mut all = Vec::new();
     for name in names {
-        let plan = planned(&desk, &name, args.profile);
+        let plan = planned(desk, &name, args.profile);
         let is_missing =
             |stop| matches!(stop, Stop::NameInvalid | Stop::Symlink | Stop::NotFound | Stop::Namespace | Stop::Other);
         if args.check {
@@ -99,18 +100,18 @@ fn sync(context: &Context, args: &Args) -> Result<u8, Failure> {
                     _ => failure,
                 });
             }
-            write(context, bench.as_ref(), &name, &plan)?;
+            write(context, bench, &name, &plan)?;
         }
         all.push(said(name, &plan));
     }
-    answer(context, &desk, args.check, &all)
+    answer(context, desk, args.check, &all)
 }
 
 fn planned(desk: &Desk, name: &str, profile: Option<Profile>) -> Plan {
     let project = desk.project();
     let level = archive::profile(&project, profile);
     let issues = validate::change(&project, name, level);
-    let base = Repo::open(&desk.root.base).map(|repo| commit::base(&repo, &project, name, None)).unwrap_or_default();
+    let base = commit::base(Repo::open(&desk.root.base).ok().as_ref(), &project, name, None);
     let options = Options {
         // The archive's name plays no part here.
         date: "0000-00-00",

@@ -11,9 +11,8 @@ use super::report;
 use crate::config::texts::{self, Passed};
 use crate::town::limits::TEXT_FILES;
 use crate::town::spec::issue::Level;
-use crate::town::spec::project::Project;
 use crate::town::spec::rules::Profile;
-use crate::town::spec::trace::{self, Row, Trace};
+use crate::town::spec::trace::{self, Row, Tag, Trace};
 use crate::town::spec::tree::Archive;
 
 /// Say which test or code covers which requirement
@@ -43,18 +42,6 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     desk::end(context, Shape::default().with("rows", json!([])).with("root", json!(null)), answer(context, args))
 }
 
-/// What covers what in a project, and what was not looked through.
-///
-/// # Errors
-/// The repository cannot be listed.
-pub fn matrix(desk: &Desk, project: &Project<'_>) -> Result<(Trace, Passed), Failure> {
-    let openspec = format!("{}/", desk.root.openspec());
-    let mut tags = Vec::new();
-    let is_wanted = |path: &str| !path.starts_with(&openspec) && !path.ends_with(".md");
-    let passed = texts::each(&desk.root.base, is_wanted, |path, text| tags.extend(trace::tags(path, text)))?;
-    Ok((Trace::of(trace::rows(project), tags), passed))
-}
-
 fn answer(context: &Context, args: &Args) -> Result<u8, Failure> {
     let desk = Desk::open(context, Without::Fail, Archive::Names)?;
     let project = desk.project();
@@ -62,7 +49,8 @@ fn answer(context: &Context, args: &Args) -> Result<u8, Failure> {
         let failure = Failure::new("unknown_item", format!("there is no spec {id:?}"));
         return Err(failure.fix("monkeytown spec list --specs prints the ids"));
     }
-    let (mut trace, passed) = matrix(&desk, &project)?;
+    let (tags, passed) = tags(&desk)?;
+    let mut trace = Trace::of(trace::rows(&project), tags);
     if let Some(id) = &args.capability {
         trace.keep(id);
     }
@@ -102,6 +90,18 @@ fn answer(context: &Context, args: &Args) -> Result<u8, Failure> {
         say::story(context, &format!("warning: {message}"));
     }
     Ok(u8::from(fails))
+}
+
+/// The tags in the texts of a root.
+///
+/// # Errors
+/// It cannot be listed.
+pub fn tags(desk: &Desk) -> Result<(Vec<Tag>, Passed), Failure> {
+    let openspec = desk.root.openspec();
+    let mut tags = Vec::new();
+    let is_wanted = |path: &str| trace::is_looked_through(path, &openspec);
+    let passed = texts::each(&desk.root.base, is_wanted, |path, text| tags.extend(trace::tags(path, text)))?;
+    Ok((tags, passed))
 }
 
 /// One line of the matrix.

@@ -11,15 +11,15 @@ use super::super::Context;
 use super::desk::{self, Desk, Failure, Shape, Without};
 use super::report::{self, Format, Report};
 use super::select::{self, Kind};
-use super::trace;
 use crate::config::{Stopwatch, parallel};
 use crate::git::files::Files;
 use crate::git::repo::Repo;
 use crate::git::spec_tree;
 use crate::town::spec::issue::{Issue, Level};
+use crate::town::spec::past::Past;
 use crate::town::spec::project::Project;
 use crate::town::spec::rules::{self, Profile};
-use crate::town::spec::trace::Trace;
+use crate::town::spec::trace::{self, Trace};
 use crate::town::spec::tree::Archive;
 use crate::town::spec::validate::Checker;
 
@@ -169,8 +169,15 @@ fn validate(context: &Context, asked: &Asked, format: Format) -> Result<u8, Fail
     );
     let desk = Desk::open(context, without, archive)?;
     let project = desk.project();
-    let judge = Judge { project: &project, profile: asked.profile_of(&project)?, strict: asked.strict };
-    let mut items = if asked.archived {
+    let profile = asked.profile_of(&project)?;
+    // What only this profile asks is looked for in it alone: the journal, and every text of the repository.
+    let is_gated = profile == Profile::Gated && !asked.archived;
+    let (past, gaps) = match is_gated {
+        true => (desk.past(context), gaps(&desk, &project)?),
+        false => (Past::default(), BTreeMap::new()),
+    };
+    let judge = Judge { project: &project, profile, strict: asked.strict, past: &past, gaps: &gaps };
+    let items = if asked.archived {
         judge.archived()
     } else if is_bulk {
         let mut chosen = judge.choose(asked.changes, asked.specs);
@@ -187,10 +194,6 @@ fn validate(context: &Context, asked: &Asked, format: Format) -> Result<u8, Fail
         let kind = select::kind(&project, name, asked.kind)?;
         judge.all(&[(kind, name.clone())])
     };
-    if judge.profile == Profile::Gated && items.iter().any(|item| item.kind == Kind::Spec) {
-        let (trace, _) = trace::matrix(&desk, &project)?;
-        judge.trace(&mut items, &trace);
-    }
     let kinds = match (asked.archived, is_bulk) {
         (true, _) => vec![Kind::Change],
         (false, true) => [(Kind::Change, asked.changes), (Kind::Spec, asked.specs)]
@@ -242,11 +245,19 @@ impl Asked {
     }
 }
 
+/// What nothing covers, and the tags that name nothing, by capability.
+fn gaps(desk: &Desk, project: &Project<'_>) -> Result<BTreeMap<String, Vec<Issue>>, Failure> {
+    let (tags, _) = super::trace::tags(desk)?;
+    Ok(Trace::of(trace::rows(project), tags).by_capability(Profile::Gated))
+}
+
 /// Judges items of one project.
 struct Judge<'p, 't> {
     project: &'p Project<'t>,
     profile: Profile,
     strict: bool,
+    past: &'p Past,
+    gaps: &'p BTreeMap<String, Vec<Issue>>,
 }
 
 impl Judge<'_, '_> {
@@ -259,12 +270,15 @@ impl Judge<'_, '_> {
 
     /// Judges every item, on all processors where there are many. They come by id, by code points.
     fn all(&self, chosen: &[(Kind, String)]) -> Vec<Item> {
-        let checker = Checker::new(self.project, self.profile);
+        let checker = Checker::new(self.project, self.profile).knowing(self.past);
         let mut items = parallel::map(chosen, SHARE, |(kind, id)| {
             let watch = Stopwatch::start();
             let issues = match kind {
                 Kind::Change => checker.change(id),
-                Kind::Spec => checker.spec(id),
+                Kind::Spec => {
+                    let gaps = self.gaps.get(id).into_iter().flatten().cloned();
+                    checker.spec(id).into_iter().chain(gaps).collect()
+                }
             };
             self.item(*kind, id, issues, watch)
         });
@@ -273,25 +287,9 @@ impl Judge<'_, '_> {
     }
 
     fn item(&self, kind: Kind, id: &str, issues: Vec<Issue>, watch: Stopwatch) -> Item {
-        let valid = self.is_valid(&issues);
-        Item { id: id.to_owned(), kind, valid, issues, duration_ms: watch.millis() }
-    }
-
-    fn is_valid(&self, issues: &[Issue]) -> bool {
         let bar = if self.strict { Level::Warning } else { Level::Error };
-        issues.iter().all(|issue| issue.level < bar)
-    }
-
-    /// Adds to each spec what of it nothing covers, and tags that name something in it which is not there.
-    fn trace(&self, items: &mut [Item], trace: &Trace) {
-        let specs = items.iter_mut().filter(|item| item.kind == Kind::Spec);
-        let mut specs: BTreeMap<String, &mut Item> = specs.map(|item| (item.id.clone(), item)).collect();
-        for (capability, issue) in trace.of_capabilities(self.profile) {
-            if let Some(item) = specs.get_mut(capability) {
-                item.issues.push(issue);
-                item.valid = self.is_valid(&item.issues);
-            }
-        }
+        let valid = issues.iter().all(|issue| issue.level < bar);
+        Item { id: id.to_owned(), kind, valid, issues, duration_ms: watch.millis() }
     }
 
     /// Archived changes have no open tasks.

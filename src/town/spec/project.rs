@@ -170,6 +170,13 @@ impl<'t> Project<'t> {
         self.config.archive_dir.as_deref().unwrap_or("changes/archive")
     }
 
+    /// Whether the folder of a change stands in the archive, the usual one or the project's own.
+    #[must_use]
+    pub fn is_archived(&self, folder: &str) -> bool {
+        let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
+        ["changes/archive", self.archive_dir()].iter().any(|archive| above == self.below(archive))
+    }
+
     fn folders(&self, below: &str) -> Vec<&'t str> {
         let folder = self.below(below);
         let is_shown = |(name, node): &(&str, &Node)| {
@@ -384,6 +391,20 @@ impl<'t> Project<'t> {
     /// A link that leads out, or a pattern that cannot be read.
     pub fn outputs(&self, change: &str, generates: &str) -> Result<Vec<String>, outputs::Fault> {
         outputs::outputs(self.tree, &self.change_path(change), generates)
+    }
+
+    /// The same of the change in a folder, archived or not.
+    ///
+    /// # Errors
+    /// A link that leads out, or a pattern that cannot be read.
+    pub fn outputs_in(&self, folder: &str, generates: &str) -> Result<Vec<String>, outputs::Fault> {
+        outputs::outputs(self.tree, folder, generates)
+    }
+
+    /// The schema of the change in a folder, where it can be used and everybody has it: none of the user's own.
+    #[must_use]
+    pub fn shared_schema_in(&self, folder: &str) -> Option<&Schema> {
+        self.schemas.shared(&self.schema_name_in(folder).ok()?)
     }
 
     /// The files whose boxes say how far a change is, as its schema has it. None where there is no usable schema.

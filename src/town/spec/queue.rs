@@ -14,6 +14,7 @@ use super::project::Project;
 
 /// A change in the queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Queued {
     /// Its name.
     pub name: String,

@@ -189,6 +189,21 @@ impl Schema {
         order
     }
 
+    /// The artifacts that are written before the change is made: those that `apply` waits for, and what these wait for. All of
+    /// them where nothing is said of it.
+    #[must_use]
+    pub fn before_apply(&self) -> Vec<&Artifact> {
+        let Some(apply) = &self.apply else { return self.artifacts.iter().collect() };
+        let mut wanted: BTreeSet<&str> = BTreeSet::new();
+        let mut open: Vec<&str> = apply.requires.iter().map(String::as_str).collect();
+        while let Some(id) = open.pop() {
+            if wanted.insert(id) {
+                open.extend(self.artifact(id).into_iter().flat_map(|artifact| &artifact.requires).map(String::as_str));
+            }
+        }
+        self.artifacts.iter().filter(|artifact| wanted.contains(artifact.id.as_str())).collect()
+    }
+
     /// The artifact whose boxes say how far a change is: the one that `apply.tracks` names by what it generates, or, where
     /// nothing is named, the one called `tasks`.
     #[must_use]
