@@ -143,7 +143,8 @@ fn the_reference_is_heard_as_it_is() {
         let words: Vec<&str> = command.split(' ').collect();
         let one = both.reference.run(folders.0.path(), both.home.path(), &words);
         let other = alone.run(folders.1.path(), both.home.path(), &words);
-        let timed = |text: &str| text.lines().filter(|line| !line.contains("durationMs")).collect::<Vec<_>>().join("\n");
+        let timed =
+            |text: &str| text.lines().filter(|line| !line.contains("durationMs")).collect::<Vec<_>>().join("\n");
         assert_eq!((one.code, timed(&one.stdout)), (other.code, timed(&other.stdout)), "{command}");
         assert_eq!(one.stderr, other.stderr, "{command}");
     }
