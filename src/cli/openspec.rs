@@ -13,6 +13,7 @@ use super::spec::report::Format;
 use super::spec::select::Kind;
 use super::spec::validate::{self, Asked};
 use super::spec::{archive, instructions, list, new, schemas, show, status};
+use crate::town::spec::metadata::is_kebab;
 use crate::town::spec::rules::Profile;
 
 /// Read, judge and archive OpenSpec specs and changes, with the arguments of the reference command
@@ -34,10 +35,10 @@ pub struct Args {
 #[derive(Debug, Default, ClapArgs)]
 struct Store {
     /// Not known here: run the command in the store's folder
-    #[arg(long, value_name = "ID", hide = true)]
+    #[arg(long, value_name = "ID", hide = true, allow_hyphen_values = true)]
     store: Option<String>,
     /// Not known here either
-    #[arg(long, value_name = "PATH", hide = true)]
+    #[arg(long, value_name = "PATH", hide = true, allow_hyphen_values = true)]
     store_path: Option<String>,
 }
 
@@ -122,7 +123,7 @@ struct List {
     #[arg(long)]
     changes: bool,
     /// recent or name
-    #[arg(long, default_value = "recent")]
+    #[arg(long, default_value = "recent", allow_hyphen_values = true)]
     sort: String,
     #[command(flatten)]
     store: Store,
@@ -131,25 +132,15 @@ struct List {
 #[derive(Debug, ClapArgs)]
 struct Show {
     /// The change's name or the spec's id
+    #[arg(allow_hyphen_values = true)]
     item_name: Option<String>,
     /// change or spec
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", allow_hyphen_values = true)]
     kind: Option<String>,
-    /// Of a change: how each requirement differs from the main spec
-    #[arg(long)]
-    diff: bool,
-    /// Of a change, with --json: only what it does
-    #[arg(long, alias = "requirements-only")]
-    deltas_only: bool,
-    /// Of a spec, with --json: requirements without their scenarios
-    #[arg(long)]
-    requirements: bool,
-    /// Of a spec, with --json: leave the scenarios out
-    #[arg(long)]
-    no_scenarios: bool,
-    /// Of a spec, with --json: only this requirement, counted from 1
-    #[arg(short, long, value_name = "ID")]
-    requirement: Option<String>,
+    #[command(flatten)]
+    of_change: show::OfChange,
+    #[command(flatten)]
+    of_spec: show::OfSpec,
     /// Passed over: nothing is ever asked
     #[arg(long)]
     no_interactive: bool,
@@ -159,31 +150,13 @@ struct Show {
 
 #[derive(Debug, ClapArgs)]
 struct Validate {
-    /// The change's name or the spec's id
-    item_name: Option<String>,
-    /// Every change and every spec
-    #[arg(long)]
-    all: bool,
-    /// Every change
-    #[arg(long)]
-    changes: bool,
-    /// Every spec
-    #[arg(long)]
-    specs: bool,
-    /// Archived changes: whether all their tasks are done
-    #[arg(long)]
-    archived: bool,
-    /// full or findings
-    #[arg(long, value_name = "REPORT")]
-    report: Option<String>,
+    #[command(flatten)]
+    selection: validate::Selection,
     /// change or spec
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", allow_hyphen_values = true)]
     kind: Option<String>,
-    /// Warnings make an item invalid too
-    #[arg(long)]
-    strict: bool,
     /// Passed over: all processors work, whatever it says
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     concurrency: Option<String>,
     /// Passed over: nothing is ever asked
     #[arg(long)]
@@ -195,13 +168,13 @@ struct Validate {
 #[derive(Debug, ClapArgs)]
 struct Status {
     /// One change
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     change: Option<String>,
     /// Every open change
     #[arg(long)]
     all: bool,
     /// Look with this schema instead of the change's own
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     schema: Option<String>,
     #[command(flatten)]
     store: Store,
@@ -243,14 +216,20 @@ struct NewChange {
     /// Its name
     name: String,
     /// Words about it for a README.md
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     description: Option<String>,
     /// What it is for, kept in its metadata
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     goal: Option<String>,
     /// The schema that it follows
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     schema: Option<String>,
+    /// Not there any more
+    #[arg(long, value_name = "ID", hide = true, allow_hyphen_values = true)]
+    initiative: Option<String>,
+    /// Not there any more
+    #[arg(long, value_name = "NAMES", hide = true, allow_hyphen_values = true)]
+    areas: Option<String>,
     #[command(flatten)]
     store: Store,
 }
@@ -293,17 +272,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             || Shape::default().with("archive", ()),
             || archive::answer(context, &archiving(args)),
         ),
-        Command::New(New::Change(args)) => args.store.refuse(
-            context,
-            || Shape::default().with("change", ()),
-            || {
-                let (description, goal) = (args.description.clone(), args.goal.clone());
-                new::run(
-                    context,
-                    &new::Args { name: args.name.clone(), description, goal, schema: args.schema.clone(), plain: true },
-                )
-            },
-        ),
+        Command::New(New::Change(args)) => begin(context, args),
         Command::Spec(command) => nouns::spec(context, command),
         Command::Change(command) => nouns::change(context, command),
         Command::Update(_) => {
@@ -345,6 +314,12 @@ impl Store {
                     .target("store.id")
                     .fix("run the command in the store's folder")
             }
+            (Some(store), None) if !is_kebab(store) => {
+                let message = format!("{store:?} cannot be the id of a store");
+                Failure::new("invalid_store_id", message)
+                    .target("store.id")
+                    .fix("run the command in the store's folder")
+            }
             (Some(store), None) => {
                 let message = format!("there is no store {store:?}: stores are not known here");
                 Failure::new("no_registered_stores", message)
@@ -365,34 +340,41 @@ fn kind(written: Option<&String>) -> Option<Kind> {
     }
 }
 
-fn show_item(context: &Context, args: &Show) -> anyhow::Result<u8> {
-    if args.requirements && args.requirement.is_some() && context.json {
-        let failure = Failure::new("show_error", "--requirements and --requirement exclude each other");
-        return desk::end(context, Shape::default(), Err(failure));
+fn begin(context: &Context, args: &NewChange) -> anyhow::Result<u8> {
+    let shape = || Shape::default().with("change", ());
+    let gone = [
+        ("--initiative", &args.initiative, "initiative_option_removed"),
+        ("--areas", &args.areas, "areas_option_removed"),
+    ];
+    if let Some((option, _, code)) = gone.into_iter().find(|(_, given, _)| given.is_some()) {
+        let refused = new::well_named(&args.name)
+            .and_then(|()| Err(Failure::new(code, format!("{option} is not there any more")).target("change.options")));
+        return desk::end(context, shape(), refused);
     }
+    args.store.refuse(context, shape, || {
+        let (description, goal) = (args.description.clone(), args.goal.clone());
+        let schema = args.schema.clone().filter(|name| !name.is_empty());
+        new::run(context, &new::Args { name: args.name.clone(), description, goal, schema, plain: true })
+    })
+}
+
+fn show_item(context: &Context, args: &Show) -> anyhow::Result<u8> {
     let args = show::Args {
-        name: args.item_name.clone(),
+        name: args.item_name.clone().filter(|name| !name.is_empty()),
         kind: kind(args.kind.as_ref()),
-        diff: args.diff,
-        deltas_only: args.deltas_only,
-        requirements: args.requirements,
-        no_scenarios: args.no_scenarios,
-        requirement: args.requirement.clone(),
+        of_change: args.of_change.clone(),
+        of_spec: args.of_spec.clone(),
     };
     show::run(context, &args)
 }
 
 fn validate_items(context: &Context, args: &Validate) -> anyhow::Result<u8> {
-    let asked = Asked {
-        name: args.item_name.clone(),
-        changes: args.all || args.changes,
-        specs: args.all || args.specs,
-        archived: args.archived,
-        strict: args.strict,
-        kind: kind(args.kind.as_ref()),
-        profile: Some(Profile::Openspec1),
-        changed_since: None,
-        report: args.report.clone(),
-    };
+    let mut selection = args.selection.clone();
+    if selection.report.is_none() {
+        // Only a report asks whether it is there at all.
+        selection.name = selection.name.filter(|name| !name.is_empty());
+    }
+    let kind = kind(args.kind.as_ref());
+    let asked = Asked { selection, kind, profile: Some(Profile::Openspec1), changed_since: None };
     validate::answer(context, &asked, if context.json { Format::Json } else { Format::Text })
 }

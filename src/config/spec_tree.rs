@@ -1,5 +1,6 @@
 //! Reading a working directory as OpenSpec wants it: the nearest root, and the files below its `openspec/`.
-//! Lives here: a bounded walk that leaves nothing and never follows a link to a folder. Never here: what the files mean.
+//! Lives here: a bounded walk that leaves nothing, and follows links to folders only where the reference does: to `specs`, to
+//! `changes`, to a change and to its `specs`. Never here: what the files mean.
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -14,7 +15,7 @@ use super::parallel;
 use crate::town::limits::{SPEC_DEPTH, SPEC_FILE_BYTES, SPEC_FILES, SPEC_OTHER_BYTES, SPEC_TREE_BYTES};
 use crate::town::spec::project::Standing;
 use crate::town::spec::schemas::NoTemplate;
-use crate::town::spec::tree::{Archive, Fault, Node, Tree};
+use crate::town::spec::tree::{Archive, Fault, Node, Tree, is_followed};
 
 /// A folder that holds `openspec/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,7 +164,13 @@ impl Walk<'_> {
             }
             Node::Folder
         } else if kind.is_symlink() {
-            self.link(&entry.path(), buffer)
+            let node = self.link(&entry.path(), buffer);
+            if let Node::LinkedFolder(Some(target)) = &node
+                && is_followed(self.openspec, &below, target)
+            {
+                listed.folders.push((self.base.join(&**target), below.clone()));
+            }
+            node
         } else if kind.is_file() {
             self.file(&entry.path(), &name, buffer)
         } else {
@@ -188,7 +195,7 @@ impl Walk<'_> {
         let Ok(target) = fs::canonicalize(link) else { return Node::Dangling };
         let Ok(of_target) = fs::metadata(&target) else { return Node::Dangling };
         match target.strip_prefix(self.base) {
-            _ if of_target.is_dir() => Node::LinkedFolder,
+            inside if of_target.is_dir() => Node::LinkedFolder(inside.ok().map(|inside| slashed(inside).into())),
             _ if !of_target.is_file() => Node::Dangling,
             Err(_) => Node::LeadsOut,
             Ok(inside) => match self.bytes(&target, buffer) {

@@ -222,7 +222,8 @@ impl Desk {
             let failure = Failure::new("invalid_store_pointer", format!("{path}: {why}"));
             failure.target("store.pointer").fix(format!("mend {path}, or take `store` out of it"))
         };
-        match data::Value::parse(&self.tree.text(&path).unwrap_or_default()) {
+        let Some(text) = self.tree.text(&path) else { return Err(bad("it cannot be read")) };
+        match data::Value::parse(&text) {
             Err(why) => Err(bad(&format!("it is no YAML: {why}"))),
             Ok(value) => match value.get("store") {
                 None => Ok(()),
@@ -288,13 +289,16 @@ impl Desk {
     #[must_use]
     pub fn below(&self, folder: &str, path: &str) -> String {
         let inner: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-        self.shown(&format!("{folder}/{}", inner.join("/")))
+        // A slash at the end stays, as in the reference.
+        let end = if path.ends_with('/') { "/" } else { "" };
+        format!("{}/{}{end}", self.shown(folder), inner.join("/"))
     }
 
-    /// A path of the tree as answers name it.
+    /// A path of the tree as answers name it: where it really is.
     #[must_use]
     pub fn shown(&self, path: &str) -> String {
-        self.on_disk(path).display().to_string()
+        let real = self.tree.real(path);
+        self.on_disk(real.as_deref().unwrap_or(path)).display().to_string()
     }
 
     /// A path of the tree as one of the file system.

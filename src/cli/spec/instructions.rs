@@ -26,10 +26,10 @@ pub struct Args {
     #[arg(value_name = "ARTIFACT")]
     pub artifact: Option<String>,
     /// The change
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub change: Option<String>,
     /// Look with this schema instead of the change's own
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub schema: Option<String>,
 }
 
@@ -238,12 +238,15 @@ fn apply(
 ) -> Result<(), Failure> {
     let read = Apply::of(project, change, schema).map_err(|fault| failed(format!("{change}: {fault}")))?;
     let shown = |paths: Vec<String>| paths.iter().map(|path| desk.shown(path)).collect();
+    let mut context_files: Vec<(String, Vec<String>)> =
+        read.context_files.into_iter().map(|(id, files)| (id, shown(files))).collect();
+    js::object_order(&mut context_files, |(id, _)| id);
     let unavailable = read.unavailable.iter();
     let told = ApplyOut {
         change_name: change,
         change_dir: desk.shown(&project.change_path(change)),
         schema_name: read.schema,
-        context_files: Files(read.context_files.into_iter().map(|(id, files)| (id, shown(files))).collect()),
+        context_files: Files(context_files),
         progress: read.progress,
         tasks: read.tasks,
         task_tracking_configured: read.is_tracked,

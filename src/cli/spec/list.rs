@@ -56,8 +56,7 @@ struct ChangeOut {
 struct Warning {
     code: &'static str,
     name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nested: Option<Vec<String>>,
+    nested: Vec<String>,
     message: String,
 }
 
@@ -125,8 +124,8 @@ fn specs(context: &Context, desk: &Desk, project: &Project<'_>) -> Result<u8, Fa
 
 fn changes(context: &Context, desk: &Desk, project: &Project<'_>, sort: Sort) -> Result<u8, Failure> {
     let mut warnings = Vec::new();
-    let mut found: Vec<ChangeOut> =
-        project.listed().into_iter().map(|name| change(desk, project, name, &mut warnings)).collect();
+    let read = project.listed().into_iter().map(|name| change(desk, project, name, &mut warnings));
+    let mut found = read.collect::<Result<Vec<ChangeOut>, Failure>>()?;
     if sort == Sort::Recent {
         found.sort_by_key(|change| std::cmp::Reverse(change.time));
     }
@@ -154,25 +153,24 @@ fn changes(context: &Context, desk: &Desk, project: &Project<'_>, sort: Sort) ->
     Ok(0)
 }
 
-fn change(desk: &Desk, project: &Project<'_>, name: &str, warnings: &mut Vec<Warning>) -> ChangeOut {
-    let progress = project.task_progress(name).unwrap_or_else(|fault| {
-        let message = format!("the tasks of {name} cannot be counted: {fault}");
-        warnings.push(Warning { code: "tasks_unreadable", name: name.to_owned(), nested: None, message });
-        Default::default()
+fn change(desk: &Desk, project: &Project<'_>, name: &str, warnings: &mut Vec<Warning>) -> Result<ChangeOut, Failure> {
+    let progress = project.task_progress(name).map_err(|fault| {
+        Failure::new("list_error", format!("the tasks of {name} cannot be counted: {fault}"))
+            .fix("put the files themselves into the change, in place of links")
     });
-    let progress = progress.progress;
+    let progress = progress?.progress;
     let nested = project.nested(name);
     if let Some(nested) = &nested {
         let message = said(nested);
         warnings.push(Warning {
             code: "nested_change_directory",
             name: name.to_owned(),
-            nested: Some(nested.nested.clone()),
+            nested: nested.nested.clone(),
             message,
         });
     }
     let time = rounded(spec_tree::modified(&desk.on_disk(&project.change_path(name))));
-    ChangeOut {
+    Ok(ChangeOut {
         name: name.to_owned(),
         completed_tasks: progress.completed,
         total_tasks: progress.total,
@@ -184,7 +182,7 @@ fn change(desk: &Desk, project: &Project<'_>, name: &str, warnings: &mut Vec<War
         },
         nested: nested.map(|nested| nested.nested),
         time,
-    }
+    })
 }
 
 /// What is wrong with a folder that wraps changes.

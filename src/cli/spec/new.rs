@@ -80,7 +80,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
 }
 
 fn change(context: &Context, args: &Args) -> Result<u8, Failure> {
-    named_well(&args.name).map_err(|why| failed(format!("a change's name {why}: {:?}", args.name)))?;
+    well_named(&args.name)?;
     let desk = Desk::open(context, Without::Here, Archive::Names)?;
     let project = desk.project();
     let schema = schema_for(&project, args.schema.as_deref())?;
@@ -105,11 +105,14 @@ fn change(context: &Context, args: &Args) -> Result<u8, Failure> {
         metadata.push_str(&begun_at(&desk, &project).unwrap_or_default());
     }
     let openspec = desk.root.path.join("openspec");
+    let is_there = || failed(format!("there is a change {:?} already at {}", args.name, folder.display()));
+    // Before anything is made; another command may still come first.
+    if fs::symlink_metadata(&folder).is_ok() {
+        return Err(is_there());
+    }
     make_root(&desk, "change_error")?;
     fs::create_dir(&folder).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            failed(format!("there is a change {:?} already at {}", args.name, folder.display()))
-        }
+        std::io::ErrorKind::AlreadyExists => is_there(),
         _ => desk::unwritten("change_error", "make", &folder, &error),
     })?;
     let metadata_path = folder.join(crate::town::spec::metadata::FILE);
@@ -145,6 +148,14 @@ fn schema_for(project: &Project<'_>, wanted: Option<&str>) -> Result<String, Fai
     let name = name.unwrap_or_else(|| schema::DEFAULT.to_owned());
     status::known_schema(project, &name)?;
     Ok(name)
+}
+
+/// Whether a change can be called so.
+///
+/// # Errors
+/// Why not.
+pub fn well_named(name: &str) -> Result<(), Failure> {
+    named_well(name).map_err(|why| failed(format!("a change's name {why}: {name:?}")))
 }
 
 /// Why a name cannot be one.

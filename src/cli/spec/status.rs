@@ -11,6 +11,7 @@ use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
 use super::list::said;
 use crate::town::spec::artifacts::{Artifact, Artifacts, Standing};
 use crate::town::spec::issue::{Issue, Level};
+use crate::town::spec::js;
 use crate::town::spec::lifecycle::{Lifecycle, Step};
 use crate::town::spec::past::Past;
 use crate::town::spec::plan;
@@ -79,7 +80,7 @@ struct Paths {
     existing_output_paths: Vec<String>,
 }
 
-/// Written as an object, in the order in which the schema declares them.
+/// Written as an object, in the order in which the schema declares them, as far as an object of the reference keeps it.
 struct ArtifactPaths(Vec<(String, Paths)>);
 
 impl Serialize for ArtifactPaths {
@@ -299,7 +300,7 @@ pub fn looked_up(project: &Project<'_>, changes: &[&str], name: &str) -> Result<
     if name.contains(['/', '\\', '\0']) || name.starts_with('.') || name == "archive" {
         return Err(failed(format!("{name:?} cannot be a change's name")));
     }
-    if !project.has_change(name) {
+    if !project.can_be_named(name) {
         let there =
             if changes.is_empty() { "there are none".to_owned() } else { format!("there are {}", changes.join(", ")) };
         return Err(failed(format!("there is no change {name:?}; {there}")));
@@ -330,6 +331,8 @@ fn of(desk: &Desk, project: &Project<'_>, past: &Past, name: &str, schema: Optio
             },
         ))
     };
+    let mut paths: Vec<(String, Paths)> = read.declared.iter().filter_map(paths).collect();
+    js::object_order(&mut paths, |(id, _)| id);
     let is_complete = read.are_complete();
     let next = next_command(&read, name);
     let life = Lifecycle::of(project, &folder, past);
@@ -338,7 +341,7 @@ fn of(desk: &Desk, project: &Project<'_>, past: &Past, name: &str, schema: Optio
         schema_name: read.schema.clone(),
         planning_home: Home::of(desk, project),
         change_root: desk.shown(&folder),
-        artifact_paths: ArtifactPaths(read.declared.iter().filter_map(paths).collect()),
+        artifact_paths: ArtifactPaths(paths),
         is_planning_complete: is_complete,
         is_complete,
         apply_requires: read.apply_requires.clone(),

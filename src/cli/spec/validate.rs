@@ -37,24 +37,8 @@ Examples:
   monkeytown spec validate --all --strict
   monkeytown spec validate --changed-since origin/main --format github")]
 pub struct Args {
-    /// The change's name or the spec's id; passed over beside --all, --changes, --specs and --archived
-    #[arg(value_name = "NAME")]
-    name: Option<String>,
-    /// Every open change and every spec
-    #[arg(long)]
-    all: bool,
-    /// Every change
-    #[arg(long)]
-    changes: bool,
-    /// Every spec
-    #[arg(long)]
-    specs: bool,
-    /// Archived changes: whether all their tasks are done
-    #[arg(long)]
-    archived: bool,
-    /// Warnings make an item invalid too
-    #[arg(long)]
-    strict: bool,
+    #[command(flatten)]
+    selection: Selection,
     /// What NAME is, where a change and a spec have one name
     #[arg(long = "type", value_enum, value_name = "KIND")]
     kind: Option<Kind>,
@@ -71,9 +55,42 @@ pub struct Args {
     /// How the answer is written: text, or json with --json, unless it is said here
     #[arg(long, value_enum)]
     format: Option<Format>,
+}
+
+/// Which items are judged, and how strictly, in either spelling of the command.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct Selection {
+    /// The change's name or the spec's id; passed over beside --all, --changes, --specs and --archived
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Every open change and every spec
+    #[arg(long)]
+    pub all: bool,
+    /// Every change
+    #[arg(long)]
+    pub changes: bool,
+    /// Every spec
+    #[arg(long)]
+    pub specs: bool,
+    /// Archived changes: whether all their tasks are done
+    #[arg(long)]
+    pub archived: bool,
+    /// Warnings make an item invalid too
+    #[arg(long)]
+    pub strict: bool,
     /// All items, or only those with findings
-    #[arg(long, value_name = "full|findings")]
-    report: Option<String>,
+    #[arg(long, value_name = "full|findings", allow_hyphen_values = true)]
+    pub report: Option<String>,
+}
+
+impl Selection {
+    fn wants_changes(&self) -> bool {
+        self.all || self.changes
+    }
+
+    fn wants_specs(&self) -> bool {
+        self.all || self.specs
+    }
 }
 
 pub(super) fn profile(name: &str) -> Result<Profile, String> {
@@ -84,24 +101,14 @@ pub(super) fn profile(name: &str) -> Result<Profile, String> {
 /// What is asked for, in either spelling.
 #[derive(Debug, Default)]
 pub struct Asked {
-    /// One item.
-    pub name: Option<String>,
-    /// Every change.
-    pub changes: bool,
-    /// Every spec.
-    pub specs: bool,
-    /// Archived changes.
-    pub archived: bool,
-    /// Whether warnings count.
-    pub strict: bool,
+    /// The items.
+    pub selection: Selection,
     /// What the item is.
     pub kind: Option<Kind>,
     /// The set of levels; the config's where none is said.
     pub profile: Option<Profile>,
     /// Only what differs from there.
     pub changed_since: Option<String>,
-    /// `full` or `findings`.
-    pub report: Option<String>,
 }
 
 /// One item with its verdict.
@@ -126,22 +133,13 @@ pub struct Item {
 /// # Errors
 /// When the answer cannot be written.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
-    if let Some(name) = args.name.as_ref().filter(|_| args.record_base) {
+    let mut selection = args.selection.clone();
+    if let Some(name) = selection.name.as_ref().filter(|_| args.record_base) {
         return super::record::run(context, name);
     }
-    let is_one = args.name.is_some();
-    let since = args.changed_since.is_some() && !is_one && !args.changes && !args.specs && !args.archived;
-    let asked = Asked {
-        name: args.name.clone(),
-        changes: args.all || args.changes || since,
-        specs: args.all || args.specs || since,
-        archived: args.archived,
-        strict: args.strict,
-        kind: args.kind,
-        profile: args.profile,
-        changed_since: args.changed_since.clone(),
-        report: args.report.clone(),
-    };
+    let is_chosen = selection.name.is_some() || selection.changes || selection.specs || selection.archived;
+    selection.all |= args.changed_since.is_some() && !is_chosen;
+    let asked = Asked { selection, kind: args.kind, profile: args.profile, changed_since: args.changed_since.clone() };
     let format = args.format.unwrap_or(if context.json { Format::Json } else { Format::Text });
     let context = &Context {
         json: format == Format::Json,
@@ -161,57 +159,60 @@ pub fn answer(context: &Context, asked: &Asked, format: Format) -> anyhow::Resul
 }
 
 fn validate(context: &Context, asked: &Asked, format: Format) -> Result<u8, Failure> {
-    let findings = asked.findings_scope()?;
-    let is_bulk = asked.changes || asked.specs;
+    let selection = &asked.selection;
+    let findings = selection.findings_scope()?;
+    let (changes, specs) = (selection.wants_changes(), selection.wants_specs());
+    let is_bulk = changes || specs;
     let (without, archive) = (
         if is_bulk { Without::Fail } else { Without::Here },
-        if asked.archived { Archive::Whole } else { Archive::Names },
+        if selection.archived { Archive::Whole } else { Archive::Names },
     );
     let desk = Desk::open(context, without, archive)?;
     let project = desk.project();
     let profile = asked.profile_of(&project)?;
     // What only this profile asks is looked for in it alone: the journal, and every text of the repository.
-    let is_gated = profile == Profile::Gated && !asked.archived;
+    let is_gated = profile == Profile::Gated && !selection.archived;
     let (past, gaps) = match is_gated {
         true => (desk.past(context), gaps(&desk, &project)?),
         false => (Past::default(), BTreeMap::new()),
     };
-    let judge = Judge { project: &project, profile, strict: asked.strict, past: &past, gaps: &gaps };
-    let items = if asked.archived {
+    let judge = Judge { project: &project, profile, strict: selection.strict, past: &past, gaps: &gaps };
+    let items = if selection.archived {
         judge.archived()
     } else if is_bulk {
-        let mut chosen = judge.choose(asked.changes, asked.specs);
+        let mut chosen = judge.choose(changes, specs);
         if let Some(revision) = &asked.changed_since {
             let touched = touched(&desk, &project, revision)?;
             chosen.retain(|(kind, id)| touched.iter().any(|path| belongs(&project, *kind, id, path)));
         }
         judge.all(&chosen)
     } else {
-        let Some(name) = &asked.name else {
+        let Some(name) = &selection.name else {
             let failure = Failure::new("nothing_to_validate", "nothing is named to be validated");
             return Err(failure.fix("say --all, --changes, --specs or the name of one item"));
         };
         let kind = select::kind(&project, name, asked.kind)?;
+        select::safe(kind, name)?;
         judge.all(&[(kind, name.clone())])
     };
-    let kinds = match (asked.archived, is_bulk) {
+    let kinds = match (selection.archived, is_bulk) {
         (true, _) => vec![Kind::Change],
-        (false, true) => [(Kind::Change, asked.changes), (Kind::Spec, asked.specs)]
+        (false, true) => [(Kind::Change, changes), (Kind::Spec, specs)]
             .into_iter()
             .filter_map(|(kind, wanted)| wanted.then_some(kind))
             .collect(),
         (false, false) => items.iter().map(|item| item.kind).collect(),
     };
-    let report = Report { items, kinds, findings, is_strict: asked.strict, root: desk.root_out() };
+    let report = Report { items, kinds, findings, is_strict: selection.strict, root: desk.root_out() };
     report::print(context, &report, format)?;
     Ok(u8::from(report.failed() > 0))
 }
 
-impl Asked {
+impl Selection {
     /// The scope of a report of findings, where one is asked for.
     fn findings_scope(&self) -> Result<Option<&'static str>, Failure> {
         let Some(report) = self.report.as_deref() else { return Ok(None) };
-        let is_bulk = self.changes || self.specs;
+        let is_bulk = self.wants_changes() || self.wants_specs();
         let refused = match report {
             "full" | "findings" if self.name.is_some() => "a report is of many items, so none can be named",
             "full" | "findings" if self.archived && is_bulk => {
@@ -222,7 +223,7 @@ impl Asked {
             }
             "full" => return Ok(None),
             "findings" => {
-                return Ok(Some(match (self.archived, self.changes, self.specs) {
+                return Ok(Some(match (self.archived, self.wants_changes(), self.wants_specs()) {
                     (true, ..) => "archived",
                     (_, true, true) => "all",
                     (_, true, _) => "changes",
@@ -234,7 +235,9 @@ impl Asked {
         Err(Failure::new("invalid_validation_report_request", refused)
             .fix("say --report full or --report findings with --all"))
     }
+}
 
+impl Asked {
     fn profile_of(&self, project: &Project<'_>) -> Result<Profile, Failure> {
         match (self.profile, project.config().profile.as_deref()) {
             (Some(profile), _) => Ok(profile),

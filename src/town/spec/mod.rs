@@ -15,6 +15,7 @@ pub mod data;
 pub mod delta;
 pub mod envelope;
 pub mod evidence;
+pub mod glob;
 pub mod heading;
 pub mod instructions;
 pub mod issue;

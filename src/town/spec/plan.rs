@@ -159,7 +159,7 @@ pub fn plan(project: &Project<'_>, change: &str, options: &Options<'_>) -> Plan 
         let message = format!("the archive has `{}` already", plan.archived_as);
         plan.stop(Stop::TargetExists, message, Some("Rename the change, or move the archived one away.".to_owned()));
     }
-    place(project, &mut plan);
+    place(project, !options.skips_specs && !project.deltas(change).is_empty(), &mut plan);
     if !options.skips_specs {
         merge(project, change, options, &mut plan);
     }
@@ -167,9 +167,24 @@ pub fn plan(project: &Project<'_>, change: &str, options: &Options<'_>) -> Plan 
 }
 
 /// Whether the archive can take the change.
-fn place(project: &Project<'_>, plan: &mut Plan) {
+fn place(project: &Project<'_>, merges: bool, plan: &mut Plan) {
     let (from, to) = &plan.moves;
-    if to.strip_prefix(from.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+    let specs = format!("{from}/specs");
+    let leads_away = |target: &Option<std::sync::Arc<str>>| {
+        let inner = target.as_deref().and_then(|target| target.strip_prefix(from.as_str()));
+        inner.is_none_or(|rest| !rest.starts_with('/'))
+    };
+    let misplaced = match project.tree().get(&specs) {
+        Some(node) if node.is_file() => Some("is a file, and no folder"),
+        Some(Node::LinkedFolder(target)) if merges && leads_away(target) => {
+            Some("is a link that leads out of the change")
+        }
+        _ => None,
+    };
+    if let Some(why) = misplaced {
+        let fix = "Make it a folder of the change, or take it away.";
+        plan.stop(Stop::Archive, format!("{specs} {why}"), Some(fix.to_owned()));
+    } else if to.strip_prefix(from.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
         let message = format!("{to}, where the change would go, is inside of the change itself");
         plan.stop(Stop::Archive, message, Some("Give another archive_dir in the config.".to_owned()));
     } else if let Some(what) = astray(project, to) {
@@ -187,7 +202,7 @@ fn astray(project: &Project<'_>, path: &str) -> Option<String> {
     parts.find_map(|part| {
         let what = match project.tree().get(part)? {
             Node::Folder => return None,
-            Node::LinkedFolder => "a link to a folder",
+            Node::LinkedFolder(_) => "a link to a folder",
             node if node.is_link() => "a link",
             Node::Unreadable(_) => "a folder that cannot be read",
             _ => "no folder",

@@ -194,6 +194,13 @@ impl<'t> Project<'t> {
             && self.tree.is_folder(&self.change_path(name))
     }
 
+    /// Whether a change of this name can be looked at: one that is a link is none of the changes, and can be named.
+    #[must_use]
+    pub fn can_be_named(&self, name: &str) -> bool {
+        let is_link = || matches!(self.tree.get(&self.change_path(name)), Some(Node::LinkedFolder(Some(_))));
+        self.has_change(name) || (!name.contains('/') && name != "archive" && !name.starts_with('.') && is_link())
+    }
+
     /// The specs, by id. One that cannot be read is among them.
     #[must_use]
     pub fn specs(&self) -> Vec<SpecFile> {
@@ -206,11 +213,13 @@ impl<'t> Project<'t> {
         self.spec_files(&format!("{}/specs", self.change_path(change)))
     }
 
-    /// Every `spec.md` in a folder below `root`. Folders with a dot in front are not looked into, links to folders neither,
-    /// and a linked file counts where it leads to a file below `root`.
+    /// Every `spec.md` in a folder below `root`. Folders with a dot in front are not looked into, links to folders neither, save
+    /// `root` itself, and a linked file counts where it leads to a file below `root`.
     fn spec_files(&self, root: &str) -> Vec<SpecFile> {
         let mut found = Vec::new();
-        let at_root = self.tree.get(root).filter(|node| matches!(node, Node::Unreadable(_)));
+        let real = self.tree.real(root);
+        let real = real.as_deref().unwrap_or(root);
+        let at_root = self.tree.get(root).filter(|node| matches!(node, Node::Unreadable(_) | Node::LinkedFolder(None)));
         for (path, node) in at_root.map(|node| (root, node)).into_iter().chain(self.visible(root)) {
             let inner = path.get(root.len() + 1..).unwrap_or_default();
             let spec = inner.strip_suffix("/spec.md").or_else(|| (inner == "spec.md").then_some(""));
@@ -219,15 +228,16 @@ impl<'t> Project<'t> {
                 Node::Unreadable(fault) => Some(*fault),
                 Node::File(_) | Node::Other => None,
                 Node::LinkedFile { target, .. } => {
-                    let inside = target.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+                    let inside = target.strip_prefix(real).is_some_and(|rest| rest.starts_with('/'));
                     (!inside).then_some(Fault::LeadsOut)
                 }
                 Node::LeadsOut => Some(Fault::LeadsOut),
-                Node::Folder | Node::LinkedFolder | Node::Dangling => continue,
+                Node::LinkedFolder(None) if inner.is_empty() => Some(Fault::LeadsOut),
+                Node::Folder | Node::LinkedFolder(_) | Node::Dangling => continue,
             };
             let id = match spec {
                 Some(id) if !id.is_empty() => id,
-                None if fault == Some(Fault::Folder) => inner,
+                None if fault == Some(Fault::Folder) || inner.is_empty() => inner,
                 _ => continue,
             };
             found.push(SpecFile { id: id.to_owned(), path: path.to_owned(), fault });
