@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::super::{Context, say};
 use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
-use crate::config::spec_tree;
+use crate::config::{parallel, spec_tree};
 use crate::town::spec::nested::Nested;
 use crate::town::spec::project::Project;
 use crate::town::spec::show;
@@ -123,9 +123,9 @@ fn specs(context: &Context, desk: &Desk, project: &Project<'_>) -> Result<u8, Fa
 }
 
 fn changes(context: &Context, desk: &Desk, project: &Project<'_>, sort: Sort) -> Result<u8, Failure> {
-    let mut warnings = Vec::new();
-    let read = project.listed().into_iter().map(|name| change(desk, project, name, &mut warnings));
-    let mut found = read.collect::<Result<Vec<ChangeOut>, Failure>>()?;
+    let read = parallel::map(&project.listed(), SHARE, |name| change(desk, project, name));
+    let mut found = read.into_iter().collect::<Result<Vec<ChangeOut>, Failure>>()?;
+    let warnings: Vec<Warning> = found.iter().filter_map(warning).collect();
     if sort == Sort::Recent {
         found.sort_by_key(|change| std::cmp::Reverse(change.time));
     }
@@ -153,22 +153,24 @@ fn changes(context: &Context, desk: &Desk, project: &Project<'_>, sort: Sort) ->
     Ok(0)
 }
 
-fn change(desk: &Desk, project: &Project<'_>, name: &str, warnings: &mut Vec<Warning>) -> Result<ChangeOut, Failure> {
+/// Changes that one thread looks at at a time.
+const SHARE: usize = 32;
+
+/// That a folder is no change.
+fn warning(change: &ChangeOut) -> Option<Warning> {
+    let nested = change.nested.clone()?;
+    let (code, name) = ("nested_change_directory", change.name.clone());
+    let message = said(&Nested { name: name.clone(), nested: nested.clone() });
+    Some(Warning { code, name, nested, message })
+}
+
+fn change(desk: &Desk, project: &Project<'_>, name: &str) -> Result<ChangeOut, Failure> {
     let progress = project.task_progress(name).map_err(|fault| {
         Failure::new("list_error", format!("the tasks of {name} cannot be counted: {fault}"))
             .fix("put the files themselves into the change, in place of links")
     });
     let progress = progress?.progress;
     let nested = project.nested(name);
-    if let Some(nested) = &nested {
-        let message = said(nested);
-        warnings.push(Warning {
-            code: "nested_change_directory",
-            name: name.to_owned(),
-            nested: nested.nested.clone(),
-            message,
-        });
-    }
     let time = rounded(spec_tree::modified(&desk.on_disk(&project.change_path(name))));
     Ok(ChangeOut {
         name: name.to_owned(),

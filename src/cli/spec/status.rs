@@ -9,6 +9,7 @@ use serde::ser::SerializeMap as _;
 use super::super::{Context, say};
 use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
 use super::list::said;
+use crate::config::parallel;
 use crate::town::spec::artifacts::{Artifact, Artifacts, Standing};
 use crate::town::spec::issue::{Issue, Level};
 use crate::town::spec::js;
@@ -239,7 +240,7 @@ fn status(context: &Context, args: &Args) -> Result<u8, Failure> {
         return Err(failed(format!("say which with --change, or all of them with --all: {}", changes.join(", "))));
     }
     let schema = args.schema.as_deref();
-    let entries: Vec<Entry> = changes.iter().map(|name| entry(&desk, &project, &past, name, schema)).collect();
+    let entries: Vec<Entry> = parallel::map(&changes, SHARE, |name| entry(&desk, &project, &past, name, schema));
     let is_broken = entries.iter().any(|entry| matches!(entry, Entry::Failed { .. }));
     if context.json {
         desk::json(&All { changes: entries, root: desk.root_out() })?;
@@ -307,6 +308,9 @@ pub fn looked_up(project: &Project<'_>, changes: &[&str], name: &str) -> Result<
     }
     project.nested(name).map_or(Ok(()), |nested| Err(failed(said(&nested))))
 }
+
+/// Changes that one thread looks at at a time.
+const SHARE: usize = 16;
 
 fn entry(desk: &Desk, project: &Project<'_>, past: &Past, name: &str, schema: Option<&str>) -> Entry {
     let broken = |failure| Entry::Failed { change_name: name.to_owned(), status: [failure] };
