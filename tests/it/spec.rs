@@ -110,7 +110,7 @@ fn a_name_is_looked_up_or_the_nearest_ones_are_told() {
     fails(&unknown, "unknown_item");
     assert!(unknown.json["status"][0]["message"].as_str().unwrap().contains("Did you mean: say-bye"), "{unknown:#?}");
     fails(&spec(&village, &["validate", "../greeting", "--type", "change"]), "invalid_item");
-    fails(&spec(&village, &["show", "../../README", "--type", "spec"]), "invalid_item");
+    fails(&spec(&village, &["show", "../../README", "--type", "spec"]), "show_error");
     fails(&spec(&village, &["validate"]), "nothing_to_validate");
     fails(&spec(&village, &["validate", "greeting", "--report", "findings"]), "invalid_validation_report_request");
     fails(&spec(&village, &["status", "--change", "nobody"]), "change_error");
