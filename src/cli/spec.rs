@@ -32,9 +32,11 @@ use serde_json::json;
 /// Read, judge and archive OpenSpec specs and changes, as the `openspec` command does and further
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-The folder is the nearest one from here upwards whose openspec/ has specs/, changes/ or a
-config. Scripts that know the reference may call `monkeytown openspec …`, which takes its
-arguments.")]
+The project is the nearest folder from here upwards whose openspec/ has specs/, changes/ or a config.yaml. \
+Scripts that know the `openspec` command may call `monkeytown openspec …`, which takes its arguments.
+
+Exit codes: 0 all is well · 1 something is invalid, or was refused with a reason · 2 the call was not understood
+docs/openspec.md explains specs, changes, rules and gates.")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

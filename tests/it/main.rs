@@ -31,5 +31,6 @@ mod sandbox;
 mod shallow;
 mod shell;
 mod spec;
+mod spec_history;
 mod verdicts;
 mod workflows;

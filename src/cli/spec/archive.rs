@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::super::{Context, say};
 use super::commit::{self, Ground};
 use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use super::select;
 use crate::config::spec_apply::{ApplyError, Bench, Ended, FileWork, Work};
 use crate::config::spec_tree::Root;
 use crate::git::Repo;
@@ -29,8 +30,9 @@ use crate::town::spec::validate;
 /// Merge what a change says into the main specs, and move it to the archive
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Both happen in one commit on a branch of its own, made from what is committed; a branch that is checked out follows.
-Requirements that another change has changed since this one was written are merged scenario by scenario, or refused.
+Both happen in one commit on a branch of its own, made from what is committed; a branch that is checked out follows. \
+Requirements that another change has changed since this one was written are merged scenario by scenario, or refused \
+with both texts. Exit code 1 says that nothing was done, and why.
 
 Examples:
   monkeytown spec archive add-login --dry-run
@@ -40,19 +42,19 @@ pub struct Args {
     /// The change's name
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// Although tasks are open, and without asking before specs change
+    /// Do it although tasks are open, main specs change, or nothing is checked
     #[arg(short, long)]
     yes: bool,
-    /// Print what would happen, and do nothing
+    /// Print the diff of the main specs and the name in the archive, and do nothing
     #[arg(long)]
     dry_run: bool,
     /// Move the change, and leave the main specs alone
     #[arg(long)]
     skip_specs: bool,
-    /// Check nothing
+    /// Do not validate the change and the merged specs; needs --yes
     #[arg(long)]
     no_validate: bool,
-    /// The set of levels: openspec-1, ci or gated
+    /// How strict the rules are: openspec-1, ci or gated
     #[arg(long, value_parser = super::validate::profile)]
     profile: Option<Profile>,
     /// The branch that gets the commit; spec/archive-NAME unless said otherwise
@@ -207,7 +209,7 @@ fn archive(context: &Context, desk: &Desk, bench: Option<&Bench>, asked: &Asked)
     let clock = context.env.clock().map_err(|error| Failure::new(Stop::Other.code(), error.to_string()))?;
     let date = if asked.local_day { clock.local_day() } else { clock.now().format("%Y-%m-%d").to_string() };
     if asked.in_place {
-        let base = repo(desk).map(|repo| commit::base(&repo, &here, name, None)).unwrap_or_default();
+        let base = commit::base(repo(desk).as_ref(), &here, name, None);
         let plan = planned(&here, name, profile, &date, asked, base);
         passed(&plan, asked.yes || asked.dry_run)?;
         if !asked.dry_run {
@@ -222,11 +224,12 @@ fn archive(context: &Context, desk: &Desk, bench: Option<&Bench>, asked: &Asked)
     if let Some(commit) = ground.finished.filter(|_| !project.changes().contains(&name)) {
         return finished(context, desk, &project, name, commit);
     }
-    let base = commit::base(&ground.repo, &project, name, Some(ground.at));
+    let base = commit::base(Some(&ground.repo), &project, name, Some(ground.at));
     let plan = planned(&project, name, profile, &date, asked, base);
     passed(&plan, asked.yes || asked.dry_run)?;
     ground.clean(desk, &plan)?;
     let mut done = done(desk, name, &plan, asked);
+    done.path = ground.shown(desk, &plan.moves.1);
     if !asked.dry_run {
         let commit = ground.archive(name, &plan, clock.now().timestamp())?;
         (done.branch, done.commit) = (Some(ground.branch.clone()), Some(commit.to_string()));
@@ -254,13 +257,12 @@ fn finished(context: &Context, desk: &Desk, project: &Project<'_>, name: &str, c
 
 /// Without a name there is nothing to choose from on a terminal that may be none.
 fn nameless(context: &Context, project: &Project<'_>) -> Result<u8, Failure> {
-    let open = project.listed();
-    if open.is_empty() && !context.json {
+    if project.listed().is_empty() && !context.json {
         say::answer("There is no open change.");
         return Ok(0);
     }
-    let fix = format!("Give one of these: {}.", open.join(", "));
-    Err(Failure::new("archive_change_name_required", "which change? give its name").fix(fix))
+    let failure = Failure::new("archive_change_name_required", "which change is to be archived? give its name");
+    Err(failure.fix(select::open_changes(project)))
 }
 
 /// The profile that counts.

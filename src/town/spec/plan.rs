@@ -159,7 +159,7 @@ pub fn plan(project: &Project<'_>, change: &str, options: &Options<'_>) -> Plan 
         let message = format!("the archive has `{}` already", plan.archived_as);
         plan.stop(Stop::TargetExists, message, Some("Rename the change, or move the archived one away.".to_owned()));
     }
-    place(project, &mut plan);
+    place(project, !options.skips_specs && !project.deltas(change).is_empty(), &mut plan);
     if !options.skips_specs {
         merge(project, change, options, &mut plan);
     }
@@ -167,24 +167,48 @@ pub fn plan(project: &Project<'_>, change: &str, options: &Options<'_>) -> Plan 
 }
 
 /// Whether the archive can take the change.
-fn place(project: &Project<'_>, plan: &mut Plan) {
+fn place(project: &Project<'_>, merges: bool, plan: &mut Plan) {
     let (from, to) = &plan.moves;
-    if to.strip_prefix(from.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+    let specs = format!("{from}/specs");
+    let leads_away = |target: &Option<std::sync::Arc<str>>| {
+        let inner = target.as_deref().and_then(|target| target.strip_prefix(from.as_str()));
+        inner.is_none_or(|rest| !rest.starts_with('/'))
+    };
+    let misplaced = match project.tree().get(&specs) {
+        Some(node) if node.is_file() => Some("is a file, and no folder"),
+        Some(Node::LinkedFolder(target)) if merges && leads_away(target) => {
+            Some("is a link that leads out of the change")
+        }
+        _ => None,
+    };
+    if let Some(why) = misplaced {
+        let fix = "Make it a folder of the change, or take it away.";
+        plan.stop(Stop::Archive, format!("{specs} {why}"), Some(fix.to_owned()));
+    } else if to.strip_prefix(from.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
         let message = format!("{to}, where the change would go, is inside of the change itself");
         plan.stop(Stop::Archive, message, Some("Give another archive_dir in the config.".to_owned()));
-    } else if let Some(link) = linked(project, to) {
-        plan.stop(Stop::Archive, format!("{link} is a link to a folder"), Some(UNLINK.to_owned()));
+    } else if let Some(what) = astray(project, to) {
+        plan.stop(Stop::Archive, what, Some(UNLINK.to_owned()));
     }
 }
 
 /// What to do about a link on the way.
 const UNLINK: &str =
-    "Put the folder itself there; what is behind such a link is not read, and nothing is written through it.";
+    "Put the folder itself there; what is behind a link is not read, and nothing is written through it.";
 
-/// The link to a folder that is on the way to a path.
-fn linked<'p>(project: &Project<'_>, path: &'p str) -> Option<&'p str> {
-    let is_link = |part: &&str| project.tree().get(part).is_some_and(|node| *node == Node::LinkedFolder);
-    path.match_indices('/').map(|(end, _)| &path[..end]).find(is_link)
+/// What is on the way to a path and no folder: a link, wherever it leads, a submodule or a file.
+fn astray(project: &Project<'_>, path: &str) -> Option<String> {
+    let mut parts = path.match_indices('/').map(|(end, _)| &path[..end]);
+    parts.find_map(|part| {
+        let what = match project.tree().get(part)? {
+            Node::Folder => return None,
+            Node::LinkedFolder(_) => "a link to a folder",
+            node if node.is_link() => "a link",
+            Node::Unreadable(_) => "a folder that cannot be read",
+            _ => "no folder",
+        };
+        Some(format!("{part} is {what}"))
+    })
 }
 
 /// Whether the name stands for a change.
@@ -218,6 +242,16 @@ fn named(project: &Project<'_>, change: &str, plan: &mut Plan) -> bool {
     false
 }
 
+/// The day on which the archive would call a change by this name; any where its name has none. `None` where it never would.
+#[must_use]
+pub fn archived_on<'n>(project: &Project<'_>, change: &str, name: &'n str) -> Option<&'n str> {
+    let is_day = |day: &&str| {
+        day.bytes().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
+    };
+    let days = name.char_indices().filter_map(|(at, _)| name.get(at..at + 10)).filter(is_day).chain(["1970-01-01"]);
+    days.into_iter().find(|day| archived_as(project, change, day) == name)
+}
+
 /// The folder's name in the archive: the day and the name, or what the project's `archive_name` says. A name that begins with a
 /// whole date keeps it.
 fn archived_as(project: &Project<'_>, change: &str, date: &str) -> String {
@@ -231,6 +265,34 @@ fn archived_as(project: &Project<'_>, change: &str, date: &str) -> String {
         None if dated => change.to_owned(),
         None => format!("{date}-{change}"),
     }
+}
+
+/// The change that a folder of the archive is, as far as its name tells: the other way round of what archiving makes of it.
+#[must_use]
+pub fn change_of<'f>(project: &Project<'_>, folder: &'f str) -> &'f str {
+    let of_pattern = |pattern: &str| {
+        let (before, after) = pattern.split_once("{name}")?;
+        let rest = &folder[dated_as(before, folder)?..];
+        let ends = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
+        let name = ends.rev().find(|at| dated_as(after, &rest[*at..]) == Some(rest.len() - at)).map(|at| &rest[..at]);
+        name.filter(|name| !name.is_empty())
+    };
+    let pattern = project.config().archive_name.as_deref().and_then(of_pattern);
+    pattern.or_else(|| of_pattern("{date}-{name}")).unwrap_or(folder)
+}
+
+/// How much of a text is what a part of `archive_name` stands for, where it begins with that.
+fn dated_as(part: &str, text: &str) -> Option<usize> {
+    let mut at = 0;
+    for (nth, piece) in part.split("{date}").enumerate() {
+        if nth > 0 {
+            let date = text.get(at..at + 10)?;
+            let fits = |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+            at += if date.bytes().enumerate().all(fits) { 10 } else { return None };
+        }
+        at += text.get(at..)?.starts_with(piece).then_some(piece.len())?;
+    }
+    Some(at)
 }
 
 /// Asks what `validate` found, as far as it does not depend on the main specs: those come with the merge.
@@ -353,8 +415,8 @@ fn merge(project: &Project<'_>, change: &str, options: &Options<'_>, plan: &mut 
         return;
     }
     for spec in deltas.iter().map(|delta| project.spec_path(&delta.id)) {
-        if let Some(link) = linked(project, &spec) {
-            plan.stop(Stop::Other, format!("{link} is a link to a folder"), Some(UNLINK.to_owned()));
+        if let Some(what) = astray(project, &spec) {
+            plan.stop(Stop::Other, what, Some(UNLINK.to_owned()));
             return;
         }
     }
