@@ -137,7 +137,7 @@ fn the_reference_is_heard_as_it_is() {
         "list --sorted",
         "archive one --yes",
         "archive two --yes --json",
-        "list",
+        "list --sort name",
     ];
     for command in asked {
         let words: Vec<&str> = command.split(' ').collect();
