@@ -43,10 +43,13 @@ pub struct Origins {
     pub lost: BTreeMap<String, String>,
 }
 
+/// The names that a path of a tree holds.
+pub type Holds<'a> = dyn FnMut(Oid, &str) -> Result<BTreeSet<String>, GitError> + 'a;
+
 /// What a walk looks for.
 pub struct Wanted<'a> {
     /// The names that a path of a tree holds.
-    pub holds: &'a mut dyn FnMut(Oid, &str) -> Result<BTreeSet<String>, GitError>,
+    pub holds: &'a mut Holds<'a>,
     /// The paths from which a commit with these changes may have moved what stands at a path.
     pub moved: &'a dyn Fn(&[RawChange], &str) -> Vec<String>,
 }

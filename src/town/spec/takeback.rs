@@ -130,7 +130,10 @@ impl Back {
     fn change(&mut self, was: &Block, became: &Block) {
         let Some(at) = self.at(&became.name) else {
             let is_back = self.at(&was.name).is_some_and(|at| self.now[at].is_same(was));
-            return if is_back { () } else { self.collide(&became.name, "is gone since") };
+            if !is_back {
+                self.collide(&became.name, "is gone since");
+            }
+            return;
         };
         if was.name != became.name && self.at(&was.name).is_some() {
             return self.collide(&was.name, "is the name of another one since");
