@@ -204,11 +204,7 @@ fn status(context: &Context, args: &Args) -> Result<u8, Failure> {
     if args.all && args.change.is_some() {
         return Err(failed("--all and --change exclude each other"));
     }
-    let mut desk = Desk::open(context, Without::Here, Archive::Names)?;
-    let past = desk.past(context);
-    if args.write && rewritten(context, &desk, &past, args)? {
-        desk = Desk::open(context, Without::Here, Archive::Names)?;
-    }
+    let (desk, past) = opened(context, args)?;
     let project = desk.project();
     let changes = project.changes();
     if let Some(schema) = args.schema.as_ref().filter(|_| args.all || args.change.is_some()) {
@@ -261,6 +257,14 @@ fn status(context: &Context, args: &Args) -> Result<u8, Failure> {
         });
     }
     Ok(u8::from(is_broken))
+}
+
+/// The project, with its `Status:` lines rewritten where that is asked for.
+fn opened(context: &Context, args: &Args) -> Result<(Desk, Past), Failure> {
+    let desk = Desk::open(context, Without::Here, Archive::Names)?;
+    let past = desk.past(context);
+    let is_new = args.write && rewritten(context, &desk, &past, args)?;
+    Ok((if is_new { Desk::open(context, Without::Here, Archive::Names)? } else { desk }, past))
 }
 
 /// Lets the `Status:` lines of the changes that are asked for say what the records say; whether any did not.
