@@ -256,7 +256,10 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             let shape = || if args.all { batch() } else { Shape::default() };
             args.store.refuse(context, shape, || {
                 let (change, schema) = (args.change.clone(), args.schema.clone());
-                status::run(context, &status::Args { change, all: args.all, schema, knows_archive: false })
+                status::run(
+                    context,
+                    &status::Args { change, all: args.all, schema, write: false, knows_archive: false },
+                )
             })
         }
         Command::Instructions(args) => {
@@ -293,6 +296,7 @@ fn archiving(args: &Archive) -> archive::Asked {
         unchecked: args.no_validate,
         profile: Some(Profile::Openspec1),
         branch: None,
+        anyway: None,
         in_place: true,
         local_day: true,
     }

@@ -4,6 +4,7 @@
 
 pub mod adopt;
 pub mod archive;
+pub mod close;
 pub mod commit;
 pub mod desk;
 pub mod instructions;
@@ -64,6 +65,8 @@ enum Command {
     New(new::Args),
     /// Merge a change into the main specs and move it to the archive
     Archive(archive::Args),
+    /// Close a change that will not be made
+    Close(close::Args),
     /// Take an archived change back
     Unarchive(unarchive::Args),
     /// Merge a change into the main specs and leave it open
@@ -98,6 +101,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         Command::Templates(args) => schemas::templates(context, args),
         Command::New(args) => new::run(context, args),
         Command::Archive(args) => archive::run(context, args),
+        Command::Close(args) => close::run(context, args),
         Command::Unarchive(args) => unarchive::run(context, args),
         Command::Sync(args) => sync::run(context, args),
         Command::Next(args) => next::run(context, args),

@@ -11,6 +11,7 @@ mod village;
 
 mod action;
 mod archive;
+mod closing;
 mod crashes;
 mod damage;
 mod demo;

@@ -8,6 +8,7 @@ use super::archive;
 use super::desk::{Desk, Failure};
 use crate::git::files::Files;
 use crate::git::objects::{Author, NewCommit};
+use crate::git::spec_archive::Written;
 use crate::git::{GitError, Oid, Repo, spec_tree};
 use crate::town::limits;
 use crate::town::spec::base::Base;
@@ -128,13 +129,13 @@ impl Ground {
         Err(Failure::new("archive_uncommitted", message).fix("Commit these first; only what is committed counts here."))
     }
 
-    /// Makes the commit: specs written, the change moved. The same plan on the same ground gives the branch that is there.
+    /// Makes the commit: specs and some more files written, the change moved. The same plan on the same ground gives the branch that is there.
     ///
     /// # Errors
     /// Git fails, or somebody else has moved the branch.
-    pub fn archive(&self, name: &str, plan: &Plan, seconds: i64) -> Result<Oid, Failure> {
+    pub fn archive(&self, name: &str, plan: &Plan, more: Written, seconds: i64) -> Result<Oid, Failure> {
         let work = archive::work(plan);
-        let files = work.files.into_iter().map(|file| (file.path, file.after)).collect();
+        let files = work.files.into_iter().map(|file| (file.path, file.after)).chain(more).collect();
         let tree = self.repo.archived_tree(self.at, &files, work.moves.as_ref()).map_err(failed)?;
         let counts = plan.totals.unwrap_or_default();
         let said = format!(

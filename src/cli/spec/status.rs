@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::ser::SerializeMap as _;
 
 use super::super::{Context, say};
+use super::close;
 use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
 use super::list::said;
 use crate::config::parallel;
@@ -34,6 +35,9 @@ pub struct Args {
     /// Look with this schema instead of the change's own
     #[arg(long, value_name = "NAME")]
     pub schema: Option<String>,
+    /// Rewrite the `Status:` lines of proposals that do not say what the records say
+    #[arg(long)]
+    pub write: bool,
     /// Whether a change that is archived is told of too; the reference says that there is none.
     #[arg(skip = true)]
     pub knows_archive: bool,
@@ -202,9 +206,8 @@ fn status(context: &Context, args: &Args) -> Result<u8, Failure> {
     if args.all && args.change.is_some() {
         return Err(failed("--all and --change exclude each other"));
     }
-    let desk = Desk::open(context, Without::Here, Archive::Names)?;
+    let (desk, past) = opened(context, args)?;
     let project = desk.project();
-    let past = desk.past(context);
     let changes = project.changes();
     if let Some(schema) = args.schema.as_ref().filter(|_| args.all || args.change.is_some()) {
         known_schema(&project, schema)?;
@@ -256,6 +259,32 @@ fn status(context: &Context, args: &Args) -> Result<u8, Failure> {
         });
     }
     Ok(u8::from(is_broken))
+}
+
+/// The project, with its `Status:` lines rewritten where that is asked for.
+fn opened(context: &Context, args: &Args) -> Result<(Desk, Past), Failure> {
+    let desk = Desk::open(context, Without::Here, Archive::Names)?;
+    let past = desk.past(context);
+    let is_new = args.write && rewritten(context, &desk, &past, args)?;
+    Ok((if is_new { Desk::open(context, Without::Here, Archive::Names)? } else { desk }, past))
+}
+
+/// Lets the `Status:` lines of the changes that are asked for say what the records say; whether any did not.
+fn rewritten(context: &Context, desk: &Desk, past: &Past, args: &Args) -> Result<bool, Failure> {
+    let project = desk.project();
+    let mut any = false;
+    for name in project.changes() {
+        if args.change.as_ref().map_or(!args.all, |wanted| wanted != name) || project.nested(name).is_some() {
+            continue;
+        }
+        let folder = project.change_path(name);
+        let state = Lifecycle::of(&project, &folder, past).state;
+        if close::rewritten(desk, &folder, state)? {
+            say::story(context, &format!("{folder}/proposal.md says {} now", state.name()));
+            any = true;
+        }
+    }
+    Ok(any)
 }
 
 /// Prints where an archived change stands.

@@ -141,7 +141,7 @@ const BY_HAND: &str = "Move the folder back by hand, and mend the specs.";
 /// The folder in the archive that a name stands for.
 fn archived_as(project: &Project<'_>, name: &str) -> Result<String, Failure> {
     let archived = project.archived();
-    let is_it = |folder: &&&str| **folder == name || plan::change_of(project, folder) == name;
+    let is_it = |folder: &&&str| **folder == name || plan::archived_on(project, name, folder).is_some();
     let fitting: Vec<&&str> = archived.iter().filter(is_it).collect();
     match fitting[..] {
         [one] => Ok((*one).to_owned()),

@@ -11,6 +11,7 @@ use super::metadata::{self, Mark};
 use super::plan_file::{self, FileUpdate, Outcome, Terms};
 use super::plan_refusal::{Counts, Kind, Refusal};
 use super::project::{Project, SpecFile};
+use super::queue;
 use super::rules;
 use super::tasks::Progress;
 use super::tree::{Fault, Node};
@@ -49,6 +50,8 @@ pub enum Stop {
     Unchecked,
     /// Another change must be archived before it.
     Dependency,
+    /// Somebody has closed it: it is not to be made.
+    Closed,
     /// Open tasks need a yes.
     TasksIncomplete,
     /// The archive has one of that name.
@@ -77,6 +80,7 @@ impl Stop {
             Self::ValidationFailed => "archive_validation_failed",
             Self::Unchecked | Self::Confirmation => "archive_confirmation_required",
             Self::Dependency => "archive_dependency_open",
+            Self::Closed => "archive_change_closed",
             Self::TasksIncomplete => "archive_tasks_incomplete",
             Self::TargetExists => "archive_target_exists",
             Self::UpdateFailed => "archive_spec_update_failed",
@@ -153,6 +157,14 @@ pub fn plan(project: &Project<'_>, change: &str, options: &Options<'_>) -> Plan 
     let archive = project.below(project.archive_dir());
     plan.moves = (project.change_path(change), format!("{archive}/{}", plan.archived_as));
     judged(project, change, options, &mut plan);
+    if let Some(state) = queue::closed(project, change).filter(|_| options.careful) {
+        let message = format!("`{change}` is {}, so nothing of it is merged", state.name());
+        plan.stop(
+            Stop::Closed,
+            message,
+            Some("Take the record of that out of gates/ if it is wanted again.".to_owned()),
+        );
+    }
     dependencies(project, change, options.careful, &mut plan);
     open_tasks(project, change, &mut plan);
     if project.tree().get(&plan.moves.1).is_some() {
@@ -267,32 +279,13 @@ fn archived_as(project: &Project<'_>, change: &str, date: &str) -> String {
     }
 }
 
-/// The change that a folder of the archive is, as far as its name tells: the other way round of what archiving makes of it.
+/// The change that a folder of the archive is, as far as its name tells: the shortest part of it that archiving would call so.
 #[must_use]
 pub fn change_of<'f>(project: &Project<'_>, folder: &'f str) -> &'f str {
-    let of_pattern = |pattern: &str| {
-        let (before, after) = pattern.split_once("{name}")?;
-        let rest = &folder[dated_as(before, folder)?..];
-        let ends = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
-        let name = ends.rev().find(|at| dated_as(after, &rest[*at..]) == Some(rest.len() - at)).map(|at| &rest[..at]);
-        name.filter(|name| !name.is_empty())
-    };
-    let pattern = project.config().archive_name.as_deref().and_then(of_pattern);
-    pattern.or_else(|| of_pattern("{date}-{name}")).unwrap_or(folder)
-}
-
-/// How much of a text is what a part of `archive_name` stands for, where it begins with that.
-fn dated_as(part: &str, text: &str) -> Option<usize> {
-    let mut at = 0;
-    for (nth, piece) in part.split("{date}").enumerate() {
-        if nth > 0 {
-            let date = text.get(at..at + 10)?;
-            let fits = |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
-            at += if date.bytes().enumerate().all(fits) { 10 } else { return None };
-        }
-        at += text.get(at..)?.starts_with(piece).then_some(piece.len())?;
-    }
-    Some(at)
+    let ends: Vec<usize> = folder.char_indices().map(|(at, _)| at).chain([folder.len()]).collect();
+    let parts = (1..ends.len()).flat_map(|size| ends.windows(size + 1).map(move |ends| (ends[0], ends[size])));
+    let mut names = parts.map(|(from, to)| &folder[from..to]);
+    names.find(|name| archived_on(project, name, folder).is_some()).unwrap_or(folder)
 }
 
 /// Asks what `validate` found, as far as it does not depend on the main specs: those come with the merge.
@@ -362,8 +355,12 @@ fn spaced(text: &str) -> Option<&str> {
 /// A change waits for those that it depends on.
 fn dependencies(project: &Project<'_>, change: &str, careful: bool, plan: &mut Plan) {
     let Ok(Some(metadata)) = project.metadata(change) else { return };
-    let open: Vec<&str> =
-        metadata.depends_on.iter().map(String::as_str).filter(|name| project.has_change(name)).collect();
+    let open: Vec<&str> = metadata
+        .depends_on
+        .iter()
+        .map(String::as_str)
+        .filter(|name| project.has_change(name) && queue::closed(project, name).is_none())
+        .collect();
     if careful && !open.is_empty() {
         let message = format!("`{change}` depends on what is not archived yet: {}", open.join(", "));
         plan.stop(Stop::Dependency, message, Some(format!("Archive {} first.", open[0])));

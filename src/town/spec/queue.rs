@@ -8,9 +8,13 @@ use serde::Serialize;
 
 use super::delta::Delta;
 use super::heading::{self, Section};
+use super::lifecycle::Lifecycle;
 use super::lines::Lines;
 use super::metadata::FILE;
+use super::past::Past;
 use super::project::Project;
+use super::record::{Gate, file_name};
+use super::state::State;
 
 /// A change in the queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -79,10 +83,28 @@ pub struct Queue {
     pub tangles: Vec<Tangle>,
 }
 
-/// Puts the open changes in order. Of those that could come next, the first by name does.
+/// The open changes that may still be made: those that nobody has closed.
+#[must_use]
+pub fn live<'t>(project: &Project<'t>) -> Vec<&'t str> {
+    project.changes().into_iter().filter(|change| closed(project, change).is_none()).collect()
+}
+
+/// What an open change was closed as. Only where there is a record of it at all its life is looked at.
+#[must_use]
+pub fn closed(project: &Project<'_>, change: &str) -> Option<State> {
+    let folder = project.change_path(change);
+    let mut records = project.tree().below(&format!("{folder}/gates")).filter_map(|(path, _)| path.rsplit('/').next());
+    if !records.any(|name| file_name(name).is_some_and(|(_, gate)| gate == Gate::Close)) {
+        return None;
+    }
+    let state = Lifecycle::of(project, &folder, Past::NOTHING).state;
+    matches!(state, State::Superseded | State::Withdrawn).then_some(state)
+}
+
+/// Puts the open changes in order, save those that are closed. Of those that could come next, the first by name does.
 #[must_use]
 pub fn queue(project: &Project<'_>) -> Queue {
-    let open: BTreeSet<&str> = project.changes().into_iter().collect();
+    let open: BTreeSet<&str> = live(project).into_iter().collect();
     let mut queue = Queue::default();
     let mut waits: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for change in &open {
@@ -94,7 +116,7 @@ pub fn queue(project: &Project<'_>) -> Queue {
             }
         };
         for name in &depends {
-            if !open.contains(name.as_str()) && !is_archived(project, name) {
+            if !project.has_change(name) && !is_archived(project, name) {
                 queue.tangles.push(Tangle::Unknown { change: (*change).to_owned(), name: name.clone() });
             }
         }
@@ -182,7 +204,7 @@ pub struct Overlap {
 #[must_use]
 pub fn overlap(project: &Project<'_>) -> Vec<Overlap> {
     let mut touched: BTreeMap<(String, String), BTreeSet<(String, &'static str)>> = BTreeMap::new();
-    for change in project.changes() {
+    for change in live(project) {
         for file in project.deltas(change) {
             let Ok(text) = project.text(&file.path) else { continue };
             for (name, section) in names(&Delta::of(&Lines::of(&text))) {
