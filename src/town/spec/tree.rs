@@ -165,11 +165,11 @@ impl Tree {
     #[must_use]
     pub fn real(&self, path: &str) -> Option<String> {
         let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-        let link = ends.filter_map(|end| match self.get(&path[..end]) {
+        let mut link = ends.filter_map(|end| match self.get(&path[..end]) {
             Some(Node::LinkedFolder(target)) => Some((end, target)),
             _ => None,
         });
-        match link.last() {
+        match link.next_back() {
             None => Some(path.to_owned()),
             Some((end, target)) => target.as_ref().map(|target| format!("{target}{}", &path[end..])),
         }

@@ -286,10 +286,9 @@ impl<'p> Parser<'p> {
         while let Some(unit) = self.text.get(at) {
             match *unit {
                 93 if !first => return Some(at),
-                91 if self.text.get(at + 1) == Some(&58) => match named_class(&self.text[at..]) {
-                    Some((length, _)) => at += length - 1,
-                    None => {}
-                },
+                91 if self.text.get(at + 1) == Some(&58) => {
+                    at += named_class(&self.text[at..]).map_or(0, |(length, _)| length - 1);
+                }
                 _ => {}
             }
             first = false;
