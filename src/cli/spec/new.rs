@@ -21,6 +21,8 @@ use crate::town::spec::tree::Archive;
 
 /// A change's name, in characters, at the most.
 const NAME: usize = 200;
+/// A text that the reference writes on one line, in UTF-16 units with its quotes.
+const LINE: usize = 79;
 
 /// Begin a change: its folder and its metadata
 #[derive(Debug, ClapArgs)]
@@ -173,15 +175,31 @@ fn named_well(name: &str) -> Result<(), &'static str> {
     }
 }
 
-/// A text as YAML: bare where every reader takes it for a text, else in double quotes, which JSON's are.
+/// A text as YAML, written as the reference writes a short line: bare where that is read back as the text, in single quotes where
+/// only double ones are in it, else in double quotes, which JSON's are.
 fn scalar(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | ',' | '/' | '(' | ')');
-    let is_bare = text.len() <= 70
-        && text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && !text.ends_with(' ')
-        && text.chars().all(is_plain)
-        && matches!(crate::town::spec::data::Value::parse(text), Ok(crate::town::spec::data::Value::Text(read)) if read == text);
-    if is_bare { text.to_owned() } else { serde_json::to_string(text).unwrap_or_default() }
+    use crate::town::spec::data::Value;
+    let length = crate::town::spec::js::length(text);
+    let is_line = (1..=LINE).contains(&length) && !text.contains(|c: char| c.is_control() && c != '\t');
+    let is_number = text.trim_start_matches(['+', '-']).bytes().all(|byte| byte.is_ascii_digit());
+    let is_read = || matches!(Value::parse(text), Ok(Value::Text(read)) if read == text);
+    let is_mark =
+        text.starts_with([' ', '\t', ',', '[', ']', '{', '}', '#', '&', '*', '!', '|', '>', '\'', '"', '%', '@', '`']);
+    let is_bare = is_line
+        && !is_mark
+        && !matches!(text, "?" | "-")
+        && !["? ", "?\t", "- ", "-\t"].iter().any(|start| text.starts_with(start))
+        && ![": ", ":\t", " #", "\t#"].iter().any(|inner| text.contains(inner))
+        && !text.ends_with([' ', '\t', ':'])
+        && !(is_number && text.bytes().any(|byte| byte.is_ascii_digit()))
+        && (is_read() || text.starts_with("---") || text.starts_with("..."));
+    if is_bare {
+        text.to_owned()
+    } else if is_line && length + 2 <= LINE && text.contains('"') && !text.contains('\'') {
+        format!("'{text}'")
+    } else {
+        serde_json::to_string(text).unwrap_or_default()
+    }
 }
 
 /// The folders of a project, and a config where there is none. What was made.
@@ -271,11 +289,25 @@ mod tests {
             "null",
             "- a",
             "",
+            "don't",
+            "say \"a\"",
+            "\"a\" and 'b'",
+            "012",
+            "2026-01-02",
+            "http://x.y/z",
+            "100%",
+            "--",
+            "--- x",
+            "日本語 🐒",
+            "a: b",
         ] {
             let written = format!("goal: {}\n", scalar(text));
             let read = crate::town::spec::data::Value::parse(&written).unwrap();
             assert_eq!(read.get("goal").and_then(|goal| goal.text()), Some(text), "{written}");
         }
-        assert_eq!(scalar("spec-driven"), "spec-driven");
+        for bare in ["spec-driven", "don't", "100%", "a\\b", "12:30", "é", "say \"a\""] {
+            assert_eq!(scalar(bare), bare);
+        }
+        assert_eq!((scalar("\"q\""), scalar("012")), ("'\"q\"'".to_owned(), "\"012\"".to_owned()));
     }
 }
