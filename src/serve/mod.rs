@@ -34,6 +34,9 @@ pub mod sse;
 pub mod stall;
 pub mod view;
 
+#[cfg(test)]
+mod resume_tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -111,8 +111,9 @@ impl Watching {
     fn event(&self, offset: Option<Offset>, json: &[u8]) -> Event {
         // JSON has no line feed outside of strings, and none unescaped within, so it is one line of data.
         let text = String::from_utf8_lossy(json);
-        let kind = kind_of(&text).to_owned();
-        let event = Event::default().event(kind).data(text).retry(RETRY);
+        let kind = kind_of(&text);
+        let event = Event::default().event(kind).data(&text);
+        let event = if kind == "hello" { event.retry(RETRY) } else { event };
         match offset {
             Some(offset) => event.id(format!("{}:{offset}", self.epoch)),
             None => event,

@@ -5,7 +5,7 @@ use crate::village::Village;
 #[test]
 fn every_command_explains_itself() {
     let village = Village::new();
-    let commands: [&[&str]; 53] = [
+    let commands: [&[&str]; 54] = [
         &[],
         &["run"],
         &["init"],
@@ -36,6 +36,7 @@ fn every_command_explains_itself() {
         &["freeze"],
         &["thaw"],
         &["schema"],
+        &["serve"],
         &["demo"],
         &["doctor"],
         &["spec"],
