@@ -36,5 +36,6 @@ mod spec;
 mod spec_history;
 mod stream;
 mod stream_limits;
+mod stream_program;
 mod verdicts;
 mod workflows;

@@ -1,11 +1,10 @@
 //! Promise: whoever listens hears everything once and in order, and is told of whatever does not come.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Child;
 
 use serde_json::Value;
 
-use crate::station::{Answer, Ear, Plan, Station, place, place_of};
+use crate::station::{Plan, Station, place, place_of};
 use crate::village::Village;
 use monkeytown::serve::ring::Capacity;
 
@@ -108,33 +107,6 @@ fn what_agents_told_is_lost_with_the_server_and_that_is_said() {
     station.close();
 }
 
-/// The real program, until it is killed.
-fn program(village: &Village, more: &[&str]) -> (Child, std::net::SocketAddr) {
-    let mut child = village.command(&[&["serve", "--listen", "127.0.0.1:0"], more].concat()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{line}")).parse().unwrap();
-    (child, address)
-}
-
-#[test]
-fn a_server_that_was_killed_admits_that_it_may_have_forgotten() {
-    let village = town();
-    let (mut child, address) = program(&village, &[]);
-    let mut ear = Ear::at(address, "after=now");
-    let hello = ear.expect("hello");
-    child.kill().unwrap();
-    child.wait().unwrap();
-    freeze(&village);
-    let (mut child, address) = program(&village, &[]);
-    let mut ear = Ear::at(address, &format!("after={}", place_of(&hello, &hello["offset"])));
-    assert_eq!(ear.expect("hello")["epoch"], hello["epoch"]);
-    assert_eq!(ear.expect("gap")["reason"], "restarted");
-    assert_eq!(kinds(&ear.events(1)), ["monkeytown.town.frozen.v1"]);
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
-
 #[test]
 fn a_journal_that_was_replaced_begins_another_epoch() {
     let village = town();
@@ -156,8 +128,8 @@ fn a_journal_that_was_replaced_begins_another_epoch() {
     assert_eq!(late.expect("gap")["reason"], "rewritten");
     assert_eq!(late.expect("snapshot")["state"], snapshot["state"]);
     // And so it is for the other two ways to listen.
-    let kinds: Vec<String> = (0..5).map(|_| message(&mut stream).1["kind"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(kinds[..4], ["hello", "hello", "gap", "snapshot"].map(str::to_owned)[..], "{kinds:?}");
+    let kinds: Vec<String> = (0..4).map(|_| message(&mut stream).1["kind"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(kinds, ["hello", "hello", "gap", "snapshot"]);
     let polled = station.get(&format!("/api/events?after={}", place_of(&hello, &hello["offset"])), &[]).json();
     assert_eq!((&polled["gap"]["reason"], &polled["epoch"]), (&"rewritten".into(), &again["epoch"]));
     station.close();
@@ -332,28 +304,4 @@ fn a_repository_that_goes_away_and_comes_back_is_followed_on() {
     thaw(&village);
     assert_eq!(kinds(&ear.events(1)), ["monkeytown.town.thawed.v1"]);
     station.close();
-}
-
-#[test]
-fn a_server_without_descriptors_recovers() {
-    let village = town();
-    let line = format!(
-        "ulimit -n 64; exec '{}' serve --listen 127.0.0.1:0 --connections 1000",
-        env!("CARGO_BIN_EXE_monkeytown")
-    );
-    let mut few = village.git_command(&village.dir(), ["unused"]);
-    let mut shell = std::process::Command::new("sh");
-    shell.args(["-c", &line]).current_dir(village.dir()).env_clear();
-    shell.envs(few.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    few = shell;
-    let mut child = few.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("http://").unwrap().parse().unwrap();
-    let crowd: Vec<_> = (0..200).map(|_| crate::station::connect(address)).collect();
-    drop(crowd);
-    let answer: Answer = Station::get_at(address, "/healthz", &[]);
-    assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"));
-    child.kill().unwrap();
-    child.wait().unwrap();
 }

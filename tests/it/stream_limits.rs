@@ -232,6 +232,23 @@ fn a_slow_reader_is_let_go_with_the_place_to_resume_at() {
 }
 
 #[test]
+fn server_sent_events_that_nobody_takes_are_ended() {
+    let (_village, station) = station(|plan| plan.limits.stalled = Duration::from_millis(200));
+    let mut slow = station.ask("/events?after=now", &[]);
+    let mut first = [0; 12];
+    slow.read_exact(&mut first).unwrap();
+    let watching = |station: &Station| station.get("/api/stream", &[]).json()["witnesses"].as_u64().unwrap();
+    assert_eq!(watching(&station), 1);
+    let text = "a".repeat(15_000);
+    for step in 0..2_000 {
+        station.publish(&format!("step-{step}"), &text);
+    }
+    let gone = (0..100_000).any(|_| watching(&station) == 0);
+    assert!(gone, "its seat is free");
+    station.close();
+}
+
+#[test]
 fn foreign_pages_and_foreign_names_are_refused() {
     let (_village, station) = station(|plan| plan.origins = vec!["https://pages.example".to_owned()]);
     let upgrade = |headers: &[(&str, &str)]| {
