@@ -20,7 +20,10 @@ use crate::serve::doorman::{Doorman, Rules};
 use crate::serve::relay::{Edge, Health, Relay};
 use crate::serve::ring::Capacity;
 use crate::serve::server::Server;
-use crate::serve::{About, Limits, Shared};
+use crate::serve::{About, Limits, Shared, descriptors};
+
+/// Descriptors beside those of witnesses: the repository's, and requests.
+const SPARE: u64 = 64;
 
 /// How many times the requests of a second may come at once.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
@@ -97,6 +100,14 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     };
     let fetching = args.remote.is_some().then(|| Fetching::start(house, clock.clone(), args.fetch)).transpose()?;
     let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(|error| anyhow::anyhow!("{error}"))?;
+    if let Some(files) = descriptors::raise()
+        && files < args.witnesses as u64 + SPARE
+    {
+        tracing::warn!(
+            "{files} files may be open, which is too few for {} witnesses; raise `ulimit -n`",
+            args.witnesses
+        );
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let bad =

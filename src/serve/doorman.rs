@@ -142,7 +142,8 @@ mod tests {
     fn names_and_origins() {
         let doorman = Doorman::new(Rules { at_once: NonZeroU32::new(100).unwrap(), ..rules() });
         let own = ("host", "localhost:4180");
-        let cases: [(&[(&str, &str)], Option<&str>); 7] = [
+        type Case<'c> = (&'c [(&'c str, &'c str)], Option<&'c str>);
+        let cases: [Case<'_>; 7] = [
             (&[own], None),
             (&[("host", "LOCALHOST:4180")], None),
             (&[], Some("wrong-host")),

@@ -40,7 +40,7 @@ pub struct Peer(pub SocketAddr);
 pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
     let mut stop = shared.stop.subscribe();
     let mut connections = JoinSet::new();
-    let doors = Arc::new(Doors::default());
+    let (doors, mut is_full) = (Arc::new(Doors::default()), false);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -49,6 +49,7 @@ pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
         };
         match accepted {
             Ok((stream, peer)) => {
+                is_full = false;
                 let most = shared.limits.connections_per_address;
                 let Some(pass) = doors.enter(peer.ip(), most) else {
                     shared.hub.counts.refused.fetch_add(1, Ordering::Relaxed);
@@ -59,7 +60,10 @@ pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection; trying again in {} ms", BREATH.as_millis());
+                if !is_full {
+                    tracing::warn!(%error, "no connection can be accepted now; trying again every {BREATH:?}");
+                }
+                is_full = true;
                 tokio::time::sleep(BREATH).await;
             }
         }

@@ -11,6 +11,7 @@
 pub mod api;
 pub mod assets;
 pub mod cursor;
+pub mod descriptors;
 pub mod doorman;
 pub mod filter;
 pub mod frame;

@@ -26,7 +26,6 @@ use super::stall::Stalling;
 use super::{Shared, api, assets, metrics, poll, sse};
 
 /// The router of one server.
-#[must_use]
 pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/ws", get(web_socket))

@@ -272,7 +272,7 @@ fn foreign_pages_and_foreign_names_are_refused() {
     station.get("/api/state", &[("origin", "http://evil.example")]).is_problem(403, "wrong-origin");
     station.get("/api/state", &[("host", "evil.example")]).is_problem(421, "wrong-host");
     station.get("/ws", &[]).is_problem(426, "not-a-websocket");
-    let no_key = [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "8")];
+    let no_key = [("connection", "upgrade, close"), ("upgrade", "websocket"), ("sec-websocket-version", "8")];
     assert!(station.get("/ws", &no_key).head.contains("sec-websocket-version: 13"));
     station.get("/api/nothing", &[]).is_problem(404, "not-found");
     let named = station.get("/healthz", &[("x-request-id", "proxy-7")]);

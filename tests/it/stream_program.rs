@@ -48,11 +48,11 @@ fn a_server_without_descriptors_recovers() {
     let village = Village::small();
     let told = village.command(&["serve", "--listen", "127.0.0.1:0", "--connections", "1000"]);
     let mut few = Command::new("sh");
-    few.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\""]).arg(told.get_program()).args(told.get_args());
+    few.args(["-c", "ulimit -n 48; exec \"$0\" \"$@\""]).arg(told.get_program()).args(told.get_args());
     few.current_dir(village.dir()).env_clear();
     few.envs(told.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let (child, address) = address_of(few.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
-    let crowd: Vec<_> = (0..200).map(|_| connect(address)).collect();
+    let crowd: Vec<_> = (0..100).map(|_| connect(address)).collect();
     drop(crowd);
     let answer = Station::get_at(address, "/healthz", &[]);
     assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"));
