@@ -43,7 +43,7 @@ pub struct Args {
     /// A name under which browsers ask for this server, with its port where it has one; can be repeated
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
-    /// Another origin whose pages may connect, as in https://pages.example; can be repeated
+    /// Another origin whose pages may connect, such as `https://pages.example`; can be repeated
     #[arg(long, value_name = "ORIGIN")]
     origin: Vec<String>,
     /// The header in which a proxy before the server tells the client's address, as in X-Forwarded-For

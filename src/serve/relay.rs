@@ -261,8 +261,7 @@ impl Relay {
         if !goes_on {
             hub.gap(Hole::Rewritten);
         }
-        let landed: Vec<Landed> =
-            new.into_iter().map(|oid| landed::read(&home.repo, oid, &self.edge.source)).collect::<Result<_, _>>()?;
+        let landed = landed::read_all(&home.repo, &new, &self.edge.source)?;
         let events: Vec<(&str, &RawValue)> = landed.iter().map(|one| (one.id.as_str(), &*one.json)).collect();
         let given = hub.place(&events);
         let placed: Vec<(Oid, Offset)> = landed.iter().map(|one| one.oid).zip(given).collect();
@@ -297,8 +296,7 @@ fn past(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result
         Some(tip) => landed::unknown(&home.repo, tip, &HashSet::new(), COMMITS.min(most))?.0,
         None => Vec::new(),
     };
-    let landed: Vec<Landed> =
-        landed.into_iter().map(|oid| landed::read(&home.repo, oid, &edge.source)).collect::<Result<_, _>>()?;
+    let landed = landed::read_all(&home.repo, &landed, &edge.source)?;
     if !goes_on {
         let sorted = sort_in(&commits, &landed, first);
         places.keep(&sorted);
