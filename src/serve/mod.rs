@@ -33,6 +33,7 @@ pub mod server;
 pub mod socket;
 pub mod sse;
 pub mod stall;
+pub mod tally;
 pub mod view;
 
 #[cfg(test)]

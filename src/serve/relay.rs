@@ -115,6 +115,7 @@ pub struct Relay {
 /// What is in the ring at the beginning, in the order of offsets.
 struct Past {
     events: Vec<(Offset, Option<u64>, String, Box<RawValue>)>,
+    commits: Vec<Commit>,
     tip: Tip,
     main: Option<Oid>,
     places: Places,
@@ -156,6 +157,8 @@ impl Relay {
             town: past.tip.town.clone(),
             head: past.tip.oid.map(|oid| oid.to_string()),
         };
+        hub.counts.runs.clear();
+        hub.counts.runs.add(past.commits.iter().flat_map(|commit| &commit.events));
         let events = past.events.iter();
         hub.restart(beginning, events.map(|(offset, seq, id, json)| Incoming { offset: *offset, seq: *seq, id, json }));
         (self.tip, self.main, self.places) = (past.tip, past.main, past.places);
@@ -226,6 +229,7 @@ impl Relay {
             let first = commit.first_seq();
             // Before anything is given a place behind it that no later process would know of.
             self.places.mark(offset::of_seq(commit.at.seq));
+            hub.counts.runs.add(&commit.events);
             self.tip.town.fold_on(&commit.events);
             let lines = lines(commit);
             let events = lines.iter().enumerate().map(|(at, (id, json))| {
@@ -313,7 +317,7 @@ fn past(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result
     let floor = offset::of_seq(first);
     events.retain(|(offset, ..)| *offset > floor);
     events.sort_by_key(|(offset, ..)| *offset);
-    Ok(Past { events, tip, main: main.filter(|main| places.commits.contains_key(main)), places, floor })
+    Ok(Past { events, commits, tip, main: main.filter(|main| places.commits.contains_key(main)), places, floor })
 }
 
 /// The commits of the journal behind a sequence number, and behind which one that is: a shallow clone has no more than it has.

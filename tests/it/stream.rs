@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use serde_json::Value;
 
 use crate::station::{Plan, Station, place, place_of};
-use crate::village::Village;
+use crate::village::{Village, nothing};
 use monkeytown::serve::ring::Capacity;
 
 fn freeze(village: &Village) {
@@ -303,5 +303,44 @@ fn a_repository_that_goes_away_and_comes_back_is_followed_on() {
     village.git(["gc", "-q", "--prune=now"]);
     thaw(&village);
     assert_eq!(kinds(&ear.events(1)), ["monkeytown.town.thawed.v1"]);
+    station.close();
+}
+
+#[test]
+fn the_figures_say_what_happened() {
+    let village = town();
+    village.says([nothing("all is well")]).run("chaostester").ended(0, "nothing");
+    let station = Station::open(&village);
+    let mut ear = station.listen("after=now");
+    ear.expect("hello");
+    village.says([nothing("all is still well")]).at("2026-11-21T08:20:00Z").run("chaostester").ended(0, "nothing");
+    while ear.expect("event")["event"]["type"] != "monkeytown.run.finished.v1" {}
+    let page = station.get("/metrics", &[]);
+    assert!(page.head.contains("content-type: text/plain; version=0.0.4"), "{page:?}");
+    let seq = village.events().len();
+    for line in [
+        "monkeytown_runs_total{agent=\"chaostester\",outcome=\"nothing\"} 2",
+        "monkeytown_witnesses 1",
+        "monkeytown_relay_up 1",
+        "monkeytown_stream_events_total{kind=\"landed\"} 0",
+        "monkeytown_stream_lagged_total 0",
+        &format!("monkeytown_journal_seq {seq}"),
+    ] {
+        assert!(page.body.lines().any(|said| said == line), "{line}\n{}", page.body);
+    }
+    // Every figure is explained before it, once, and is a number.
+    let mut explained = std::collections::BTreeSet::new();
+    for line in page.body.lines() {
+        if let Some(words) = line.strip_prefix("# TYPE ") {
+            assert!(explained.insert(words.split(' ').next().unwrap()), "{line}");
+        } else if !line.starts_with('#') {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            let name = name.split('{').next().unwrap();
+            let whole = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+            assert!(explained.contains(name) || whole.is_some_and(|name| explained.contains(name)), "{line}");
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+        }
+    }
+    assert!(page.body.contains("monkeytown_stream_delivery_seconds_bucket{le=\"+Inf\"} "), "{}", page.body);
     station.close();
 }
