@@ -25,6 +25,11 @@ fn a_change_that_is_closed_stands_in_nobodys_way() {
     );
     assert!(read(&village, "openspec/changes/one/proposal.md").contains("**Status:** Superseded\n"));
     village.save("Close it");
+    assert_eq!(
+        spec(&village, "status --change one").json["nextSteps"],
+        serde_json::json!([]),
+        "nothing is to be written"
+    );
     let next = spec(&village, "next");
     assert_eq!((next.json["overlaps"].as_array().unwrap().len(), next.text("next").as_str()), (0, "two"), "{next:?}");
     assert_eq!(next.json["queue"].as_array().unwrap().len(), 1);

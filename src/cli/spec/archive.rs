@@ -66,7 +66,7 @@ pub struct Args {
     /// The branch that gets the commit; spec/archive-NAME unless said otherwise
     #[arg(long, value_name = "BRANCH", conflicts_with = "in_place")]
     branch: Option<String>,
-    /// Although the gates of the profile gated are not passed; why is written down
+    /// Why it is archived although it is not Completed (profile gated); the record says it
     #[arg(long, value_name = "REASON", conflicts_with = "in_place")]
     anyway: Option<String>,
     /// Write the files of the working directory and commit nothing
