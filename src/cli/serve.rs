@@ -17,7 +17,7 @@ use crate::git::journal::{Journal, JournalError};
 use crate::git::repo::Repo;
 use crate::run::house::House;
 use crate::serve::doorman::{Doorman, Rules};
-use crate::serve::relay::{Edge, Health, Relay};
+use crate::serve::relay::{Edge, Health, Relay, RelayError};
 use crate::serve::ring::Capacity;
 use crate::serve::server::Server;
 use crate::serve::{About, Limits, Shared, descriptors};
@@ -31,7 +31,8 @@ const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 /// Show the town to browsers: its history, and what happens, as it happens
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Exit codes: 0 after SIGINT or SIGTERM · 2 the address cannot be had, or here is no town · 3 the repository cannot be read
+Exit codes: 0 after SIGINT or SIGTERM · 1 the journal is damaged · 2 the address cannot be had, or here
+is no town · 3 try again later
 Examples:
   monkeytown serve
   monkeytown serve --listen 0.0.0.0:4180 --host town.example --origin https://pages.example
@@ -44,8 +45,11 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
     /// Another origin whose pages may connect, such as `https://pages.example`; can be repeated
-    #[arg(long, value_name = "ORIGIN")]
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     origin: Vec<String>,
+    /// The address of a server of this town, this one among them, where several serve it; can be repeated
+    #[arg(long, value_name = "URL", value_parser = origin)]
+    shard: Vec<String>,
     /// The header in which a proxy before the server tells the client's address, as in X-Forwarded-For
     #[arg(long, value_name = "HEADER")]
     proxy_header: Option<String>,
@@ -87,6 +91,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         description: String::new(),
         source: source.clone(),
         branch: house.home.branch.clone(),
+        shards: args.shard.clone(),
     };
     let clock = Arc::new(clock);
     let edge = Edge {
@@ -99,7 +104,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         source,
     };
     let fetching = args.remote.is_some().then(|| Fetching::start(house, clock.clone(), args.fetch)).transpose()?;
-    let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(plainly)?;
     if let Some(files) = descriptors::raise()
         && files < args.witnesses as u64 + SPARE
     {
@@ -135,13 +140,31 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     ended
 }
 
+/// Reads an origin: a URL of which only scheme, host and port are said.
+fn origin(text: &str) -> Result<String, String> {
+    let bad = || format!("{text:?} is no origin, such as https://pages.example");
+    let url = url::Url::parse(text).map_err(|_| bad())?;
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let is_web = matches!(url.scheme(), "http" | "https");
+    if is_bare && is_web { Ok(url.origin().ascii_serialization()) } else { Err(bad()) }
+}
+
 fn rules(args: &Args, address: SocketAddr) -> Rules {
     Rules {
         a_second: args.requests,
         at_once: args.requests.saturating_mul(BURST),
         names: names(address, &args.host),
-        origins: args.origin.clone(),
+        origins: args.origin.iter().chain(&args.shard).cloned().collect(),
         proxy_header: args.proxy_header.as_ref().map(|name| name.to_ascii_lowercase()),
+    }
+}
+
+/// The error as the room below has it, from which the exit code follows.
+fn plainly(error: RelayError) -> anyhow::Error {
+    match error {
+        RelayError::Git(error) => error.into(),
+        RelayError::Journal(error) => error.into(),
+        other => other.into(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
@@ -82,11 +82,23 @@ impl Doorman {
         }
     }
 
+    /// The origin of a foreign page that asks and may, for the header that lets its browser read the answer.
+    #[must_use]
+    pub fn foreign(&self, request: &Request) -> Option<HeaderValue> {
+        let origin = request.headers().get(header::ORIGIN)?;
+        let known = origin.to_str().is_ok_and(|origin| self.names(origin));
+        known.then(|| origin.clone())
+    }
+
+    fn names(&self, origin: &str) -> bool {
+        self.rules.origins.iter().any(|known| known.eq_ignore_ascii_case(origin))
+    }
+
     /// Whether a page of this origin is the server's own, or one that was named.
     #[must_use]
     pub fn knows(&self, origin: &str, host: &str) -> bool {
         let own = origin.split_once("://").is_some_and(|(_, name)| name.eq_ignore_ascii_case(host));
-        own || self.rules.origins.iter().any(|known| known.eq_ignore_ascii_case(origin))
+        own || self.names(origin)
     }
 
     /// The address of who asks: the other side, or what the proxy before us says of it. The last entry of a list is the proxy's

@@ -137,6 +137,10 @@ pub struct About {
     pub source: String,
     /// The default branch.
     pub branch: String,
+    /// Origins of all servers of this town, this one among them, where there are several. A page takes one of them, and the next
+    /// where that one is full or gone: each relays the same history with the same offsets of recorded events, because git is the
+    /// truth; only the epoch is its own.
+    pub shards: Vec<String>,
 }
 
 /// What all connections share.

@@ -54,13 +54,17 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
-/// Headers that every answer has: the page runs nothing but its own, and nobody frames it.
-const HEADERS: [(HeaderName, &str); 6] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; \
+/// What the page may do: it runs nothing but its own, asks the servers of its town, and nobody frames it.
+fn policy(shards: &[String]) -> String {
+    format!(
+        "default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss: {}; object-src 'none'; base-uri 'none'; \
          frame-ancestors 'none'; require-trusted-types-for 'script'",
-    ),
+        shards.join(" ")
+    )
+}
+
+/// Headers that every answer has.
+const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -82,7 +86,7 @@ fn request_id(request: &Request) -> String {
 /// Before and after every request: the name that it was asked under, its rate, and headers that all answers have.
 async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let took = Stopwatch::start();
-    let id = request_id(&request);
+    let (id, foreign) = (request_id(&request), shared.doorman.foreign(&request));
     let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
     let mut response = match shared.doorman.look(&request) {
         Ok(()) => next.run(request).instrument(span.clone()).await,
@@ -91,6 +95,15 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     shared.hub.counts.answered(response.status());
     span.in_scope(|| tracing::info!(status = response.status().as_u16(), ms = took.millis(), "answered"));
     let headers = response.headers_mut();
+    if let Some(origin) = foreign {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers
+            .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, retry-after, x-request-id"));
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+    }
+    if let Ok(policy) = HeaderValue::from_str(&policy(&shared.town.shards)) {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    }
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }

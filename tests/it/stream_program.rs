@@ -96,6 +96,18 @@ fn with_a_remote_it_follows_what_is_pushed_there() {
 }
 
 #[test]
+fn several_servers_of_one_town_are_told_to_the_page() {
+    let village = Village::small();
+    let servers = ["--shard", "https://one.example/", "--shard", "https://two.example"];
+    let (child, address) = program(&village, &servers);
+    let answer = Station::get_at(address, "/api/town", &[("origin", "https://two.example")]);
+    assert_eq!(answer.json()["shards"], serde_json::json!(["https://one.example", "https://two.example"]));
+    assert!(answer.head.contains("connect-src 'self' ws: wss: https://one.example https://two.example;"), "{answer:?}");
+    assert!(answer.head.contains("access-control-allow-origin: https://two.example"), "{answer:?}");
+    kill(child);
+}
+
+#[test]
 fn what_cannot_be_served_is_said() {
     let village = Village::small();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -103,6 +115,7 @@ fn what_cannot_be_served_is_said() {
     village.monkeytown(&["serve", "--listen", &address]).says(2, "name another address with --listen");
     village.monkeytown(&["serve", "--remote", "nowhere"]).says(2, "nowhere");
     village.monkeytown(&["serve", "--fetch", "5"]).says(2, "--remote");
+    village.monkeytown(&["serve", "--shard", "https://one.example/path"]).says(2, "is no origin");
     village.git(["rm", "-q", ".monkeytown/town.yaml"]);
     village.save("No town any more");
     village.monkeytown(&["serve", "--listen", "127.0.0.1:0"]).says(2, "town");
