@@ -216,7 +216,7 @@ impl Hub {
         given
     }
 
-    /// Puts the events of one commit of the journal in, together with the state after them.
+    /// Puts events of the journal in, together with the state after them and the commit that has the last of them.
     pub fn put_and_stand<'a>(&self, events: impl IntoIterator<Item = Incoming<'a>>, town: &Town, head: String) {
         let town = Arc::new(town.clone());
         let new = self.change(|inner| {

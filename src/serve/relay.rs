@@ -29,6 +29,9 @@ use super::ring::{Capacity, Offset};
 /// Commits of the default branch that the stream begins with, at the most.
 const COMMITS: usize = 100_000;
 
+/// Commits of the journal that go into the stream together, with one state behind them.
+const BATCH: usize = 64;
+
 /// Why the repository cannot be relayed now.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
@@ -225,20 +228,23 @@ impl Relay {
             self.take_over(hub, past);
             return Ok(true);
         }
-        for commit in &new {
-            let first = commit.first_seq();
+        for batch in new.chunks(BATCH) {
+            let Some(last) = batch.last() else { continue };
             // Before anything is given a place behind it that no later process would know of.
-            self.places.mark(offset::of_seq(commit.at.seq));
-            hub.counts.runs.add(&commit.events);
-            self.tip.town.fold_on(&commit.events);
-            let lines = lines(commit);
-            let events = lines.iter().enumerate().map(|(at, (id, json))| {
-                let seq = first + at as u64;
-                Incoming { offset: offset::of_seq(seq), seq: Some(seq), id, json }
+            self.places.mark(offset::of_seq(last.at.seq));
+            let mut lines = Vec::new();
+            for commit in batch {
+                hub.counts.runs.add(&commit.events);
+                self.tip.town.fold_on(&commit.events);
+                lines.extend((commit.first_seq()..).zip(self::lines(commit)));
+            }
+            let events = lines.iter().map(|(seq, (id, json))| {
+                let (offset, seq) = (offset::of_seq(*seq), Some(*seq));
+                Incoming { offset, seq, id, json }
             });
-            hub.put_and_stand(events, &self.tip.town, commit.oid.to_string());
-            (self.tip.oid, self.tip.at) = (Some(commit.oid), commit.at);
-            self.lag = commit.events.last().map(|event| self.age(event.time));
+            hub.put_and_stand(events, &self.tip.town, last.oid.to_string());
+            (self.tip.oid, self.tip.at) = (Some(last.oid), last.at);
+            self.lag = last.events.last().map(|event| self.age(event.time));
         }
         if let Some(oid) = self.tip.oid {
             self.places.relayed(self.tip.at.seq, oid);

@@ -344,3 +344,26 @@ fn the_figures_say_what_happened() {
     assert!(page.body.contains("monkeytown_stream_delivery_seconds_bucket{le=\"+Inf\"} "), "{}", page.body);
     station.close();
 }
+
+#[test]
+fn many_commits_at_once_are_all_relayed_with_the_state_behind_them() {
+    let village = town();
+    let (first, known) = (village.git(["rev-parse", "monkeytown/journal"]), village.events().len());
+    for _ in 0..3 {
+        freeze(&village);
+        thaw(&village);
+    }
+    let last = village.git(["rev-parse", "monkeytown/journal"]);
+    village.git(["update-ref", "refs/heads/monkeytown/journal", &first]);
+    std::fs::remove_dir_all(village.dir().join(".git/monkeytown")).unwrap();
+    let station = Station::open(&village);
+    let mut ear = station.listen("after=snapshot");
+    ear.expect("hello");
+    assert_eq!(ear.expect("snapshot")["seq"], known);
+    village.git(["update-ref", "refs/heads/monkeytown/journal", &last]);
+    let seqs: Vec<u64> = ear.events(6).iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs, (known as u64 + 1..=known as u64 + 6).collect::<Vec<_>>());
+    let state = station.get("/api/state", &[]).json();
+    assert_eq!(state["state"], village.monkeytown(&["state", "--json"]).json);
+    station.close();
+}
