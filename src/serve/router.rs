@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Query, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::extract::{FromRequestParts, Query, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -36,6 +37,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .merge(api::router())
         .fallback(fallback)
+        .method_not_allowed_fallback(method)
         .layer(middleware::from_fn_with_state(shared.clone(), guard))
         .with_state(shared)
 }
@@ -45,6 +47,11 @@ async fn fallback(uri: Uri, headers: HeaderMap) -> Response {
         return Problem::not_found(format!("no {} here; docs/stream.md lists the paths", uri.path())).into_response();
     }
     assets::answer(uri.path(), &headers)
+}
+
+async fn method(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{} does not take {method}", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Another method is asked for", detail)
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
@@ -131,6 +138,17 @@ pub struct Asked {
     pub wait: Option<u64>,
 }
 
+impl<S: Sync> FromRequestParts<S> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        match Query::try_from_uri(&parts.uri) {
+            Ok(Query(asked)) => Ok(asked),
+            Err(bad) => Err(Problem::bad_request(bad.body_text())),
+        }
+    }
+}
+
 impl Asked {
     /// The filter.
     ///
@@ -166,7 +184,7 @@ pub fn start(after: &str) -> Start {
     }
 }
 
-async fn web_socket(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked>, request: Request) -> Response {
+async fn web_socket(State(shared): State<Arc<Shared>>, asked: Asked, request: Request) -> Response {
     match upgrade(&shared, &asked, request) {
         Ok(response) => response,
         Err(problem) => problem.into_response(),

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
@@ -30,7 +30,7 @@ const FULL: u64 = 10;
 const RETRY: Duration = Duration::from_secs(2);
 
 /// `GET /events`: the messages of the WebSocket, each as an event named after its kind with `epoch:offset` as its id.
-pub async fn events(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+pub async fn events(State(shared): State<Arc<Shared>>, asked: Asked, headers: HeaderMap) -> Response {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
     let begin = last.map_or_else(|| asked.start("now"), start);
     let filter = match asked.filter() {
@@ -41,7 +41,9 @@ pub async fn events(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked
         return Problem::unavailable("full", Seat::none_left(&shared), FULL).into_response();
     };
     let joined = shared.hub.join(&begin, filter.clone(), &(shared.now)());
-    Sse::new(stream::unfold(Watching::new(shared, seat, filter, joined), Watching::next)).into_response()
+    let stream = Sse::new(stream::unfold(Watching::new(shared, seat, filter, joined), Watching::next));
+    // Said to a proxy that would collect some of it before it hands it on.
+    ([("x-accel-buffering", "no")], stream).into_response()
 }
 
 /// One that watches.

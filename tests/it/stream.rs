@@ -244,7 +244,13 @@ fn a_long_poll_waits_and_has_an_entity_tag() {
     let all = station.get("/api/events?after=0&limit=2", &[]).json();
     assert_eq!(all["events"].as_array().unwrap().len(), 2);
     assert_eq!(all["next"], all["events"][1]["offset"]);
-    for (query, named) in [("limit=0", "limit"), ("limit=1001", "limit"), ("wait=31", "wait"), ("types=a*b", "types")] {
+    for (query, named) in [
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("wait=31", "wait"),
+        ("types=a*b", "types"),
+        ("limit=x", "Failed to deserialize query string: limit"),
+    ] {
         let problem = station.get(&format!("/api/events?{query}"), &[]).is_problem(400, "bad-request");
         assert!(problem["detail"].as_str().unwrap().starts_with(named), "{problem}");
     }

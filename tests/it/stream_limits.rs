@@ -274,6 +274,13 @@ fn foreign_pages_and_foreign_names_are_refused() {
     let no_key = [("connection", "upgrade, close"), ("upgrade", "websocket"), ("sec-websocket-version", "8")];
     assert!(station.get("/ws", &no_key).head.contains("sec-websocket-version: 13"));
     station.get("/api/nothing", &[]).is_problem(404, "not-found");
+    let mut posted = crate::station::connect(station.address);
+    let head =
+        format!("POST /ws HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", station.address);
+    posted.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    posted.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("/ws does not take POST"), "{answer}");
     let answer = station.get("/api/state", &[("origin", "https://pages.example")]);
     assert!(answer.head.contains("access-control-allow-origin: https://pages.example"), "{answer:?}");
     assert!(!station.get("/api/state", &[("origin", &own)]).head.contains("access-control"));
