@@ -13,6 +13,7 @@ pub mod assets;
 pub mod cursor;
 pub mod descriptors;
 pub mod doorman;
+pub mod doors;
 pub mod filter;
 pub mod frame;
 pub mod histogram;

@@ -17,8 +17,8 @@ use tracing::Instrument as _;
 
 use crate::config::Stopwatch;
 
+use super::doors::Pass;
 use super::filter::Filter;
-use super::http::Pass;
 use super::hub::Start;
 use super::problem::Problem;
 use super::ring::Offset;
@@ -149,6 +149,17 @@ impl<S: Sync> FromRequestParts<S> for Asked {
     }
 }
 
+/// The leave to listen; held for as long as that lasts.
+pub struct Listen(pub Option<Pass>);
+
+impl FromRequestParts<Arc<Shared>> for Listen {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        shared.doorman.listen(parts, shared.limits.connections_per_address).map(Self)
+    }
+}
+
 impl Asked {
     /// The filter.
     ///
@@ -184,15 +195,15 @@ pub fn start(after: &str) -> Start {
     }
 }
 
-async fn web_socket(State(shared): State<Arc<Shared>>, asked: Asked, request: Request) -> Response {
-    match upgrade(&shared, &asked, request) {
+async fn web_socket(State(shared): State<Arc<Shared>>, listen: Listen, asked: Asked, request: Request) -> Response {
+    match upgrade(&shared, &asked, listen.0, request) {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     }
 }
 
 /// The handshake of RFC 6455 §4.2.
-fn upgrade(shared: &Arc<Shared>, asked: &Asked, mut request: Request) -> Result<Response, Problem> {
+fn upgrade(shared: &Arc<Shared>, asked: &Asked, pass: Option<Pass>, mut request: Request) -> Result<Response, Problem> {
     let headers = request.headers();
     let has = |name: HeaderName, wanted: &str| {
         headers
@@ -222,12 +233,12 @@ fn upgrade(shared: &Arc<Shared>, asked: &Asked, mut request: Request) -> Result<
         headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(|| Problem::bad_request("Sec-WebSocket-Key is missing"))?;
     let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
     let wish = Wish { start: asked.start("now"), filter: asked.filter()? };
-    let pass = request.extensions().get::<Arc<Pass>>().cloned();
+    let passes = (pass, request.extensions().get::<Arc<Pass>>().cloned());
     let upgraded = hyper::upgrade::on(&mut request);
     let shared = shared.clone();
     let watch = async move {
         // Held as long as the connection is open: it counts for its address, and the end of the server waits for it.
-        let _pass = pass;
+        let _passes = passes;
         let Ok(upgraded) = upgraded.await else { return };
         // Every connection here is one; anything else would be a mistake of ours, and ends.
         let Ok(parts) = upgraded.downcast::<TokioIo<Stalling>>() else { return };

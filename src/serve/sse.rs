@@ -19,7 +19,7 @@ use super::frame::Message;
 use super::hub::{Joined, Start};
 use super::problem::Problem;
 use super::ring::Offset;
-use super::router::{Asked, start};
+use super::router::{Asked, Listen, start};
 use super::seat::Seat;
 
 /// Frames that are looked at together.
@@ -30,7 +30,7 @@ const FULL: u64 = 10;
 const RETRY: Duration = Duration::from_secs(2);
 
 /// `GET /events`: the messages of the WebSocket, each as an event named after its kind with `epoch:offset` as its id.
-pub async fn events(State(shared): State<Arc<Shared>>, asked: Asked, headers: HeaderMap) -> Response {
+pub async fn events(State(shared): State<Arc<Shared>>, listen: Listen, asked: Asked, headers: HeaderMap) -> Response {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
     let begin = last.map_or_else(|| asked.start("now"), start);
     let filter = match asked.filter() {
@@ -41,7 +41,7 @@ pub async fn events(State(shared): State<Arc<Shared>>, asked: Asked, headers: He
         return Problem::unavailable("full", Seat::none_left(&shared), FULL).into_response();
     };
     let joined = shared.hub.join(&begin, filter.clone(), &(shared.now)());
-    let stream = Sse::new(stream::unfold(Watching::new(shared, seat, filter, joined), Watching::next));
+    let stream = Sse::new(stream::unfold(Watching::new(shared, (seat, listen), filter, joined), Watching::next));
     // Said to a proxy that would collect some of it before it hands it on.
     ([("x-accel-buffering", "no")], stream).into_response()
 }
@@ -49,7 +49,7 @@ pub async fn events(State(shared): State<Arc<Shared>>, asked: Asked, headers: He
 /// One that watches.
 struct Watching {
     shared: Arc<Shared>,
-    _seat: Seat,
+    _place: (Seat, Listen),
     filter: Filter,
     cursor: Cursor,
     epoch: String,
@@ -59,11 +59,11 @@ struct Watching {
 }
 
 impl Watching {
-    fn new(shared: Arc<Shared>, seat: Seat, filter: Filter, joined: Joined) -> Self {
+    fn new(shared: Arc<Shared>, place: (Seat, Listen), filter: Filter, joined: Joined) -> Self {
         let ready = std::collections::VecDeque::new();
         let quiet = tokio::time::interval(shared.limits.heartbeat);
         let mut watching =
-            Self { shared, _seat: seat, filter, cursor: joined.cursor, epoch: joined.epoch, ready, quiet };
+            Self { shared, _place: place, filter, cursor: joined.cursor, epoch: joined.epoch, ready, quiet };
         watching.greet(joined.greeting);
         watching
     }

@@ -31,12 +31,13 @@ pub struct Plan {
     pub limits: Limits,
     pub capacity: Capacity,
     pub origins: Vec<String>,
+    pub proxy_header: Option<String>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let limits = Limits { connections_per_address: 1_000, ..Limits::default() };
-        Self { limits, capacity: Capacity { frames: 10_000, bytes: 64 << 20 }, origins: Vec::new() }
+        Self { limits, capacity: Capacity { frames: 10_000, bytes: 64 << 20 }, origins: Vec::new(), proxy_header: None }
     }
 }
 
@@ -77,7 +78,7 @@ impl Station {
                     at_once: often,
                     names: vec![address.to_string()],
                     origins: plan.origins,
-                    proxy_header: None,
+                    proxy_header: plan.proxy_header,
                 }),
                 town: About { name: "smalltown".to_owned(), branch: "main".to_owned(), ..About::default() },
                 hub,

@@ -106,6 +106,23 @@ fn one_address_has_so_many_connections_and_no_more() {
 }
 
 #[test]
+fn behind_a_proxy_each_client_has_so_many_connections() {
+    let (_village, station) = station(|plan| {
+        plan.limits.connections_per_address = 1;
+        plan.proxy_header = Some("x-forwarded-for".to_owned());
+    });
+    let ask = |client: &str| {
+        let mut stream = station.ask("/events", &[("x-forwarded-for", &format!("6.6.6.6, {client}"))]);
+        let mut bytes = [0; 12];
+        stream.read_exact(&mut bytes).unwrap();
+        (stream, String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let ((_one, first), (_two, second), (_three, third)) = (ask("10.0.0.1"), ask("10.0.0.2"), ask("10.0.0.1"));
+    assert_eq!([&*first, &*second, &*third], ["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 429"]);
+    station.close();
+}
+
+#[test]
 fn a_message_of_one_byte_too_many_is_too_big() {
     let (_village, station) = station(|_| {});
     let mut ear = station.listen("after=now");
