@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 use super::{Context, Usage, open, say};
 use crate::git::home::Home;
@@ -79,8 +81,20 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// When there is no town here or the address cannot be had.
+/// As [`start`].
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
+    let running = start(context, args)?;
+    announce(context, running.address);
+    running.wait_until(|| false);
+    running.end();
+    Ok(0)
+}
+
+/// Starts serving.
+///
+/// # Errors
+/// When there is no town here or the address cannot be had.
+pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     let house = open::house(context, Some(args.remote.as_deref().unwrap_or("none")))?;
     let clock = open::Source::new(context)?;
     let capacity = Capacity { frames: args.ring_events.max(1), bytes: args.ring_mib.max(1) << 20 };
@@ -114,7 +128,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         );
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ended = runtime.block_on(async {
+    let (address, shared, server) = runtime.block_on(async {
         let bad =
             |error| Usage(format!("cannot listen at {}: {error}; name another address with --listen", args.listen));
         let listener = TcpListener::bind(args.listen).await.map_err(bad)?;
@@ -126,18 +140,54 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             hub,
             limits,
             now: Box::new(move || clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)),
-            stop: tokio::sync::watch::Sender::new(false),
+            stop: watch::Sender::new(false),
         });
-        let server = Server::start(listener, shared, relay)?;
-        announce(context, address);
-        told_to_end().await?;
-        server.stop().await;
-        Ok(0)
-    });
-    if let Some(fetching) = fetching {
-        fetching.end();
+        let server = Server::start(listener, shared.clone(), relay)?;
+        anyhow::Ok((address, shared, server))
+    })?;
+    let told = runtime.block_on(told_to_end())?;
+    Ok(Running { address, shared, told, runtime, server, fetching })
+}
+
+/// A server that runs beside whatever else this process does.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What its connections share.
+    pub shared: Arc<Shared>,
+    told: watch::Receiver<bool>,
+    runtime: Runtime,
+    server: Server,
+    fetching: Option<Fetching>,
+}
+
+impl Running {
+    /// Whether a signal told the process to end.
+    #[must_use]
+    pub fn is_told_to_end(&self) -> bool {
+        *self.told.borrow()
     }
-    ended
+
+    /// Waits until this is so after some event, and says yes; or no, when a signal tells the process to end.
+    pub fn wait_until(&self, mut is_so: impl FnMut() -> bool) -> bool {
+        let (mut passes, mut told) = (self.shared.hub.watch(), self.told.clone());
+        self.runtime.block_on(async {
+            let so = async {
+                while !is_so() {
+                    let _ = passes.changed().await;
+                }
+            };
+            tokio::select! { () = so => true, _ = told.wait_for(|told| *told) => false }
+        })
+    }
+
+    /// Ends it, so that those who listen know where to resume.
+    pub fn end(self) {
+        self.runtime.block_on(self.server.stop());
+        if let Some(fetching) = self.fetching {
+            fetching.end();
+        }
+    }
 }
 
 /// Reads an origin: a URL of which only scheme, host and port are said.
@@ -241,14 +291,22 @@ fn announce(context: &Context, address: SocketAddr) {
     }
 }
 
-async fn told_to_end() -> anyhow::Result<()> {
+/// Listens for signals from now on; becomes true with the first. None is lost while nobody waits.
+async fn told_to_end() -> anyhow::Result<watch::Receiver<bool>> {
+    let (tell, told) = watch::channel(false);
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
+        tokio::spawn(async move {
+            tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
+            tell.send_replace(true);
+        });
     }
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await?;
-    Ok(())
+    tokio::spawn(async move {
+        let _ = tokio::signal::ctrl_c().await;
+        tell.send_replace(true);
+    });
+    Ok(told)
 }
