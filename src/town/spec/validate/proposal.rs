@@ -58,7 +58,7 @@ pub(super) fn check(findings: &mut Findings, project: &Project<'_>, change: &str
 fn why(findings: &mut Findings, place: &Place, text: &str) {
     let length = js::length(text);
     if length < SHORT {
-        let message = format!("the reason has {length} characters, fewer than {SHORT}");
+        let message = format!("the reason has {length} of at least {SHORT} characters");
         findings.add(&rules::PROPOSAL_SHORT, place.clone(), message, "say what is wrong today, and for whom");
     }
     if length > LONG {

@@ -174,7 +174,7 @@ fn purpose(findings: &mut Findings, place: &Place, spec: &Spec, lines: &Lines<'_
         findings.add(
             &rules::SPEC_BRIEF,
             heading,
-            format!("the purpose has {} characters, fewer than {PURPOSE}", js::length(&spec.purpose)),
+            format!("the purpose has {} of at least {PURPOSE} characters", js::length(&spec.purpose)),
             "say in a sentence or two what the capability is for",
         );
     }
