@@ -367,11 +367,11 @@ impl Town {
 }
 
 impl Tokens {
-    /// All buckets together.
+    /// All buckets together, as far as they can be counted.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        let read = self.input.saturating_add(self.cached).saturating_add(self.cache_write);
-        read.saturating_add(self.output).saturating_add(self.reasoning)
+        let prompt = self.input.saturating_add(self.cached).saturating_add(self.cache_write);
+        prompt.saturating_add(self.output).saturating_add(self.reasoning)
     }
 
     /// Adds another count.
