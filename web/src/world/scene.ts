@@ -18,6 +18,8 @@ export interface Thing {
   /** Whose windows these are. */
   readonly place?: PlaceId | undefined;
   readonly panes?: Building["panes"] | undefined;
+  /** Which of the five stones it is. */
+  readonly stone?: number | undefined;
   /** Whether it throws a shadow, and how wide a one. */
   readonly shadow: number;
 }
@@ -78,7 +80,7 @@ export class Scene {
     raise("gate", build.torii());
     raise("grove", build.shrine());
     yield;
-    STONES.forEach(([x, foot, glyph], i) => this.put(build.menhir(i, glyph), x, foot, 0.5));
+    STONES.forEach(([x, foot, glyph], i) => this.put(build.menhir(i, glyph), x, foot, 0.5, { stone: i }));
     this.put(mainTree(), placeOf("tree").x, placeOf("tree").y, 0.42, { place: "tree" });
     this.put(fireplace(), placeOf("fire").x, placeOf("fire").y + 5, 0);
     this.things.push({ bitmap: bridgeRail(), x: BRIDGE.left, y: BRIDGE.bottom - 6, foot: BRIDGE.bottom + 8, shadow: 0 });

@@ -139,7 +139,7 @@ export function glow(radius: number, colour: number): Bitmap {
       const v = (y + 0.5 - radius) / radius;
       const near = 1 - Math.sqrt(u * u + v * v);
       if (near <= 0) continue;
-      const steps = Math.floor(near * near * 9 + near * 2 + (((x & 1) ^ (y & 1)) ? 0.25 : 0.75));
+      const steps = Math.floor(near * near * 4 + near * 6 + (((x & 1) ^ (y & 1)) ? 0.25 : 0.75));
       if (steps > 0) b.set(x, y, colour, Math.min(255, steps * 26));
     }
   }
