@@ -1,0 +1,234 @@
+// The page's one state: which town, live or in the past, and what was fetched around it; what it looks like lives in the screens.
+import { computed, effect, signal } from "@preact/signals";
+import { emptyTown, type Town } from "../fold/state";
+import { Connection, WAYS, type Line } from "../stream/connection";
+import { ServedHistory, StaticHistory, fetchText, type History, type HistoryIndex } from "../stream/history";
+import { Live } from "../stream/live";
+import { Machine } from "../stream/machine";
+import { Replay } from "../stream/replay";
+import type { Entry, Frame } from "../stream/wire";
+import { parse } from "../fold/json";
+import { adopt } from "../fold/state";
+import { Acts, Resource, type AgentInfo, type LedgerInfo, type PullDetail, type PullInfo, type SpecInfo, type StreamInfo, type TownInfo } from "./api";
+import { chance, steadyClock, wallClock } from "./edge";
+import { go, route, takeToken } from "./route";
+
+const base = new URL(".", document.baseURI).href;
+
+export const info = signal<TownInfo | null>(null);
+export const failure = signal<string | null>(null);
+/** Ticks whenever what is shown has changed: at most once a frame. */
+export const version = signal(0);
+export const line = signal<Line | null>(null);
+export const minute = signal(wallClock());
+/** Events that came while the past was shown. */
+export const missed = signal(0);
+export const notice = signal<string | null>(null);
+
+export let acts = new Acts(base, null);
+let connection: Connection | undefined;
+let history: History | undefined;
+let painting = false;
+
+export const live = new Live(beforePaint, told, wallClock);
+
+function beforePaint(run: () => void): void {
+  if (document.hidden) setTimeout(run, 1000);
+  else requestAnimationFrame(run);
+}
+
+export const past = computed(() => route.value.at !== null || route.value.event !== null);
+export let replay: Replay | undefined;
+
+/** The town that is shown. */
+export function town(): Town {
+  void version.value;
+  if (!past.value) return live.town;
+  return replay?.machine.town ?? emptyTown();
+}
+
+/** The last events before the moment that is shown, oldest first. */
+export function recent(count = 200): Entry[] {
+  void version.value;
+  return past.value ? (replay?.machine.recent(count) ?? []) : live.recent.slice(-count);
+}
+
+/** The moment that is shown, in milliseconds. */
+export function shownNow(): number {
+  void version.value;
+  return past.value && replay ? replay.now : Math.max(minute.value, wallClock());
+}
+
+export function head(): number {
+  return live.town.seq;
+}
+
+const api = (served: string, exported: string | null) => () => (info.value?.static ? (exported ? new URL(exported, base) : null) : new URL(served, base));
+export const agents = new Resource<AgentInfo[]>(api("api/agents", "agents.json"));
+export const pulls = new Resource<PullInfo[]>(api("api/pulls", "pulls.json"));
+export const specs = new Resource<SpecInfo>(api("api/specs", "specs.json"));
+export const ledger = new Resource<LedgerInfo>(api("api/ledger", "ledger.json"));
+export const health = new Resource<StreamInfo>(api("api/stream", null));
+export const index = new Resource<HistoryIndex>(api("api/history/index", "history/index.json"));
+const details = new Map<string, Resource<PullDetail>>();
+
+export function detail(number: string): Resource<PullDetail> {
+  let one = details.get(number);
+  if (!one) details.set(number, (one = new Resource<PullDetail>(api(`api/pulls/${number}`, `pulls/${number}.json`))));
+  return one;
+}
+
+function told(fresh: Entry[]): void {
+  if (live.hole) connection?.startOver("an event was missing");
+  if (past.value) missed.value += fresh.filter((entry) => entry.seq !== null).length;
+  const nouns = new Set(fresh.map((entry) => entry.event.type.split(".")[1]));
+  if (["pull", "gate", "run", "commit"].some((noun) => nouns.has(noun))) {
+    pulls.stale();
+    for (const one of details.values()) one.stale();
+  }
+  if (["agent", "commit", "run"].some((noun) => nouns.has(noun))) agents.stale();
+  if (nouns.has("commit") || nouns.has("pull")) specs.stale();
+  if (nouns.has("run")) ledger.stale();
+  if (fresh.length > 0) index.stale();
+  version.value += 1;
+}
+
+function heard(frame: Frame): void {
+  if (frame.kind === "gap") notice.value = `Events ${frame.from} to ${frame.to} were lost (${frame.reason}); the town was read anew.`;
+  const first = frame.kind === "snapshot" && !live.ready;
+  live.take(frame);
+  if (first) void rememberTail();
+}
+
+/** A page that just came has something to tell: the last events from before. */
+async function rememberTail(): Promise<void> {
+  try {
+    live.remember((await history?.events(Math.max(1, live.town.seq - 199), live.town.seq)) ?? []);
+  } catch {
+    // The tail is a comfort; the state is there without it.
+  }
+}
+
+async function findTown(): Promise<TownInfo> {
+  const hint = document.querySelector('meta[name="monkeytown"]')?.getAttribute("content");
+  if (hint !== "static") {
+    try {
+      return JSON.parse(await fetchText(fetch, new URL("api/town", base))) as TownInfo;
+    } catch (error) {
+      if (hint === "served") throw error;
+    }
+  }
+  return { ...(JSON.parse(await fetchText(fetch, new URL("town.json", base))) as TownInfo), static: true };
+}
+
+export async function start(): Promise<void> {
+  acts = new Acts(base, takeToken());
+  setInterval(() => (minute.value = wallClock()), 10_000);
+  failure.value = null;
+  try {
+    info.value = await findTown();
+    document.title = `${info.value.name} · monkeytown`;
+    history = info.value.static ? new StaticHistory(base, fetch) : new ServedHistory(base, fetch);
+    replay = new Replay(new Machine(history, head), head, () => {
+      version.value += 1;
+      if (route.value.at !== null && replay && route.value.at !== replay.seq) go({ at: replay.seq }, true);
+    });
+    if (info.value.static) await openExport();
+    else openStream(info.value);
+    effect(follow);
+  } catch (error) {
+    failure.value = (error as Error).message;
+  }
+}
+
+async function openExport(): Promise<void> {
+  const state = parse(await fetchText(fetch, new URL("state.json", base))) as { offset?: string; seq: number; state: unknown };
+  live.take({ kind: "snapshot", offset: state.offset ?? "0", seq: state.seq, state: adopt(state.state) });
+  await rememberTail();
+}
+
+function openStream(town: TownInfo): void {
+  const bases = town.shards?.length ? town.shards.map((one) => new URL(one, base).href) : [base];
+  const outside = {
+    ways: WAYS,
+    chance,
+    clock: steadyClock,
+    later: (run: () => void, ms: number) => {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
+  };
+  connection = new Connection(bases, outside, heard, () => {
+    if (connection) line.value = { ...connection.line };
+  });
+  connection.start();
+  window.addEventListener("online", () => connection?.retryNow());
+}
+
+export function retry(): void {
+  if (connection) connection.retryNow();
+  else void start();
+}
+
+/** Follows the address into the past and back. */
+function follow(): void {
+  const { at, event } = route.value;
+  const ready = version.value > 0 && live.ready;
+  if (!ready || !replay) return;
+  if (at === null && event === null) {
+    replay.playing.on = false;
+    missed.value = 0;
+    return;
+  }
+  if (event !== null) void toEvent(event);
+  else if (at !== null && at !== replay.seq && !replay.playing.on) void toSeq(at);
+}
+
+let seeking = -1;
+
+async function toSeq(seq: number): Promise<void> {
+  if (seeking === seq) return;
+  seeking = seq;
+  try {
+    await replay?.seek(seq);
+  } catch (error) {
+    notice.value = `The past cannot be read: ${(error as Error).message}.`;
+  }
+  seeking = -1;
+}
+
+async function toEvent(id: string): Promise<void> {
+  if (seeking === -2) return;
+  seeking = -2;
+  const seq = await replay?.machine.locate(id).catch(() => undefined);
+  seeking = -1;
+  if (seq === undefined) notice.value = `There is no event ${id} in this history.`;
+  go({ screen: "timeline", selected: seq === undefined ? null : id, at: seq ?? null }, true);
+}
+
+/** Goes to a moment of the past; the address follows. */
+export function rewind(seq: number): void {
+  go({ at: Math.max(0, Math.min(seq, head())) }, true);
+}
+
+export function goLive(): void {
+  go({ at: null });
+}
+
+/** Plays, frame by frame, while playing is on. */
+export function play(on: boolean): void {
+  if (!replay) return;
+  replay.playing.on = on;
+  version.value += 1;
+  if (!on || painting) return;
+  painting = true;
+  let last = steadyClock();
+  const frame = () => {
+    const now = steadyClock();
+    replay?.tick(Math.min(250, now - last));
+    last = now;
+    if (replay?.playing.on && !document.hidden) requestAnimationFrame(frame);
+    else painting = false;
+  };
+  requestAnimationFrame(frame);
+}
