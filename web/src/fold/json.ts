@@ -130,13 +130,31 @@ function number(token: string): unknown {
   return isU64(value) || isI64(value) ? value : new Float(Number(token));
 }
 
-/** Writes a document with sorted keys and without spaces, so that two equal states are two equal texts. */
+/** Writes a document with sorted keys and without spaces, so that two equal states are two equal texts. It does not recurse. */
 export function write(value: unknown): string {
+  let out = "";
+  // What is still to be written, the next thing last; texts in it are written as they are.
+  const waiting: ({ raw: string } | { value: unknown })[] = [{ value }];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if ("raw" in next) out += next.raw;
+    else if (!isOpen(next.value)) out += scalar(next.value);
+    else for (const one of inside(next.value).reverse()) waiting.push(one);
+  }
+  return out;
+}
+
+function isOpen(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !(value instanceof Float);
+}
+
+function scalar(value: unknown): string {
   if (typeof value === "bigint") return value.toString();
-  if (value instanceof Float) return JSON.stringify(value.value);
-  if (Array.isArray(value)) return `[${value.map(write).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  return JSON.stringify(value instanceof Float ? value.value : value) ?? "null";
+}
+
+function inside(value: object): ({ raw: string } | { value: unknown })[] {
+  if (Array.isArray(value)) return [{ raw: "[" }, ...value.flatMap((one: unknown, i) => [{ raw: i === 0 ? "" : "," }, { value: one }]), { raw: "]" }];
   const fields = value as { [key: string]: unknown };
   const keys = Object.keys(fields).filter((key) => fields[key] !== undefined).sort();
-  return `{${keys.map((key) => `${JSON.stringify(key)}:${write(fields[key])}`).join(",")}}`;
+  return [{ raw: "{" }, ...keys.flatMap((key, i) => [{ raw: `${i === 0 ? "" : ","}${JSON.stringify(key)}:` }, { value: fields[key] }]), { raw: "}" }];
 }

@@ -7,6 +7,7 @@ import { Refused, type FileInfo, type PullDetail, type PullInfo, type Risk } fro
 import * as app from "../ui/app";
 import { AgentLink, Empty, Got, Prose, Said, When, dollars } from "../ui/parts";
 import { go, route } from "../ui/route";
+import "./gate.css";
 import { Diff, seen, split } from "./diff";
 
 const LEVELS = { high: 0, warn: 1, info: 2 };

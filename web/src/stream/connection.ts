@@ -13,6 +13,8 @@ export interface Line {
   epoch: string;
   offset: string;
   server: string;
+  /** Why the line is not open, in words; empty while it is. */
+  why: string;
   reconnects: number;
   gaps: { at: number; reason: string; from: string; to: string }[];
   /** When the next try is, on the steady clock. */
@@ -41,6 +43,19 @@ const TRIES = 2;
 /** Reconnects by a lesser way before the best one is tried again. */
 const PATIENCE = 5;
 const GAPS_KEPT = 50;
+/** Two gaps within this time are no accident: the page does not ask for a third snapshot at once. */
+const CALM = 2_000;
+
+const CLOSED: { [code: number]: string } = {
+  0: "the server was silent for too long",
+  1001: "the server is going down",
+  1006: "the line broke",
+  1008: "the server does not allow it",
+  1009: "a message was too large",
+  4008: "this page was too slow",
+  4013: "the server is full",
+  4029: "the server asks for fewer tries",
+};
 
 export class Connection {
   readonly line: Line;
@@ -69,6 +84,7 @@ export class Connection {
       epoch: "",
       offset: "0",
       server: "",
+      why: "",
       reconnects: 0,
       gaps: [],
       retryAt: null,
@@ -97,6 +113,7 @@ export class Connection {
 
   private become(status: Status): void {
     this.line.status = status;
+    if (status === "live") this.line.why = "";
     if (status !== "waiting") this.line.retryAt = null;
     this.changed();
   }
@@ -152,24 +169,35 @@ export class Connection {
   /** Something was lost: say so, and start over from a snapshot, which holds it all. */
   private lost(frame: Extract<Frame, { kind: "gap" }>): void {
     const { from, to, reason } = frame;
-    this.line.gaps = [...this.line.gaps, { at: this.outside.clock(), reason, from, to }].slice(-GAPS_KEPT);
+    const now = this.outside.clock();
+    const again = now - (this.line.gaps.at(-1)?.at ?? -CALM) < CALM;
+    this.line.gaps = [...this.line.gaps, { at: now, reason, from, to }].slice(-GAPS_KEPT);
     const fresh = !this.resume;
     this.heard(frame);
     this.resume = false;
     // A gap in front of a snapshot that is on its way anyway is only worth telling.
-    if (!fresh) this.connect();
-    else this.changed();
+    if (fresh) return this.changed();
+    if (!again) return this.connect();
+    this.hangUp();
+    this.failures = Math.max(this.failures + 1, 4);
+    this.line.why = "events were lost again and again";
+    this.wait();
   }
 
   private fell(code: number): void {
     this.hangUp();
     if (this.line.status === "off") return;
     this.line.reconnects += 1;
+    this.line.why = CLOSED[code] ?? `the line was closed with ${code}`;
     this.failures += 1;
     if (code === 4029) this.failures = Math.max(this.failures, 5);
     if (code === 4013) this.shard = (this.shard + 1) % Math.max(1, this.bases.length);
     if (!this.hello) this.stepDown();
     else this.stepUp();
+    this.wait();
+  }
+
+  private wait(): void {
     const wait = backoff(this.failures - 1, this.outside.chance());
     this.line.retryAt = this.outside.clock() + wait;
     this.become("waiting");

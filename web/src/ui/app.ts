@@ -29,6 +29,8 @@ export let acts = new Acts(base, null);
 let connection: Connection | undefined;
 let history: History | undefined;
 let painting = false;
+let stopFollowing: (() => void) | undefined;
+let clock: ReturnType<typeof setInterval> | undefined;
 
 export const live = new Live(beforePaint, told, wallClock);
 
@@ -37,8 +39,21 @@ function beforePaint(run: () => void): void {
   else requestAnimationFrame(run);
 }
 
+/** The milliseconds that are left until the next try to reach the server. */
+export function untilRetry(): number {
+  void minute.value;
+  return Math.max(0, (line.value?.retryAt ?? 0) - steadyClock());
+}
+
 export const past = computed(() => route.value.at !== null || route.value.event !== null);
 export let replay: Replay | undefined;
+/** Whether the past was ever reached: before that there is nothing of it to show. */
+const arrived = signal(false);
+/** Whether there is a town to show: live or past. */
+export const ready = computed(() => {
+  void version.value;
+  return past.value ? arrived.value : live.ready;
+});
 
 /** The town that is shown. */
 export function town(): Town {
@@ -93,8 +108,10 @@ function told(fresh: Entry[]): void {
   version.value += 1;
 }
 
+const REASONS: { [reason: string]: string } = { evicted: "the server keeps no more of them", rewritten: "the history was rewritten", restarted: "the server was started again" };
+
 function heard(frame: Frame): void {
-  if (frame.kind === "gap") notice.value = `Events ${frame.from} to ${frame.to} were lost (${frame.reason}); the town was read anew.`;
+  if (frame.kind === "gap") notice.value = `Events ${frame.from} to ${frame.to} did not come through here: ${REASONS[frame.reason] ?? frame.reason}. The town is read anew, whole.`;
   const first = frame.kind === "snapshot" && !live.ready;
   live.take(frame);
   if (first) void rememberTail();
@@ -122,8 +139,8 @@ async function findTown(): Promise<TownInfo> {
 }
 
 export async function start(): Promise<void> {
-  acts = new Acts(base, takeToken());
-  setInterval(() => (minute.value = wallClock()), 10_000);
+  if (!acts.possible) acts = new Acts(base, takeToken());
+  clock ??= setInterval(() => (minute.value = wallClock()), 10_000);
   failure.value = null;
   try {
     info.value = await findTown();
@@ -131,11 +148,13 @@ export async function start(): Promise<void> {
     history = info.value.static ? new StaticHistory(base, fetch) : new ServedHistory(base, fetch);
     replay = new Replay(new Machine(history, head), head, () => {
       version.value += 1;
-      if (route.value.at !== null && replay && route.value.at !== replay.seq) go({ at: replay.seq }, true);
+      // Playing moves the address; a seek only follows it.
+      if (route.value.at !== null && replay?.playing.on && route.value.at !== replay.seq) go({ at: replay.seq }, true);
     });
     if (info.value.static) await openExport();
     else openStream(info.value);
-    effect(follow);
+    stopFollowing?.();
+    stopFollowing = effect(follow);
   } catch (error) {
     failure.value = (error as Error).message;
   }
@@ -170,38 +189,59 @@ export function retry(): void {
   else void start();
 }
 
+/** The moment that somebody wants to see next; a newer wish replaces it. */
+let wish: number | string | null = null;
+let seeking = false;
+/** Somebody pressed play while a moment was on its way. */
+let playThen = false;
+/** What could not be shown, so that it is not tried again with every event that comes. */
+let refused: number | string | null = null;
+
 /** Follows the address into the past and back. */
 function follow(): void {
   const { at, event } = route.value;
   const ready = version.value > 0 && live.ready;
   if (!ready || !replay) return;
-  if (at === null && event === null) {
+  const wanted = event ?? at;
+  if (wanted !== refused) refused = null;
+  if (wanted === null) {
     replay.playing.on = false;
     missed.value = 0;
     return;
   }
-  if (event !== null) void toEvent(event);
-  else if (at !== null && at !== replay.seq && !replay.playing.on) void toSeq(at);
+  const there = event === null && (at === replay.seq || replay.playing.on) && arrived.peek();
+  if (there || wanted === refused) return;
+  wish = wanted;
+  if (!seeking) void seek();
 }
 
-let seeking = -1;
+/** Goes where the last wish says; those that were overtaken while a history was fetched are forgotten. */
+async function seek(): Promise<void> {
+  seeking = true;
+  while (wish !== null) {
+    const wanted = wish;
+    wish = null;
+    try {
+      await (typeof wanted === "string" ? toEvent(wanted) : toSeq(wanted));
+    } catch (error) {
+      refused = wanted;
+      if (wish === null) notice.value = `The past cannot be read: ${(error as Error).message}.`;
+    }
+  }
+  seeking = false;
+  if (playThen) play(true);
+}
 
 async function toSeq(seq: number): Promise<void> {
-  if (seeking === seq) return;
-  seeking = seq;
-  try {
-    await replay?.seek(seq);
-  } catch (error) {
-    notice.value = `The past cannot be read: ${(error as Error).message}.`;
-  }
-  seeking = -1;
+  await replay?.seek(seq);
+  arrived.value = true;
+  // There is nothing behind the last event.
+  if (replay && route.value.at === seq && replay.seq !== seq) go({ at: replay.seq }, true);
 }
 
 async function toEvent(id: string): Promise<void> {
-  if (seeking === -2) return;
-  seeking = -2;
-  const seq = await replay?.machine.locate(id).catch(() => undefined);
-  seeking = -1;
+  const seq = await replay?.machine.locate(id);
+  if (route.value.event !== id) return;
   if (seq === undefined) notice.value = `There is no event ${id} in this history.`;
   go({ screen: "timeline", selected: seq === undefined ? null : id, at: seq ?? null }, true);
 }
@@ -212,13 +252,31 @@ export function rewind(seq: number): void {
 }
 
 export function goLive(): void {
+  refused = null;
   go({ at: null });
+}
+
+/** Says something above the screen, until it is put away. */
+export function tell(text: string | null): void {
+  notice.value = text;
+}
+
+/** How many events before now playing begins when the town is followed live. */
+const LEAD = 50;
+
+/** Play or pause; from the live town a little way back first. */
+export function playOrPause(): void {
+  const on = !(replay?.playing.on ?? false);
+  if (on && (!past.value || town().seq >= head())) rewind(Math.max(0, head() - LEAD));
+  play(on);
 }
 
 /** Plays, frame by frame, while playing is on. */
 export function play(on: boolean): void {
   if (!replay) return;
-  replay.playing.on = on;
+  playThen = on && seeking;
+  if (playThen) return;
+  replay.playing.on = on && past.value;
   version.value += 1;
   if (!on || painting) return;
   painting = true;

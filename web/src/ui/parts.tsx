@@ -2,13 +2,16 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { lookOf } from "../world/folk";
+import { nameOf } from "../world/model";
+import { css } from "../world/palette";
 import { portrait } from "../world/sprites";
 import { splitInvisible } from "../fold/text";
 import type { Entry } from "../stream/wire";
 import type { Loaded } from "./api";
 import { shownNow } from "./app";
 import { link } from "./route";
-import { SHAPES, sentence, toneOf } from "./sentence";
+import { agentOf, detail, field, sentence, toneOf } from "./sentence";
+import { Icon, iconOf } from "./icons";
 
 /** A text that somebody wrote: what nobody could see is named. */
 export function Said({ text }: { text: string }) {
@@ -35,12 +38,17 @@ export function stamp(ms: number): string {
   return Number.isFinite(ms) && ms > 0 ? new Date(ms).toISOString().slice(0, 16).replace("T", " ") : "the beginning";
 }
 
+/** Milliseconds until something, in words. */
+export function wait(ms: number): string {
+  return ms < 1000 ? "now" : `in ${Math.round(ms / 1000)} s`;
+}
+
 export function dollars(micros: number | bigint): string {
   return `$${(Number(micros) / 1e6).toFixed(Number(micros) >= 1e7 ? 2 : 4)}`;
 }
 
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
-  return <div class="empty" role="status"><span aria-hidden="true">🌿</span><b>{title}</b><p>{children}</p></div>;
+  return <div class="empty" role="status"><b>{title}</b>{children && <p>{children}</p>}</div>;
 }
 
 /** What was fetched, or that it is on its way, or why it is not. */
@@ -62,13 +70,23 @@ export function Face({ id, size = 48 }: { id: string; size?: number }) {
 
 /** The colour that stands for an agent everywhere, beside its name. */
 export function Dot({ id }: { id: string }) {
-  return <i class="dot" aria-hidden="true" style={{ background: lookOf(id).mark }} />;
+  return <i class="dot" aria-hidden="true" style={{ background: css(lookOf(id).mark) }} />;
 }
 
 export function Mark({ type }: { type: string }) {
   const tone = toneOf(type);
-  return <span class={`mark ${tone}`} aria-hidden="true">{SHAPES[tone]}</span>;
+  return <span class={`mark ${tone}`}><Icon name={iconOf(type, tone)} /></span>;
 }
+
+/** A sentence about an agent, with the agent in front made strong. */
+function Told({ event }: { event: Entry["event"] }) {
+  const text = sentence(event);
+  const who = agentOf(event) || field(event, "by") || field(event, "author");
+  if (!who || !text.startsWith(who)) return <Said text={text} />;
+  return <><b><Said text={nameOf(who)} /></b><Said text={text.slice(who.length)} /></>;
+}
+
+const PLACES: { [kind: string]: string } = { step: "passing", none: "from git" };
 
 export function Feed({ entries, title = "Village feed" }: { entries: Entry[]; title?: string }) {
   const newest = entries.slice().reverse();
@@ -77,14 +95,20 @@ export function Feed({ entries, title = "Village feed" }: { entries: Entry[]; ti
       <h3>{title} <span>newest first</span></h3>
       {newest.length === 0 && <Empty title="Nothing has happened yet">The first run of an agent will stand here.</Empty>}
       <ol>
-        {newest.map(({ event, seq }) => (
-          <li key={event.id} data-event={event.id}>
-            <Mark type={event.type} />
-            <a href={`#/e/${encodeURIComponent(event.id)}`}><Said text={sentence(event)} /></a>
-            <span class="where">{seq === null ? (event.type.includes("step") ? "passing" : "derived") : `#${seq}`}</span>
-            <When at={event.time} />
-          </li>
-        ))}
+        {newest.map(({ event, seq }) => {
+          const more = detail(event);
+          const place = seq === null ? PLACES[event.type.includes(".step.") ? "step" : "none"] : `#${seq}`;
+          return (
+            <li key={event.id} data-event={event.id}>
+              <Mark type={event.type} />
+              <p>
+                <a href={`#/e/${encodeURIComponent(event.id)}`}><Told event={event} /></a>
+                <span class="sub">{more && <><Said text={more.length > 160 ? `${more.slice(0, 159)}…` : more} /> · </>}{place}</span>
+              </p>
+              <When at={event.time} />
+            </li>
+          );
+        })}
       </ol>
     </section>
   );

@@ -58,9 +58,12 @@ export function link(screen: Screen, selected: string | null = null): string {
 
 /** The one-time token of a local binary stands in the fragment once, and is taken out of the address at once. */
 export function takeToken(): string | null {
-  const found = /[#&?]token=([A-Za-z0-9_\-.]+)/.exec(location.hash)?.[1] ?? null;
-  if (found !== null) history.replaceState(null, "", "#/");
-  return found;
+  const found = /[#&?]token=([A-Za-z0-9_\-.~+/=]+)/.exec(location.hash);
+  if (!found) return null;
+  const rest = location.hash.replace(found[0], "").replace(/^#/, "");
+  history.replaceState(null, "", `#${rest}`);
+  route.value = readRoute(rest);
+  return found[1] ?? null;
 }
 
 export function listen(): void {

@@ -80,6 +80,24 @@ export function sentence(event: Envelope): string {
   return known(event) ?? event.type;
 }
 
+/** More about an event in a few words, where there is more. */
+export function detail(event: Envelope): string {
+  const of = (name: string) => field(event, name);
+  const verb = event.type.replace(/^monkeytown\./, "").replace(/\.v\d+$/, "");
+  switch (verb) {
+    case "pull.opened":
+    case "pull.updated":
+    case "run.proposed": return `${of("files") || 0} files, +${of("adds") || 0} −${of("dels") || 0}`;
+    case "pull.rejected":
+    case "pull.commented": return of("text");
+    case "pull.merged": return `${Math.round(Number(of("seconds_open")) / 60)} min in the queue`;
+    case "run.usage.metered": return `$${(Number(of("cost_micros")) / 1e6).toFixed(4)}`;
+    case "gate.passed": return `${of("checks")} checks, ${of("warnings")} warnings`;
+    case "post.published": return of("body").slice(0, 200);
+    default: return "";
+  }
+}
+
 /** Whose event it is: the agent that it names, or that acted. */
 export function agentOf(event: Envelope): string {
   return field(event, "agent") || (event.actor.startsWith("agent:") ? event.actor.slice(6) : "");

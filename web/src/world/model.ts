@@ -24,6 +24,11 @@ const NAMES: Readonly<Record<string, string>> = {
   bananaeconomist: "Economist", junglesecurity: "Security", chaostester: "Tester", madchimp: "MadChimp", monkeybuilder: "Builder",
 };
 
+/** What an agent is called where there is little room. */
+export function nameOf(id: string): string {
+  return (Object.hasOwn(NAMES, id) && NAMES[id]) || id;
+}
+
 export function worldModel(input: WorldInput): WorldModel {
   const { town, now, seed } = input;
   const recent = (input.recent ?? []).filter((event) => moment(event.time) <= now);
@@ -58,7 +63,7 @@ function residentsOf(input: WorldInput, recent: readonly EventLike[]): Resident[
     const person: Person = { id, home, agent: town.agents[id] as Person["agent"], charter: charters.get(id) };
     const stops = stopsOf(person, town, recent);
     return {
-      id, home, name: NAMES[id] ?? id, role: person.charter?.description ?? "", source: `agent/${id}`,
+      id, home, name: nameOf(id), role: person.charter?.description ?? "", source: `agent/${id}`,
       legs: legsOf(stops, { home: bed, town: rank }),
       ...(town.frozen ? { halt: `stands still: the town is frozen by ${town.frozen.by}, ${town.frozen.reason}` } : {}),
     };

@@ -3,9 +3,9 @@
 import "./world.css";
 import { steadyClock } from "../ui/edge";
 import { Overlay } from "./overlay";
-import { Painter } from "./paint";
+import type { Painter } from "./paint";
 import { HEIGHT, PLACES, PLAZA, WIDTH, type Point } from "./plan";
-import { Scene } from "./scene";
+import type { Scene } from "./scene";
 import { Twin } from "./twin";
 import type { Standing, WorldModel } from "./types";
 import { scaleFor, viewOn, type View } from "./view";
@@ -166,12 +166,19 @@ class World implements WorldHandle {
     this.document.addEventListener("pointercancel", () => (from = undefined), { signal });
   }
 
-  /** The ground is painted in the pauses of the page, once for a seed. */
+  /** The art comes after the words of the page, and the ground is painted in its pauses, once for a seed. */
   private prepare(seed: number): void {
     if (seed === this.seed) return;
     this.seed = seed;
     this.painter = undefined;
-    const scene = new Scene(seed);
+    import("./art").then(
+      (art) => this.paint(seed, art),
+      () => this.root.classList.add("failed"),
+    );
+  }
+
+  private paint(seed: number, art: { Scene: typeof Scene; Painter: typeof Painter }): void {
+    const scene = new art.Scene(seed);
     const work = scene.build();
     const later = (run: () => void): void => {
       if ("requestIdleCallback" in globalThis) requestIdleCallback(run, { timeout: 60 });
@@ -183,7 +190,7 @@ class World implements WorldHandle {
       const context = this.canvas.getContext("2d", { alpha: false });
       if (!context) return;
       context.imageSmoothingEnabled = false;
-      this.painter = new Painter(context, scene, (width, height) => Object.assign(this.document.createElement("canvas"), { width, height }));
+      this.painter = new art.Painter(context, scene, (width, height) => Object.assign(this.document.createElement("canvas"), { width, height }));
       this.root.classList.add("ready");
       this.redraw();
     };
