@@ -69,9 +69,16 @@ function cratesOf(pulls: readonly PullLike[], residents: readonly Resident[]): C
   return pulls.filter((pull) => pull.state === "open").map((pull) => {
     const source = `pull/${String(pull.number)}`;
     const rank = residents.findIndex((resident) => resident.id === pull.agent);
-    const carried = residents[rank]?.legs.find((leg) => leg.carry === source);
-    return { ...crateSpot(rank < 0 ? Number(pull.number) : rank), source, pull: Number(pull.number), title: pull.title, from: carried ? carried.arrives : moment(pull.opened_at) };
+    const at = crateSpot(rank < 0 ? Number(pull.number) : rank);
+    return { ...at, source, pull: Number(pull.number), title: pull.title, from: putDown(residents[rank]?.legs ?? [], source) ?? moment(pull.opened_at) };
   });
+}
+
+/** When the one who carries it has arrived: often it set out with the proposal, before there was a number. */
+function putDown(legs: Resident["legs"], source: string): number | undefined {
+  const at = legs.findIndex((leg) => leg.carry === source);
+  const before = legs[at - 1];
+  return before?.carry && before.place === "gate" ? before.arrives : legs[at]?.arrives;
 }
 
 function closed(pulls: readonly PullLike[], state: string): PullLike[] {

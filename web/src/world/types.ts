@@ -49,6 +49,7 @@ export interface PullLike {
   readonly agent: string;
   readonly title: string;
   readonly opened_at: string;
+  readonly reopened_at?: string | undefined;
   readonly verdict?: { readonly by: string; readonly at: string; readonly reason?: string | undefined } | undefined;
   readonly reactions?: Readonly<Record<string, { readonly by: string }>> | undefined;
 }
