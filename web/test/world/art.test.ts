@@ -16,7 +16,8 @@ import { live, START } from "./town";
 
 function built(seed: number): Scene {
   const scene = new Scene(seed);
-  for (const _ of scene.build()) continue;
+  const work = scene.build();
+  while (!work.next().done) continue;
   return scene;
 }
 

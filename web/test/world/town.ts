@@ -65,7 +65,7 @@ function step(agent: number, life: Life, dice: number, numbers: { next: number }
       life.phase = 0;
       life.run += 1;
       if (dice < 0.2) return ["run.failed", { ...own, kind: "brain", reason: "it gave up" }];
-      return ["run.finished", { ...own, outcome: life.pull === undefined ? "nothing" : "opened", reason: "done", pull: life.pull }];
+      return ["run.finished", { ...own, outcome: life.pull === undefined ? "nothing" : "opened", reason: "done", ...(life.pull === undefined ? {} : { pull: life.pull }) }];
   }
 }
 
