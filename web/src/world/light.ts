@@ -65,7 +65,10 @@ export class Light {
     if (dark <= 0) return;
     fixed.globalCompositeOperation = "lighter";
     fixed.globalAlpha = dark * 0.8;
-    for (const lamp of this.scene.lamps) this.spot(fixed, lamp.x, lamp.y + 8, 46, 0xd89a58);
+    for (const lamp of this.scene.lamps) {
+      this.spot(fixed, lamp.x, lamp.y + 8, 48, 0xd89a48);
+      this.spot(fixed, lamp.x, lamp.y + 6, 26, 0x704010);
+    }
     for (const thing of this.scene.things) {
       if (!thing.place || !lit.includes(thing.place)) continue;
       for (const [x, y, w, h] of thing.panes ?? []) this.spot(fixed, thing.x + x + w / 2, thing.y + y + h / 2 + 5, 26, 0xc98a48);
@@ -85,7 +88,8 @@ export class Light {
     const flicker = 0.9 + 0.1 * Math.sin(frame.tick / 120) * Math.sin(frame.tick / 77);
     if (kinds.has("fire")) {
       map.globalAlpha = dark * flicker;
-      this.spot(map, FLAME.x, FLAME.y - 4, 96, 0xe08a48);
+      this.spot(map, FLAME.x, FLAME.y - 4, 104, 0xe08a38);
+      this.spot(map, FLAME.x, FLAME.y - 2, 60, 0xa05010);
     }
     if (kinds.has("forge")) this.spot(map, placeOf("workshop").x, placeOf("workshop").y - 8, 40, 0xf07828);
     map.globalAlpha = dark * 0.75;

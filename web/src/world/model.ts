@@ -56,27 +56,37 @@ function residentsOf(input: WorldInput, recent: readonly EventLike[]): Resident[
   const { town } = input;
   const charters = new Map((input.charters ?? []).map((charter) => [charter.name, charter]));
   const beds = new Map<PlaceId, number>();
-  return Object.keys(town.agents).sort().map((id, rank) => {
+  // Seats are given to everybody who has a charter, not only to those who have come: a newcomer moves nobody.
+  const everybody = [...new Set([...charters.keys(), ...Object.keys(town.agents)])].sort();
+  return everybody.flatMap((id, rank) => {
     const home = homeOf(id);
     const bed = beds.get(home) ?? 0;
     beds.set(home, bed + 1);
+    if (!Object.hasOwn(town.agents, id)) return [];
     const person: Person = { id, home, agent: town.agents[id] as Person["agent"], charter: charters.get(id) };
     const stops = stopsOf(person, town, recent);
-    return {
-      id, home, name: nameOf(id), role: person.charter?.description ?? "", source: `agent/${id}`,
+    return [{
+      id, home, rank, name: nameOf(id), role: person.charter?.description ?? "", source: `agent/${id}`,
       legs: legsOf(stops, { home: bed, town: rank }),
       ...(town.frozen ? { halt: `stands still: the town is frozen by ${town.frozen.by}, ${town.frozen.reason}` } : {}),
-    };
+    }];
   });
 }
 
 function cratesOf(pulls: readonly PullLike[], residents: readonly Resident[]): Crate[] {
   return pulls.filter((pull) => pull.state === "open").map((pull) => {
     const source = `pull/${String(pull.number)}`;
-    const rank = residents.findIndex((resident) => resident.id === pull.agent);
-    const carried = residents[rank]?.legs.find((leg) => leg.carry === source);
-    return { ...crateSpot(rank < 0 ? Number(pull.number) : rank), source, pull: Number(pull.number), title: pull.title, from: carried ? carried.arrives : moment(pull.opened_at) };
+    const owner = residents.find((resident) => resident.id === pull.agent);
+    const at = crateSpot(owner?.rank ?? Number(pull.number));
+    return { ...at, source, pull: Number(pull.number), title: pull.title, from: putDown(owner?.legs ?? [], source) ?? moment(pull.opened_at) };
   });
+}
+
+/** When the one who carries it has arrived: often it set out with the proposal, before there was a number. */
+function putDown(legs: Resident["legs"], source: string): number | undefined {
+  const at = legs.findIndex((leg) => leg.carry === source);
+  const before = legs[at - 1];
+  return before?.carry && before.place === "gate" ? before.arrives : legs[at]?.arrives;
 }
 
 function closed(pulls: readonly PullLike[], state: string): PullLike[] {

@@ -9,6 +9,8 @@ import type { View } from "./view";
 /** Scales below this have no room for the names of everything. */
 const ROOMY = 1.6;
 const GAP = 2;
+/** Their names stay where there is room for few. */
+const CHIEF: ReadonlySet<string> = new Set(["gate", "tree"]);
 
 interface Label {
   readonly element: HTMLElement;
@@ -56,6 +58,11 @@ export class Overlay {
       const at = where.get(one.who);
       if (at) this.put(`say ${one.source}`, at.x, at.y - 31, view, taken, roomy || one.who === selected, "above");
     }
+    const landmark = (one: Landmark): void => {
+      const place = placeOf(one.id);
+      this.put(`place ${one.id}`, place.x, place.y + place.label, view, taken, roomy || CHIEF.has(one.id), "below");
+    };
+    model.landmarks.filter((one) => CHIEF.has(one.id)).forEach(landmark);
     const order = [...model.residents].sort((a, b) => rank(b, where, selected) - rank(a, where, selected));
     for (const one of order) {
       const at = where.get(one.id);
@@ -63,11 +70,7 @@ export class Overlay {
       this.labels.get(`who ${one.id}`)?.element.classList.toggle("selected", strong);
       if (at) this.put(`who ${one.id}`, at.x, at.y + 2, view, taken, roomy || strong || at.moving, strong ? "always" : "below");
     }
-    for (const one of model.landmarks) {
-      const place = placeOf(one.id);
-      const key = one.id === "gate" || one.id === "tree";
-      this.put(`place ${one.id}`, place.x, place.y + place.label, view, taken, roomy || key, "below");
-    }
+    model.landmarks.filter((one) => !CHIEF.has(one.id)).forEach(landmark);
   }
 
   focus(at: Point | undefined, tall: number, view: View): void {

@@ -36,11 +36,11 @@ export function spot(placeId: PlaceId, use: Use, rank: number): Point {
     return { x: place.x + dx + Math.sign(dx) * Math.max(0, place.half - 8), y: place.y + dy };
   }
   if (use === "work") return { x: place.x + ([-13, 13, -30, 30][rank % 4] ?? 0), y: place.y + 13 + (rank % 4 > 1 ? 3 : 0) };
-  if (use === "read") return { x: place.x - 30 + (rank % 6) * 15 + (Math.floor(rank / 6) % 2) * 7, y: place.y + 16 + (Math.floor(rank / 6) % 3) * 13 };
+  if (use === "read") return { x: place.x - 42 + (rank % 5) * 20 + (Math.floor(rank / 5) % 2) * 10, y: place.y + 17 + (Math.floor(rank / 5) % 3) * 14 };
   if (use === "think") return ring(rank);
   if (use === "queue") {
     const column = Math.floor(rank / 3) % 7;
-    return { x: 396 - column * 16 - (rank % 3) * 4, y: 178 + (rank % 3) * 14 };
+    return { x: 378 - column * 16 - (rank % 3) * 4, y: 178 + (rank % 3) * 14 };
   }
   return { x: place.x, y: place.y + 12 };
 }

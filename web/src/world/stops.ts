@@ -4,7 +4,7 @@ import type { PlaceId } from "./plan";
 import type { AgentLike, CharterLike, EventLike, PullLike, Stop, TownLike } from "./types";
 
 /** Runs and pull requests that still matter for where somebody is now. */
-const KEPT = 3;
+const KEPT = 6;
 
 export interface Person {
   readonly id: string;
@@ -106,6 +106,8 @@ function waiting(pull: PullLike, at: number, source: string): Stop {
 function ofPull(person: Person, pull: PullLike): Stop[] {
   const source = `pull/${String(pull.number)}`;
   const stops: Stop[] = [{ ...waiting(pull, moment(pull.opened_at), source), carry: source }];
+  // A pull request that is open again is waited for again.
+  if (pull.reopened_at) stops.push(waiting(pull, moment(pull.reopened_at), source));
   if (pull.verdict) {
     const merged = pull.state === "merged";
     const { by, at, reason } = pull.verdict;

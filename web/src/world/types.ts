@@ -49,6 +49,7 @@ export interface PullLike {
   readonly agent: string;
   readonly title: string;
   readonly opened_at: string;
+  readonly reopened_at?: string | undefined;
   readonly verdict?: { readonly by: string; readonly at: string; readonly reason?: string | undefined } | undefined;
   readonly reactions?: Readonly<Record<string, { readonly by: string }>> | undefined;
 }
@@ -127,6 +128,8 @@ export interface Resident extends Sourced {
   readonly name: string;
   readonly role: string;
   readonly home: PlaceId;
+  /** Its place in the order of all who have a charter: it decides which seat is its own. */
+  readonly rank: number;
   readonly legs: readonly Leg[];
   /** Why it does not move at all, where that is so whatever it was about to do. */
   readonly halt?: string | undefined;

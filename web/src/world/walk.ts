@@ -34,19 +34,18 @@ export function lengthOf(points: readonly Point[]): number {
  */
 export function legsOf(stops: readonly Stop[], ranks: { readonly home: number; readonly town: number }): Leg[] {
   const legs: Leg[] = [];
-  let free = -Infinity;
   stops.forEach((stop, i) => {
-    const leaves = Math.max(stop.at, free);
-    const next = stops[i + 1];
-    if (next && leaves - stop.at > BEHIND && next.at <= leaves) return;
     const use = USES[stop.activity];
     const to = spot(stop.place, use, use === "sleep" || use === "work" ? ranks.home : ranks.town);
     const last = legs[legs.length - 1];
     const from = last?.way[last.way.length - 1];
-    const route = from && (from.x !== to.x || from.y !== to.y) ? way(from, to) : [to];
-    const arrives = leaves === -Infinity ? -Infinity : leaves + Math.round((lengthOf(route) / SPEED) * 1000);
+    const walks = from !== undefined && (from.x !== to.x || from.y !== to.y);
+    const leaves = Math.max(stop.at, last ? last.arrives + (walks && last.way.length > 1 ? STAY : 0) : -Infinity);
+    const next = stops[i + 1];
+    if (next && leaves - stop.at > BEHIND && next.at <= leaves) return;
+    const route = walks ? way(from, to) : [to];
+    const arrives = walks ? leaves + Math.round((lengthOf(route) / SPEED) * 1000) : leaves;
     legs.push({ ...stop, leaves, arrives, way: route });
-    free = route.length > 1 ? arrives + STAY : Math.max(free, leaves);
   });
   return legs;
 }
