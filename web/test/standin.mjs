@@ -1,5 +1,5 @@
 // A stand-in for the server, for looking at the page and for its tests: the endpoints of the contract from a recorded journal.
-// node test/standin.mjs [--port 0] [--journal vectors/demo.json] [--now ISO] [--hours 20] [--upto N] [--empty] [--token T]
+// node test/standin.mjs [--port 0] [--journal vectors/demo.json] [--now ISO] [--hours 20] [--upto N] [--empty] [--token T] [--dist DIR]
 import { createHash } from "node:crypto";
 import { readFileSync, existsSync } from "node:fs";
 import { createServer } from "node:http";
@@ -17,12 +17,18 @@ async function load() {
   return { apply: fold.apply, parse: json.parse, write: json.write, emptyTown: state.emptyTown, close: () => vite.close() };
 }
 
-/** Spreads a journal that took minutes over hours that end at `end`, so that a day of it can be looked at. */
+/** Spreads a journal that took minutes over hours that end at `end`, in bursts, so that a day of it can be looked at. */
 function spread(events, end, hours) {
-  const times = events.map((event) => Date.parse(event.time));
-  const [first, last] = [times[0] ?? 0, times.at(-1) ?? 1];
-  const stretch = (hours * 3_600_000) / Math.max(1, last - first);
-  return events.map((event, i) => ({ ...event, time: new Date(end - (last - times[i]) * stretch).toISOString() }));
+  const known = new Map();
+  let at = 0;
+  const places = events.map((event) => {
+    const run = event.data?.run ?? event.id;
+    // What belongs to one run stays together; the quiet between two runs differs.
+    at += known.has(run) ? 0.05 : 0.4 + ((events.indexOf(event) * 7) % 11) / 6;
+    known.set(run, true);
+    return at;
+  });
+  return events.map((event, i) => ({ ...event, time: new Date(end - (1 - places[i] / Math.max(0.001, at)) * hours * 3_600_000).toISOString() }));
 }
 
 const PATCH = `@@ -1,7 +1,8 @@
@@ -40,6 +46,7 @@ const PATCH = `@@ -1,7 +1,8 @@
 
 export async function standIn(options = {}) {
   const kit = await load();
+  const dist = options.dist ?? join(HERE, "..", "dist");
   const end = options.now ? Date.parse(options.now) : Date.now();
   const recorded = options.empty ? [] : JSON.parse(readFileSync(options.journal ?? join(HERE, "vectors", "demo.json"), "utf8")).events;
   const events = spread(recorded.slice(0, options.upto ?? recorded.length), end, options.hours ?? 20);
@@ -151,8 +158,8 @@ export async function standIn(options = {}) {
     return answers[path] ? reply(response, 200, answers[path]()) : reply(response, 404, { code: "not-found" });
   };
   const page = (response, path) => {
-    const file = normalize(join(HERE, "..", "dist", path === "/" ? "index.html" : path));
-    if (!file.startsWith(join(HERE, "..", "dist")) || !existsSync(file)) return reply(response, 404, "not here", "text/plain");
+    const file = normalize(join(dist, path === "/" ? "index.html" : path));
+    if (!file.startsWith(normalize(dist)) || !existsSync(file)) return reply(response, 404, "not here", "text/plain");
     const type = TYPES[extname(file)] ?? "application/octet-stream";
     const text = readFileSync(file, "utf8");
     return reply(response, 200, path === "/" ? text.replace('name="monkeytown" content=""', 'name="monkeytown" content="served"') : text, type);

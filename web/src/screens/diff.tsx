@@ -1,5 +1,6 @@
 // One file of a pull request: its lines with the words that changed, what nobody can see, and the tick that says "seen".
 import { signal } from "@preact/signals";
+import { useState } from "preact/hooks";
 import { diffWordsWithSpace } from "diff";
 import type { FileInfo } from "../ui/api";
 import { Said } from "../ui/parts";
@@ -59,10 +60,12 @@ function Cells({ line, side }: { line: Line | undefined; side: "old" | "now" | "
   );
 }
 
-export function Diff({ file, head }: { file: FileInfo; head: string }) {
+export function Diff({ file, head, open }: { file: FileInfo; head: string; open: boolean }) {
+  const [wanted, want] = useState(open);
   const key = `${head}/${file.path}`;
   const done = seen.value.has(key);
-  const lines = readPatch(file.patch);
+  const shown = !done && !file.binary && file.patch !== "";
+  const lines = shown && wanted ? readPatch(file.patch) : [];
   return (
     <section class="file" aria-label={file.path}>
       <header class="file-head">
@@ -72,7 +75,8 @@ export function Diff({ file, head }: { file: FileInfo; head: string }) {
       </header>
       {file.invisible.length > 0 && <p class="warning" role="alert">⚠ characters that nobody can see: {file.invisible.slice(0, 20).map((one) => `line ${one.line}: ${one.what}`).join("; ")}</p>}
       {file.binary && <p class="muted">A binary file.</p>}
-      {!done && (
+      {shown && !wanted && <p class="muted"><button type="button" onClick={() => want(true)}>Show this file</button> It is closed because the files before it are long.</p>}
+      {shown && wanted && (
         <div class="scroll" tabIndex={0} role="region" aria-label={`Changes of ${file.path}`}>
           <table class={split.value ? "diff split" : "diff"}>
             <tbody>

@@ -20,6 +20,13 @@ function recorded(bucket: Bucket): number {
   return Math.max(0, bucket.count - (bucket.kinds["commit"] ?? 0));
 }
 
+/** What the sky is like at an hour: the light of the map falls on a blue, and a little of it shines through. */
+function skyOf(hour: number): string {
+  const light = ambient(hour);
+  const lit = [16, 8, 0].reduce((sum, by) => sum | (Math.round((((light >> by) & 255) * ((0x1f4560 >> by) & 255)) / 255) << by), 0);
+  return css(blend(lit, light, light === 0xffffff ? 0.02 : 0.14));
+}
+
 /** The sky of the hours behind the bars: the light that the map has at that time. */
 function paintSky(pen: CanvasRenderingContext2D, index: HistoryIndex, width: number, height: number): void {
   const [from, to] = [Date.parse(index.from ?? ""), Date.parse(index.to ?? "")];
@@ -28,7 +35,7 @@ function paintSky(pen: CanvasRenderingContext2D, index: HistoryIndex, width: num
   pen.fillStyle = "#191731";
   if (!plain) {
     const sky = pen.createLinearGradient(0, 0, width, 0);
-    for (let i = 0; i <= 48; i++) sky.addColorStop(i / 48, css(blend(0x14121f, ambient(hourOf(timeAt(index, i / 48))), 0.3)));
+    for (let i = 0; i <= 48; i++) sky.addColorStop(i / 48, skyOf(hourOf(timeAt(index, i / 48))));
     pen.fillStyle = sky;
   }
   pen.fillRect(0, 0, width, height);
@@ -193,7 +200,7 @@ export function Controls() {
       <button type="button" class={past ? "live off" : "live"} aria-pressed={!past} onClick={app.goLive}>{past ? "Back to live" : "LIVE"}</button>
       {QUICK.map((one) => <button type="button" key={one} class="speed" aria-pressed={speed === one} onClick={() => set({ speed: one, by: "time" })}>{speedName(one)}</button>)}
       <button type="button" class="speed" aria-pressed={skip} onClick={() => set({ skipQuiet: !skip })}>skip quiet</button>
-      <span class="moment">{stamp(app.shownNow())} <span>{past ? `event ${at} / ${app.head()}` : "following live"}</span></span>
+      <span class="moment">{stamp(app.shownNow())} <span>{past ? "" : "following live"}</span></span>
       <span class="key">{TONES.map(({ tone, name }) => <span key={tone}><span class={`mark ${tone}`} aria-hidden="true">{SHAPES[tone]}</span>{name}</span>)}</span>
     </div>
   );

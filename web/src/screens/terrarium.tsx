@@ -54,7 +54,7 @@ function List({ shown }: { shown: WorldModel }) {
         {rows.map((row) => (
           <li key={row.id} data-source={row.source}>
             <button type="button" onClick={() => go({ selected: row.id })} aria-pressed={route.value.selected === row.id}>
-              <b>{row.name}</b> <Said text={row.text} />
+              <b><Said text={row.name} /></b><Said text={row.text.startsWith(row.name) ? row.text.slice(row.name.length) : ` ${row.text}`} />
             </button>
           </li>
         ))}
@@ -108,7 +108,7 @@ function Card({ id, shown }: { id: string; shown: WorldModel }) {
         </div>
         <button type="button" class="close" aria-label="Select nobody" onClick={() => go({ selected: null })}>✕</button>
       </div>
-      <p class="spent"><b>{dollars(agent.cost_micros)}</b><span>spent, {agent.started_today} runs on its last day</span></p>
+      <p class="spent"><b>{dollars(agent.cost_micros)}</b><span>spent, {agent.started_today === 1 ? "1 run" : `${agent.started_today} runs`} on its last day</span></p>
       <Verdicts agent={agent} />
       <div class="now"><small>Now</small><Now id={id} agent={agent} /></div>
       {last && <div class="now"><small>Last run: {last.outcome}</small><Said text={last.reason} /> <When at={last.ended} /></div>}

@@ -75,6 +75,7 @@ export function shownNow(): number {
 }
 
 export function head(): number {
+  void version.value;
   return live.town.seq;
 }
 

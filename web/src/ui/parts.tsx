@@ -10,7 +10,7 @@ import type { Entry } from "../stream/wire";
 import type { Loaded } from "./api";
 import { shownNow } from "./app";
 import { link } from "./route";
-import { agentOf, detail, field, sentence, toneOf } from "./sentence";
+import { agentOf, detail, field, personOf, sentence, toneOf } from "./sentence";
 import { Icon, iconOf } from "./icons";
 
 /** A text that somebody wrote: what nobody could see is named. */
@@ -81,7 +81,7 @@ export function Mark({ type }: { type: string }) {
 /** A sentence about an agent, with the agent in front made strong. */
 function Told({ event }: { event: Entry["event"] }) {
   const text = sentence(event);
-  const who = agentOf(event) || field(event, "by") || field(event, "author");
+  const who = agentOf(event) || personOf(field(event, "by") || field(event, "author"));
   if (!who || !text.startsWith(who)) return <Said text={text} />;
   return <><b><Said text={nameOf(who)} /></b><Said text={text.slice(who.length)} /></>;
 }

@@ -62,7 +62,7 @@ export function takeToken(): string | null {
   if (!found) return null;
   const rest = location.hash.replace(found[0], "").replace(/^#/, "");
   history.replaceState(null, "", `#${rest}`);
-  route.value = readRoute(rest);
+  route.value = readRoute(`#${rest}`);
   return found[1] ?? null;
 }
 

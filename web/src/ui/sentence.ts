@@ -37,23 +37,30 @@ export function field(event: Envelope, name: string): string {
   return typeof value === "string" || typeof value === "number" || typeof value === "bigint" ? `${value}` : "";
 }
 
+/** Who it was, without the word that says what kind of somebody. */
+export function personOf(actor: string): string {
+  return actor.replace(/^(agent|human|system):/, "");
+}
+
+const PEOPLE = ["by", "author"];
+
 function known(event: Envelope): string | undefined {
-  const of = (name: string) => field(event, name);
+  const of = (name: string) => (PEOPLE.includes(name) ? personOf(field(event, name)) : field(event, name));
   const verb = event.type.replace(/^monkeytown\./, "").replace(/\.v\d+$/, "");
   switch (verb) {
     case "agent.registered": return `${of("agent")} joined the town`;
     case "agent.updated": return `${of("agent")} has a new charter`;
     case "run.started": return `${of("agent")} started a run for slot ${of("slot")}`;
     case "run.resumed": return `${of("agent")} took up a run again`;
-    case "run.usage.metered": return `${of("agent")} took ${of("turns")} turns of ${of("brain")}`;
+    case "run.usage.metered": return `${of("agent")} took ${many(of("turns"), "turn")} of ${of("brain")}`;
     case "run.proposed": return `${of("agent")} proposes “${of("title")}”`;
     case "run.finished": return `${of("agent")} finished: ${of("reason")}`;
     case "run.failed": return `${of("agent")} failed: ${of("reason")}`;
     case "run.expired": return `a run of ${of("agent")} expired`;
     case "run.step": return `${of("agent")}: ${of("phase")} ${of("tool")} ${of("text")}`;
     case "tool.called": return "tools were called";
-    case "gate.passed": return `the gate let ${of("files")} files through`;
-    case "gate.failed": return `the gate refused, ${of("total")} findings`;
+    case "gate.passed": return `the gate let ${many(of("files"), "file")} through`;
+    case "gate.failed": return `the gate refused, ${many(of("total"), "finding")}`;
     case "pull.opened": return `${of("agent")} opened #${of("number")} “${of("title")}”`;
     case "pull.updated": return `#${of("number")} was updated, “${of("title")}”`;
     case "pull.commented": return `${of("by")} commented on #${of("number")}`;
@@ -80,6 +87,11 @@ export function sentence(event: Envelope): string {
   return known(event) ?? event.type;
 }
 
+/** A number with its noun, one or many. */
+export function many(count: number | bigint | string, noun: string): string {
+  return `${count} ${noun}${`${count}` === "1" ? "" : "s"}`;
+}
+
 /** More about an event in a few words, where there is more. */
 export function detail(event: Envelope): string {
   const of = (name: string) => field(event, name);
@@ -87,12 +99,12 @@ export function detail(event: Envelope): string {
   switch (verb) {
     case "pull.opened":
     case "pull.updated":
-    case "run.proposed": return `${of("files") || 0} files, +${of("adds") || 0} −${of("dels") || 0}`;
+    case "run.proposed": return `${many(of("files") || 0, "file")}, +${of("adds") || 0} −${of("dels") || 0}`;
     case "pull.rejected":
     case "pull.commented": return of("text");
     case "pull.merged": return `${Math.round(Number(of("seconds_open")) / 60)} min in the queue`;
     case "run.usage.metered": return `$${(Number(of("cost_micros")) / 1e6).toFixed(4)}`;
-    case "gate.passed": return `${of("checks")} checks, ${of("warnings")} warnings`;
+    case "gate.passed": return `${many(of("checks"), "check")}, ${many(of("warnings"), "warning")}`;
     case "post.published": return of("body").slice(0, 200);
     default: return "";
   }

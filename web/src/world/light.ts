@@ -63,12 +63,11 @@ export class Light {
     fixed.fillStyle = css(ambient(hour));
     fixed.fillRect(0, 0, WIDTH, HEIGHT);
     if (dark <= 0) return;
-    fixed.globalCompositeOperation = "lighter";
+    // Warm light takes the blue of the night away first, and only then makes it brighter: adding alone turns it pink.
     fixed.globalAlpha = dark * 0.8;
-    for (const lamp of this.scene.lamps) {
-      this.spot(fixed, lamp.x, lamp.y + 8, 48, 0xd89a48);
-      this.spot(fixed, lamp.x, lamp.y + 6, 26, 0x704010);
-    }
+    for (const lamp of this.scene.lamps) this.spot(fixed, lamp.x, lamp.y + 8, 46, 0xf2d08c);
+    fixed.globalCompositeOperation = "lighter";
+    for (const lamp of this.scene.lamps) this.spot(fixed, lamp.x, lamp.y + 6, 26, 0x805020);
     for (const thing of this.scene.things) {
       if (!thing.place || !lit.includes(thing.place)) continue;
       for (const [x, y, w, h] of thing.panes ?? []) this.spot(fixed, thing.x + x + w / 2, thing.y + y + h / 2 + 5, 26, 0xc98a48);
@@ -82,15 +81,14 @@ export class Light {
     map.globalCompositeOperation = "copy";
     map.globalAlpha = 1;
     map.drawImage(this.fixedCanvas, 0, 0);
-    map.globalCompositeOperation = "lighter";
-    map.globalAlpha = dark;
     const kinds = new Set(frame.model.motes.map((mote) => mote.kind));
     const flicker = 0.9 + 0.1 * Math.sin(frame.tick / 120) * Math.sin(frame.tick / 77);
-    if (kinds.has("fire")) {
-      map.globalAlpha = dark * flicker;
-      this.spot(map, FLAME.x, FLAME.y - 4, 104, 0xe08a38);
-      this.spot(map, FLAME.x, FLAME.y - 2, 60, 0xa05010);
-    }
+    map.globalCompositeOperation = "source-over";
+    map.globalAlpha = dark * flicker * 0.92;
+    if (kinds.has("fire")) this.spot(map, FLAME.x, FLAME.y - 4, 100, 0xffc98c);
+    map.globalCompositeOperation = "lighter";
+    map.globalAlpha = dark * flicker;
+    if (kinds.has("fire")) this.spot(map, FLAME.x, FLAME.y - 2, 56, 0x803c08);
     if (kinds.has("forge")) this.spot(map, placeOf("workshop").x, placeOf("workshop").y - 8, 40, 0xf07828);
     map.globalAlpha = dark * 0.75;
     for (const one of frame.model.lanterns) this.spot(map, one.x, one.y, 15, 0xc88a50);

@@ -89,7 +89,8 @@ export class Overlay {
       label.width = label.element.offsetWidth;
       label.height = label.element.offsetHeight;
     }
-    const left = Math.round(x * view.scale - label.width / 2);
+    const middle = Math.round(x * view.scale);
+    const left = side === "above" ? within(middle - label.width / 2, label.width, view) : Math.round(middle - label.width / 2);
     const top = Math.round(y * view.scale - (side === "above" ? label.height : 0));
     const box = { left, top, right: left + label.width, bottom: top + label.height };
     const free = wish && (side === "always" || !taken.some((other) => overlap(box, other)));
@@ -97,6 +98,7 @@ export class Overlay {
     const shown = `${String(left)} ${String(top)} ${String(free)}`;
     if (shown === label.shown) return;
     label.shown = shown;
+    if (side === "above") label.element.style.setProperty("--tail", `${String(middle - left)}px`);
     label.element.style.transform = `translate(${String(left)}px,${String(top)}px)`;
     label.element.style.visibility = free ? "visible" : "hidden";
   }
@@ -155,6 +157,11 @@ function text(label: Label, words: string): Text {
 function rank(resident: Resident, where: ReadonlyMap<string, Standing>, selected: string | undefined): number {
   const at = where.get(resident.id);
   return (resident.id === selected ? 4 : 0) + (at?.moving ? 2 : 0) + (at && at.activity !== "asleep" ? 1 : 0);
+}
+
+/** What is said stays inside the frame; its tail still points at who says it. */
+function within(left: number, width: number, view: View): number {
+  return Math.round(Math.max(4 - view.left, Math.min(left, view.width - view.left - width - 4)));
 }
 
 function overlap(a: Box, b: Box): boolean {

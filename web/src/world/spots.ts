@@ -39,8 +39,9 @@ export function spot(placeId: PlaceId, use: Use, rank: number): Point {
   if (use === "read") return { x: place.x - 42 + (rank % 5) * 20 + (Math.floor(rank / 5) % 2) * 10, y: place.y + 17 + (Math.floor(rank / 5) % 3) * 14 };
   if (use === "think") return ring(rank);
   if (use === "queue") {
-    const column = Math.floor(rank / 3) % 7;
-    return { x: 378 - column * 16 - (rank % 3) * 4, y: 178 + (rank % 3) * 14 };
+    // Two rows on the road with room for a crate and a name between any two; who comes after eight stands a little lower.
+    const column = Math.floor(rank / 2) % 4;
+    return { x: 384 - column * 22 - (rank % 2) * 9, y: 177 + (rank % 2) * 16 + (Math.floor(rank / 8) % 3) * 7 };
   }
   return { x: place.x, y: place.y + 12 };
 }
@@ -59,5 +60,5 @@ function ring(rank: number): Point {
 /** The pixel of a crate: beside the one who waits with it. */
 export function crateSpot(rank: number): Point {
   const at = spot("gate", "queue", rank);
-  return { x: at.x + 9, y: at.y + 1 };
+  return { x: at.x + 11, y: at.y + 1 };
 }

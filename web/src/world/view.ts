@@ -7,6 +7,8 @@ export interface View {
   readonly scale: number;
   readonly left: number;
   readonly top: number;
+  /** How much of the page the frame is wide. */
+  readonly width: number;
 }
 
 /** At least this many pixels of the page for a pixel of the world on a narrow screen, so that faces can be told apart. */
@@ -30,7 +32,7 @@ export function viewOn(centre: Point, width: number, height: number, scale: numb
     const free = frame - size;
     return Math.round(free >= 0 ? free / 2 : Math.min(0, Math.max(free, frame / 2 - at)));
   };
-  return { scale, left: along(centre.x * scale, width, WIDTH * scale), top: along(centre.y * scale, height, HEIGHT * scale) };
+  return { scale, width, left: along(centre.x * scale, width, WIDTH * scale), top: along(centre.y * scale, height, HEIGHT * scale) };
 }
 
 export interface Target extends Point {

@@ -54,10 +54,12 @@ class World implements WorldHandle {
   private model: WorldModel | undefined;
   private base = { now: 0, at: 0, rate: 0 };
   private where: ReadonlyMap<string, Standing> = new Map();
-  private view: View = { scale: 1, left: 0, top: 0 };
+  private view: View = { scale: 1, left: 0, top: 0, width: 0 };
   private centre: Point = PLAZA;
   private selected: string | undefined;
   private focused: string | undefined;
+  /** Who was selected and is still to be brought into the middle: nobody knows where before the first frame. */
+  private sought: string | undefined;
   private paused: { readonly now: number; readonly tick: number } | undefined;
   private request = 0;
   private last = -Infinity;
@@ -100,8 +102,7 @@ class World implements WorldHandle {
   select(id: string | undefined): void {
     if (id === this.selected) return;
     this.selected = id;
-    const at = id === undefined ? undefined : this.twin.where(id);
-    if (at) this.look(at);
+    this.sought = id;
     this.redraw();
   }
 
@@ -242,6 +243,11 @@ class World implements WorldHandle {
     this.painter?.frame({ model, now, tick, still, where: this.where, selected: this.selected });
     this.overlay.layout(model, this.where, this.view, this.selected);
     this.tell(model);
+    const sought = this.twin.where(this.sought);
+    if (sought) {
+      this.sought = undefined;
+      this.look(sought);
+    }
     const focused = this.twin.where(this.focused);
     this.overlay.focus(focused, this.focused?.startsWith(PLACE) ? 14 : 10, this.view);
     this.times.push(steadyClock() - began);
