@@ -154,14 +154,13 @@ function postClosed(town: Town, e: Payload<"monkeytown.post.closed.v1">): string
 function forgetPosts(town: Town, posts: Book<Post>): void {
   const byAgent = (post: Post) => isAgent(post.author) && post.author in town.agents;
   const moment = (post: Post) => parseMoment(post.at) ?? { seconds: 0, nanos: 0 };
-  const order = ([a, x]: [string, Post], [b, y]: [string, Post]) =>
-    Number(!x.closed) - Number(!y.closed) ||
-    Number(!byAgent(x)) - Number(!byAgent(y)) ||
-    compareMoments(moment(x), moment(y)) ||
-    compareBytes(a, b);
-  for (let all = Object.entries(posts); all.length > POSTS_KEPT; all = Object.entries(posts)) {
-    const oldest = all.reduce((least, one) => (order(one, least) < 0 ? one : least));
-    delete posts[oldest[0]];
-  }
+  const ids = Object.keys(posts);
+  if (ids.length <= POSTS_KEPT) return;
+  const all = ids.map((id) => {
+    const post = posts[id] as Post;
+    return { id, open: Number(!post.closed), human: Number(!byAgent(post)), at: moment(post) };
+  });
+  all.sort((a, b) => a.open - b.open || a.human - b.human || compareMoments(a.at, b.at) || compareBytes(a.id, b.id));
+  for (const { id } of all.slice(0, ids.length - POSTS_KEPT)) delete posts[id];
 }
 

@@ -15,6 +15,9 @@ const RFC3339 = new RegExp(
     `${SPACE.replace("[", "[:")}([0-5]\\d))${SPACE}$`,
 );
 
+/** The form that the town itself writes, which is quick to read. Its groups are those of the long one. */
+const PLAIN = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z)$/;
+
 /** Days since 1970 of a day of the proleptic Gregorian calendar. */
 function daysOf(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year;
@@ -40,7 +43,7 @@ const LAST_DAY = daysOf(262_142, 12, 31);
 
 /** Reads a moment; nothing where it is none. */
 export function parseMoment(text: string): Moment | undefined {
-  const found = RFC3339.exec(text);
+  const found = PLAIN.exec(text) ?? RFC3339.exec(text);
   if (!found) return undefined;
   const [year, month, day, hour, minute, second] = found.slice(1, 7).map(Number) as [number, number, number, number, number, number];
   if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 60) return undefined;

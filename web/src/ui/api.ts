@@ -4,6 +4,7 @@ import type { Pull } from "../fold/state";
 import { parse } from "../fold/json";
 import { Unreachable, fetchText, type HistoryIndex } from "../stream/history";
 import { signal, type Signal } from "@preact/signals";
+import { steadyClock } from "./edge";
 
 export interface TownInfo {
   name: string;
@@ -92,14 +93,23 @@ export interface StreamInfo {
 
 export type Loaded<T> = { state: "loading" } | { state: "failed"; why: string } | { state: "there"; value: T };
 
+/** A short breath, in which the events of one moment arrive together. */
+const AT_ONCE = 100;
+
 /** A thing that is fetched when somebody looks at it, and again when events say that it changed. */
 export class Resource<T> {
   readonly value: Signal<Loaded<T>> = signal<Loaded<T>>({ state: "loading" });
   private running = false;
   private again = false;
   private wanted = false;
+  private soon: ReturnType<typeof setTimeout> | undefined;
+  private loaded = -Infinity;
 
-  constructor(private readonly url: () => URL | null) {}
+  /** However many events come, it is fetched again only so often: `every` is in milliseconds. */
+  constructor(
+    private readonly url: () => URL | null,
+    private readonly every = 2_000,
+  ) {}
 
   /** Fetches it the first time it is asked for. */
   want(): Loaded<T> {
@@ -110,16 +120,26 @@ export class Resource<T> {
     return this.value.value;
   }
 
-  /** Fetches it again, if anybody ever wanted it. */
+  /** Fetches it again, if anybody ever wanted it; at once where it was quiet, later where events come one after the other. */
   stale(): void {
-    if (this.wanted) void this.load();
+    if (!this.wanted || this.soon !== undefined) return;
+    const wait = Math.max(AT_ONCE, this.loaded + this.every - steadyClock());
+    this.soon = setTimeout(() => void this.load(), wait);
+  }
+
+  /** Fetches it again when somebody wants it the next time; until then the old one stands. */
+  forget(): void {
+    this.wanted = false;
   }
 
   async load(): Promise<void> {
     this.wanted = true;
+    clearTimeout(this.soon);
+    this.soon = undefined;
     this.again = this.running;
     if (this.running) return;
     this.running = true;
+    this.loaded = steadyClock();
     try {
       const url = this.url();
       if (!url) throw new Unreachable("an exported page does not have this");
@@ -129,7 +149,7 @@ export class Resource<T> {
       if (this.value.value.state !== "there") this.value.value = { state: "failed", why: (error as Error).message };
     }
     this.running = false;
-    if (this.again) void this.load();
+    if (this.again) this.stale();
   }
 }
 

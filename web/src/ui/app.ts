@@ -34,9 +34,18 @@ let clock: ReturnType<typeof setInterval> | undefined;
 
 export const live = new Live(beforePaint, told, wallClock);
 
+/** Nobody reads faster than this; the first event after a quiet moment is shown in the next frame. */
+const BREATH = 100;
+let painted = -Infinity;
+
 function beforePaint(run: () => void): void {
-  if (document.hidden) setTimeout(run, 1000);
-  else requestAnimationFrame(run);
+  const now = () => {
+    painted = steadyClock();
+    run();
+  };
+  const wait = document.hidden ? 1000 : painted + BREATH - steadyClock();
+  if (wait > 0) setTimeout(document.hidden ? now : () => requestAnimationFrame(now), wait);
+  else requestAnimationFrame(now);
 }
 
 /** The milliseconds that are left until the next try to reach the server. */
@@ -85,10 +94,14 @@ export const pulls = new Resource<PullInfo[]>(api("api/pulls", "pulls.json"));
 export const specs = new Resource<SpecInfo>(api("api/specs", "specs.json"));
 export const ledger = new Resource<LedgerInfo>(api("api/ledger", "ledger.json"));
 export const health = new Resource<StreamInfo>(api("api/stream", null));
-export const index = new Resource<HistoryIndex>(api("api/history/index", "history/index.json"));
+export const index = new Resource<HistoryIndex>(api("api/history/index", "history/index.json"), 5_000);
 const details = new Map<string, Resource<PullDetail>>();
 
+/** The one that somebody looks at; the others are read again when they are looked at. */
+let detailShown = "";
+
 export function detail(number: string): Resource<PullDetail> {
+  detailShown = number;
   let one = details.get(number);
   if (!one) details.set(number, (one = new Resource<PullDetail>(api(`api/pulls/${number}`, `pulls/${number}.json`))));
   return one;
@@ -100,7 +113,10 @@ function told(fresh: Entry[]): void {
   const nouns = new Set(fresh.map((entry) => entry.event.type.split(".")[1]));
   if (["pull", "gate", "run", "commit"].some((noun) => nouns.has(noun))) {
     pulls.stale();
-    for (const one of details.values()) one.stale();
+    for (const [number, one] of details) {
+      if (number === detailShown) one.stale();
+      else one.forget();
+    }
   }
   if (["agent", "commit", "run"].some((noun) => nouns.has(noun))) agents.stale();
   if (nouns.has("commit") || nouns.has("pull")) specs.stale();

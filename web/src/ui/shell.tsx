@@ -10,6 +10,7 @@ import { Freeze } from "./freeze";
 import { Icon, Logo } from "./icons";
 import { Keys, useKeys } from "./keys";
 import { Empty, stamp, wait } from "./parts";
+import { many } from "./sentence";
 import { SCREENS, link, route, type Screen } from "./route";
 
 const NAMES: { [S in Screen]: string } = {
@@ -96,13 +97,13 @@ function Banners() {
     <div class="banners">
       {past.value && (
         <p class="banner replay" role="status">
-          <b>You look at the past</b> <span>{`event ${app.town().seq} of ${app.head()}, ${stamp(app.shownNow())} UTC.`} {missed.value > 0 ? `${missed.value} events came meanwhile.` : "The live town goes on meanwhile."} Nothing can be decided here.</span>
+          <b>You look at the past</b> <span>{`event ${app.town().seq} of ${app.head()}, ${stamp(app.shownNow())} UTC.`} {missed.value > 0 ? `${many(missed.value, "event")} came meanwhile.` : "The live town goes on meanwhile."} Nothing can be decided here.</span>
           <button type="button" onClick={app.goLive}>Back to live <kbd>l</kbd></button>
         </p>
       )}
       {frozen && <p class="banner frozen" role="status"><b>The town is frozen</b> <span>by <bdi>{frozen.by}</bdi>: <bdi>{frozen.reason}</bdi></span></p>}
       {down && <p class="banner bad" role="status"><b>The server cannot be heard</b> <span>{`${line.value?.why}. What you see is from before; it is caught up when the line is back.`}</span> <button type="button" onClick={app.retry}>Try now</button></p>}
-      {notice.value && <p class="banner" role="alert"><span>{notice.value}</span> <button type="button" onClick={() => app.tell(null)} aria-label="Put this message away">Well</button></p>}
+      {notice.value && <p class="banner" role="alert"><span>{notice.value}</span> <button type="button" onClick={() => app.tell(null)}>Dismiss</button></p>}
     </div>
   );
 }
