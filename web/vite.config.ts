@@ -1,4 +1,5 @@
 // How the page is built and tested; nothing that runs in the browser lives here.
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import type { Plugin } from "vite";
 
@@ -27,6 +28,8 @@ function policy(): Plugin {
 export default defineConfig({
   base: "./",
   plugins: [policy()],
+  // The package of this name hands text to the browser as markup, which the policy forbids.
+  resolve: { alias: { "decode-named-character-reference": join(import.meta.dirname, "src/ui/entities.ts") } },
   build: { target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0, reportCompressedSize: false },
   server: { proxy: { "/api": "http://127.0.0.1:7878", "/ws": { target: "ws://127.0.0.1:7878", ws: true } } },
   test: { include: ["test/**/*.test.ts", "test/**/*.test.tsx", "src/**/*.test.ts"], environment: "node" },
