@@ -46,9 +46,9 @@ const RULES: { [K in Event["kind"]]?: Rule<K> } = {
   "monkeytown.run.proposed.v1": runProposed,
   "monkeytown.run.finished.v1": (town, e, { at }) => end(town, e.agent, e.run, e.outcome, e.reason, e.pull, at),
   "monkeytown.run.failed.v1": (town, e, { at }) => {
-    // Counted even where it does not fit: so does the Rust side.
-    town.totals.failed = add(town.totals.failed, 1);
-    return end(town, e.agent, e.run, "failed", e.reason, undefined, at);
+    const why = end(town, e.agent, e.run, "failed", e.reason, undefined, at);
+    if (why === undefined) town.totals.failed = add(town.totals.failed, 1);
+    return why;
   },
   "monkeytown.run.expired.v1": runExpired,
   "monkeytown.tool.called.v1": (town, e) =>
