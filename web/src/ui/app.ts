@@ -122,6 +122,7 @@ function told(fresh: Entry[]): void {
   if (nouns.has("commit") || nouns.has("pull")) specs.stale();
   if (nouns.has("run")) ledger.stale();
   if (fresh.length > 0) index.stale();
+  if (connection && fresh.length > 0) line.value = { ...connection.line };
   version.value += 1;
 }
 
@@ -213,6 +214,8 @@ let seeking = false;
 let playThen = false;
 /** What could not be shown, so that it is not tried again with every event that comes. */
 let refused: number | string | null = null;
+/** Why the moment that the address names cannot be shown. */
+export const unreadable = signal<string | null>(null);
 
 /** Follows the address into the past and back. */
 function follow(): void {
@@ -220,7 +223,10 @@ function follow(): void {
   const ready = version.value > 0 && live.ready;
   if (!ready || !replay) return;
   const wanted = event ?? at;
-  if (wanted !== refused) refused = null;
+  if (wanted !== refused) {
+    refused = null;
+    unreadable.value = null;
+  }
   if (wanted === null) {
     replay.playing.on = false;
     missed.value = 0;
@@ -242,7 +248,7 @@ async function seek(): Promise<void> {
       await (typeof wanted === "string" ? toEvent(wanted) : toSeq(wanted));
     } catch (error) {
       refused = wanted;
-      if (wish === null) notice.value = `The past cannot be read: ${(error as Error).message}.`;
+      if (wish === null) unreadable.value = (error as Error).message;
     }
   }
   seeking = false;
@@ -266,6 +272,13 @@ async function toEvent(id: string): Promise<void> {
 /** Goes to a moment of the past; the address follows. */
 export function rewind(seq: number): void {
   go({ at: Math.max(0, Math.min(seq, head())) }, true);
+}
+
+/** Tries again to read the moment that could not be read. */
+export function readAgain(): void {
+  refused = null;
+  unreadable.value = null;
+  follow();
 }
 
 export function goLive(): void {

@@ -109,10 +109,13 @@ function Banners() {
 }
 
 function Body() {
-  const { failure, info, past } = app;
+  const { failure, info, past, unreadable } = app;
   const { screen } = route.value;
   if (failure.value) return <Empty title="No town can be read here">{failure.value}. <button type="button" onClick={app.retry}>Try again</button></Empty>;
   if (!info.value) return <p class="empty" role="status">Looking for the town…</p>;
+  if (past.value && unreadable.value) {
+    return <Empty title="The past cannot be read">{unreadable.value}. <button type="button" onClick={app.readAgain}>Try again</button> <button type="button" onClick={app.goLive}>Back to live</button></Empty>;
+  }
   if (!app.ready.value) return <p class="empty" role="status">{past.value ? "Reading the past…" : "Reading the town…"}</p>;
   return <Screen name={screen} />;
 }
