@@ -69,6 +69,25 @@ describe("the line", () => {
     expect(frames.at(-1)).toMatchObject({ kind: "gap" });
   });
 
+  test("gap after gap is no reason to ask in a circle: it waits in between, and says why", () => {
+    const { outside, line } = page();
+    const lose = () => {
+      outside.line.sink.frame(hello());
+      outside.line.sink.frame({ kind: "snapshot", offset: "7", seq: 7, state: {} });
+      outside.line.sink.frame({ kind: "gap", from: "8", to: "20", reason: "evicted" });
+    };
+    lose();
+    expect(line.status).toBe("connecting");
+    const before = outside.opened.length;
+    lose();
+    expect(line).toMatchObject({ status: "waiting", why: "events were lost again and again" });
+    expect(outside.opened.length).toBe(before);
+    outside.pass(30_000);
+    expect(outside.line.after).toBe("snapshot");
+    outside.line.sink.frame(hello());
+    expect(line).toMatchObject({ status: "live", why: "" });
+  });
+
   test("another epoch is a gap, even where the server does not say so", () => {
     const { outside, line } = page();
     outside.line.sink.frame(hello());

@@ -162,7 +162,6 @@ export async function start(): Promise<void> {
   failure.value = null;
   try {
     info.value = await findTown();
-    document.title = `${info.value.name} · monkeytown`;
     history = info.value.static ? new StaticHistory(base, fetch) : new ServedHistory(base, fetch);
     replay = new Replay(new Machine(history, head), head, () => {
       version.value += 1;

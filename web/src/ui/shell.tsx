@@ -123,6 +123,10 @@ function Body() {
 export function Shell() {
   useKeys();
   const { info } = app;
+  const { screen } = route.value;
+  useEffect(() => {
+    if (info.value) document.title = `${NAMES[screen]} · ${info.value.name}`;
+  }, [screen, info.value]);
   return (
     <>
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>To the screen</a>
@@ -133,7 +137,7 @@ export function Shell() {
       </header>
       <Navigation />
       <Banners />
-      <main id="main" tabIndex={-1} aria-label={NAMES[route.value.screen]}><Body /></main>
+      <main id="main" tabIndex={-1} aria-label={NAMES[screen]}><Body /></main>
       <Keys />
     </>
   );

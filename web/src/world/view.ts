@@ -21,7 +21,7 @@ const NARROW = 1.5;
 export function scaleFor(width: number, height: number, ratio: number): number {
   const fit = Math.min(width / WIDTH, height / HEIGHT) * ratio;
   const cover = Math.max(width / WIDTH, height / HEIGHT) * ratio;
-  if (width < 700) return Math.max(1, Math.ceil(cover), Math.ceil(NARROW * ratio)) / ratio;
+  if (width < 821) return Math.max(1, Math.ceil(cover), Math.ceil(NARROW * ratio)) / ratio;
   const larger = Math.ceil(fit);
   return Math.max(1, larger / fit <= 1.34 ? larger : Math.floor(fit)) / ratio;
 }
