@@ -3,24 +3,31 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { seedOf } from "../world/hash";
 import { worldModel } from "../world/model";
-import type { WorldModel } from "../world/types";
+import type { CharterLike, WorldModel } from "../world/types";
 import { PLACE, listOf } from "../world/words";
 import { mountWorld, type WorldHandle } from "../world/world";
 import { openPull, type Agent } from "../fold/state";
+import type { AgentInfo } from "../ui/api";
 import * as app from "../ui/app";
 import { Face, Feed, Said, When, dollars, Empty } from "../ui/parts";
 import { isWriting } from "../ui/keys";
 import { go, link, route, type Screen } from "../ui/route";
+import { many } from "../ui/sentence";
 import { MiniTimeline } from "./minitimeline";
 
 const asList = signal(false);
+
+/** What a charter says holds live; of the past it gives no more than who there is, so that everybody keeps a place. */
+function asOf(charter: AgentInfo): CharterLike {
+  return app.past.value ? { name: charter.name, description: charter.description } : charter;
+}
 
 function model(): WorldModel {
   const charters = app.agents.want();
   const specs = app.specs.want();
   return worldModel({
     town: app.town(),
-    charters: charters.state === "there" ? charters.value : undefined,
+    charters: charters.state === "there" ? charters.value.map(asOf) : undefined,
     changes: specs.state === "there" && !app.past.value ? specs.value.changes : undefined,
     recent: app.recent(200).map((entry) => entry.event),
     now: app.shownNow(),
@@ -71,7 +78,7 @@ function Verdicts({ agent }: { agent: Agent }) {
       <div class="bar" role="img" aria-label={`${merged} merged, ${rejected} rejected`}>
         <i class="merged" style={{ width: `${(100 * merged) / all}%` }} /><i class="rejected" style={{ width: `${(100 * rejected) / all}%` }} />
       </div>
-      <p class="legend"><span><i class="merged" />{merged} merged</span><span><i class="rejected" />{rejected} rejected</span><span>{agent.runs.length} runs kept</span></p>
+      <p class="legend"><span><i class="merged" />{merged} merged</span><span><i class="rejected" />{rejected} rejected</span><span>{many(agent.runs.length, "run")} kept</span></p>
     </>
   );
 }

@@ -164,10 +164,17 @@ export class Refused extends Error {
 
 /** The acts of a mayor on the local binary; every answer hands out the next token. */
 export class Acts {
+  /** `store` keeps the token that is good for the next act, so that a page that is loaded again may still decide. */
   constructor(
     private readonly base: string,
     private token: string | null,
+    private readonly store: (token: string) => void = () => undefined,
   ) {}
+
+  private keep(token: string): void {
+    this.token = token;
+    this.store(token);
+  }
 
   get possible(): boolean {
     return this.token !== null;
@@ -182,7 +189,7 @@ export class Acts {
     if (this.token) headers["x-monkeytown-token"] = this.token;
     const response = await fetch(new URL(path, this.base), { method: "POST", headers, body: JSON.stringify(body) });
     const answer = (await response.json().catch(() => ({}))) as { token?: string; code?: string; detail?: string; title?: string };
-    if (answer.token) this.token = answer.token;
+    if (answer.token) this.keep(answer.token);
     if (!response.ok) throw new Refused(answer.code ?? `${response.status}`, answer.detail ?? answer.title ?? `the server answered ${response.status}`);
   }
 }

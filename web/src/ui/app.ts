@@ -11,7 +11,7 @@ import { parse } from "../fold/json";
 import { adopt } from "../fold/state";
 import { Acts, Resource, type AgentInfo, type LedgerInfo, type PullDetail, type PullInfo, type SpecInfo, type StreamInfo, type TownInfo } from "./api";
 import { chance, steadyClock, wallClock } from "./edge";
-import { go, route, takeToken } from "./route";
+import { go, keepToken, route, takeToken } from "./route";
 
 const base = new URL(".", document.baseURI).href;
 
@@ -157,7 +157,7 @@ async function findTown(): Promise<TownInfo> {
 }
 
 export async function start(): Promise<void> {
-  if (!acts.possible) acts = new Acts(base, takeToken());
+  if (!acts.possible) acts = new Acts(base, takeToken(), keepToken);
   clock ??= setInterval(() => (minute.value = wallClock()), 10_000);
   failure.value = null;
   try {

@@ -59,11 +59,31 @@ export function link(screen: Screen, selected: string | null = null): string {
 /** The one-time token of a local binary stands in the fragment once, and is taken out of the address at once. */
 export function takeToken(): string | null {
   const found = /[#&?]token=([A-Za-z0-9_\-.~+/=]+)/.exec(location.hash);
-  if (!found) return null;
+  if (!found) return storedToken();
   const rest = location.hash.replace(found[0], "").replace(/^#/, "");
   history.replaceState(null, "", `#${rest}`);
   route.value = readRoute(`#${rest}`);
+  keepToken(found[1] ?? "");
   return found[1] ?? null;
+}
+
+const TOKEN = "monkeytown.token";
+
+/** Keeps the next token for this tab alone, and no longer than it is open. */
+export function keepToken(token: string): void {
+  try {
+    sessionStorage.setItem(TOKEN, token);
+  } catch {
+    // A browser that keeps nothing asks for the printed address again after a reload.
+  }
+}
+
+function storedToken(): string | null {
+  try {
+    return sessionStorage.getItem(TOKEN);
+  } catch {
+    return null;
+  }
 }
 
 export function listen(): void {

@@ -237,12 +237,14 @@ function numbersOf(input: WorldInput, residents: readonly Resident[], parts: Par
   const refused = recent.filter((event) => event.type === "monkeytown.gate.failed.v1").length;
   const gate = lastGate(recent);
   const memories = sum((input.charters ?? []).filter((charter) => town.agents[charter.name]).map((charter) => charter.memories?.length ?? 0));
+  const known = (input.charters ?? []).some((charter) => charter.memories !== undefined);
+  const changes = input.changes ? sum(parts.stones.map((stone) => stone.length)) : null;
   const treasury = input.treasury;
   return {
     hall: [residents.length, "residents"],
-    library: [memories, "memories"],
-    tower: [sum(parts.stones.map((stone) => stone.length)), "changes under way"],
-    stones: [sum(parts.stones.map((stone) => stone.length)), "changes in five states"],
+    library: known ? [memories, "memories"] : [null, "memories are known live only"],
+    tower: changes === null ? [null, "changes are known live only"] : [changes, "changes under way"],
+    stones: changes === null ? [null, "changes are known live only"] : [changes, "changes in five states"],
     bank: treasury === null || treasury === undefined ? [Math.round(Number(town.totals?.cost_micros ?? 0) / 10_000) / 100, "USD spent so far"] : [treasury / 1000, "a$ in the treasury"],
     studio: [mergedBy("studio"), "merged from here"],
     lab: gate ? [count(gate.data, gate.type.includes("failed") ? "total" : "checks"), gate.type.includes("failed") ? "findings in the last check" : "checks passed last"] : [null, "no check yet"],
