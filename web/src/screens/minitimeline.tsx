@@ -188,6 +188,7 @@ const QUICK = [1, 60, 3600];
 export function Controls() {
   const { replay } = app;
   const past = app.past.value;
+  const files = app.info.value?.static ?? false;
   const at = app.town().seq;
   const playing = replay?.playing.on ?? false;
   const speed = replay?.playing.speed ?? 60;
@@ -197,10 +198,10 @@ export function Controls() {
       <button type="button" aria-label="Previous event" disabled={at === 0} onClick={() => app.rewind(at - 1)}>◀◀</button>
       <button type="button" aria-label={playing ? "Pause" : "Play"} onClick={app.playOrPause}>{playing ? "❚❚" : "▶"}</button>
       <button type="button" aria-label="Next event" disabled={!past} onClick={() => app.rewind(at + 1)}>▶▶</button>
-      <button type="button" class={past ? "live off" : "live"} aria-pressed={!past} onClick={app.goLive}>{past ? "Back to live" : "LIVE"}</button>
+      <button type="button" class={past ? "live off" : "live"} aria-pressed={!past} onClick={app.goLive}>{past ? (files ? "To the end" : "Back to live") : files ? "END" : "LIVE"}</button>
       {QUICK.map((one) => <button type="button" key={one} class="speed" aria-pressed={speed === one} onClick={() => set({ speed: one, by: "time" })}>{speedName(one)}</button>)}
       <button type="button" class="speed" aria-pressed={skip} onClick={() => set({ skipQuiet: !skip })}>skip quiet</button>
-      <span class="moment">{stamp(app.shownNow())} <span>{past ? "" : "following live"}</span></span>
+      <span class="moment">{stamp(app.asOf())} <span>{past ? "" : files ? "the last event" : "following live"}</span></span>
       <span class="key">{TONES.map(({ tone, name }) => <span key={tone}><span class={`mark ${tone}`} aria-hidden="true">{SHAPES[tone]}</span>{name}</span>)}</span>
     </div>
   );

@@ -83,6 +83,12 @@ export function shownNow(): number {
   return past.value && replay ? replay.now : Math.max(minute.value, wallClock());
 }
 
+/** The moment that what is shown is true of: an export knows nothing after its last event. */
+export function asOf(): number {
+  const last = live.recent.at(-1)?.event.time;
+  return info.value?.static && !past.value && last !== undefined ? Date.parse(last) : shownNow();
+}
+
 export function head(): number {
   void version.value;
   return live.town.seq;

@@ -54,14 +54,14 @@ function Navigation() {
 
 /** The moment that every screen is as of. */
 function Clock() {
-  const now = app.shownNow();
+  const now = app.asOf();
   const dark = darkness(hourOf(now)) > 0.5;
   const text = stamp(now);
   return (
     <span class={dark ? "clock night" : "clock"} title="The moment that is shown">
       <Icon name={dark ? "moon" : "sun"} />
       <span class="sr">As of </span>
-      <time dateTime={now > 0 ? new Date(now).toISOString() : undefined}>{app.past.value ? text : text.slice(11)} UTC</time>
+      <time dateTime={now > 0 ? new Date(now).toISOString() : undefined}>{app.past.value || app.info.value?.static ? text : text.slice(11)} UTC</time>
     </span>
   );
 }
