@@ -11,7 +11,7 @@ test("the demo at a terminal prints an address, and ends with Ctrl-C", async () 
   const root = mkdtempSync(join(tmpdir(), "terrarium-demo-"));
   const town = Town.at(root);
   // Its terminal is one of util-linux' `script`.
-  const terminal = spawn("script", ["-qefc", `exec ${PROGRAM} demo --dir ${town.dir}`, "/dev/null"], { env: { ...town.env, TERM: "dumb" }, stdio: ["pipe", "pipe", "inherit"] });
+  const terminal = spawn("script", ["-qefc", `exec ${PROGRAM} demo --dir ${town.dir}`, "/dev/null"], { env: { ...town.env, TERM: "xterm" }, stdio: ["pipe", "pipe", "inherit"] });
   let said = "";
   const address = await new Promise<string>((resolve, reject) => {
     terminal.stdout.on("data", (text) => {

@@ -94,12 +94,12 @@ export class Witness {
     return Number(/event (\d+)/.exec(await this.text(".pill"))?.[1] ?? -1);
   }
 
-  /** The town in words, which is all that the map shows. */
+  /** The town in words, which is all that the map shows; whether somebody has arrived yet depends on the moment, and is left out. */
   async list(): Promise<string[]> {
     const list = this.page.getByRole("region", { name: "The town as a list" });
     if (!(await list.isVisible())) await this.page.getByRole("button", { name: "List", exact: true }).click();
     await list.waitFor();
-    return list.getByRole("listitem").allInnerTexts();
+    return (await list.getByRole("listitem").allInnerTexts()).map((text) => text.replace(/ (walks to|is at) /, " is at or near "));
   }
 
   /** Findings of axe that keep somebody out. */

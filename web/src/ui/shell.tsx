@@ -139,7 +139,7 @@ export function Shell() {
       </header>
       <Navigation />
       <Banners />
-      <main id="main" tabIndex={-1} aria-label={NAMES[screen]}><Body /></main>
+      <main id="main" tabIndex={0} aria-label={NAMES[screen]}><Body /></main>
       <Keys />
     </>
   );
