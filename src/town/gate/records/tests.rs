@@ -343,7 +343,7 @@ fn the_status_line_is_rewritten_beside_a_record_and_nothing_else_is() {
             p.specs = tree(&files);
         });
         work = work.edits(&path, text, now);
-        if has_record { work.adds(&record.path, &record.write()) } else { work }
+        if has_record { work.adds(&record.path, record.write()) } else { work }
     };
     let approved = text.replace("Draft", "Approved");
     work(&approved, true).gives(&[]);
