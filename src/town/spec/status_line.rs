@@ -124,7 +124,8 @@ impl StatusLine {
     #[must_use]
     pub fn says_more(&self) -> bool {
         let folded = self.said.to_lowercase();
-        let words = folded.trim_matches(|c: char| !c.is_alphanumeric());
+        // Other signs may be text too, and text that nobody sees.
+        let words = js::trim_start(folded.strip_prefix('✅').unwrap_or(&folded)).trim_end_matches(['!', '.']);
         let is_word = |name: &str| name.to_lowercase() == words;
         !words.is_empty()
             && !State::ALL.into_iter().any(|state| is_word(state.name()))
@@ -238,6 +239,9 @@ mod tests {
             ("Approved (by ann)", true),
             ("Draft; also drop the table", true),
             ("half done", true),
+            ("Draft ✘✘", true),
+            ("Draft\u{e0061}\u{e0062}", true),
+            ("✅\u{200b} Done", true),
         ] {
             assert_eq!(StatusLine::find(&format!("Status: {text}")).unwrap().says_more(), is_more, "{text}");
         }

@@ -314,11 +314,20 @@ fn a_change_is_archived_where_it_lies() {
             tree.put(&path.replace("changes/", "changes/archive/2026-11-21-"), node.clone());
         }
         let folder = "openspec/changes/archive/2026-11-21-add-x";
-        Lifecycle::of(&Project::new(&tree, "openspec"), folder, Past::NOTHING)
+        let authors = change.author.iter().map(|author| ("add-x".to_owned(), [(*author).to_owned()].into()));
+        let past = Past { authors: authors.collect(), ..Past::default() };
+        Lifecycle::of(&Project::new(&tree, "openspec"), folder, &past)
     };
     assert_eq!((moved(&done).state, moved(&done).issues), (State::Archived, Vec::new()));
     let early = moved(&at(State::Approved));
     assert_eq!((early.state, early.issues[0].code), (State::Archived, "gate/skipped"));
+    let unsaid = moved(&at(State::Completed));
+    assert_eq!((unsaid.state, unsaid.issues[0].code), (State::Archived, "gate/skipped"));
+    // Whoever wrote it by the journal, under the name that it had, does not pass it.
+    let own = moved(&Change { author: Some("agent:pm-validator"), ..done.clone() });
+    assert_eq!(own.issues[0].code, "gate/self-approval");
+    let edited = moved(&done.with("proposal.md", "# Other\n"));
+    assert!(edited.issues.iter().any(|issue| issue.code == "gate/stale-approval"), "{:?}", edited.issues);
     assert_eq!(moved(&at(State::Withdrawn)).state, State::Withdrawn);
     assert_eq!(moved(&change()).issues, Vec::new());
 }
