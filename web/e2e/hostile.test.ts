@@ -85,19 +85,6 @@ test.each(["terrarium", "timeline", "gate", "board", "ledger", "specs", "agents"
   await witness.end();
 });
 
-test("each open pull request of theirs is shown as text, with its diff", async () => {
-  for (const number of [20, 21, 22]) {
-    const { title } = town.pulls().find((pull) => pull.number === number) as unknown as { title: string };
-    const witness = await (await Witness.open(browser, `${server.origin}/#/gate/${number}`)).ready();
-    const article = witness.page.getByRole("article", { name: `Pull request ${number}` });
-    await article.waitFor();
-    expect(await article.getByRole("heading").first().innerText()).toBe(`#${number} ${title}`);
-    await article.getByText("onerror=alert(1)").first().waitFor();
-    await witness.settled();
-    await witness.end();
-  }
-});
-
 test("the feed says them letter by letter as they arrive", async () => {
   const witness = await (await Witness.open(browser, server.origin)).ready();
   for (const [nth, say] of CORPUS.entries()) {
