@@ -118,6 +118,8 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
         source,
     };
     let fetching = args.remote.is_some().then(|| Fetching::start(house, clock.clone(), args.fetch)).transpose()?;
+    // Before anything is written down: where the address is taken, nothing has begun.
+    let listener = listening(args.listen)?;
     let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(plainly)?;
     if let Some(files) = descriptors::raise()
         && files < args.witnesses as u64 + SPARE
@@ -129,9 +131,7 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (address, shared, server) = runtime.block_on(async {
-        let bad =
-            |error| Usage(format!("cannot listen at {}: {error}; name another address with --listen", args.listen));
-        let listener = TcpListener::bind(args.listen).await.map_err(bad)?;
+        let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             relay: Arc::new(Health::default()),
@@ -147,6 +147,14 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     })?;
     let told = runtime.block_on(told_to_end())?;
     Ok(Running { address, shared, told, runtime, server, fetching })
+}
+
+/// Takes the address.
+fn listening(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
+    let bad = |error| Usage(format!("cannot listen at {address}: {error}; name another address with --listen"));
+    let listener = std::net::TcpListener::bind(address).map_err(bad)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// A server that runs beside whatever else this process does.
