@@ -9,6 +9,8 @@ export default defineConfig({
     environment: "node",
     // One browser and one town at a time: two cores are what there is.
     fileParallelism: false,
+    // A browser on a busy machine may miss a moment once; what fails twice fails.
+    retry: 1,
     testTimeout: 90_000,
     hookTimeout: 60_000,
   },
