@@ -106,7 +106,7 @@ fn answer(context: &Context, show: &Show, served: &serve::Running) -> anyhow::Re
     loop {
         let mut next = None;
         let is_one = || {
-            let (town, ..) = served.shared.hub.state();
+            let town = served.shared.hub.state().town;
             let mut pulls = town.pulls.values().filter(|pull| pull.verdict.is_some());
             next = pulls.find(|pull| known.insert(pull.number)).map(|pull| pull.agent.clone());
             next.is_some()

@@ -33,8 +33,8 @@ const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 /// Show the town to browsers: its history, and what happens, as it happens
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Exit codes: 0 after SIGINT or SIGTERM · 1 the journal is damaged · 2 the address cannot be had, or here
-is no town · 3 try again later
+Exit codes: 0 after SIGINT or SIGTERM · 1 the journal is damaged · 2 the address cannot be had, or
+here is no town · 3 try again later
 Examples:
   monkeytown serve
   monkeytown serve --listen 0.0.0.0:4180 --host town.example --origin https://pages.example

@@ -14,6 +14,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::Shared;
+use super::hub::Standing;
 
 /// The paths of the API.
 pub fn router() -> Router<Arc<Shared>> {
@@ -37,7 +38,7 @@ fn tagged(headers: &HeaderMap, tag: &str, json: impl FnOnce() -> Vec<u8>) -> Res
 
 /// The state with its place.
 #[derive(Serialize)]
-struct Standing<'a> {
+struct Answer<'a> {
     epoch: &'a str,
     offset: String,
     seq: u64,
@@ -46,19 +47,17 @@ struct Standing<'a> {
 
 /// `GET /api/state`: the folded state, and the offset that it stands at.
 async fn state(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    let (town, offset, _) = shared.hub.state();
-    let (epoch, _) = shared.hub.now_at();
+    let Standing { epoch, offset, town, .. } = shared.hub.state();
     tagged(&headers, &format!("{epoch}:{offset}"), || {
         let state = shared.hub.rendered(&town);
-        let answer = Standing { epoch: &epoch, offset: offset.to_string(), seq: town.seq, state: &state };
+        let answer = Answer { epoch: &epoch, offset: offset.to_string(), seq: town.seq, state: &state };
         serde_json::to_vec(&answer).unwrap_or_default()
     })
 }
 
 /// `GET /api/town`: what the town is, and what may be done here.
 async fn town(State(shared): State<Arc<Shared>>) -> Response {
-    let (town, offset, head) = shared.hub.state();
-    let (epoch, _) = shared.hub.now_at();
+    let Standing { epoch, offset, town, head } = shared.hub.state();
     axum::Json(json!({
         "name": shared.town.name,
         "description": shared.town.description,

@@ -119,6 +119,19 @@ pub struct Beginning {
     pub head: Option<String>,
 }
 
+/// The state at one moment.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The life of the stream.
+    pub epoch: String,
+    /// The newest offset behind the state.
+    pub offset: Offset,
+    /// The state.
+    pub town: Arc<Town>,
+    /// The newest commit of the journal.
+    pub head: Option<String>,
+}
+
 /// One event on its way into the ring.
 #[derive(Debug)]
 pub struct Incoming<'a> {
@@ -289,11 +302,16 @@ impl Hub {
         (inner.ring.len(), inner.ring.bytes(), oldest)
     }
 
-    /// The state, the newest offset behind it, and the newest commit of the journal.
+    /// The state, and where it stands.
     #[must_use]
-    pub fn state(&self) -> (Arc<Town>, Offset, Option<String>) {
+    pub fn state(&self) -> Standing {
         let inner = self.read();
-        (inner.town.clone(), inner.newest, inner.head.clone())
+        Standing {
+            epoch: inner.epoch.clone(),
+            offset: inner.newest,
+            town: inner.town.clone(),
+            head: inner.head.clone(),
+        }
     }
 
     /// What becomes true when there may be something new.

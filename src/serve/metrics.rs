@@ -68,7 +68,7 @@ fn stream(page: &mut Page, shared: &Shared) {
 
 /// What the town says.
 fn town(page: &mut Page, shared: &Shared) {
-    let (town, _, _) = shared.hub.state();
+    let town = shared.hub.state().town;
     let seq = town.seq.to_string();
     page.one("monkeytown_journal_seq", "gauge", "Sequence number of the newest event of the journal.", &seq);
     page.head("monkeytown_runs_total", "counter", "Runs that ended, as far back as the ring was filled.");
