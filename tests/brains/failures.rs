@@ -135,6 +135,7 @@ fn a_briefing_that_is_too_long_is_packed_again_once() {
     assert!(sizes[1] * 3 < sizes[0] * 2, "{sizes:?}");
 }
 
+// covers: budgets#a-model-without-a-price-is-not-asked
 #[test]
 fn what_is_missing_is_said_before_a_slot_is_taken() {
     let provider = Provider::saying(Dialect::Openai, vec![]);

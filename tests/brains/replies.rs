@@ -32,6 +32,7 @@ fn newest(village: &Village, kind: &str) -> serde_json::Value {
     events.into_iter().find(|event| event["type"] == kind).unwrap()["data"].clone()
 }
 
+// covers: budgets#what-was-spent-is-shown
 #[test]
 fn a_model_reads_writes_and_finishes_in_every_dialect() {
     for dialect in [Dialect::Openai, Dialect::Anthropic] {

@@ -118,6 +118,7 @@ fn check(town: &Town, seconds: i64, claim: StartRun, expected: Result<&[&str], &
     }
 }
 
+// covers: budgets#the-day-s-cap-holds-across-machines
 #[test]
 fn the_days_money_is_put_aside_settled_and_renewed() {
     let paid = |name: &str, number: u64, slot: &str| StartRun {
