@@ -22,6 +22,7 @@ fn a_dry_run_writes_nothing_at_all() {
     }
 }
 
+// covers: gate#an-error-keeps-work-from-being-published
 #[test]
 fn the_gates_findings_go_back_twice_and_then_the_run_fails() {
     let village = Village::small();
