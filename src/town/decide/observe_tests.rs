@@ -166,6 +166,7 @@ fn a_rejection_during_a_run_counts_although_the_run_changed_the_pull_request_lat
     assert_eq!(book.see(410, &[reject]), ["pull.commented", "pull.rejected"]);
 }
 
+// covers: github#commands-in-comments-follow-a-grammar-and-a-list
 #[test]
 fn commands_are_followed_for_people_who_may() {
     let cases: [(&str, Option<Role>, &[&str]); 9] = [
