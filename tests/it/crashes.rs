@@ -166,6 +166,7 @@ fn queued_here() -> (Village, Village, String) {
     (village, other, waiting.text("run"))
 }
 
+// covers: journal#events-wait-while-the-remote-is-away/the-network-comes-back
 #[test]
 fn a_kill_while_a_queue_is_joined_with_the_remote_changes_nothing() {
     let rows: [&[&str]; 5] = [

@@ -115,6 +115,7 @@ fn what_people_merged_themselves_is_not_proposed() {
     village.verify_ok();
 }
 
+// covers: journal#events-wait-while-the-remote-is-away
 #[test]
 fn work_waits_for_a_remote_that_went_away() {
     for moment in ["claimed", "called", "gated", "proposed"] {

@@ -14,6 +14,7 @@ fn with_a_pull() -> Village {
     village
 }
 
+// covers: journal#events-are-cloudevents-on-a-linear-branch/a-run-is-recorded
 #[test]
 fn a_first_run_opens_one_pull_request() {
     let village = Village::small();

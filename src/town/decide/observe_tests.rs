@@ -113,6 +113,7 @@ fn closed(seconds: i64, reason: Option<(Reason, &str)>) -> Sighting {
     by("ada", Some(Role::Citizen), seconds, Seen::Closed { number: 7, reason })
 }
 
+// covers: journal#an-append-is-decided-again-after-a-lost-race/a-fact-is-observed-twice
 #[test]
 fn a_merge_is_recorded_once_at_its_own_time() {
     let mut book = Book::with_a_pull();
