@@ -2,6 +2,7 @@
 
 use crate::village::{Village, finish, write};
 
+// covers: local-forge#pull-requests-can-be-listed-and-read/for-programs
 #[test]
 fn json_is_alone_on_stdout_and_has_its_fields() {
     let village = Village::small();

@@ -131,6 +131,7 @@ fn a_humans_commit_on_the_remotes_branch_stays_below_ours() {
     a_humans_commit_stays(&village, "origin/agent/chaostester", true);
 }
 
+// covers: local-forge#people-reject-with-a-reason/a-rejection
 #[test]
 fn after_a_rejection_the_next_run_opens_a_new_one_and_knows_why() {
     let village = with_a_pull();
@@ -163,6 +164,7 @@ fn what_was_rejected_is_not_proposed_again() {
     village.verify_ok();
 }
 
+// covers: local-forge#people-merge/a-merge
 #[test]
 fn a_merge_is_recorded_once_with_who_and_how_long() {
     let village = with_a_pull();
@@ -183,6 +185,7 @@ fn a_merge_is_recorded_once_with_who_and_how_long() {
     village.verify_ok();
 }
 
+// covers: local-forge#plain-git-is-recognised/git-merge
 #[test]
 fn a_plain_git_merge_is_recognised_once() {
     let village = with_a_pull();
@@ -264,6 +267,7 @@ fn somebody_elses_change_of_the_same_file_is_no_squash() {
     village.verify_ok();
 }
 
+// covers: local-forge#plain-git-is-recognised
 #[test]
 fn a_deleted_branch_is_a_rejection() {
     let village = with_a_pull();
