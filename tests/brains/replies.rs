@@ -136,6 +136,7 @@ fn what_a_model_says_to_people_does_nothing() {
     assert!(commit.contains("It fixes `#7`") && !commit.contains("@bob"), "{commit}");
 }
 
+// covers: models#the-briefing-fits-the-model/a-small-model
 #[test]
 fn a_small_model_is_briefed_small() {
     let provider = Provider::saying(Dialect::Openai, vec![writes(), finishes()]);
