@@ -223,6 +223,7 @@ fn an_archive_that_is_killed_is_ended_by_the_next() {
 }
 
 /// B13: what fails leaves nothing behind, not even a folder.
+// covers: openspec-parity#the-same-files/a-delta-that-does-not-fit
 #[test]
 fn an_archive_that_is_refused_makes_no_folder() {
     let village =

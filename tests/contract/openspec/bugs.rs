@@ -220,6 +220,7 @@ fn b10_one_link_out_of_the_tree_is_one_finding() {
     assert_eq!(report["items"][1]["valid"], true);
 }
 
+// covers: openspec-parity#divergences-stand-in-one-table/bytes-that-are-no-utf-8
 #[test]
 fn b11_bytes_that_are_no_text_are_not_lost() {
     let place = Place::new("b11");
@@ -235,6 +236,7 @@ fn b11_bytes_that_are_no_text_are_not_lost() {
     assert!(before.contains(&0xe9) && !after.contains(&0xe9), "the byte is replaced");
 }
 
+// covers: openspec-parity#texts-that-make-the-reference-slow/a-rename-with-very-many-blanks
 #[test]
 fn b12_a_long_line_takes_no_longer_than_a_short_one() {
     let place = Place::new("b12");
@@ -250,6 +252,7 @@ fn b12_a_long_line_takes_no_longer_than_a_short_one() {
     assert!(ours.as_secs_f64() < theirs.as_secs_f64() / 2.0, "ours {ours:?}, the reference {theirs:?}");
 }
 
+// covers: openspec-parity#the-same-files/a-delta-that-does-not-fit
 #[test]
 fn b13_a_refused_archive_leaves_nothing_behind() {
     let place = Place::new("b13");
