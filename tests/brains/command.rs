@@ -181,6 +181,7 @@ fn what_stays_behind_is_ended() {
     assert!(!alive, "the daemon lives on");
 }
 
+// covers: outgoing#secrets-are-masked
 #[test]
 fn a_secret_that_the_parent_knows_is_masked_wherever_the_command_says_it() {
     let secret = ["hush", "-hush-", &"h".repeat(20)].concat();

@@ -111,6 +111,7 @@ fn a_provider_that_names_its_calls_by_the_key_does_not_spread_it() {
     keeps_the_key(&town, &run);
 }
 
+// covers: outgoing#words-have-no-effect/a-body-that-would-close-an-issue, outgoing#changes-are-listed
 #[test]
 fn what_a_model_says_to_people_does_nothing() {
     let finish = json!({

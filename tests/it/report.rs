@@ -144,6 +144,7 @@ fn annotations_name_what_the_gate_found() {
     village.verify_ok();
 }
 
+// covers: outgoing#secrets-are-masked/a-model-repeats-a-key
 #[test]
 fn secrets_of_the_process_are_masked_everywhere() {
     let village = Village::small();
