@@ -536,6 +536,7 @@ fn whoever_dies_while_superseding_leaves_one_pull_request_open() {
     town.verify_ok();
 }
 
+// covers: questions-and-board#a-run-says-each-thing-once/killed-after-the-question
 #[test]
 fn a_question_is_one_comment_however_its_run_dies() {
     let town = with_a_pull();

@@ -292,6 +292,7 @@ fn work_that_takes_itself_back_leaves_nothing() {
     village.verify_ok();
 }
 
+// covers: questions-and-board#a-question-ends-the-run/a-person-answers
 #[test]
 fn a_comment_reaches_the_next_briefing() {
     let village = with_a_pull();
