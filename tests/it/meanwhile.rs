@@ -48,6 +48,7 @@ fn main_moves_during_the_run_and_the_work_is_merged_onto_it() {
 }
 
 // covers: local-forge#people-merge/a-conflict, local-forge#people-merge/a-draft
+// covers: run#one-rolling-pull-request-per-agent/the-base-moved-and-conflicts
 #[test]
 fn a_conflict_becomes_a_draft_that_names_the_files() {
     for remote in [false, true] {

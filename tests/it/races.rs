@@ -38,6 +38,7 @@ fn race(one: &Village, other: &Village, rounds: usize) {
 }
 
 // covers: journal#an-append-is-decided-again-after-a-lost-race/two-runs-ask-for-the-same-slot
+// covers: run#one-run-per-slot-and-one-lease-per-agent
 #[test]
 fn two_processes_of_one_clone_want_one_slot() {
     let village = Village::small();
@@ -45,6 +46,7 @@ fn two_processes_of_one_clone_want_one_slot() {
 }
 
 // covers: journal#an-append-is-decided-again-after-a-lost-race/two-runs-ask-for-the-same-slot
+// covers: run#one-run-per-slot-and-one-lease-per-agent
 #[test]
 fn two_clones_want_one_slot() {
     let one = Village::small_with_remote();

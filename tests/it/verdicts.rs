@@ -33,6 +33,7 @@ fn a_first_run_opens_one_pull_request() {
     village.verify_ok();
 }
 
+// covers: run#nothing-to-do-is-a-success/a-second-run-without-news
 #[test]
 fn the_same_work_again_is_a_no_op() {
     let village = with_a_pull();
@@ -46,6 +47,7 @@ fn the_same_work_again_is_a_no_op() {
     village.verify_ok();
 }
 
+// covers: run#one-rolling-pull-request-per-agent
 #[test]
 fn an_open_pull_request_is_updated_in_place() {
     let village = with_a_pull();
@@ -118,11 +120,13 @@ fn a_humans_commit_stays(village: &Village, branch: &str, push: bool) {
     village.verify_ok();
 }
 
+// covers: run#one-rolling-pull-request-per-agent/a-person-pushed-to-the-branch
 #[test]
 fn a_humans_commit_on_the_branch_stays_below_ours() {
     a_humans_commit_stays(&with_a_pull(), "agent/chaostester", false);
 }
 
+// covers: run#one-rolling-pull-request-per-agent/a-person-pushed-to-the-branch
 #[test]
 fn a_humans_commit_on_the_remotes_branch_stays_below_ours() {
     let village = Village::small_with_remote();
@@ -153,6 +157,7 @@ fn after_a_rejection_the_next_run_opens_a_new_one_and_knows_why() {
     village.verify_ok();
 }
 
+// covers: run#nothing-to-do-is-a-success/the-same-content-was-rejected
 #[test]
 fn what_was_rejected_is_not_proposed_again() {
     let village = with_a_pull();
