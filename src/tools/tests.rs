@@ -351,6 +351,7 @@ async fn wrong_calls_are_invalid_and_say_why() {
     }
 }
 
+// covers: sandbox#no-command-without-a-sandbox
 #[test]
 fn a_charter_gets_what_it_lists_and_hears_what_is_absent() {
     let names = |wanted: &[&str]| {
