@@ -80,6 +80,7 @@ fn trapped(remote: bool) -> (Village, std::path::PathBuf) {
     (village, canary)
 }
 
+// covers: senses#nothing-runs-unless-a-person-configured-it
 #[test]
 fn nothing_of_the_repository_executes() {
     for remote in [false, true] {
