@@ -210,7 +210,7 @@ fn a_change_is_begun_once_and_nothing_is_written_over() {
     assert_eq!(status.json["lifecycle"]["state"], "Draft");
 }
 
-// covers: openspec-parity#commands-that-are-not-offered-are-named
+// covers: openspec-parity#commands-that-are-not-offered-are-named, spec-validation#what-does-not-count-is-said
 #[test]
 fn whatever_does_not_count_is_said_with_what_to_do() {
     let village = village();
