@@ -234,6 +234,7 @@ fn whatever_does_not_count_is_said_with_what_to_do() {
     village.monkeytown(&["spec", "adopt", "say-bye"]).says(1, "There is no open change.");
 }
 
+// covers: traceability#gaps-and-unknown-ids-are-findings/one-capability-is-asked-for
 #[test]
 fn the_gaps_of_one_capability_are_its_own() {
     let village = village();
