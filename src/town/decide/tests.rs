@@ -118,6 +118,7 @@ fn check(town: &Town, seconds: i64, claim: StartRun, expected: Result<&[&str], &
     }
 }
 
+// covers: budgets#the-day-s-cap-holds-across-machines
 #[test]
 fn the_days_money_is_put_aside_settled_and_renewed() {
     let paid = |name: &str, number: u64, slot: &str| StartRun {
@@ -317,6 +318,7 @@ fn calls_are_recorded_once_however_often_a_run_is_resumed() {
     assert_eq!((batch.first, batch.calls.len(), more.len()), (60, 2, 1));
 }
 
+// covers: journal#the-state-is-the-fold-of-the-journal/an-unknown-type-of-event
 #[test]
 fn an_unknown_type_is_counted_and_kept_and_no_error() {
     let line = r#"{"specversion":"1.0","id":"x","type":"monkeytown.torch.lit.v1","source":"/t","time":"2026-11-21T04:20:00Z","actor":"system:x","data":{"a":[1, 2]}}"#;

@@ -181,6 +181,7 @@ mod tests {
 
     use super::*;
 
+    // covers: gated-workflow#the-status-line-repeats-the-records
     #[test]
     fn it_is_found_in_its_usual_spellings_and_only_its_word_is_rewritten() {
         for (text, said, rewritten) in [

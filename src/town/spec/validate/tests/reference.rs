@@ -284,6 +284,7 @@ fn specs() -> Vec<Case> {
     ]
 }
 
+// covers: spec-validation#the-reference-s-verdicts-in-its-own-profile, spec-validation#every-issue-can-be-acted-upon
 #[test]
 fn the_rules_of_the_reference_hold() {
     hold(cases());
