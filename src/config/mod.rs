@@ -4,6 +4,7 @@
 //! say what time it is. Never here: what any of it means for a town.
 
 pub mod files;
+pub mod parallel;
 pub mod spec_apply;
 pub mod spec_place;
 pub mod spec_tree;

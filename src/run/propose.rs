@@ -9,7 +9,7 @@ use super::stand::Stand;
 use super::{Edge, RunError, workflow};
 use crate::git::merge::Merged;
 use crate::git::propose::Message;
-use crate::git::repo;
+use crate::git::{repo, spec_tree};
 use crate::town::changeset::{FileChange, Mode, NamedBytes, Proposal};
 use crate::town::charter::Charter;
 use crate::town::event::Offer;
@@ -126,7 +126,7 @@ impl Proposer<'_> {
             body: work.finish.body.clone(),
             change: work.finish.change.clone(),
             runs: workflow::runs(self.town, &self.charter.name, self.run),
-            authors: workflow::authors(self.town),
+            past: workflow::past(house, self.town, Some(&self.charter.name), trees.base)?,
             ..rules(house, Some(self.charter))
         };
         fill(house, &mut proposal, before, trees.offered)?;
@@ -228,7 +228,7 @@ fn fill(house: &House, proposal: &mut Proposal, before: Oid, after: Oid) -> Resu
     let repo = &house.home.repo;
     proposal.changes = repo.file_changes(before, after)?;
     proposal.tree = repo.paths(after)?;
-    proposal.specs = repo.files_below(after, "openspec/")?;
+    proposal.specs = spec_tree::of_tree(repo, after)?;
     proposal.earlier = earlier(house, proposal, before)?;
     Ok(())
 }
@@ -259,6 +259,7 @@ fn earlier(house: &House, proposal: &Proposal, before: Oid) -> Result<Vec<NamedB
 /// [`RunError::Git`] when a commit cannot be read.
 pub fn of_commits(
     house: &House,
+    town: &Town,
     charter: Option<&Charter>,
     base: Oid,
     head: Oid,
@@ -271,6 +272,7 @@ pub fn of_commits(
     proposal.title = title.trim().to_owned();
     proposal.body = body.trim().to_owned();
     proposal.change = crate::git::propose::trailer(&message, "Change");
+    proposal.past = workflow::past(house, town, charter.map(|charter| &charter.name), base)?;
     fill(house, &mut proposal, repo.tree_of(base)?, repo.tree_of(head)?)?;
     proposal.hidden = repo.proposal(base, head, exclude)?.hidden;
     Ok(proposal)

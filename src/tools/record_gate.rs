@@ -11,8 +11,11 @@ use crate::town::finding::{Finding, Severity};
 use crate::town::ids::{AgentId, Oid, RunId};
 use crate::town::spec::issue::Level;
 use crate::town::spec::lifecycle::Lifecycle;
+use crate::town::spec::past::Past;
+use crate::town::spec::project::Project;
+use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::record::{GATES, Gate, Record, Verdict};
-use crate::town::spec::tree::Tree;
+use crate::town::spec::tree::{Node, Tree};
 
 /// The tool's name.
 pub const RECORD_GATE: &str = "RecordGate";
@@ -28,6 +31,8 @@ pub struct Keeper {
     pub commit: Oid,
     /// The day, for the name of what is put away.
     pub date: String,
+    /// What the files do not tell of the changes.
+    pub past: Past,
 }
 
 impl Keeper {
@@ -109,21 +114,23 @@ impl RecordGate {
     }
 }
 
-/// The folder of a change that is there, with the files in it.
+/// The folder of a change that is there, with everything below `openspec/`.
 pub(super) fn change_tree(context: &Context<'_>, change: &str) -> Result<(String, Tree), ToolError> {
-    let folder = format!("openspec/changes/{change}");
+    let folder = format!("{OPENSPEC}/changes/{change}");
     let is_name =
         !change.is_empty() && !change.contains(['/', '\\']) && !change.starts_with('.') && change != "archive";
-    let tree = if is_name { tree_below(context, &folder)? } else { Tree::default() };
+    let tree = if is_name { tree(context)? } else { Tree::default() };
     if tree.is_folder(&folder) { Ok((folder, tree)) } else { tell(format!("There is no open change {change:?}.")) }
 }
 
-/// The plain files below a folder.
-pub(super) fn tree_below(context: &Context<'_>, folder: &str) -> Result<Tree, ToolError> {
+/// What stands below `openspec/`; what is no file stands there as something that cannot be read.
+fn tree(context: &Context<'_>) -> Result<Tree, ToolError> {
     let mut tree = Tree::default();
-    for path in context.list(folder)? {
-        if let Some(blob) = context.read(&path)?.filter(crate::town::changeset::Blob::is_file) {
-            tree.put_file(&path, blob.bytes);
+    for path in context.list(OPENSPEC)? {
+        match context.read(&path)? {
+            Some(blob) if blob.is_file() => tree.put_file(&path, blob.bytes),
+            Some(_) => tree.put(&path, Node::Dangling),
+            None => {}
         }
     }
     Ok(tree)
@@ -150,7 +157,7 @@ impl Tool for RecordGate {
         context.may_write(&path)?;
         let mut after = tree;
         after.put_file(&path, record.clone().into_bytes());
-        let life = Lifecycle::of(&after, &folder, None);
+        let life = Lifecycle::of(&Project::new(&after, OPENSPEC), &folder, &self.keeper.past);
         let wrong = life.issues.iter().find(|issue| issue.file == path && issue.level == Level::Error);
         if let Some(issue) = wrong {
             let fix = issue.fix.clone().unwrap_or_default();
@@ -173,7 +180,7 @@ impl Keeper {
         findings: Vec<Finding>,
         evidence: Vec<String>,
     ) -> (String, String) {
-        let life = Lifecycle::of(tree, folder, None);
+        let life = Lifecycle::of(&Project::new(tree, OPENSPEC), folder, &self.past);
         let run = self.run.to_string();
         let is_own = |record: &&Record| record.gate == gate && record.run.as_ref() == Some(&run);
         let own = life.steps.iter().map(|step| &step.record).filter(is_own).find(|own| own.number == life.last_number);

@@ -1,13 +1,14 @@
 //! What a run wants to change: a changeset, and the proposal that the gate judges.
 //! Lives here: plain values, and how they read in a pull request. Never here: git.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AgentId, Oid};
 use super::pattern::Pattern;
+use super::spec::past::Past;
+use super::spec::tree::Tree;
 
 /// What kind of thing a tree entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,8 +63,8 @@ pub type NamedBytes = (String, Arc<[u8]>);
 pub struct Proposal {
     /// Who proposes; `None` when a diff of unknown origin is judged (ownership is then not checked).
     pub agent: Option<AgentId>,
-    /// The runs in whose name the agent may speak; none where nobody knows.
-    pub runs: Vec<String>,
+    /// The runs in whose name the agent may speak, each with the commit that it read; none where nobody knows.
+    pub runs: Vec<(String, String)>,
     /// What the agent owns, grants included.
     pub owns: Vec<Pattern>,
     /// Reserved paths (town file, charters, workflows…) that a human granted to this agent by name.
@@ -80,16 +81,16 @@ pub struct Proposal {
     pub body: String,
     /// The OpenSpec change that the work belongs to.
     pub change: Option<String>,
-    /// Who wrote each OpenSpec change, as its history says.
-    pub authors: BTreeMap<String, String>,
+    /// What the files of the OpenSpec changes do not tell.
+    pub past: Past,
     /// What differs, by path.
     pub changes: Vec<FileChange>,
     /// Blobs of intermediate commits.
     pub hidden: Vec<HiddenBlob>,
     /// Every path of the tree after the change, sorted (for twins and for spec checks).
     pub tree: Vec<String>,
-    /// OpenSpec files after the change that the spec checks read, by path.
-    pub specs: Vec<NamedBytes>,
+    /// What stands below `openspec/` after the change.
+    pub specs: Tree,
     /// The agent's own text files before the change, among which near-duplicates are looked for. The caller bounds
     /// how many it reads; files that this proposal changes need not be among them.
     pub earlier: Vec<NamedBytes>,

@@ -11,6 +11,7 @@ mod village;
 
 mod action;
 mod archive;
+mod closing;
 mod crashes;
 mod damage;
 mod demo;
@@ -31,5 +32,6 @@ mod sandbox;
 mod shallow;
 mod shell;
 mod spec;
+mod spec_history;
 mod verdicts;
 mod workflows;

@@ -1,6 +1,7 @@
 //! What `RecordGate` and `ArchiveChange` write, and what they refuse.
 
 use super::*;
+use crate::town::spec::past::Past;
 
 const RUN: &str = "01J8ZQ5VAR7B2Q3K4M5N6P7R8S";
 const FOLDER: &str = "openspec/changes/add-x";
@@ -23,6 +24,7 @@ async fn called(files: &mut Workspace, agent: &str, run: &str, name: &str, argum
         run: run.parse().unwrap(),
         commit: "c0ffee".repeat(7)[..40].parse().unwrap(),
         date: "2026-11-21".to_owned(),
+        past: Past::default(),
     };
     let mut toolbox = table(&[]);
     assert!(keeper.has_gate());
@@ -102,4 +104,33 @@ async fn a_completed_change_is_put_away_whole() {
     assert_eq!(text(&files, &format!("{to}/proposal.md")), "# X\r\n\r\n**Status:** Archived\r\n");
     assert!(text(&files, &format!("{to}/gates/005-archive.yaml")).contains("verdict: archived"));
     assert!(text(&files, "openspec/specs/x/spec.md").contains("### Requirement: X\nThe system SHALL x."));
+}
+
+#[tokio::test]
+async fn one_work_archives_one_change() {
+    let town = town();
+    let mut files = town.workspace();
+    let delta = text(&files, &format!("{FOLDER}/specs/x/spec.md"));
+    let other = "openspec/changes/add-y";
+    for (name, said) in [("proposal.md", "# Y\n"), ("tasks.md", "- [x] 1.1 Do it\n"), ("specs/y/spec.md", &delta)] {
+        files.write(&format!("{other}/{name}"), said.as_bytes()).unwrap();
+    }
+    let passes = |change: &str, verdict: &str| json!({"change": change, "verdict": verdict, "evidence": ["`sh t`"]});
+    for change in ["add-x", "add-y"] {
+        for (agent, verdict) in [
+            ("architect", "approved"),
+            ("feature-implementer", "done"),
+            ("pm-validator", "pass"),
+            ("test-validator", "pass"),
+        ] {
+            assert!(says(&mut files, agent, passes(change, verdict)).await.ok, "{change} {agent}");
+        }
+    }
+    let archives = async |files: &mut Workspace, change: &str| {
+        called(files, "architect", RUN, ARCHIVE_CHANGE, json!({"change": change})).await
+    };
+    assert!(archives(&mut files, "add-x").await.ok);
+    let second = archives(&mut files, "add-y").await;
+    assert!(!second.ok && second.output.contains("archives `2026-11-21-add-x` already"), "{second:?}");
+    assert!(!files.list(other).unwrap().is_empty());
 }

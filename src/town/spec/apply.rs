@@ -237,7 +237,7 @@ fn warnings(project: &Project<'_>, change: &str, read: &Artifacts) -> Vec<String
         let artifact = if let [only] = specs[..] { only.id.as_str() } else { "<artifact>" };
         warnings.push(format!(
             "The change has no delta, so `monkeytown spec validate {change}` refuses it. Write one before the work \
-             (`monkeytown spec instructions {artifact} --change {change}`), or set `skip_specs: true` in its .openspec.yaml if no requirement changes."
+             (`monkeytown spec instructions {artifact} --change {change}`), or write `skip_specs: true` into its .openspec.yaml if no requirement changes."
         ));
     }
     warnings

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::record::{GATES, RECORD_BYTES};
-use super::super::state::TRANSITIONS;
+use super::super::record::{GATES, RECORD_BYTES, Verdict};
+use super::super::state::{TRANSITIONS, transition};
 use super::*;
 
 const FOLDER: &str = "openspec/changes/add-x";
@@ -16,10 +16,11 @@ struct Change {
     tree: Tree,
     last: u32,
     author: Option<&'static str>,
+    past: Past,
 }
 
 fn change() -> Change {
-    let mut change = Change { tree: Tree::default(), last: 0, author: Some("human:ann") };
+    let mut change = Change { tree: Tree::default(), last: 0, author: Some("human:ann"), past: Past::default() };
     change.write("proposal.md", PROPOSAL);
     change.write("specs/x/spec.md", "## ADDED Requirements\n");
     change.write("tasks.md", TASKS);
@@ -51,7 +52,7 @@ impl Change {
             actor: agent,
             run: Some("01J8".to_owned()),
             commit: None,
-            content_hash: content::hash(&self.tree, FOLDER),
+            content_hash: content::hash(&Project::new(&self.tree, "openspec"), FOLDER),
             findings: Vec::new(),
             evidence: vec!["src/x.rs:3".to_owned()],
             path: String::new(),
@@ -76,7 +77,9 @@ impl Change {
     }
 
     fn life(&self) -> Lifecycle {
-        Lifecycle::of(&self.tree, FOLDER, self.author)
+        let authors = self.author.iter().map(|author| ("add-x".to_owned(), [(*author).to_owned()].into()));
+        let past = Past { authors: authors.collect(), ..self.past.clone() };
+        Lifecycle::of(&Project::new(&self.tree, "openspec"), FOLDER, &past)
     }
 
     #[track_caller]
@@ -114,18 +117,19 @@ fn every_way_of_the_table_is_open_and_no_other() {
                 let way = transition(*gate, *verdict).unwrap();
                 let life = at(from).says(*gate, *verdict).life();
                 let codes: Vec<&str> = life.issues.iter().map(|issue| issue.code).collect();
+                let is_ticked = matches!(from, State::Validation | State::Completed);
                 let wanted = match (way.from.contains(&from), gate, verdict) {
                     (false, ..) => from,
-                    // One of the two, and the folder that is still here.
-                    (true, Gate::Pm | Gate::Test, Verdict::Pass) => State::Validation,
+                    // One of the two, or both again, and the folder that is still here.
+                    (true, Gate::Pm | Gate::Test, Verdict::Pass) => from,
                     (true, Gate::Archive, _) => State::Completed,
                     // All boxes are ticked where work was handed over; elsewhere it goes on.
-                    (true, Gate::Implement, Verdict::Done) => State::InProgress,
+                    (true, Gate::Implement, Verdict::Done) if !is_ticked => State::InProgress,
                     _ => way.to,
                 };
                 let expected: &[&str] = match (way.from.contains(&from), verdict) {
                     (false, _) => &["gate/skipped"],
-                    (true, Verdict::Done) => &["gate/open-tasks"],
+                    (true, Verdict::Done) if !is_ticked => &["gate/open-tasks"],
                     _ => &[],
                 };
                 assert_eq!((life.state, codes.as_slice()), (wanted, expected), "{from:?} {gate:?} {verdict:?}");
@@ -141,25 +145,79 @@ fn tasks_move_a_change_too() {
     change().ticked().is(State::Draft, &[]);
     let next = change().approved().ticked().is(State::InProgress, &[]).life().next;
     assert!(next.act.contains("hands it over"), "{next:?}");
-    change().handed_over().with("tasks.md", TASKS).is(State::InProgress, &["gate/open-tasks"]);
+    let open = change().handed_over().with("tasks.md", TASKS).is(State::InProgress, &["gate/open-tasks"]);
+    assert!(open.life().is_handed_over && open.life().next.act.contains("`in-progress`"), "{:?}", open.life().next);
+    // Handed over again, both validators begin anew: what they passed before was other work.
+    let passed = at(State::Completed).with("tasks.md", TASKS).is(State::InProgress, &["gate/open-tasks"]);
+    let back = passed.clone().says(Gate::Implement, Verdict::InProgress).is(State::InProgress, &[]);
+    assert!(!back.life().is_handed_over);
+    for again in [passed, back] {
+        let again = again.ticked().says(Gate::Implement, Verdict::Done).is(State::Validation, &[]);
+        assert_eq!(again.life().next.agents, ["pm-validator", "test-validator"]);
+    }
+    // Work without a task is nothing that could be judged.
+    let mut none = change();
+    none.tree.remove(&format!("{FOLDER}/tasks.md"));
+    none.approved().says(Gate::Implement, Verdict::Done).is(State::InProgress, &["gate/open-tasks"]);
+}
+
+#[test]
+fn what_is_built_after_a_pass_takes_it_away() {
+    let of = |commit: &'static str| move |record: &mut Record| record.commit = Some(commit.to_owned());
+    let mut done = change().handed_over();
+    done = done.says_as(Gate::Pm, Verdict::Pass, of("a1")).says_as(Gate::Test, Verdict::Pass, of("b2"));
+    done.past.rebuilt = [("add-x".to_owned(), [("a1".to_owned(), "src/x.rs".to_owned())].into())].into();
+    let done = done.is(State::Validation, &["gate/stale-pass"]);
+    let life = done.life();
+    assert_eq!(
+        (life.next.agents.as_slice(), life.issues[0].path.as_str()),
+        (&["pm-validator"][..], "gates/003-pm.yaml")
+    );
+    // The same validator settles it by a pass of the code as it is.
+    done.says_as(Gate::Pm, Verdict::Pass, of("c3")).is(State::Completed, &[]);
+}
+
+#[test]
+fn tasks_and_content_are_those_of_the_schema() {
+    let schema = "name: plan\nversion: 1\nartifacts:\n\
+        \x20 - {id: idea, generates: idea.md, description: d, template: t.md, requires: []}\n\
+        \x20 - {id: steps, generates: 'steps/*.md', description: d, template: t.md, requires: [idea]}\n\
+        \x20 - {id: look, generates: look.md, description: d, template: t.md, requires: [steps]}\n\
+        apply: {requires: [steps], tracks: 'steps/*.md'}\n";
+    let mut change = change().with(".openspec.yaml", "schema: plan\n").with("idea.md", "Idea.\n");
+    change.tree.put_file("openspec/schemas/plan/schema.yaml", schema.as_bytes());
+    change.tree.remove(&format!("{FOLDER}/tasks.md"));
+    let change = change.with("steps/1.md", "- [ ] one\n").with("steps/2.md", "- [ ] two\n").approved();
+    let half = change.clone().with("steps/2.md", "- [x] two\n").is(State::InProgress, &[]);
+    assert_eq!(half.life().tasks, Progress { total: 2, completed: 1 });
+    half.says(Gate::Implement, Verdict::Done).is(State::InProgress, &["gate/open-tasks"]);
+    change.clone().with("idea.md", "Another.\n").is(State::Draft, &["gate/stale-approval"]);
+    change.clone().with("steps/1.md", "- [ ] other\n").is(State::Draft, &["gate/stale-approval"]);
+    change.with("look.md", "What comes after it is made.\n").is(State::Approved, &[]);
 }
 
 #[test]
 fn an_edit_of_the_content_takes_the_approval_away() {
     let stale = ["gate/stale-approval"];
-    let edits: [(&str, &str); 5] = [
+    let edits: [(&str, &str); 10] = [
         ("proposal.md", "# Add x\n\n## Why\nOther.\n"),
         ("specs/x/spec.md", "## REMOVED Requirements\n"),
         ("specs/y/spec.md", "## ADDED Requirements\n"),
         ("tasks.md", "## 1. Build\n- [ ] 1.1 one\n- [ ] 1.2 three\n"),
-        (".openspec.yaml", "schema: spec-driven\nretire_capabilities: true\n"),
+        (".openspec.yaml", "retire_capabilities: true\n"),
+        (".openspec.yaml", "depends_on: [other]\n"),
+        (".openspec.yaml", "schema: spec-driven\n"),
+        (".openspec.yaml", "author: human:bob\n"),
+        (".openspec.yaml", "x_base: {hash: blake3-128}\n"),
+        ("design.md", "Otherwise.\n"),
     ];
     for state in [State::Approved, State::InProgress, State::Blocked, State::Validation, State::Completed] {
         for (name, text) in edits {
             at(state).with(name, text).is(State::Draft, &stale);
         }
         let same = at(state).with("proposal.md", &format!("\u{feff}{}\r\n", PROPOSAL.replace('\n', "\r\n")));
-        let same = same.with("design.md", "Words.").with(".openspec.yaml", "schema: spec-driven\n");
+        let same =
+            same.with("implementation.md", "Words.").with(".openspec.yaml", "created: 2026-01-31\ngoal: words\n");
         same.is(state, &[]);
         let said = at(state).with("proposal.md", &format!("**Status:** {}\n{PROPOSAL}", state.name()));
         assert_eq!(
@@ -184,7 +242,19 @@ fn nobody_judges_their_own_work() {
     change().says_as(Gate::Architect, Verdict::NeedsRevision, by("human:ann")).is(State::NeedsRevision, &[]);
     let author = change().with(".openspec.yaml", "author: human:bob\n");
     author.clone().says_as(Gate::Architect, Verdict::Approved, by("human:bob")).is(State::Draft, &own);
-    author.says_as(Gate::Architect, Verdict::Approved, by("human:ann")).is(State::Approved, &[]);
+    // Both who the journal names and who the change names.
+    author.clone().says_as(Gate::Architect, Verdict::Approved, by("human:Ann")).is(State::Draft, &own);
+    author.says(Gate::Architect, Verdict::Approved).is(State::Approved, &[]);
+    for (author, actor) in [("Bob", "human:bob"), ("architect", "agent:architect"), ("human:BOB", "human:Bob")] {
+        let named = change().with(".openspec.yaml", &format!("author: {author}\n"));
+        let life = named.says_as(Gate::Architect, Verdict::Approved, by(actor)).life();
+        let codes: Vec<&str> = life.issues.iter().map(|issue| issue.code).collect();
+        let bad: &[&str] = if author.contains(':') { &own } else { &["gate/bad-author", "gate/self-approval"] };
+        assert_eq!((life.state, codes.as_slice()), (State::Draft, bad), "{author}");
+    }
+    for author in ["''", "[human:bob]", "1", "'human:'"] {
+        change().with(".openspec.yaml", &format!("author: {author}\n")).is(State::Draft, &["gate/bad-author"]);
+    }
     for actor in ["human:ann", "agent:architect", "agent:feature-implementer"] {
         for gate in [Gate::Pm, Gate::Test] {
             let refused = change().handed_over().says_as(gate, Verdict::Pass, by(actor)).is(State::Validation, &own);
@@ -202,6 +272,8 @@ fn verdicts_show_why() {
     change().says_as(Gate::Architect, Verdict::Approved, bare).is(State::Draft, &code);
     change().says_as(Gate::Architect, Verdict::NeedsRevision, bare).is(State::NeedsRevision, &code);
     change().approved().ticked().says_as(Gate::Implement, Verdict::Done, bare).is(State::InProgress, &code);
+    let hollow = |record: &mut Record| record.evidence = vec!["n/a".to_owned(), "TODO".to_owned(), "-".to_owned()];
+    change().approved().ticked().says_as(Gate::Implement, Verdict::Done, hollow).is(State::InProgress, &code);
     change().handed_over().says_as(Gate::Pm, Verdict::Pass, bare).is(State::Validation, &code);
     let wrong = |record: &mut Record| record.findings.push(crate::town::finding::Finding::error("x", "y"));
     change().says_as(Gate::Architect, Verdict::Approved, wrong).is(State::Draft, &["gate/contradiction"]);
@@ -217,6 +289,10 @@ fn validators_work_side_by_side() {
     let failed = round().says_as(Gate::Pm, Verdict::Fail, third).says_as(Gate::Test, Verdict::Pass, third);
     let failed = failed.is(State::InProgress, &[]);
     assert!(!failed.life().steps[3].counts);
+    // Its own word it does not take back without new work, and it says one thing only.
+    for gate in [Gate::Pm, Gate::Test] {
+        failed.clone().says(gate, Verdict::Pass).is(State::InProgress, &["gate/skipped"]);
+    }
     // A new round begins with neither.
     let again = failed.says(Gate::Implement, Verdict::Done).is(State::Validation, &[]);
     assert_eq!(again.life().next.agents, ["pm-validator", "test-validator"]);
@@ -237,7 +313,8 @@ fn a_change_is_archived_where_it_lies() {
         for (path, node) in change.tree.below(FOLDER) {
             tree.put(&path.replace("changes/", "changes/archive/2026-11-21-"), node.clone());
         }
-        Lifecycle::of(&tree, "openspec/changes/archive/2026-11-21-add-x", None)
+        let folder = "openspec/changes/archive/2026-11-21-add-x";
+        Lifecycle::of(&Project::new(&tree, "openspec"), folder, Past::NOTHING)
     };
     assert_eq!((moved(&done).state, moved(&done).issues), (State::Archived, Vec::new()));
     let early = moved(&at(State::Approved));
@@ -270,7 +347,8 @@ fn what_is_no_record_is_said_with_its_place_and_changes_nothing() {
         ("9999999999-architect.yaml", good.to_owned(), None),
         ("2026-11-21-architect.yaml", good.to_owned(), None),
         ("001-pm.yaml", good.to_owned(), None),
-        ("deep/001-architect.yaml", String::new(), Some(1)),
+        ("deep/001-architect.yaml", good.to_owned(), None),
+        ("999999999-architect.yaml", good.to_owned(), None),
         ("001-architect.yaml", String::new(), Some(1)),
         ("001-architect.yaml", good.replace("approved", "pass"), None),
         ("001-architect.yaml", good.replace("approved", "aproved"), Some(2)),
@@ -289,6 +367,12 @@ fn what_is_no_record_is_said_with_its_place_and_changes_nothing() {
         assert_eq!((first.code, first.level, first.line), (record::BAD, Level::Error, line), "{name}: {first:?}");
         assert!(first.path.starts_with("gates/") && first.fix.is_some(), "{first:?}");
     }
+    // A number that is far off takes nobody else's place.
+    let far = change().approved().with("gates/999999999-implement.yaml", good).life();
+    assert_eq!((far.last_number, far.state, far.is_legible()), (1, State::Approved, false));
+    let mut linked = change();
+    linked.tree.put(&format!("{FOLDER}/gates/001-architect.yaml"), Node::Dangling);
+    assert!(!linked.life().is_legible());
     let crlf = format!("\u{feff}{}", good.replace('\n', "\r\n").replace("b3:1", &change().life().content_hash));
     change().with("gates/0001-architect.yaml", &crlf).with("gates/.gitkeep", "").is(State::Approved, &[]);
 }
