@@ -73,19 +73,15 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         branch: house.home.branch.clone(),
     };
     let dir = context.dir.clone();
-    let edge = Edge {
-        open: Box::new(move || reopen(&dir)),
-        random: Box::new(crate::config::random),
-        source,
-    };
+    let edge = Edge { open: Box::new(move || reopen(&dir)), random: Box::new(crate::config::random), source };
     drop(house);
     let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(|error| anyhow::anyhow!("{error}"))?;
     let (rate, burst) = (NonZeroU32::new(50), NonZeroU32::new(200));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(args.listen)
-            .await
-            .map_err(|error| Usage(format!("cannot listen at {}: {error}; name another address with --listen", args.listen)))?;
+        let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+            Usage(format!("cannot listen at {}: {error}; name another address with --listen", args.listen))
+        })?;
         let address = listener.local_addr()?;
         let doorman = Doorman::new(Rules {
             a_second: rate.unwrap_or(NonZeroU32::MIN),

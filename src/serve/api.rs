@@ -24,7 +24,9 @@ pub fn router() -> Router<Arc<Shared>> {
 fn tagged(headers: &HeaderMap, tag: &str, json: impl FnOnce() -> Vec<u8>) -> Response {
     let tag = format!("\"{tag}\"");
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let fresh = known.flat_map(|list| list.split(',')).any(|known| matches!(known.trim(), known if known == tag || known == "*"));
+    let fresh = known
+        .flat_map(|list| list.split(','))
+        .any(|known| matches!(known.trim(), known if known == tag || known == "*"));
     let Ok(etag) = HeaderValue::from_str(&tag) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     if fresh {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response();

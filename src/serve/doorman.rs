@@ -66,7 +66,12 @@ impl Doorman {
         let host = header_of(request, header::HOST).unwrap_or_default();
         if !self.rules.names.is_empty() && !self.rules.names.iter().any(|name| name.eq_ignore_ascii_case(host)) {
             let detail = format!("this server is not called {host:?}; it is {}", self.rules.names.join(", "));
-            return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "Another server was asked for", detail));
+            return Err(Problem::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                "wrong-host",
+                "Another server was asked for",
+                detail,
+            ));
         }
         match header_of(request, header::ORIGIN) {
             Some(origin) if !self.knows(origin, host) => {
@@ -88,7 +93,8 @@ impl Doorman {
     /// own; what stands before could be anybody's.
     #[must_use]
     pub fn address(&self, request: &Request, peer: Option<IpAddr>) -> Option<IpAddr> {
-        let told = self.rules.proxy_header.as_deref().and_then(|name| request.headers().get_all(name).iter().next_back());
+        let told =
+            self.rules.proxy_header.as_deref().and_then(|name| request.headers().get_all(name).iter().next_back());
         let last = told.and_then(|value| value.to_str().ok()).and_then(|list| list.rsplit(',').next());
         last.and_then(|address| address.trim().parse().ok()).or(peer)
     }

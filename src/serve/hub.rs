@@ -13,11 +13,11 @@ use tokio::sync::{Notify, watch};
 
 use crate::town::fold::Town;
 
+use super::filter::Filter;
 use super::frame::{self, Hole, Message};
 use super::offset;
 use super::ring::{Capacity, Offset, Position, Ring, Seek};
 use super::view::{View, Views};
-use super::filter::Filter;
 
 /// Bytes that one subscriber is given at a time, so that no one holds up the others.
 const AT_ONCE: u64 = 1 << 20;
@@ -416,7 +416,9 @@ impl Hub {
         while taken.len() < most {
             let (from, to) = match &cursor.view {
                 None => (cursor.position, inner.ring.head()),
-                Some(view) => view.next(&inner.ring, cursor.position).unwrap_or_else(|| (inner.ring.head(), inner.ring.head())),
+                Some(view) => {
+                    view.next(&inner.ring, cursor.position).unwrap_or_else(|| (inner.ring.head(), inner.ring.head()))
+                }
             };
             cursor.position = from;
             if from == to {
@@ -500,7 +502,9 @@ impl Inner {
         if to.since(from) <= AT_ONCE {
             return to;
         }
-        self.ring.at(from.advance(AT_ONCE)).map_or(to, |placed| if placed.start > from { placed.start } else { placed.end })
+        self.ring
+            .at(from.advance(AT_ONCE))
+            .map_or(to, |placed| if placed.start > from { placed.start } else { placed.end })
     }
 
     /// Moves a cursor by what a socket took, and keeps the rest of a frame that it took a part of. Says how many frames went.

@@ -23,15 +23,39 @@ fn page(shared: &Shared) -> String {
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed).to_string();
     let mut page = Page::default();
     page.one("monkeytown_witnesses", "gauge", "Subscribers that are connected.", &count(&hub.counts.witnesses));
-    page.head("monkeytown_stream_events_total", "counter", "Events that came into the stream, by where they came from.");
+    page.head(
+        "monkeytown_stream_events_total",
+        "counter",
+        "Events that came into the stream, by where they came from.",
+    );
     page.line("monkeytown_stream_events_total{kind=\"recorded\"}", &count(&hub.counts.recorded));
     page.line("monkeytown_stream_events_total{kind=\"published\"}", &count(&hub.counts.published));
-    page.one("monkeytown_stream_delivered_total", "counter", "Frames that were handed to subscribers.", &count(&hub.counts.delivered));
-    page.one("monkeytown_stream_lagged_total", "counter", "Subscribers that read too slowly and were let go.", &count(&hub.counts.lagged));
-    page.one("monkeytown_connections_refused_total", "counter", "Connections beyond what one address may have.", &count(&hub.counts.refused));
+    page.one(
+        "monkeytown_stream_delivered_total",
+        "counter",
+        "Frames that were handed to subscribers.",
+        &count(&hub.counts.delivered),
+    );
+    page.one(
+        "monkeytown_stream_lagged_total",
+        "counter",
+        "Subscribers that read too slowly and were let go.",
+        &count(&hub.counts.lagged),
+    );
+    page.one(
+        "monkeytown_connections_refused_total",
+        "counter",
+        "Connections beyond what one address may have.",
+        &count(&hub.counts.refused),
+    );
     page.one("monkeytown_ring_events", "gauge", "Frames in the ring.", &events.to_string());
     page.one("monkeytown_ring_bytes", "gauge", "Bytes in the ring.", &bytes.to_string());
-    page.one("monkeytown_journal_seq", "gauge", "Sequence number of the newest event of the journal.", &town.seq.to_string());
+    page.one(
+        "monkeytown_journal_seq",
+        "gauge",
+        "Sequence number of the newest event of the journal.",
+        &town.seq.to_string(),
+    );
     page.head("monkeytown_runs_total", "counter", "Runs of the town over all history.");
     page.line("monkeytown_runs_total{outcome=\"started\"}", &town.totals.runs.to_string());
     page.line("monkeytown_runs_total{outcome=\"failed\"}", &town.totals.failed.to_string());

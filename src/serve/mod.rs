@@ -145,5 +145,3 @@ pub struct Shared {
     /// Becomes true when the server is to end.
     pub stop: watch::Sender<bool>,
 }
-
-

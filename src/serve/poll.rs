@@ -75,7 +75,9 @@ async fn answer(shared: &Shared, asked: &Asked) -> Result<Answer, Problem> {
     }
     let begin = asked.start("now");
     if begin == Start::Snapshot {
-        return Err(Problem::bad_request("after=snapshot is for /ws and /events; ask /api/state, and then after its offset"));
+        return Err(Problem::bad_request(
+            "after=snapshot is for /ws and /events; ask /api/state, and then after its offset",
+        ));
     }
     let hub = &shared.hub;
     let joined = hub.join(&begin, asked.filter()?, "");

@@ -101,7 +101,8 @@ impl Relay {
         let path = home.repo.private_dir()?.join("stream").join("places");
         let past = past(&home, &edge, &path, capacity.frames)?;
         let hub = Hub::new(capacity, limits, Beginning { epoch: past.places.epoch.clone(), ..Beginning::default() });
-        let mut relay = Self { edge, home: Some(home), path, places: Places::default(), tip: Tip::default(), main: None };
+        let mut relay =
+            Self { edge, home: Some(home), path, places: Places::default(), tip: Tip::default(), main: None };
         relay.take_over(&hub, past);
         Ok((relay, hub))
     }

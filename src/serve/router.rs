@@ -142,7 +142,11 @@ pub fn room(shared: &Shared) -> Result<(), Problem> {
     if usize::try_from(now).is_ok_and(|now| now < most) {
         return Ok(());
     }
-    Err(Problem::unavailable("full", format!("{most} witnesses watch, and no more are let in; try another server of this town"), 10))
+    Err(Problem::unavailable(
+        "full",
+        format!("{most} witnesses watch, and no more are let in; try another server of this town"),
+        10,
+    ))
 }
 
 async fn web_socket(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked>, request: Request) -> Response {
@@ -156,9 +160,12 @@ async fn web_socket(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked
 fn upgrade(shared: &Arc<Shared>, asked: &Asked, mut request: Request) -> Result<Response, Problem> {
     let headers = request.headers();
     let has = |name: HeaderName, wanted: &str| {
-        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|value| {
-            value.trim().eq_ignore_ascii_case(wanted)
-        })
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|value| value.trim().eq_ignore_ascii_case(wanted))
     };
     if !has(header::CONNECTION, "upgrade") || !has(header::UPGRADE, "websocket") {
         let mut problem = Problem::new(
@@ -176,7 +183,8 @@ fn upgrade(shared: &Arc<Shared>, asked: &Asked, mut request: Request) -> Result<
         problem.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return Ok(problem);
     }
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(|| Problem::bad_request("Sec-WebSocket-Key is missing"))?;
+    let key =
+        headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(|| Problem::bad_request("Sec-WebSocket-Key is missing"))?;
     let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
     let wish = Wish { start: asked.start("now"), filter: asked.filter()? };
     room(shared)?;
@@ -191,7 +199,10 @@ fn upgrade(shared: &Arc<Shared>, asked: &Asked, mut request: Request) -> Result<
     let headers = [
         (header::CONNECTION, HeaderValue::from_static("upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),
-        (header::SEC_WEBSOCKET_ACCEPT, HeaderValue::from_str(&accept).map_err(|_| Problem::bad_request("the key is no key"))?),
+        (
+            header::SEC_WEBSOCKET_ACCEPT,
+            HeaderValue::from_str(&accept).map_err(|_| Problem::bad_request("the key is no key"))?,
+        ),
     ];
     Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
 }
