@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::charter::Charter;
 use super::ids::{AgentId, Oid};
+use super::ownership;
 use super::pattern::Pattern;
+use super::settings::Settings;
 use super::spec::past::Past;
 use super::spec::tree::Tree;
 
@@ -94,6 +97,22 @@ pub struct Proposal {
     /// The agent's own text files before the change, among which near-duplicates are looked for. The caller bounds
     /// how many it reads; files that this proposal changes need not be among them.
     pub earlier: Vec<NamedBytes>,
+}
+
+impl Proposal {
+    /// Nothing yet, by an agent or by anybody, with what the town allows it.
+    #[must_use]
+    pub fn under(settings: &Settings, charter: Option<&Charter>) -> Self {
+        Self {
+            agent: charter.map(|charter| charter.name.clone()),
+            owns: charter.map(|charter| ownership::owned(charter, settings)).unwrap_or_default(),
+            grants: charter.and_then(|charter| settings.grants.get(&charter.name).cloned()).unwrap_or_default(),
+            guarded: settings.guarded.clone(),
+            executable: settings.executable.clone(),
+            max_files: charter.map_or(u32::MAX, |charter| charter.limits.files),
+            ..Self::default()
+        }
+    }
 }
 
 impl Blob {
