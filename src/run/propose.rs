@@ -10,7 +10,7 @@ use super::{Edge, RunError, workflow};
 use crate::git::merge::Merged;
 use crate::git::propose::Message;
 use crate::git::repo;
-use crate::town::changeset::{FileChange, Proposal};
+use crate::town::changeset::{FileChange, Proposal, lines};
 use crate::town::charter::Charter;
 use crate::town::event::Offer;
 use crate::town::finding::Finding;
@@ -287,22 +287,6 @@ fn rejected_before(town: &Town, charter: &Charter, hash: &str) -> Option<String>
     })?;
     let reason = rejected.verdict.as_ref().and_then(|verdict| verdict.reason).map_or("other", |reason| reason.code());
     Some(format!("the same content was rejected as #{} ({reason})", rejected.number))
-}
-
-/// Lines added and deleted, by a line diff.
-fn lines(changes: &[FileChange]) -> (u64, u64) {
-    let text = |blob: &Option<crate::town::changeset::Blob>| {
-        blob.as_ref().map(|blob| String::from_utf8_lossy(&blob.bytes).into_owned()).unwrap_or_default()
-    };
-    let (mut adds, mut dels) = (0, 0);
-    for change in changes {
-        let (before, after) = (text(&change.before), text(&change.after));
-        for op in similar::TextDiff::from_lines(&before, &after).ops() {
-            adds += op.new_range().len() as u64 * u64::from(op.tag() != similar::DiffTag::Equal);
-            dels += op.old_range().len() as u64 * u64::from(op.tag() != similar::DiffTag::Equal);
-        }
-    }
-    (adds, dels)
 }
 
 /// The id of a tree or commit for an event.

@@ -8,6 +8,9 @@ use serde::Serialize;
 /// One problem: `application/problem+json`.
 #[derive(Debug, Serialize)]
 pub struct Problem {
+    /// The kind, as a URI.
+    #[serde(rename = "type")]
+    pub kind: String,
     /// The HTTP status.
     #[serde(serialize_with = "number")]
     pub status: StatusCode,
@@ -20,6 +23,9 @@ pub struct Problem {
     /// After how many seconds it is worth another try.
     #[serde(skip)]
     pub retry_after: Option<u64>,
+    /// The token for the next act, where the one of this act is used up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
 }
 
 fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -30,7 +36,8 @@ impl Problem {
     /// A problem with its parts.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), retry_after: None }
+        let kind = format!("urn:monkeytown:problem:{code}");
+        Self { kind, status, code, title, detail: detail.into(), retry_after: None, token: None }
     }
 
     /// A request that cannot be understood.

@@ -151,8 +151,26 @@ pub fn unified(changes: &[FileChange]) -> String {
     out
 }
 
+/// Lines added and deleted, by a line diff.
+#[must_use]
+pub fn lines(changes: &[FileChange]) -> (u64, u64) {
+    let text = |blob: &Option<Blob>| {
+        blob.as_ref().map(|blob| String::from_utf8_lossy(&blob.bytes).into_owned()).unwrap_or_default()
+    };
+    let (mut adds, mut dels) = (0, 0);
+    for change in changes {
+        let (before, after) = (text(&change.before), text(&change.after));
+        for op in similar::TextDiff::from_lines(&before, &after).ops() {
+            adds += op.new_range().len() as u64 * u64::from(op.tag() != similar::DiffTag::Equal);
+            dels += op.old_range().len() as u64 * u64::from(op.tag() != similar::DiffTag::Equal);
+        }
+    }
+    (adds, dels)
+}
+
 /// The text of one side; nothing where that would show no text.
-fn text_of(blob: Option<&Blob>) -> Option<&str> {
+#[must_use]
+pub fn text_of(blob: Option<&Blob>) -> Option<&str> {
     match blob {
         None => Some(""),
         Some(blob) if blob.bytes.len() > DIFF_BYTES => None,
