@@ -13,16 +13,17 @@ use tokio::net::TcpListener;
 
 use super::{Context, Usage, open, say};
 use crate::git::home::Home;
+use crate::git::journal::{Journal, JournalError};
+use crate::git::repo::Repo;
 use crate::run::house::House;
 use crate::serve::doorman::{Doorman, Rules};
 use crate::serve::relay::{Edge, Health, Relay};
 use crate::serve::ring::Capacity;
-use crate::serve::{About, Limits, Shared, http, router};
+use crate::serve::server::Server;
+use crate::serve::{About, Limits, Shared};
 
-/// How often the repository is looked at.
-const LOOK: Duration = Duration::from_millis(100);
-/// How long is waited between two looks at a repository that cannot be read.
-const TROUBLE: Duration = Duration::from_secs(1);
+/// How many times the requests of a second may come at once.
+const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
 /// Show the town to browsers: its history, and what happens, as it happens
 #[derive(Debug, ClapArgs)]
@@ -45,9 +46,21 @@ pub struct Args {
     /// The header in which a proxy before the server tells the client's address, as in X-Forwarded-For
     #[arg(long, value_name = "HEADER")]
     proxy_header: Option<String>,
+    /// The remote where the town lives; without it, the town in this clone is shown
+    #[arg(long, value_name = "NAME")]
+    remote: Option<String>,
+    /// Seconds between two fetches from the remote
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400), requires = "remote")]
+    fetch: u64,
     /// Witnesses at one time
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     witnesses: usize,
+    /// Connections of one address at one time
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    connections: usize,
+    /// Requests of one address in a second; four times as many at once
+    #[arg(long, value_name = "N", default_value = "50")]
+    requests: NonZeroU32,
     /// Events that are kept for who comes back
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     ring_events: usize,
@@ -61,10 +74,10 @@ pub struct Args {
 /// # Errors
 /// When there is no town here or the address cannot be had.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
-    let house = open::house(context, Some("none"))?;
+    let house = open::house(context, Some(args.remote.as_deref().unwrap_or("none")))?;
     let clock = open::Source::new(context)?;
     let capacity = Capacity { frames: args.ring_events.max(1), bytes: args.ring_mib.max(1) << 20 };
-    let limits = Limits { subscribers: args.witnesses, ..Limits::default() };
+    let limits = Limits { subscribers: args.witnesses, connections_per_address: args.connections, ..Limits::default() };
     let source = crate::run::source_of(&house.settings.name);
     let about = About {
         name: house.settings.name.clone(),
@@ -72,40 +85,104 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         source: source.clone(),
         branch: house.home.branch.clone(),
     };
-    let dir = context.dir.clone();
-    let edge = Edge { open: Box::new(move || reopen(&dir)), random: Box::new(crate::config::random), source };
-    drop(house);
+    let clock = Arc::new(clock);
+    let edge = Edge {
+        open: opener(context, args, house.home.branch.clone()),
+        random: Box::new(crate::config::random),
+        now: Box::new({
+            let clock = clock.clone();
+            move || clock.now()
+        }),
+        source,
+    };
+    let fetching = args.remote.is_some().then(|| Fetching::start(house, clock.clone(), args.fetch)).transpose()?;
     let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let (rate, burst) = (NonZeroU32::new(50), NonZeroU32::new(200));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind(args.listen).await.map_err(|error| {
-            Usage(format!("cannot listen at {}: {error}; name another address with --listen", args.listen))
-        })?;
+    let ended = runtime.block_on(async {
+        let bad =
+            |error| Usage(format!("cannot listen at {}: {error}; name another address with --listen", args.listen));
+        let listener = TcpListener::bind(args.listen).await.map_err(bad)?;
         let address = listener.local_addr()?;
-        let doorman = Doorman::new(Rules {
-            a_second: rate.unwrap_or(NonZeroU32::MIN),
-            at_once: burst.unwrap_or(NonZeroU32::MIN),
-            names: names(address, &args.host),
-            origins: args.origin.clone(),
-            proxy_header: args.proxy_header.as_ref().map(|name| name.to_ascii_lowercase()),
-        });
         let shared = Arc::new(Shared {
             relay: Arc::new(Health::default()),
-            doorman,
+            doorman: Doorman::new(rules(args, address)),
             town: about,
             hub,
             limits,
             now: Box::new(move || clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)),
             stop: tokio::sync::watch::Sender::new(false),
         });
+        let server = Server::start(listener, shared, relay)?;
         announce(context, address);
-        serve(listener, shared, relay).await
+        told_to_end().await?;
+        server.stop().await;
+        Ok(0)
+    });
+    if let Some(fetching) = fetching {
+        fetching.end();
+    }
+    ended
+}
+
+fn rules(args: &Args, address: SocketAddr) -> Rules {
+    Rules {
+        a_second: args.requests,
+        at_once: args.requests.saturating_mul(BURST),
+        names: names(address, &args.host),
+        origins: args.origin.clone(),
+        proxy_header: args.proxy_header.as_ref().map(|name| name.to_ascii_lowercase()),
+    }
+}
+
+/// How the relay opens the repository: as it is here, since another thread asks the remote.
+fn opener(context: &Context, args: &Args, branch: String) -> Box<dyn Fn() -> Result<Home, String> + Send> {
+    let (dir, remote) = (context.dir.clone(), args.remote.clone());
+    Box::new(move || {
+        let repo = Repo::open(&dir).map_err(|error| error.to_string())?;
+        let remote = remote.as_deref().map(|name| repo.remote(name)).transpose().map_err(|error| error.to_string())?;
+        Ok(Home { repo, remote, branch: branch.clone(), online: std::cell::Cell::new(false) })
     })
 }
 
-fn reopen(dir: &std::path::Path) -> Result<Home, String> {
-    House::open(dir, Some("none"), &|_| None).map(|house| house.home).map_err(|error| error.to_string())
+/// What asks the remote from time to time.
+struct Fetching {
+    thread: std::thread::JoinHandle<()>,
+    end: mpsc::Sender<()>,
+}
+
+impl Fetching {
+    fn start(house: House, clock: Arc<open::Source>, seconds: u64) -> anyhow::Result<Self> {
+        let (end, ended) = mpsc::channel();
+        let (home, name) = (house.home, house.settings.name);
+        let fetch = move || {
+            let fetch = || -> Result<(), JournalError> {
+                home.refresh()?;
+                let journal = Journal::new(&home.repo, home.remote.as_ref());
+                journal.sync(&clock.stamp(&name))?;
+                Ok(())
+            };
+            fetch()
+        };
+        // The first fetch is waited for: the stream begins with all that there is.
+        if let Err(error) = fetch() {
+            tracing::warn!(%error, "the remote cannot be asked");
+        }
+        let pause = Duration::from_secs(seconds);
+        let again = move || {
+            while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                if let Err(error) = fetch() {
+                    tracing::warn!(%error, "the remote cannot be asked; trying again in {seconds} s");
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("fetch".to_owned()).spawn(again)?;
+        Ok(Self { thread, end })
+    }
+
+    fn end(self) {
+        drop(self.end);
+        let _ = self.thread.join();
+    }
 }
 
 /// The names that a browser may ask under. On loopback that is what leads here and nothing else, so that no page of another name
@@ -130,26 +207,6 @@ fn announce(context: &Context, address: SocketAddr) {
     }
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>, relay: Relay) -> anyhow::Result<u8> {
-    let (end, ended) = mpsc::channel::<()>();
-    let following = {
-        let shared = shared.clone();
-        std::thread::Builder::new().name("relay".to_owned()).spawn(move || follow(relay, &shared, &ended))?
-    };
-    let pacing = {
-        let shared = shared.clone();
-        tokio::spawn(async move { shared.hub.pace().await })
-    };
-    let serving = tokio::spawn(http::serve(listener, router::router(shared.clone()), shared.clone()));
-    told_to_end().await?;
-    shared.stop.send_replace(true);
-    let _ = serving.await;
-    pacing.abort();
-    drop(end);
-    let _ = following.join();
-    Ok(0)
-}
-
 async fn told_to_end() -> anyhow::Result<()> {
     #[cfg(unix)]
     {
@@ -160,27 +217,4 @@ async fn told_to_end() -> anyhow::Result<()> {
     #[cfg(not(unix))]
     tokio::signal::ctrl_c().await?;
     Ok(())
-}
-
-/// Follows the repository until the other end of the channel is gone.
-fn follow(mut relay: Relay, shared: &Shared, ended: &mpsc::Receiver<()>) {
-    loop {
-        let pause = match relay.look(&shared.hub) {
-            Ok(_) => {
-                shared.relay.set(None);
-                LOOK
-            }
-            Err(error) => {
-                if shared.relay.trouble().is_none() {
-                    tracing::warn!(%error, "nothing new is relayed");
-                }
-                shared.relay.set(Some(error.to_string()));
-                TROUBLE
-            }
-        };
-        match ended.recv_timeout(pause) {
-            Err(RecvTimeoutError::Timeout) => {}
-            _ => return,
-        }
-    }
 }

@@ -96,6 +96,8 @@ async fn stream(State(shared): State<Arc<Shared>>) -> Response {
         "delivered": count(&hub.counts.delivered),
         "lagged": count(&hub.counts.lagged),
         "published": count(&hub.counts.published),
+        "relay_lag_ms": shared.relay.lag_ms(),
+        "uptime_s": hub.age().as_secs(),
         "trouble": shared.relay.trouble(),
         "limits": shared.limits.told(),
         "build": env!("CARGO_PKG_VERSION"),

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,10 +13,13 @@ use axum::http::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tower_service::Service as _;
 
 use super::Shared;
+use super::problem::Problem;
+use super::stall::Stalling;
 
 /// Time in which a request's head must have come.
 const HEAD: Duration = Duration::from_secs(10);
@@ -45,12 +49,13 @@ pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                let Some(pass) = doors.enter(peer.ip(), shared.limits.connections_per_address) else {
-                    // Closed without a word: who holds too many open would only be given another thing to hold.
-                    shared.hub.counts.refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let most = shared.limits.connections_per_address;
+                let Some(pass) = doors.enter(peer.ip(), most) else {
+                    shared.hub.counts.refused.fetch_add(1, Ordering::Relaxed);
+                    refuse(&stream, peer.ip(), most);
                     continue;
                 };
-                connections.spawn(connection(stream, peer, router.clone(), shared.clone(), pass));
+                connections.spawn(connection(stream, Peer(peer), router.clone(), shared.clone(), Arc::new(pass)));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -60,7 +65,11 @@ pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
         }
     }
     drop(listener);
-    let rest = async { while connections.join_next().await.is_some() {} };
+    // A connection that became a WebSocket is served elsewhere, and holds its pass until it ends.
+    let rest = async {
+        while connections.join_next().await.is_some() {}
+        doors.all_gone().await;
+    };
     if tokio::time::timeout(GRACE, rest).await.is_err() {
         tracing::warn!("some connections did not end within {} s and were cut", GRACE.as_secs());
     }
@@ -72,12 +81,25 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shared: Arc<Shared>, _pass: Pass) {
+/// Says why, as far as that goes without waiting: who holds too many open is not given another thing to hold.
+fn refuse(stream: &TcpStream, address: IpAddr, most: usize) {
+    let body = Problem::too_fast(format!("{address} has {most} connections open, and may have no more"), 1).json();
+    let head = format!(
+        "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
+         connection: close\r\nretry-after: 1\r\n\r\n",
+        body.len()
+    );
+    let _ = stream.try_write(&[head.as_bytes(), &body].concat());
+}
+
+async fn connection(stream: TcpStream, peer: Peer, router: Router, shared: Arc<Shared>, pass: Arc<Pass>) {
     let _ = stream.set_nodelay(true);
+    let stream = Stalling::new(stream, shared.limits.stalled);
     let mut stop = shared.stop.subscribe();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         let mut router = router.clone();
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(pass.clone());
         async move { router.call(request).await }
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -105,21 +127,28 @@ fn log(ended: Result<(), hyper::Error>) {
 #[derive(Debug, Default)]
 struct Doors {
     open: Mutex<HashMap<IpAddr, usize>>,
+    last_left: Notify,
 }
 
 impl Doors {
     fn enter(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Pass> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(address).or_default();
-        (*count < most).then(|| {
-            *count += 1;
-            Pass { doors: self.clone(), address }
-        })
+        if open.get(&address).is_some_and(|count| *count >= most) {
+            return None;
+        }
+        *open.entry(address).or_default() += 1;
+        Some(Pass { doors: self.clone(), address })
+    }
+
+    async fn all_gone(&self) {
+        while !self.open.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            self.last_left.notified().await;
+        }
     }
 }
 
 /// One open connection.
-struct Pass {
+pub struct Pass {
     doors: Arc<Doors>,
     address: IpAddr,
 }
@@ -131,6 +160,7 @@ impl Drop for Pass {
             *count -= 1;
             if *count == 0 {
                 open.remove(&self.address);
+                self.doors.last_left.notify_one();
             }
         }
     }

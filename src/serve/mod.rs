@@ -10,13 +10,16 @@
 
 pub mod api;
 pub mod assets;
+pub mod cursor;
 pub mod doorman;
 pub mod filter;
 pub mod frame;
+pub mod histogram;
 pub mod http;
 pub mod hub;
 pub mod landed;
 pub mod metrics;
+pub mod notices;
 pub mod offset;
 pub mod places;
 pub mod poll;
@@ -24,8 +27,11 @@ pub mod problem;
 pub mod relay;
 pub mod ring;
 pub mod router;
+pub mod seat;
+pub mod server;
 pub mod socket;
 pub mod sse;
+pub mod stall;
 pub mod view;
 
 use std::sync::Arc;

@@ -3,7 +3,6 @@
 //! [`super::socket`]) and what is in the repository (see [`super::api`]).
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::extract::{Query, Request, State};
@@ -13,13 +12,17 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use tokio::net::TcpStream;
+use tracing::Instrument as _;
+
+use crate::config::Stopwatch;
 
 use super::filter::Filter;
+use super::http::Pass;
 use super::hub::Start;
 use super::problem::Problem;
 use super::ring::Offset;
 use super::socket::{self, Wish};
+use super::stall::Stalling;
 use super::{Shared, api, assets, metrics, poll, sse};
 
 /// The router of one server.
@@ -66,13 +69,32 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// The header with the name of one request: what a proxy calls it, or else a name of ours.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+fn request_id(request: &Request) -> String {
+    let told = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let plain = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    told.filter(plain).map_or_else(|| format!("{:020x}", crate::config::random()), str::to_owned)
+}
+
 /// Before and after every request: the name that it was asked under, its rate, and headers that all answers have.
 async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let took = Stopwatch::start();
+    let id = request_id(&request);
+    let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
     let mut response = match shared.doorman.look(&request) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => next.run(request).instrument(span.clone()).await,
         Err(problem) => problem.into_response(),
     };
+    shared.hub.counts.answered(response.status());
+    span.in_scope(|| tracing::info!(status = response.status().as_u16(), ms = took.millis(), "answered"));
     let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -132,23 +154,6 @@ pub fn start(after: &str) -> Start {
     }
 }
 
-/// Whether there is room for another subscriber.
-///
-/// # Errors
-/// A problem that names the limit.
-pub fn room(shared: &Shared) -> Result<(), Problem> {
-    let most = shared.limits.subscribers;
-    let now = shared.hub.counts.witnesses.load(Ordering::Relaxed);
-    if usize::try_from(now).is_ok_and(|now| now < most) {
-        return Ok(());
-    }
-    Err(Problem::unavailable(
-        "full",
-        format!("{most} witnesses watch, and no more are let in; try another server of this town"),
-        10,
-    ))
-}
-
 async fn web_socket(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked>, request: Request) -> Response {
     match upgrade(&shared, &asked, request) {
         Ok(response) => response,
@@ -187,15 +192,18 @@ fn upgrade(shared: &Arc<Shared>, asked: &Asked, mut request: Request) -> Result<
         headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(|| Problem::bad_request("Sec-WebSocket-Key is missing"))?;
     let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
     let wish = Wish { start: asked.start("now"), filter: asked.filter()? };
-    room(shared)?;
+    let pass = request.extensions().get::<Arc<Pass>>().cloned();
     let upgraded = hyper::upgrade::on(&mut request);
     let shared = shared.clone();
-    tokio::spawn(async move {
+    let watch = async move {
+        // Held as long as the connection is open: it counts for its address, and the end of the server waits for it.
+        let _pass = pass;
         let Ok(upgraded) = upgraded.await else { return };
         // Every connection here is one; anything else would be a mistake of ours, and ends.
-        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
-        socket::serve(parts.io.into_inner(), &parts.read_buf, wish, shared).await;
-    });
+        let Ok(parts) = upgraded.downcast::<TokioIo<Stalling>>() else { return };
+        socket::serve(parts.io.into_inner().into_inner(), &parts.read_buf, wish, shared).await;
+    };
+    tokio::spawn(watch.in_current_span());
     let headers = [
         (header::CONNECTION, HeaderValue::from_static("upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),
