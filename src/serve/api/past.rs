@@ -2,17 +2,15 @@
 //! Lives here: reading the ring from its beginning, and keeping up with it. Never here: folding events to a state.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Datelike as _, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::serve::filter::Filter;
-use crate::serve::hub::{Cursor, Hub, Start};
+use crate::serve::cursor::Cursor;
+use crate::serve::hub::Hub;
 use crate::serve::landed;
-use crate::serve::offset;
 use crate::serve::ring::Offset;
 use crate::town::event::Event;
 
@@ -129,19 +127,6 @@ pub struct Chunk {
     pub events: u64,
 }
 
-/// Frames from a cursor on, which nobody is counted as having been sent; `None` where they have left the ring.
-fn frames(hub: &Hub, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
-    let taken = hub.take(cursor, most)?;
-    hub.counts.delivered.fetch_sub(taken.len() as u64, Ordering::Relaxed);
-    Some(taken)
-}
-
-/// A cursor at the oldest frame of the ring.
-fn oldest(hub: &Hub) -> Cursor {
-    let first = hub.fill().2.unwrap_or_default();
-    hub.join(&Start::After(None, first.saturating_sub(1)), Filter::default(), "").cursor
-}
-
 /// The line of a frame that is of the past: a recorded event or a commit. What agents only said is not.
 #[must_use]
 pub fn line(frame: &[u8]) -> Option<(Vec<u8>, u64)> {
@@ -161,17 +146,10 @@ pub fn line(frame: &[u8]) -> Option<(Vec<u8>, u64)> {
 /// `None` where the ring has let go of the beginning.
 #[must_use]
 pub fn lines(hub: &Hub, after: Offset, before: Offset, most: usize) -> Option<(Vec<Vec<u8>>, Option<Offset>)> {
-    let (tail, start) = (hub.fill().2.unwrap_or_default(), Start::After(None, after));
-    let mut cursor = match hub.join(&start, Filter::default(), "") {
-        // Before the first frame there may be places that nothing ever took.
-        joined if joined.cursor.last == after => joined.cursor,
-        _ if is_whole(hub) && after < tail => oldest(hub),
-        _ if after >= hub.now_at().1 => return Some((Vec::new(), None)),
-        _ => return None,
-    };
+    let mut cursor = hub.reader(Some(after))?;
     let (mut found, mut last) = (Vec::new(), after);
     loop {
-        let taken = frames(hub, &mut cursor, AT_ONCE)?;
+        let taken = hub.read_on(&mut cursor, AT_ONCE)?;
         if taken.is_empty() {
             return Some((found, None));
         }
@@ -190,24 +168,19 @@ pub fn lines(hub: &Hub, after: Offset, before: Offset, most: usize) -> Option<(V
     }
 }
 
-/// Whether the ring has everything from the first event on.
-fn is_whole(hub: &Hub) -> bool {
-    let (frames, _, first) = hub.fill();
-    frames == 0 || first.is_some_and(|first| first <= offset::of_seq(1))
-}
-
 impl Past {
     /// Reads on to the end of the ring. Where the stream began anew or was too fast, all is read again.
     pub fn keep_up(&mut self, hub: &Hub) {
         if self.epoch != hub.now_at().0 {
             *self = Self { epoch: hub.now_at().0, ..Self::default() };
         }
-        let mut cursor = self.cursor.take().unwrap_or_else(|| oldest(hub));
+        let Some(mut cursor) = self.cursor.take().or_else(|| hub.reader(None)) else { return };
         loop {
-            match frames(hub, &mut cursor, AT_ONCE) {
+            match hub.read_on(&mut cursor, AT_ONCE) {
                 None => {
                     *self = Self { epoch: hub.now_at().0, ..Self::default() };
-                    cursor = oldest(hub);
+                    let Some(oldest) = hub.reader(None) else { return };
+                    cursor = oldest;
                 }
                 Some(taken) if taken.is_empty() => break,
                 Some(taken) => taken.iter().for_each(|(_, frame)| self.see(frame)),
