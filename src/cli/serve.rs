@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 use super::{Context, Usage, open, say};
 use crate::git::home::Home;
@@ -17,10 +19,13 @@ use crate::git::journal::{Journal, JournalError};
 use crate::git::repo::Repo;
 use crate::run::house::House;
 use crate::serve::doorman::{Doorman, Rules};
-use crate::serve::relay::{Edge, Health, Relay};
+use crate::serve::relay::{Edge, Health, Relay, RelayError};
 use crate::serve::ring::Capacity;
 use crate::serve::server::Server;
-use crate::serve::{About, Limits, Shared};
+use crate::serve::{About, Limits, Shared, descriptors};
+
+/// Descriptors beside those of witnesses: the repository's, and requests.
+const SPARE: u64 = 64;
 
 /// How many times the requests of a second may come at once.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
@@ -28,7 +33,8 @@ const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 /// Show the town to browsers: its history, and what happens, as it happens
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Exit codes: 0 after SIGINT or SIGTERM · 2 the address cannot be had, or here is no town · 3 the repository cannot be read
+Exit codes: 0 after SIGINT or SIGTERM · 1 the journal is damaged · 2 the address cannot be had, or here
+is no town · 3 try again later
 Examples:
   monkeytown serve
   monkeytown serve --listen 0.0.0.0:4180 --host town.example --origin https://pages.example
@@ -40,9 +46,12 @@ pub struct Args {
     /// A name under which browsers ask for this server, with its port where it has one; can be repeated
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
-    /// Another origin whose pages may connect, as in https://pages.example; can be repeated
-    #[arg(long, value_name = "ORIGIN")]
+    /// Another origin whose pages may connect, such as `https://pages.example`; can be repeated
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     origin: Vec<String>,
+    /// The address of a server of this town, this one among them, where several serve it; can be repeated
+    #[arg(long, value_name = "URL", value_parser = origin)]
+    shard: Vec<String>,
     /// The header in which a proxy before the server tells the client's address, as in X-Forwarded-For
     #[arg(long, value_name = "HEADER")]
     proxy_header: Option<String>,
@@ -72,8 +81,20 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// When there is no town here or the address cannot be had.
+/// As [`start`].
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
+    let running = start(context, args)?;
+    announce(context, running.address);
+    running.wait_until(|| false);
+    running.end();
+    Ok(0)
+}
+
+/// Starts serving.
+///
+/// # Errors
+/// When there is no town here or the address cannot be had.
+pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     let house = open::house(context, Some(args.remote.as_deref().unwrap_or("none")))?;
     let clock = open::Source::new(context)?;
     let capacity = Capacity { frames: args.ring_events.max(1), bytes: args.ring_mib.max(1) << 20 };
@@ -84,6 +105,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         description: String::new(),
         source: source.clone(),
         branch: house.home.branch.clone(),
+        shards: args.shard.clone(),
     };
     let clock = Arc::new(clock);
     let edge = Edge {
@@ -96,9 +118,17 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         source,
     };
     let fetching = args.remote.is_some().then(|| Fetching::start(house, clock.clone(), args.fetch)).transpose()?;
-    let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(plainly)?;
+    if let Some(files) = descriptors::raise()
+        && files < args.witnesses as u64 + SPARE
+    {
+        tracing::warn!(
+            "{files} files may be open, which is too few for {} witnesses; raise `ulimit -n`",
+            args.witnesses
+        );
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ended = runtime.block_on(async {
+    let (address, shared, server) = runtime.block_on(async {
         let bad =
             |error| Usage(format!("cannot listen at {}: {error}; name another address with --listen", args.listen));
         let listener = TcpListener::bind(args.listen).await.map_err(bad)?;
@@ -110,18 +140,63 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             hub,
             limits,
             now: Box::new(move || clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)),
-            stop: tokio::sync::watch::Sender::new(false),
+            stop: watch::Sender::new(false),
         });
-        let server = Server::start(listener, shared, relay)?;
-        announce(context, address);
-        told_to_end().await?;
-        server.stop().await;
-        Ok(0)
-    });
-    if let Some(fetching) = fetching {
-        fetching.end();
+        let server = Server::start(listener, shared.clone(), relay)?;
+        anyhow::Ok((address, shared, server))
+    })?;
+    let told = runtime.block_on(told_to_end())?;
+    Ok(Running { address, shared, told, runtime, server, fetching })
+}
+
+/// A server that runs beside whatever else this process does.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What its connections share.
+    pub shared: Arc<Shared>,
+    told: watch::Receiver<bool>,
+    runtime: Runtime,
+    server: Server,
+    fetching: Option<Fetching>,
+}
+
+impl Running {
+    /// Whether a signal told the process to end.
+    #[must_use]
+    pub fn is_told_to_end(&self) -> bool {
+        *self.told.borrow()
     }
-    ended
+
+    /// Waits until this is so after some event, and says yes; or no, when a signal tells the process to end.
+    pub fn wait_until(&self, mut is_so: impl FnMut() -> bool) -> bool {
+        let (mut passes, mut told) = (self.shared.hub.watch(), self.told.clone());
+        self.runtime.block_on(async {
+            let so = async {
+                while !is_so() {
+                    let _ = passes.changed().await;
+                }
+            };
+            tokio::select! { () = so => true, _ = told.wait_for(|told| *told) => false }
+        })
+    }
+
+    /// Ends it, so that those who listen know where to resume.
+    pub fn end(self) {
+        self.runtime.block_on(self.server.stop());
+        if let Some(fetching) = self.fetching {
+            fetching.end();
+        }
+    }
+}
+
+/// Reads an origin: a URL of which only scheme, host and port are said.
+fn origin(text: &str) -> Result<String, String> {
+    let bad = || format!("{text:?} is no origin, such as https://pages.example");
+    let url = url::Url::parse(text).map_err(|_| bad())?;
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let is_web = matches!(url.scheme(), "http" | "https");
+    if is_bare && is_web { Ok(url.origin().ascii_serialization()) } else { Err(bad()) }
 }
 
 fn rules(args: &Args, address: SocketAddr) -> Rules {
@@ -129,8 +204,17 @@ fn rules(args: &Args, address: SocketAddr) -> Rules {
         a_second: args.requests,
         at_once: args.requests.saturating_mul(BURST),
         names: names(address, &args.host),
-        origins: args.origin.clone(),
+        origins: args.origin.iter().chain(&args.shard).cloned().collect(),
         proxy_header: args.proxy_header.as_ref().map(|name| name.to_ascii_lowercase()),
+    }
+}
+
+/// The error as the room below has it, from which the exit code follows.
+fn plainly(error: RelayError) -> anyhow::Error {
+    match error {
+        RelayError::Git(error) => error.into(),
+        RelayError::Journal(error) => error.into(),
+        other => other.into(),
     }
 }
 
@@ -207,14 +291,22 @@ fn announce(context: &Context, address: SocketAddr) {
     }
 }
 
-async fn told_to_end() -> anyhow::Result<()> {
+/// Listens for signals from now on; becomes true with the first. None is lost while nobody waits.
+async fn told_to_end() -> anyhow::Result<watch::Receiver<bool>> {
+    let (tell, told) = watch::channel(false);
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
+        tokio::spawn(async move {
+            tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
+            tell.send_replace(true);
+        });
     }
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await?;
-    Ok(())
+    tokio::spawn(async move {
+        let _ = tokio::signal::ctrl_c().await;
+        tell.send_replace(true);
+    });
+    Ok(told)
 }

@@ -70,7 +70,7 @@ async fn town(State(shared): State<Arc<Shared>>) -> Response {
         "local": false,
         "freeze": town.frozen.is_some(),
         "server": env!("CARGO_PKG_VERSION"),
-        "shards": [],
+        "shards": shared.town.shards,
         "world": null,
         "limits": shared.limits.told(),
     }))

@@ -1,11 +1,10 @@
 //! Connections: who is let in, and what they are served by.
 //! Lives here: accepting, limits for each address, timeouts, the end. Never here: what a path answers (see [`super::router`]).
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,11 +12,11 @@ use axum::http::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tower_service::Service as _;
 
 use super::Shared;
+use super::doors::{Doors, Pass};
 use super::problem::Problem;
 use super::stall::Stalling;
 
@@ -40,7 +39,7 @@ pub struct Peer(pub SocketAddr);
 pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
     let mut stop = shared.stop.subscribe();
     let mut connections = JoinSet::new();
-    let doors = Arc::new(Doors::default());
+    let (doors, mut is_full) = (Arc::new(Doors::default()), false);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -49,7 +48,10 @@ pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                let most = shared.limits.connections_per_address;
+                is_full = false;
+                // A proxy holds the connections of all its clients; there each is counted when it wants to listen.
+                let is_proxied = shared.doorman.rules().proxy_header.is_some();
+                let most = if is_proxied { usize::MAX } else { shared.limits.connections_per_address };
                 let Some(pass) = doors.enter(peer.ip(), most) else {
                     shared.hub.counts.refused.fetch_add(1, Ordering::Relaxed);
                     refuse(&stream, peer.ip(), most);
@@ -59,7 +61,10 @@ pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection; trying again in {} ms", BREATH.as_millis());
+                if !is_full {
+                    tracing::warn!(%error, "no connection can be accepted now; trying again every {BREATH:?}");
+                }
+                is_full = true;
                 tokio::time::sleep(BREATH).await;
             }
         }
@@ -83,7 +88,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// Says why, as far as that goes without waiting: who holds too many open is not given another thing to hold.
 fn refuse(stream: &TcpStream, address: IpAddr, most: usize) {
-    let body = Problem::too_fast(format!("{address} has {most} connections open, and may have no more"), 1).json();
+    let body = Problem::too_many(address, most).json();
     let head = format!(
         "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
          connection: close\r\nretry-after: 1\r\n\r\n",
@@ -120,48 +125,5 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router, shared: Arc<S
 fn log(ended: Result<(), hyper::Error>) {
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended");
-    }
-}
-
-/// How many connections each address has open.
-#[derive(Debug, Default)]
-struct Doors {
-    open: Mutex<HashMap<IpAddr, usize>>,
-    last_left: Notify,
-}
-
-impl Doors {
-    fn enter(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Pass> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.get(&address).is_some_and(|count| *count >= most) {
-            return None;
-        }
-        *open.entry(address).or_default() += 1;
-        Some(Pass { doors: self.clone(), address })
-    }
-
-    async fn all_gone(&self) {
-        while !self.open.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
-            self.last_left.notified().await;
-        }
-    }
-}
-
-/// One open connection.
-pub struct Pass {
-    doors: Arc<Doors>,
-    address: IpAddr,
-}
-
-impl Drop for Pass {
-    fn drop(&mut self) {
-        let mut open = self.doors.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.address);
-                self.doors.last_left.notify_one();
-            }
-        }
     }
 }

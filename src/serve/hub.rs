@@ -24,6 +24,7 @@ use super::frame::{Hole, Message};
 use super::histogram::Histogram;
 use super::offset;
 use super::ring::{Capacity, Offset, Position, Ring, Seek};
+use super::tally::Tally;
 use super::view::Views;
 
 /// The longest time between two passes.
@@ -51,6 +52,8 @@ pub struct Counts {
     pub refused: AtomicU64,
     /// Requests that were answered, by the first digit of the status.
     pub answers: [AtomicU64; 5],
+    /// How runs ended.
+    pub runs: Tally,
     /// From an event's arrival to its way into a socket.
     pub delivery: Histogram,
     /// From a request to publish to its answer.
@@ -213,7 +216,7 @@ impl Hub {
         given
     }
 
-    /// Puts the events of one commit of the journal in, together with the state after them.
+    /// Puts events of the journal in, together with the state after them and the commit that has the last of them.
     pub fn put_and_stand<'a>(&self, events: impl IntoIterator<Item = Incoming<'a>>, town: &Town, head: String) {
         let town = Arc::new(town.clone());
         let new = self.change(|inner| {

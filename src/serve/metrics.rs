@@ -71,9 +71,11 @@ fn town(page: &mut Page, shared: &Shared) {
     let (town, _, _) = shared.hub.state();
     let seq = town.seq.to_string();
     page.one("monkeytown_journal_seq", "gauge", "Sequence number of the newest event of the journal.", &seq);
-    page.head("monkeytown_runs_total", "counter", "Runs of the town over all history.");
-    page.line("monkeytown_runs_total{outcome=\"started\"}", &town.totals.runs.to_string());
-    page.line("monkeytown_runs_total{outcome=\"failed\"}", &town.totals.failed.to_string());
+    page.head("monkeytown_runs_total", "counter", "Runs that ended, as far back as the ring was filled.");
+    for (agent, outcome, count) in shared.hub.counts.runs.runs() {
+        let name = format!("monkeytown_runs_total{{agent=\"{agent}\",outcome=\"{outcome}\"}}");
+        page.line(&name, &count.to_string());
+    }
     let up = u8::from(shared.relay.trouble().is_none());
     page.one("monkeytown_relay_up", "gauge", "1 while the repository can be read.", &up.to_string());
     if let Some(lag) = shared.relay.lag_ms() {

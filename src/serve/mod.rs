@@ -11,7 +11,9 @@
 pub mod api;
 pub mod assets;
 pub mod cursor;
+pub mod descriptors;
 pub mod doorman;
+pub mod doors;
 pub mod filter;
 pub mod frame;
 pub mod histogram;
@@ -32,7 +34,11 @@ pub mod server;
 pub mod socket;
 pub mod sse;
 pub mod stall;
+pub mod tally;
 pub mod view;
+
+#[cfg(test)]
+mod resume_tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,6 +138,10 @@ pub struct About {
     pub source: String,
     /// The default branch.
     pub branch: String,
+    /// Origins of all servers of this town, this one among them, where there are several. A page takes one of them, and the next
+    /// where that one is full or gone: each relays the same history with the same offsets of recorded events, because git is the
+    /// truth; only the epoch is its own.
+    pub shards: Vec<String>,
 }
 
 /// What all connections share.

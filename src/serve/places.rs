@@ -137,6 +137,7 @@ impl Places {
 
     /// Writes down the newest offset, and the newest of what is lost with this process.
     pub fn end(&mut self, newest: Offset, lost: Option<Offset>) {
+        (self.mark, self.lost) = (newest, lost);
         self.append(&format!("end {newest} {}\n", lost.unwrap_or_default()));
     }
 
@@ -173,7 +174,7 @@ mod tests {
         assert_eq!((read.mark, read.lost), (12 + MARK, Some(12 + MARK)));
         for lost in [None, Some(11)] {
             places.end(15, lost);
-            Places::read(&path).unwrap().tidy();
+            places.tidy();
             let read = Places::read(&path).unwrap();
             assert_eq!((read.mark, read.lost), (15, lost));
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,7 @@ struct One {
 }
 
 /// `GET /api/events?after=&limit=&wait=`: what came after a place, or what comes within the seconds that are waited.
-pub async fn events(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+pub async fn events(State(shared): State<Arc<Shared>>, asked: Asked, headers: HeaderMap) -> Response {
     match answer(&shared, &asked).await {
         Err(problem) => problem.into_response(),
         Ok(answer) => {

@@ -59,6 +59,12 @@ impl Problem {
         Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, title, detail) }
     }
 
+    /// Too many connections of one address.
+    #[must_use]
+    pub fn too_many(address: std::net::IpAddr, most: usize) -> Self {
+        Self::too_fast(format!("{address} has {most} connections open, and may have no more"), 1)
+    }
+
     /// Too many requests.
     #[must_use]
     pub fn too_fast(detail: impl Into<String>, retry_after: u64) -> Self {

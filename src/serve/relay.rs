@@ -29,6 +29,9 @@ use super::ring::{Capacity, Offset};
 /// Commits of the default branch that the stream begins with, at the most.
 const COMMITS: usize = 100_000;
 
+/// Commits of the journal that go into the stream together, with one state behind them.
+const BATCH: usize = 64;
+
 /// Why the repository cannot be relayed now.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
@@ -115,6 +118,7 @@ pub struct Relay {
 /// What is in the ring at the beginning, in the order of offsets.
 struct Past {
     events: Vec<(Offset, Option<u64>, String, Box<RawValue>)>,
+    commits: Vec<Commit>,
     tip: Tip,
     main: Option<Oid>,
     places: Places,
@@ -156,6 +160,8 @@ impl Relay {
             town: past.tip.town.clone(),
             head: past.tip.oid.map(|oid| oid.to_string()),
         };
+        hub.counts.runs.clear();
+        hub.counts.runs.add(past.commits.iter().flat_map(|commit| &commit.events));
         let events = past.events.iter();
         hub.restart(beginning, events.map(|(offset, seq, id, json)| Incoming { offset: *offset, seq: *seq, id, json }));
         (self.tip, self.main, self.places) = (past.tip, past.main, past.places);
@@ -222,19 +228,23 @@ impl Relay {
             self.take_over(hub, past);
             return Ok(true);
         }
-        for commit in &new {
-            let first = commit.first_seq();
+        for batch in new.chunks(BATCH) {
+            let Some(last) = batch.last() else { continue };
             // Before anything is given a place behind it that no later process would know of.
-            self.places.mark(offset::of_seq(commit.at.seq));
-            self.tip.town.fold_on(&commit.events);
-            let lines = lines(commit);
-            let events = lines.iter().enumerate().map(|(at, (id, json))| {
-                let seq = first + at as u64;
-                Incoming { offset: offset::of_seq(seq), seq: Some(seq), id, json }
+            self.places.mark(offset::of_seq(last.at.seq));
+            let mut lines = Vec::new();
+            for commit in batch {
+                hub.counts.runs.add(&commit.events);
+                self.tip.town.fold_on(&commit.events);
+                lines.extend((commit.first_seq()..).zip(self::lines(commit)));
+            }
+            let events = lines.iter().map(|(seq, (id, json))| {
+                let (offset, seq) = (offset::of_seq(*seq), Some(*seq));
+                Incoming { offset, seq, id, json }
             });
-            hub.put_and_stand(events, &self.tip.town, commit.oid.to_string());
-            (self.tip.oid, self.tip.at) = (Some(commit.oid), commit.at);
-            self.lag = commit.events.last().map(|event| self.age(event.time));
+            hub.put_and_stand(events, &self.tip.town, last.oid.to_string());
+            (self.tip.oid, self.tip.at) = (Some(last.oid), last.at);
+            self.lag = last.events.last().map(|event| self.age(event.time));
         }
         if let Some(oid) = self.tip.oid {
             self.places.relayed(self.tip.at.seq, oid);
@@ -261,8 +271,7 @@ impl Relay {
         if !goes_on {
             hub.gap(Hole::Rewritten);
         }
-        let landed: Vec<Landed> =
-            new.into_iter().map(|oid| landed::read(&home.repo, oid, &self.edge.source)).collect::<Result<_, _>>()?;
+        let landed = landed::read_all(&home.repo, &new, &self.edge.source)?;
         let events: Vec<(&str, &RawValue)> = landed.iter().map(|one| (one.id.as_str(), &*one.json)).collect();
         let given = hub.place(&events);
         let placed: Vec<(Oid, Offset)> = landed.iter().map(|one| one.oid).zip(given).collect();
@@ -297,8 +306,7 @@ fn past(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result
         Some(tip) => landed::unknown(&home.repo, tip, &HashSet::new(), COMMITS.min(most))?.0,
         None => Vec::new(),
     };
-    let landed: Vec<Landed> =
-        landed.into_iter().map(|oid| landed::read(&home.repo, oid, &edge.source)).collect::<Result<_, _>>()?;
+    let landed = landed::read_all(&home.repo, &landed, &edge.source)?;
     if !goes_on {
         let sorted = sort_in(&commits, &landed, first);
         places.keep(&sorted);
@@ -315,7 +323,7 @@ fn past(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result
     let floor = offset::of_seq(first);
     events.retain(|(offset, ..)| *offset > floor);
     events.sort_by_key(|(offset, ..)| *offset);
-    Ok(Past { events, tip, main: main.filter(|main| places.commits.contains_key(main)), places, floor })
+    Ok(Past { events, commits, tip, main: main.filter(|main| places.commits.contains_key(main)), places, floor })
 }
 
 /// The commits of the journal behind a sequence number, and behind which one that is: a shallow clone has no more than it has.

@@ -232,10 +232,10 @@ impl<'s> Witness<'s> {
         let limits = &self.shared.limits;
         let since = |then: Instant| clock.now.duration_since(then);
         if since(clock.heard) > limits.idle {
-            return Some(Ended::Told(close::POLICY, format!("no sign of life for {} s", limits.idle.as_secs())));
+            return Some(Ended::Told(close::POLICY, format!("no sign of life for {:?}", limits.idle)));
         }
         if blocked && since(clock.wrote) > limits.stalled {
-            return Some(self.resume(close::LAGGED, &format!("took nothing for {} s", limits.stalled.as_secs())));
+            return Some(self.resume(close::LAGGED, &format!("took nothing for {:?}", limits.stalled)));
         }
         if !blocked && since(clock.wrote) >= limits.heartbeat {
             // Not the newest that there is, but the newest that this witness was given: it may resume from there.

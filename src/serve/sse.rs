@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +19,7 @@ use super::frame::Message;
 use super::hub::{Joined, Start};
 use super::problem::Problem;
 use super::ring::Offset;
-use super::router::{Asked, start};
+use super::router::{Asked, Listen, start};
 use super::seat::Seat;
 
 /// Frames that are looked at together.
@@ -30,7 +30,7 @@ const FULL: u64 = 10;
 const RETRY: Duration = Duration::from_secs(2);
 
 /// `GET /events`: the messages of the WebSocket, each as an event named after its kind with `epoch:offset` as its id.
-pub async fn events(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+pub async fn events(State(shared): State<Arc<Shared>>, listen: Listen, asked: Asked, headers: HeaderMap) -> Response {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
     let begin = last.map_or_else(|| asked.start("now"), start);
     let filter = match asked.filter() {
@@ -41,13 +41,15 @@ pub async fn events(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked
         return Problem::unavailable("full", Seat::none_left(&shared), FULL).into_response();
     };
     let joined = shared.hub.join(&begin, filter.clone(), &(shared.now)());
-    Sse::new(stream::unfold(Watching::new(shared, seat, filter, joined), Watching::next)).into_response()
+    let stream = Sse::new(stream::unfold(Watching::new(shared, (seat, listen), filter, joined), Watching::next));
+    // Said to a proxy that would collect some of it before it hands it on.
+    ([("x-accel-buffering", "no")], stream).into_response()
 }
 
 /// One that watches.
 struct Watching {
     shared: Arc<Shared>,
-    _seat: Seat,
+    _place: (Seat, Listen),
     filter: Filter,
     cursor: Cursor,
     epoch: String,
@@ -57,11 +59,11 @@ struct Watching {
 }
 
 impl Watching {
-    fn new(shared: Arc<Shared>, seat: Seat, filter: Filter, joined: Joined) -> Self {
+    fn new(shared: Arc<Shared>, place: (Seat, Listen), filter: Filter, joined: Joined) -> Self {
         let ready = std::collections::VecDeque::new();
         let quiet = tokio::time::interval(shared.limits.heartbeat);
         let mut watching =
-            Self { shared, _seat: seat, filter, cursor: joined.cursor, epoch: joined.epoch, ready, quiet };
+            Self { shared, _place: place, filter, cursor: joined.cursor, epoch: joined.epoch, ready, quiet };
         watching.greet(joined.greeting);
         watching
     }
@@ -111,8 +113,9 @@ impl Watching {
     fn event(&self, offset: Option<Offset>, json: &[u8]) -> Event {
         // JSON has no line feed outside of strings, and none unescaped within, so it is one line of data.
         let text = String::from_utf8_lossy(json);
-        let kind = kind_of(&text).to_owned();
-        let event = Event::default().event(kind).data(text).retry(RETRY);
+        let kind = kind_of(&text);
+        let event = Event::default().event(kind).data(&text);
+        let event = if kind == "hello" { event.retry(RETRY) } else { event };
         match offset {
             Some(offset) => event.id(format!("{}:{offset}", self.epoch)),
             None => event,

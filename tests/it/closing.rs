@@ -48,6 +48,10 @@ fn a_gated_change_is_archived_when_it_is_completed_or_a_person_says_why_not() {
         .save("Gate it");
     let refused = spec(&village, "archive add-sum --yes --branch main");
     assert_eq!(code(&refused), "archive_not_completed", "{refused:?}");
+    // Nor does it get into the specs by the side door.
+    assert_eq!(code(&spec(&village, "archive add-sum --yes --in-place")), "archive_not_completed");
+    assert_eq!(code(&spec(&village, "sync add-sum")), "archive_not_completed");
+    assert_eq!(village.git(["status", "--porcelain"]), "");
     let words = ["spec", "archive", "add-sum", "--yes", "--branch", "main", "--anyway", "It is urgent.", "--json"];
     let done = village.monkeytown(&words);
     assert_eq!(done.code, 0, "{done:?}");

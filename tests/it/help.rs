@@ -36,6 +36,7 @@ fn every_command_explains_itself() {
         &["freeze"],
         &["thaw"],
         &["schema"],
+        &["serve"],
         &["demo"],
         &["doctor"],
         &["spec"],

@@ -6,6 +6,7 @@
 #![allow(clippy::zombie_processes, reason = "a killed child is waited for by its caller")]
 #![allow(clippy::unwrap_used)]
 
+mod station;
 mod story;
 mod village;
 
@@ -33,5 +34,8 @@ mod shallow;
 mod shell;
 mod spec;
 mod spec_history;
+mod stream;
+mod stream_limits;
+mod stream_program;
 mod verdicts;
 mod workflows;

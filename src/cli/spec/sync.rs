@@ -100,6 +100,7 @@ fn sync(context: &Context, desk: &Desk, bench: Option<&Bench>, args: &Args) -> R
                     _ => failure,
                 });
             }
+            archive::completed(context, desk, &project, &name, archive::profile(&project, args.profile), None)?;
             write(context, bench, &name, &plan)?;
         }
         all.push(said(name, &plan));

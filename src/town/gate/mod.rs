@@ -16,6 +16,7 @@ mod paths;
 mod placeholders;
 mod records;
 mod specs;
+mod status;
 mod work;
 mod yaml;
 

@@ -119,6 +119,17 @@ impl StatusLine {
         let ticked = || folded.starts_with('✅').then_some(State::Completed);
         named.or_else(alias).or_else(ticked).map_or(Said::Unknown, Said::Alias)
     }
+
+    /// Whether it says more than a state: what stands there besides is content, and no projection of records.
+    #[must_use]
+    pub fn says_more(&self) -> bool {
+        let folded = self.said.to_lowercase();
+        let words = folded.trim_matches(|c: char| !c.is_alphanumeric());
+        let is_word = |name: &str| name.to_lowercase() == words;
+        !words.is_empty()
+            && !State::ALL.into_iter().any(|state| is_word(state.name()))
+            && !ALIASES.iter().any(|(word, _)| is_word(word))
+    }
 }
 
 /// Where the value of `Status:` begins in the line, behind any marks that close what the word opened.
@@ -213,6 +224,22 @@ mod tests {
         ] {
             let found = StatusLine::find(&format!("Status: {text}")).unwrap();
             assert_eq!(found.means(), means, "{text}");
+        }
+    }
+
+    #[test]
+    fn more_than_a_state_is_content() {
+        for (text, is_more) in [
+            ("Draft", false),
+            ("**needs revision**", false),
+            ("✅ Done!", false),
+            ("✅", false),
+            ("WIP", false),
+            ("Approved (by ann)", true),
+            ("Draft; also drop the table", true),
+            ("half done", true),
+        ] {
+            assert_eq!(StatusLine::find(&format!("Status: {text}")).unwrap().says_more(), is_more, "{text}");
         }
     }
 

@@ -329,3 +329,31 @@ fn what_is_ticked_is_shown() {
     }
     by("feature-implementer", &[]).edits(&path, &after, TASKS).gives(&[]);
 }
+
+#[test]
+fn the_status_line_is_rewritten_beside_a_record_and_nothing_else_is() {
+    let text = "# Add x\n\n**Status:** Draft\n\n## Why\nSo.\n";
+    let mut files = standing(&[]);
+    files[0].1 = text.as_bytes().into();
+    let record = record(&files, 1, Gate::Architect, Verdict::Approved, |_| {});
+    let path = format!("{FOLDER}/proposal.md");
+    let work = |now: &str, has_record: bool| {
+        let mut work = by("architect", &[]).with(|p| {
+            p.owns = vec!["openspec/changes/*/gates/*-architect.yaml".parse().unwrap()];
+            p.specs = tree(&files);
+        });
+        work = work.edits(&path, text, now);
+        if has_record { work.adds(&record.path, record.write()) } else { work }
+    };
+    let approved = text.replace("Draft", "Approved");
+    work(&approved, true).gives(&[]);
+    let (own, bound) = (format!("stays-in-own-paths {path}"), format!("gate-records {}", record.path));
+    for (now, has_record, found) in [
+        (approved.as_str(), false, &[own.as_str()][..]),
+        (&text.replace("Draft", "Completed"), true, &[&own]),
+        (&text.replace("Draft", "Approved (and free)"), true, &[&bound, &own]),
+        (&approved.replace("So.", "So!"), true, &[&bound, &own]),
+    ] {
+        work(now, has_record).gives(found);
+    }
+}

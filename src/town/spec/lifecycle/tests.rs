@@ -220,10 +220,10 @@ fn an_edit_of_the_content_takes_the_approval_away() {
             same.with("implementation.md", "Words.").with(".openspec.yaml", "created: 2026-01-31\ngoal: words\n");
         same.is(state, &[]);
         let said = at(state).with("proposal.md", &format!("**Status:** {}\n{PROPOSAL}", state.name()));
-        assert_eq!(
-            said.life().content_hash,
-            at(state).with("proposal.md", &format!("**Status:** x\n{PROPOSAL}")).life().content_hash
-        );
+        let saying = |word: &str| at(state).with("proposal.md", &format!("**Status:** {word}\n{PROPOSAL}")).life();
+        assert_eq!(said.life().content_hash, saying("wip").content_hash);
+        // What stands there besides a state would otherwise be approved by nobody.
+        assert_ne!(said.life().content_hash, saying("wip; drop the table").content_hash);
     }
     // A new approval is of the new content, and what went before is told and no more.
     let again = change().approved().with("proposal.md", "# Other\n").says(Gate::Implement, Verdict::InProgress);

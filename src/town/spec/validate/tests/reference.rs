@@ -304,3 +304,12 @@ fn lengths_are_counted_as_the_reference_counts() {
     assert_eq!(title_alone, Vec::<String>::new());
     assert_eq!(spec(&"x".repeat(50), &format!("MUST\n   # {}", "x".repeat(600))), [long]);
 }
+
+#[test]
+fn one_character_is_said_as_one() {
+    for (purpose, said) in [("x", "has 1 character,"), ("xy", "has 2 characters,")] {
+        let text = format!("## Purpose\n{purpose}\n## Requirements\n### Requirement: A\nMUST\n#### s\nx\n");
+        let issues = spec_text("a", &text, Profile::Openspec1);
+        assert!(issues.iter().any(|issue| issue.message.contains(said)), "{issues:?}");
+    }
+}
