@@ -17,9 +17,9 @@ use crate::town::finding::Finding;
 use crate::town::fold::{Run, Town, Verdict};
 use crate::town::gate;
 use crate::town::ids::Oid as Id;
+use crate::town::limits;
 use crate::town::outgoing::{self, Changes};
 use crate::town::turn::Finish;
-use crate::town::limits;
 
 /// How many paths an offer lists by name.
 const PATHS_LISTED: usize = 100;

@@ -2,7 +2,6 @@
 //! Lives here: `/api/agents`. Never here: what they did (that is in the state and in the history).
 
 use chrono::{DateTime, Utc};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::git::home::Home;
@@ -16,7 +15,7 @@ use crate::town::schedule;
 use super::desk::{Failure, TownNow};
 
 /// One agent.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 pub struct Agent {
     /// Its name.
     name: String,
@@ -43,7 +42,6 @@ pub struct Agent {
     /// Whether the settings keep it from running.
     paused: bool,
     /// What it remembers.
-    #[schemars(with = "Vec<serde_json::Map<String, serde_json::Value>>")]
     memories: Vec<Entry>,
 }
 

@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 use git2::Oid;
 use tokio::sync::Semaphore;
 
-use crate::config::Clock;
 use crate::git::errors::GitError;
 use crate::git::files::Files;
 use crate::git::home::Home;
@@ -32,10 +31,13 @@ const AT_ONCE: usize = 4;
 /// Opens the town's repository.
 pub type Open = Box<dyn Fn() -> Result<Home, String> + Send + Sync>;
 
+/// Says which moment it is.
+pub type Now = Box<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
 /// What the API works with.
 pub struct Desk {
     open: Open,
-    clock: Clock,
+    clock: Now,
     homes: Mutex<Vec<Home>>,
     files: Mutex<Option<Arc<TownNow>>>,
     kept: Mutex<HashMap<String, (String, Arc<Document>)>>,
@@ -120,7 +122,7 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Desk {
     /// A desk that has not opened anything yet.
     #[must_use]
-    pub fn new(open: Open, clock: Clock) -> Self {
+    pub fn new(open: Open, clock: Now) -> Self {
         Self {
             open,
             clock,
@@ -138,7 +140,7 @@ impl Desk {
     /// The moment that it is.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
+        (self.clock)()
     }
 
     /// Lends a handle of the repository. One that failed is not used again: the repository may have been replaced.

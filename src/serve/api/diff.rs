@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use git2::Oid;
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::git::errors::GitError;
@@ -27,7 +26,7 @@ const LIKE_BYTES: usize = 64 * 1024;
 const LIKE: f32 = 0.6;
 
 /// What became of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// It is new.
@@ -41,7 +40,7 @@ pub enum Status {
 }
 
 /// One file that differs.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
 pub struct FileDiff {
     /// Its path; bytes that are not UTF-8 are shown as `\xNN`.
     pub path: String,
@@ -64,7 +63,7 @@ pub struct FileDiff {
 }
 
 /// A line that hides something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Hidden {
     /// Counted from 1, in the file as it would be.
     pub line: usize,
@@ -152,8 +151,11 @@ fn hidden(before: &str, after: &str) -> Vec<Hidden> {
     let new = after.lines().enumerate().filter(|(_, line)| !old.contains(line));
     let found = new.filter(|(_, line)| escape_invisible(line).1 > 0);
     let name = |(at, line): (usize, &str)| {
-        let mut what: Vec<String> =
-            line.chars().filter(|c| is_invisible(*c) && *c != '\t').map(|c| format!("\\u{{{:04X}}}", u32::from(c))).collect();
+        let mut what: Vec<String> = line
+            .chars()
+            .filter(|c| is_invisible(*c) && *c != '\t')
+            .map(|c| format!("\\u{{{:04X}}}", u32::from(c)))
+            .collect();
         what.dedup();
         Hidden { line: at + 1, what: what.join(" ") }
     };
@@ -167,7 +169,8 @@ fn renamed(changes: Vec<FileChange>) -> Vec<(FileChange, Option<String>)> {
     let few = gone.len() <= RENAMES && rest.iter().filter(|change| change.before.is_none()).count() <= RENAMES;
     let mut all: Vec<(FileChange, Option<String>)> = Vec::with_capacity(rest.len() + gone.len());
     for change in rest {
-        let same = |old: &FileChange| old.before.as_ref().zip(change.after.as_ref()).map(|(old, new)| like(old, new, few));
+        let same =
+            |old: &FileChange| old.before.as_ref().zip(change.after.as_ref()).map(|(old, new)| like(old, new, few));
         let best = gone.iter().enumerate().filter_map(|(at, old)| Some((at, same(old)?)));
         let best = best.filter(|(_, like)| change.before.is_none() && *like >= LIKE);
         let best = best.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at);

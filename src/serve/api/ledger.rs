@@ -2,7 +2,6 @@
 //! Lives here: `/api/ledger`. Never here: prices.
 
 use git2::Oid;
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::git::home::Home;
@@ -17,7 +16,7 @@ use super::past::RunSum;
 const RUNS: usize = 1_000;
 
 /// Money, as far as there is any.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 pub struct Ledger {
     /// What this is and what it is not.
     note: &'static str,
@@ -32,13 +31,13 @@ pub struct Ledger {
 }
 
 /// An account.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 struct Balance {
     account: String,
     amount_m: i64,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 struct Totals {
     runs: u64,
     failed: u64,
@@ -50,7 +49,7 @@ struct Totals {
 }
 
 /// The last check of the journal.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Verify {
     /// Whether every event, folded anew from the first, gives the state that was shown at `head`.
     ok: bool,

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Datelike as _, Utc};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -49,7 +48,7 @@ struct Mark {
 }
 
 /// One run with what it cost.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct RunSum {
     /// Whose run it was.
     pub agent: String,
@@ -83,7 +82,7 @@ pub struct Past {
 }
 
 /// An index over time.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 pub struct Index {
     /// The first recorded event that the stream has; 0 where there is none.
     pub first: u64,
@@ -100,7 +99,7 @@ pub struct Index {
 }
 
 /// What happened within a stretch of time.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 pub struct Bucket {
     /// Its beginning.
     pub from: DateTime<Utc>,
@@ -115,7 +114,7 @@ pub struct Bucket {
 }
 
 /// One month.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Chunk {
     /// As in `2026-11`.
     pub name: String,
@@ -135,9 +134,7 @@ pub fn line(frame: &[u8]) -> Option<(Vec<u8>, u64)> {
     line.push(b'{');
     line.extend_from_slice(rest);
     let read: Line<'_> = serde_json::from_slice(&line).ok()?;
-    let is_commit = || {
-        serde_json::from_str::<Seen<'_>>(read.event.get()).is_ok_and(|seen| seen.kind == landed::KIND)
-    };
+    let is_commit = || serde_json::from_str::<Seen<'_>>(read.event.get()).is_ok_and(|seen| seen.kind == landed::KIND);
     let seq = read.seq;
     (seq.is_some() || is_commit()).then(|| (line, seq.unwrap_or_default()))
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use git2::Oid;
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -34,7 +33,7 @@ const KEPT: usize = 256;
 const RISKS: usize = 50;
 
 /// How much a risk matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Worth knowing.
@@ -46,7 +45,7 @@ pub enum Level {
 }
 
 /// Something to look at before a merge.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Risk {
     /// How much it matters.
     pub level: Level,
@@ -55,7 +54,7 @@ pub struct Risk {
 }
 
 /// What one check of the gate says.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
 pub struct CheckState {
     /// Its name.
     name: &'static str,
@@ -64,7 +63,7 @@ pub struct CheckState {
 }
 
 /// A pull request on a list.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 pub struct Card {
     /// The pull request as the state has it (`docs/formats.md`): number, state, agent, run, branch, head, base, title, body…
     #[serde(flatten)]
@@ -85,7 +84,7 @@ pub struct Card {
 }
 
 /// A pull request with what differs. `files` is the list of files, and `file_count` their number.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 pub struct Page {
     /// As on the list.
     #[serde(flatten)]
@@ -255,7 +254,8 @@ fn judged(
 
 fn checks(weighed: &Weighed) -> Vec<CheckState> {
     let state = |name: &str| {
-        let worst = weighed.findings.iter().filter(|finding| finding.rule == name).map(|finding| finding.severity).max();
+        let worst =
+            weighed.findings.iter().filter(|finding| finding.rule == name).map(|finding| finding.severity).max();
         match worst {
             Some(Severity::Error) => "failed",
             Some(Severity::Warning) => "warned",

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::git::files::Files;
@@ -25,7 +24,7 @@ use super::desk::{Failure, TownNow};
 const ARCHIVED: usize = 200;
 
 /// Specs and changes.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 pub struct Specs {
     /// Open ones by name, then archived ones, newest first.
     pub changes: Vec<Change>,
@@ -34,7 +33,7 @@ pub struct Specs {
 }
 
 /// One change.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 pub struct Change {
     /// Its name.
     name: String,
@@ -54,20 +53,20 @@ pub struct Change {
     capabilities: Vec<String>,
 }
 
-#[derive(Debug, Default, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize)]
 struct Tasks {
     done: usize,
     total: usize,
 }
 
-#[derive(Debug, Default, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize)]
 struct Scenarios {
     total: usize,
     ok: usize,
 }
 
 /// What a gate said.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 struct Verdict {
     name: String,
     verdict: String,
@@ -80,7 +79,7 @@ struct Verdict {
 }
 
 /// One spec.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 pub struct Spec {
     id: String,
     requirements: usize,
@@ -107,12 +106,15 @@ pub fn specs(home: &Home, now: &TownNow, town: &Town) -> Result<Specs, Failure> 
     all.extend(archived.into_iter().take(ARCHIVED).map(put_away));
     let rows = Trace::of(trace::rows(&project), tags).rows;
     let spec = |id: String| {
-        let of = |scenario: bool| {
-            rows.iter().filter(move |row| row.is_scenario() == scenario && row.change.is_none())
-        };
+        let of = |scenario: bool| rows.iter().filter(move |row| row.is_scenario() == scenario && row.change.is_none());
         let mine = |row: &&trace::Row| row.id.split('#').next() == Some(id.as_str());
         let covered = of(true).filter(mine).filter(|row| row.is_covered).count();
-        Spec { requirements: of(false).filter(mine).count(), scenarios: of(true).filter(mine).count(), covered, id: id.clone() }
+        Spec {
+            requirements: of(false).filter(mine).count(),
+            scenarios: of(true).filter(mine).count(),
+            covered,
+            id: id.clone(),
+        }
     };
     Ok(Specs { changes: all, specs: project.specs().into_iter().map(|file| spec(file.id)).collect() })
 }
@@ -148,7 +150,13 @@ fn change(project: &Project<'_>, past: &Past, name: &str, tags: &[trace::Tag]) -
         scenarios: Scenarios { total: scenarios().count(), ok: scenarios().filter(|row| row.is_covered).count() },
         next: Some(life.next.act),
         archived: None,
-        capabilities: project.deltas(name).into_iter().map(|delta| delta.id).collect::<BTreeSet<_>>().into_iter().collect(),
+        capabilities: project
+            .deltas(name)
+            .into_iter()
+            .map(|delta| delta.id)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
     }
 }
 
