@@ -8,9 +8,6 @@ use serde::Serialize;
 /// One problem: `application/problem+json`.
 #[derive(Debug, Serialize)]
 pub struct Problem {
-    /// The kind, as a URI.
-    #[serde(rename = "type")]
-    pub kind: String,
     /// The HTTP status.
     #[serde(serialize_with = "number")]
     pub status: StatusCode,
@@ -23,9 +20,6 @@ pub struct Problem {
     /// After how many seconds it is worth another try.
     #[serde(skip)]
     pub retry_after: Option<u64>,
-    /// The token for the next act, where the one of this act is used up.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
 }
 
 fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -36,8 +30,7 @@ impl Problem {
     /// A problem with its parts.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        let kind = format!("urn:monkeytown:problem:{code}");
-        Self { kind, status, code, title, detail: detail.into(), retry_after: None, token: None }
+        Self { status, code, title, detail: detail.into(), retry_after: None }
     }
 
     /// A request that cannot be understood.
@@ -77,8 +70,18 @@ impl Problem {
     /// The document.
     #[must_use]
     pub fn json(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        let kind = format!("urn:monkeytown:problem:{}", self.code);
+        serde_json::to_vec(&Document { kind, problem: self }).unwrap_or_default()
     }
+}
+
+/// The document: a problem with its kind as a URI.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(flatten)]
+    problem: &'a Problem,
 }
 
 impl IntoResponse for Problem {

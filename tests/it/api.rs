@@ -35,7 +35,8 @@ fn a_pull_request_is_shown_with_its_diff_its_checks_and_its_run() {
         (Some("opened"), page["run"].clone())
     );
     assert_eq!(page["file_count"], 1);
-    station.get("/api/pulls/2", &[]).is_problem(404, "not-found");
+    let problem = station.get("/api/pulls/2", &[]).is_problem(404, "not-found");
+    assert_eq!(problem["type"], "urn:monkeytown:problem:not-found");
     station.get("/api/pulls/x", &[]).is_problem(404, "not-found");
 }
 

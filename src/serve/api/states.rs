@@ -70,7 +70,7 @@ impl States {
             if more.is_some() || town.seq != until || town.seq == was {
                 return None;
             }
-            if until % EVERY == 0 && self.kept.len() < KEPT {
+            if until.is_multiple_of(EVERY) && self.kept.len() < KEPT {
                 self.kept.insert(until, Arc::new(town.clone()));
             }
         }
