@@ -18,6 +18,7 @@ use crate::git::home::Home;
 use crate::git::journal::{Journal, JournalError};
 use crate::git::repo::Repo;
 use crate::run::house::House;
+use crate::serve::api::desk::Desk;
 use crate::serve::doorman::{Doorman, Rules};
 use crate::serve::relay::{Edge, Health, Relay, RelayError};
 use crate::serve::ring::Capacity;
@@ -108,6 +109,10 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
         shards: args.shard.clone(),
     };
     let clock = Arc::new(clock);
+    let desk = {
+        let clock = clock.clone();
+        Desk::new(opener(context, args, house.home.branch.clone()), Box::new(move || clock.now()))
+    };
     let edge = Edge {
         open: opener(context, args, house.home.branch.clone()),
         random: Box::new(crate::config::random),
@@ -138,6 +143,7 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
             doorman: Doorman::new(rules(args, address)),
             town: about,
             hub,
+            desk,
             limits,
             now: Box::new(move || clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)),
             stop: watch::Sender::new(false),
@@ -227,7 +233,7 @@ fn plainly(error: RelayError) -> anyhow::Error {
 }
 
 /// How the relay opens the repository: as it is here, since another thread asks the remote.
-fn opener(context: &Context, args: &Args, branch: String) -> Box<dyn Fn() -> Result<Home, String> + Send> {
+fn opener(context: &Context, args: &Args, branch: String) -> Box<dyn Fn() -> Result<Home, String> + Send + Sync> {
     let (dir, remote) = (context.dir.clone(), args.remote.clone());
     Box::new(move || {
         let repo = Repo::open(&dir).map_err(|error| error.to_string())?;

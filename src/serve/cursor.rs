@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::frame;
 use super::hub::{Hub, Inner};
-use super::ring::{Offset, Position};
+use super::ring::{Offset, Position, Seek};
 use super::view::View;
 
 /// Bytes that one subscriber is given at a time, so that no one holds up the others.
@@ -121,6 +121,28 @@ impl Hub {
     /// stream began anew.
     #[must_use]
     pub fn take(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
+        let taken = self.read_on(cursor, most)?;
+        self.counts.delivered.fetch_add(taken.len() as u64, Ordering::Relaxed);
+        Some(taken)
+    }
+
+    /// A place to read the past from: behind an offset, or where the oldest frame stands; `None` where what came after the offset
+    /// is gone.
+    #[must_use]
+    pub fn reader(&self, after: Option<Offset>) -> Option<Cursor> {
+        let inner = self.read();
+        let position = match after.map(|after| inner.ring.after(after)) {
+            None => inner.ring.tail(),
+            Some(Seek::At(position)) => position,
+            Some(Seek::Ahead) => inner.ring.head(),
+            Some(Seek::Evicted { .. }) => return None,
+        };
+        Some(Cursor::new(inner.generation, position, after.unwrap_or_default(), None))
+    }
+
+    /// As [`Hub::take`], for who is no subscriber.
+    #[must_use]
+    pub fn read_on(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
         let mut taken = Vec::new();
         let inner = self.read();
         if cursor.generation != inner.generation {
@@ -142,7 +164,6 @@ impl Hub {
                 (cursor.position, cursor.last) = (placed.end, placed.offset);
             }
         }
-        self.counts.delivered.fetch_add(taken.len() as u64, Ordering::Relaxed);
         Some(taken)
     }
 }

@@ -45,6 +45,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use self::api::desk::Desk;
 use self::doorman::Doorman;
 use self::hub::Hub;
 use self::relay::Health;
@@ -154,6 +155,8 @@ pub struct Shared {
     pub town: About,
     /// Where events come from.
     pub hub: Hub,
+    /// Where the API reads the repository.
+    pub desk: Desk,
     /// What is allowed.
     pub limits: Limits,
     /// The moment, in RFC 3339.

@@ -70,8 +70,18 @@ impl Problem {
     /// The document.
     #[must_use]
     pub fn json(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        let kind = format!("urn:monkeytown:problem:{}", self.code);
+        serde_json::to_vec(&Document { kind, problem: self }).unwrap_or_default()
     }
+}
+
+/// The document: a problem with its kind as a URI.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(flatten)]
+    problem: &'a Problem,
 }
 
 impl IntoResponse for Problem {

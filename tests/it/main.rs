@@ -11,6 +11,7 @@ mod story;
 mod village;
 
 mod action;
+mod api;
 mod archive;
 mod closing;
 mod crashes;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use monkeytown::git::home::{Home, Wanted};
 use monkeytown::git::repo::Repo;
+use monkeytown::serve::api::desk::Desk;
 use monkeytown::serve::doorman::{Doorman, Rules};
 use monkeytown::serve::relay::{Edge, Health, Relay};
 use monkeytown::serve::ring::Capacity;
@@ -56,11 +57,13 @@ impl Station {
 
     pub fn open_with(village: &Village, plan: Plan) -> Self {
         let dir = village.dir();
+        let open = move || {
+            let repo = Repo::open(&dir).map_err(|error| error.to_string())?;
+            Home::open(repo, &Wanted::None, Some("main")).map_err(|error| error.to_string())
+        };
+        let desk = Desk::new(Box::new(open.clone()), Box::new(|| crate::village::MORNING.parse().unwrap()));
         let edge = Edge {
-            open: Box::new(move || {
-                let repo = Repo::open(&dir).map_err(|error| error.to_string())?;
-                Home::open(repo, &Wanted::None, Some("main")).map_err(|error| error.to_string())
-            }),
+            open: Box::new(open),
             random: Box::new(|| u128::from(fastrand::u64(..))),
             now: Box::new(|| crate::village::MORNING.parse().unwrap()),
             source: "/towns/smalltown".to_owned(),
@@ -82,6 +85,7 @@ impl Station {
                 }),
                 town: About { name: "smalltown".to_owned(), branch: "main".to_owned(), ..About::default() },
                 hub,
+                desk,
                 limits: plan.limits,
                 now: Box::new(|| crate::village::MORNING.to_owned()),
                 stop: tokio::sync::watch::Sender::new(false),

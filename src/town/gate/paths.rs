@@ -12,7 +12,8 @@ use crate::town::path::{fold, is_git_name, problems, twins};
 use crate::town::pattern::Pattern;
 use crate::town::text::{escape_invisible, one_line};
 
-pub(super) const OWN: &str = "stays-in-own-paths";
+/// The name of the check that keeps an agent within its own paths.
+pub const OWN: &str = "stays-in-own-paths";
 pub(super) const SAFE: &str = "safe-paths";
 pub(super) const LINKS: &str = "no-links-or-modules";
 pub(super) const WORKFLOWS: &str = "no-workflow-changes";
