@@ -5,12 +5,13 @@ use std::collections::HashMap;
 
 use super::super::block::{Block, number};
 use super::super::comments::Comments;
-use super::super::delta::Delta;
+use super::super::delta::{Delta, Named};
 use super::super::heading;
 use super::super::js;
 use super::super::lines::Lines;
 use super::super::main_spec::Requirements;
 use super::super::rules;
+use super::super::scenario_rename::{self, ScenarioRename};
 use super::careful::{bare, commented, commented_words, fence, unspaced};
 use super::findings::{Findings, Place};
 use super::unread;
@@ -35,6 +36,42 @@ pub(super) fn check(
     deep_scenarios(findings, place, &lines);
     titles(findings, place, delta);
     near(findings, place, delta, blocks);
+    renamed_scenarios(findings, place, delta, blocks);
+}
+
+/// Renames of scenarios that rename nothing.
+fn renamed_scenarios(findings: &mut Findings, place: &Place, delta: &Delta, blocks: &[Block]) {
+    let mut wrong = |line: u32, why: String, fix: &str| {
+        findings.add(&rules::DELTA_SCENARIO_RENAME, place.line(line), why, fix);
+    };
+    for line in &delta.scenarios.strays {
+        wrong(
+            *line,
+            "the line is no part of a rename, and renames nothing".to_owned(),
+            "write `- IN: `### Requirement: <name>``, `- FROM: `#### Scenario: <old name>`` and `- TO: `#### Scenario: <new name>``",
+        );
+    }
+    let was: HashMap<&str, &str> =
+        delta.renamed.iter().map(|rename| (rename.to.name.as_str(), rename.from.name.as_str())).collect();
+    for ScenarioRename { requirement, from, to } in &delta.scenarios.renames {
+        let Named { name, line } = requirement;
+        let Some(new) = delta.modified.iter().find(|block| block.name == *name) else {
+            let why = format!("\"{name}\" is not modified, so none of its scenarios gets another name");
+            wrong(*line, why, "put the requirement under MODIFIED, with the scenario under its new name");
+            continue;
+        };
+        let old = was.get(name.as_str()).copied().unwrap_or(name);
+        let Some(old) = blocks.iter().find(|block| block.name == old || block.name == *name) else { continue };
+        let (old, new) = (scenario_rename::names(old), scenario_rename::names(new));
+        let is_done = !old.contains(&from.name) && old.contains(&to.name) && new.contains(&to.name);
+        let pairs = delta.scenarios.of_requirement(name);
+        let holds = scenario_rename::holding(&pairs, &old, &new).contains(&(from.name.as_str(), to.name.as_str()));
+        if !holds && !is_done {
+            let why = format!("\"{}\" of \"{name}\" does not become \"{}\"", from.name, to.name);
+            let fix = "name once a scenario that the spec has once and the new text has not, and one that only the new text has";
+            wrong(from.line, why, fix);
+        }
+    }
 }
 
 fn comments(findings: &mut Findings, place: &Place, lines: &Lines<'_>, delta: &Delta, words: &Words) {
