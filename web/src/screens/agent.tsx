@@ -170,7 +170,7 @@ function One({ id }: { id: string }) {
           </dl>
         )}
       </header>
-      <div class="halves">
+      <div class="masonry">
         {stand && <Tier stand={stand} />}
         <Charter id={id} agent={agent} charter={charter} />
         <Pulls id={id} town={town} />

@@ -83,7 +83,7 @@ function Sums({ title, sums, empty }: { title: string; sums: Sum[]; empty: strin
       <h2>{title}</h2>
       {sums.length === 0 && <p class="muted">{empty}</p>}
       <ul class="bars">{sums.slice(0, 12).map((sum) => (
-        <li key={sum.name}><Said text={sum.name} /><span class="muted">{dollars(sum.cost)} · {sum.runs} runs · {sum.tokens.toLocaleString("en")} tokens</span><i aria-hidden="true" style={{ width: `${(100 * sum.cost) / most}%` }} /></li>
+        <li key={sum.name}><Said text={sum.name} /><span class="muted">{dollars(sum.cost)} · {sum.runs === 1 ? "1 run" : `${sum.runs} runs`} · {sum.tokens.toLocaleString("en")} tokens</span><i aria-hidden="true" style={{ width: `${(100 * sum.cost) / most}%` }} /></li>
       ))}</ul>
       {sums.length > 12 && <p class="muted">and {sums.length - 12} more in the CSV</p>}
     </section>

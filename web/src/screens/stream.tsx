@@ -73,7 +73,7 @@ function Gaps() {
       {gaps.length === 0 ? <p class="muted">None: every event came, in order.</p> : <ul class="plain">{gaps.slice().reverse().map((gap, i) => <li key={i}>✕ {gap.from} to {gap.to}, <Said text={gap.reason} />. The town was read anew.</li>)}</ul>}
       <h2>What did not fit <small>{misfits.length}</small></h2>
       {misfits.length === 0 ? <p class="muted">Every event fitted the state before it.</p> : <ul class="plain">{misfits.slice().reverse().map((one) => <li key={one.seq}>event {one.seq}, <Said text={one.type} />: <Said text={one.why} /></li>)}</ul>}
-      <p class="muted">{`${town.totals.unknown} events of types that this page does not know.`}</p>
+      <p class="muted">{Number(town.totals.unknown) === 0 ? "No event was of a type that this page does not know." : `Of types that this page does not know: ${town.totals.unknown}.`}</p>
     </section>
   );
 }
@@ -124,7 +124,7 @@ export function Stream() {
   return (
     <div class="page stream">
       {app.past.value && <p class="notice">The line is that of now, whatever moment is shown. The live town goes on in the background, up to event {app.head()}.</p>}
-      <div class="halves">
+      <div class="masonry">
         <Mine />
         <Lag />
         <section class="panel" aria-label="The server"><h2>The server <small>as of {stamp(app.minute.value).slice(11)} UTC</small></h2>

@@ -13,6 +13,8 @@ import { Blocks, lanesOf, placeOf, placesOf, windowOf, type Lane } from "./timel
 
 const hidden = signal<ReadonlySet<Tone>>(new Set());
 const read = signal<{ from: number; to: number; entries: Entry[]; why: string }>({ from: 0, to: 0, entries: [], why: "" });
+/** What the axis of the lanes is: by event, so that a busy minute can be seen beside a quiet day; or by time. */
+const axis = signal<"time" | "event">("event");
 let blocks: { of: string; blocks: Blocks } | undefined;
 let wanted: [number, number] | null = null;
 let busy = false;
@@ -71,8 +73,11 @@ function More() {
       <label>Speed <select value={playing.speed} onChange={(event) => set({ speed: Number(event.currentTarget.value) })}>
         {SPEEDS.map((speed) => <option key={speed} value={speed}>{playing.by === "event" ? `${speed} events/s` : speedName(speed)}</option>)}
       </select></label>
-      <label>Play and draw <select value={playing.by} onChange={(event) => set({ by: event.currentTarget.value as "time" | "event" })}>
+      <label>Play <select value={playing.by} onChange={(event) => set({ by: event.currentTarget.value as "time" | "event" })}>
         <option value="time">by time</option><option value="event">by event</option>
+      </select></label>
+      <label>Lanes <select value={axis.value} onChange={(event) => (axis.value = event.currentTarget.value as "time" | "event")}>
+        <option value="event">by event</option><option value="time">by time</option>
       </select></label>
       <button type="button" aria-pressed={playing.loop} onClick={() => set({ loop: !playing.loop })}>Loop</button>
       <span class="kinds" role="group" aria-label="Kinds in the lanes">
@@ -91,7 +96,7 @@ function Row({ lane, places }: { lane: Lane; places: number[] }) {
   const failed = lane.bars.filter((bar) => bar.end === "failed" || bar.end === "expired").length;
   return (
     <li class="lane">
-      <span class="lane-name">{lane.agent ? <AgentLink id={lane.name} /> : lane.name}<span class="sr">{`: ${lane.bars.length} runs, ${failed} failed, ${lane.marks.length} other events`}</span></span>
+      <span class="lane-name">{lane.agent ? <AgentLink id={lane.name} /> : lane.name}<span class="sr">{`: ${lane.bars.length} runs, ${failed} of them failed, ${lane.marks.length} other events`}</span></span>
       <div class="track">
         {lane.bars.map((bar) => (
           <a key={bar.id} class={`bar-run ${bar.end}`} href={`#/e/${encodeURIComponent(bar.id)}`} tabIndex={-1} aria-hidden="true" title={bar.words} style={{ left: percent(x(bar.from)), width: percent((bar.to === null ? 1 : x(bar.to)) - x(bar.from)) }} />
@@ -105,7 +110,7 @@ function Row({ lane, places }: { lane: Lane; places: number[] }) {
 }
 
 function Lanes({ entries, seq }: { entries: Entry[]; seq: number }) {
-  const by = app.replay?.playing.by ?? "time";
+  const by = axis.value;
   const off = hidden.value;
   const places = useMemo(() => placesOf(entries, by), [entries, by]);
   // The lanes are the same while the moment moves over them: only the line moves.
