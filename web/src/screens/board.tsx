@@ -81,7 +81,7 @@ export function Board() {
   const all = Object.keys(town.posts ?? {}).length;
   const open = selected && town.posts?.[selected] ? { id: selected, post: town.posts[selected], last: "" } : shown[0];
   return (
-    <div class="board">
+    <div class="board-page">
       <nav class="threads" aria-label="Threads">
         <h2>Board <span class="muted">{shown.length === all ? `${all} threads` : `${shown.length} of ${all}`}</span></h2>
         <Filters />
