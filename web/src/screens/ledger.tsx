@@ -21,7 +21,7 @@ function Lines({ runs, all }: { runs: RunRow[]; all: Account[] }) {
   const { times, series } = useMemo(() => overTime(runs, all), [runs, all]);
   const coloured = useMemo(() => series.map((one) => ({ ...one, colour: one.name === OTHERS ? "#b8b0cb" : css(lookOf(one.name).mark) })), [series]);
   const There = chart.value;
-  const free = all.every((one) => one.spent === 0);
+  const free = series.every((one) => one.values.every((value) => value === 0));
   return (
     <section class="panel" aria-label="Spent over time">
       <h2>Spent over time <small>{times.length > 0 && `${runs.length} runs until ${stamp((times.at(-1) ?? 0) * 1000)}`}</small></h2>

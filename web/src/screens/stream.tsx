@@ -57,7 +57,7 @@ function Lag() {
         <Fact name="p99">{millis(quantile(delays, 0.99))}</Fact>
         <Fact name="heard">{received.toLocaleString("en")}</Fact>
       </dl>
-      {delays.length === 0 ? <p class="muted">No event came yet while this page listened. Delays are the wall clock here against the event's time, so they are as right as both clocks.</p> : (
+      {delays.length === 0 ? <p class="muted">{received === 0 ? "No event came yet while this page listened." : "What came was from the future or long ago by the clock of this machine, so no delay can be told."} A delay is this clock against the event's time: it is as right as both.</p> : (
         <ol class="columns">{counts.map((count, i) => <li key={i}><b>{count}</b><i aria-hidden="true" style={{ height: `${Math.round((60 * count) / most)}px` }} /><span>{i < STEPS.length ? `≤${millis(STEPS[i])}` : "more"}</span></li>)}</ol>
       )}
     </section>
@@ -122,7 +122,7 @@ export function Stream() {
     return () => clearInterval(timer);
   }, [still]);
   return (
-    <div class="page stream">
+    <div class="page stream" tabIndex={0} role="region" aria-label="The stream">
       {app.past.value && <p class="notice">The line is that of now, whatever moment is shown. The live town goes on in the background, up to event {app.head()}.</p>}
       <div class="masonry">
         <Mine />
