@@ -18,6 +18,7 @@
 //! - [`senses`] reads facts off the repository for a briefing.
 //! - [`tools`] is what an agent may call.
 //! - [`run`] is one turn of one agent, from claim to report.
+//! - [`serve`] relays what happens to browsers, and answers what they ask.
 //! - [`cli`] is one thin file per command, and the place where all of it is put together.
 //!
 //! To follow one turn through the code, start with [`run::run`].
@@ -30,5 +31,6 @@ pub mod git;
 pub mod http;
 pub mod run;
 pub mod senses;
+pub mod serve;
 pub mod tools;
 pub mod town;

@@ -5,6 +5,7 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 
 use super::{Context, Usage, open, say};
+use crate::git::journal::Journal;
 use crate::run::propose;
 use crate::town::facts::count_of;
 use crate::town::finding::any_error;
@@ -51,7 +52,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     let base = args.base.as_deref().map(resolve).transpose()?.map_or_else(|| house.home.main(), Ok)?;
     let charter = args.agent.as_ref().map(|agent| house.charter(agent)).transpose()?;
     let fork = repo.merge_base(base, head)?.unwrap_or(base);
-    let proposal = propose::of_commits(&house, charter, fork, head, &[base])?;
+    let town = Journal::new(repo, house.home.remote.as_ref()).load()?.town;
+    let proposal = propose::of_commits(&house, &town, charter, fork, head, &[base])?;
     let findings = gate::judge(&proposal);
     if context.json {
         say::json(&json!({"files": proposal.changes.len(), "checks": gate::CHECKS.len(), "findings": findings}))?;

@@ -13,15 +13,18 @@ use super::spec::report::Format;
 use super::spec::select::Kind;
 use super::spec::validate::{self, Asked};
 use super::spec::{archive, instructions, list, new, schemas, show, status};
+use crate::town::spec::metadata::is_kebab;
 use crate::town::spec::rules::Profile;
 
 /// Read, judge and archive OpenSpec specs and changes, with the arguments of the reference command
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Takes what `openspec` 1.13 takes, prints the same JSON, with codes, files, lines and fixes
-besides, and exits with the same codes. monkeytown spec has more.")]
+Takes the arguments of `openspec` 1.13, prints the same JSON with codes, files, lines and fixes besides, writes the same \
+files, and exits with the same codes: 0 or 1, 1 also for a wrong call. Judged is by the profile openspec-1 whatever the \
+config says. Not offered: stores, update, view, config, schema, doctor, context, workset, feedback, completion.
+`monkeytown spec` has more: profiles, commits, sync, unarchive, next, adopt, trace, rules.")]
 pub struct Args {
-    /// Print without colours, as always
+    /// Passed over: nothing is coloured
     #[arg(long, global = true)]
     no_color: bool,
     #[command(subcommand)]
@@ -32,10 +35,10 @@ pub struct Args {
 #[derive(Debug, Default, ClapArgs)]
 struct Store {
     /// Not known here: run the command in the store's folder
-    #[arg(long, value_name = "ID", hide = true)]
+    #[arg(long, value_name = "ID", hide = true, allow_hyphen_values = true)]
     store: Option<String>,
     /// Not known here either
-    #[arg(long, value_name = "PATH", hide = true)]
+    #[arg(long, value_name = "PATH", hide = true, allow_hyphen_values = true)]
     store_path: Option<String>,
 }
 
@@ -68,6 +71,20 @@ enum Command {
     /// Older commands for changes
     #[command(subcommand)]
     Change(nouns::Change),
+    /// What the reference does for other tools, for people at a terminal and for stores
+    #[command(
+        hide = true,
+        aliases = ["view", "config", "schema", "store", "doctor", "context", "workset", "feedback", "completion"]
+    )]
+    Update(Absent),
+}
+
+/// Whatever a command would take that is not there.
+#[derive(Debug, ClapArgs)]
+struct Absent {
+    /// Its words
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    _words: Vec<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -106,7 +123,7 @@ struct List {
     #[arg(long)]
     changes: bool,
     /// recent or name
-    #[arg(long, default_value = "recent")]
+    #[arg(long, default_value = "recent", allow_hyphen_values = true)]
     sort: String,
     #[command(flatten)]
     store: Store,
@@ -115,26 +132,16 @@ struct List {
 #[derive(Debug, ClapArgs)]
 struct Show {
     /// The change's name or the spec's id
+    #[arg(allow_hyphen_values = true)]
     item_name: Option<String>,
     /// change or spec
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", allow_hyphen_values = true)]
     kind: Option<String>,
-    /// Of a change: how each requirement differs from the main spec
-    #[arg(long)]
-    diff: bool,
-    /// Of a change, with --json: only what it does
-    #[arg(long, alias = "requirements-only")]
-    deltas_only: bool,
-    /// Of a spec, with --json: requirements without their scenarios
-    #[arg(long)]
-    requirements: bool,
-    /// Of a spec, with --json: leave the scenarios out
-    #[arg(long)]
-    no_scenarios: bool,
-    /// Of a spec, with --json: only this requirement, counted from 1
-    #[arg(short, long, value_name = "ID")]
-    requirement: Option<String>,
-    /// As always
+    #[command(flatten)]
+    of_change: show::OfChange,
+    #[command(flatten)]
+    of_spec: show::OfSpec,
+    /// Passed over: nothing is ever asked
     #[arg(long)]
     no_interactive: bool,
     #[command(flatten)]
@@ -143,33 +150,15 @@ struct Show {
 
 #[derive(Debug, ClapArgs)]
 struct Validate {
-    /// The change's name or the spec's id
-    item_name: Option<String>,
-    /// Every change and every spec
-    #[arg(long)]
-    all: bool,
-    /// Every change
-    #[arg(long)]
-    changes: bool,
-    /// Every spec
-    #[arg(long)]
-    specs: bool,
-    /// Archived changes: whether all their tasks are done
-    #[arg(long)]
-    archived: bool,
-    /// full or findings
-    #[arg(long, value_name = "REPORT")]
-    report: Option<String>,
+    #[command(flatten)]
+    selection: validate::Selection,
     /// change or spec
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", allow_hyphen_values = true)]
     kind: Option<String>,
-    /// Warnings make an item invalid too
-    #[arg(long)]
-    strict: bool,
-    /// Passed over: all processors work
-    #[arg(long, value_name = "N")]
+    /// Passed over: all processors work, whatever it says
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     concurrency: Option<String>,
-    /// As always
+    /// Passed over: nothing is ever asked
     #[arg(long)]
     no_interactive: bool,
     #[command(flatten)]
@@ -179,13 +168,13 @@ struct Validate {
 #[derive(Debug, ClapArgs)]
 struct Status {
     /// One change
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     change: Option<String>,
     /// Every open change
     #[arg(long)]
     all: bool,
     /// Look with this schema instead of the change's own
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     schema: Option<String>,
     #[command(flatten)]
     store: Store,
@@ -203,13 +192,13 @@ struct Instructions {
 struct Archive {
     /// The change's name
     change_name: Option<String>,
-    /// Although tasks are open, and without asking before specs change
+    /// Do it although tasks are open, main specs change, or nothing is checked
     #[arg(short, long)]
     yes: bool,
     /// Move the change, and leave the main specs alone
     #[arg(long)]
     skip_specs: bool,
-    /// Check nothing
+    /// Do not validate the change and the merged specs; needs --yes
     #[arg(long)]
     no_validate: bool,
     #[command(flatten)]
@@ -227,14 +216,20 @@ struct NewChange {
     /// Its name
     name: String,
     /// Words about it for a README.md
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     description: Option<String>,
     /// What it is for, kept in its metadata
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     goal: Option<String>,
     /// The schema that it follows
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     schema: Option<String>,
+    /// Not there any more
+    #[arg(long, value_name = "ID", hide = true, allow_hyphen_values = true)]
+    initiative: Option<String>,
+    /// Not there any more
+    #[arg(long, value_name = "NAMES", hide = true, allow_hyphen_values = true)]
+    areas: Option<String>,
     #[command(flatten)]
     store: Store,
 }
@@ -261,7 +256,10 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             let shape = || if args.all { batch() } else { Shape::default() };
             args.store.refuse(context, shape, || {
                 let (change, schema) = (args.change.clone(), args.schema.clone());
-                status::run(context, &status::Args { change, all: args.all, schema })
+                status::run(
+                    context,
+                    &status::Args { change, all: args.all, schema, write: false, knows_archive: false },
+                )
             })
         }
         Command::Instructions(args) => {
@@ -277,19 +275,15 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             || Shape::default().with("archive", ()),
             || archive::answer(context, &archiving(args)),
         ),
-        Command::New(New::Change(args)) => args.store.refuse(
-            context,
-            || Shape::default().with("change", ()),
-            || {
-                let (description, goal) = (args.description.clone(), args.goal.clone());
-                new::run(
-                    context,
-                    &new::Args { name: args.name.clone(), description, goal, schema: args.schema.clone() },
-                )
-            },
-        ),
+        Command::New(New::Change(args)) => begin(context, args),
         Command::Spec(command) => nouns::spec(context, command),
         Command::Change(command) => nouns::change(context, command),
+        Command::Update(_) => {
+            let message = "this command of openspec is not offered here: it serves other tools, a terminal, or stores";
+            let failure = Failure::new("command_not_offered", message);
+            let fix = "monkeytown openspec --help lists what there is; `npx @fission-ai/openspec` has the rest";
+            desk::end(context, Shape::default(), Err(failure.fix(fix)))
+        }
     }
 }
 
@@ -302,6 +296,7 @@ fn archiving(args: &Archive) -> archive::Asked {
         unchecked: args.no_validate,
         profile: Some(Profile::Openspec1),
         branch: None,
+        anyway: None,
         in_place: true,
         local_day: true,
     }
@@ -320,6 +315,12 @@ impl Store {
             (_, Some(path)) => {
                 let message = format!("--store-path {path} is not supported");
                 Failure::new("store_path_not_supported", message)
+                    .target("store.id")
+                    .fix("run the command in the store's folder")
+            }
+            (Some(store), None) if !is_kebab(store) => {
+                let message = format!("{store:?} cannot be the id of a store");
+                Failure::new("invalid_store_id", message)
                     .target("store.id")
                     .fix("run the command in the store's folder")
             }
@@ -343,34 +344,41 @@ fn kind(written: Option<&String>) -> Option<Kind> {
     }
 }
 
-fn show_item(context: &Context, args: &Show) -> anyhow::Result<u8> {
-    if args.requirements && args.requirement.is_some() && context.json {
-        let failure = Failure::new("show_error", "--requirements and --requirement exclude each other");
-        return desk::end(context, Shape::default(), Err(failure));
+fn begin(context: &Context, args: &NewChange) -> anyhow::Result<u8> {
+    let shape = || Shape::default().with("change", ());
+    let gone = [
+        ("--initiative", &args.initiative, "initiative_option_removed"),
+        ("--areas", &args.areas, "areas_option_removed"),
+    ];
+    if let Some((option, _, code)) = gone.into_iter().find(|(_, given, _)| given.is_some()) {
+        let refused = new::well_named(&args.name)
+            .and_then(|()| Err(Failure::new(code, format!("{option} is not there any more")).target("change.options")));
+        return desk::end(context, shape(), refused);
     }
+    args.store.refuse(context, shape, || {
+        let (description, goal) = (args.description.clone(), args.goal.clone());
+        let schema = args.schema.clone().filter(|name| !name.is_empty());
+        new::run(context, &new::Args { name: args.name.clone(), description, goal, schema, plain: true })
+    })
+}
+
+fn show_item(context: &Context, args: &Show) -> anyhow::Result<u8> {
     let args = show::Args {
-        name: args.item_name.clone(),
+        name: args.item_name.clone().filter(|name| !name.is_empty()),
         kind: kind(args.kind.as_ref()),
-        diff: args.diff,
-        deltas_only: args.deltas_only,
-        requirements: args.requirements,
-        no_scenarios: args.no_scenarios,
-        requirement: args.requirement.clone(),
+        of_change: args.of_change.clone(),
+        of_spec: args.of_spec.clone(),
     };
     show::run(context, &args)
 }
 
 fn validate_items(context: &Context, args: &Validate) -> anyhow::Result<u8> {
-    let asked = Asked {
-        name: args.item_name.clone(),
-        changes: args.all || args.changes,
-        specs: args.all || args.specs,
-        archived: args.archived,
-        strict: args.strict,
-        kind: kind(args.kind.as_ref()),
-        profile: Some(Profile::Openspec1),
-        changed_since: None,
-        report: args.report.clone(),
-    };
+    let mut selection = args.selection.clone();
+    if selection.report.is_none() {
+        // Only a report asks whether it is there at all.
+        selection.name = selection.name.filter(|name| !name.is_empty());
+    }
+    let kind = kind(args.kind.as_ref());
+    let asked = Asked { selection, kind, profile: Some(Profile::Openspec1), changed_since: None };
     validate::answer(context, &asked, if context.json { Format::Json } else { Format::Text })
 }

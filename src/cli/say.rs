@@ -47,6 +47,12 @@ pub fn findings(findings: &[Finding]) {
     }
 }
 
+/// `1 item`, `2 items`.
+#[must_use]
+pub fn many(count: usize, name: &str) -> String {
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
+}
+
 /// `3 errors, 1 warning`.
 #[must_use]
 pub fn count(findings: &[Finding]) -> String {

@@ -4,6 +4,7 @@
 
 pub mod adopt;
 pub mod archive;
+pub mod close;
 pub mod commit;
 pub mod desk;
 pub mod instructions;
@@ -32,9 +33,11 @@ use serde_json::json;
 /// Read, judge and archive OpenSpec specs and changes, as the `openspec` command does and further
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-The folder is the nearest one from here upwards whose openspec/ has specs/, changes/ or a
-config. Scripts that know the reference may call `monkeytown openspec …`, which takes its
-arguments.")]
+The project is the nearest folder from here upwards whose openspec/ has specs/, changes/ or a config.yaml. \
+Scripts that know the `openspec` command may call `monkeytown openspec …`, which takes its arguments.
+
+Exit codes: 0 all is well · 1 something is invalid, or was refused with a reason · 2 the call was not understood
+docs/openspec.md explains specs, changes, rules and gates.")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -62,6 +65,8 @@ enum Command {
     New(new::Args),
     /// Merge a change into the main specs and move it to the archive
     Archive(archive::Args),
+    /// Close a change that will not be made
+    Close(close::Args),
     /// Take an archived change back
     Unarchive(unarchive::Args),
     /// Merge a change into the main specs and leave it open
@@ -96,6 +101,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         Command::Templates(args) => schemas::templates(context, args),
         Command::New(args) => new::run(context, args),
         Command::Archive(args) => archive::run(context, args),
+        Command::Close(args) => close::run(context, args),
         Command::Unarchive(args) => unarchive::run(context, args),
         Command::Sync(args) => sync::run(context, args),
         Command::Next(args) => next::run(context, args),

@@ -4,6 +4,7 @@
 //! say what time it is. Never here: what any of it means for a town.
 
 pub mod files;
+pub mod parallel;
 pub mod spec_apply;
 pub mod spec_place;
 pub mod spec_tree;
@@ -288,6 +289,12 @@ impl Stopwatch {
     #[must_use]
     pub fn millis(&self) -> u64 {
         u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Microseconds since then.
+    #[must_use]
+    pub fn micros(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 

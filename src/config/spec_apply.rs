@@ -171,14 +171,8 @@ impl Bench {
                 changes.join(STAGE)
             }
         };
-        let lock = match File::open(&changes) {
-            Ok(folder) if cfg!(unix) => {
-                folder.lock().map_err(failed("wait for", &changes))?;
-                Some(folder)
-            }
-            _ => None,
-        };
-        let bench = Self { base: base.to_owned(), openspec: openspec.to_owned(), stage, _lock: lock };
+        let bench =
+            Self { base: base.to_owned(), openspec: openspec.to_owned(), _lock: locked(&changes, private)?, stage };
         let ended = bench.recover()?;
         Ok((bench, ended))
     }
@@ -408,6 +402,27 @@ impl Bench {
             _ => Ok(()),
         }
     }
+}
+
+/// Waits until nobody else writes below the folder. The lock is the system's own and goes with the process that holds it; it is on
+/// the folder itself, and where a system does not lock folders on a file that stays behind empty, outside of the project.
+fn locked(changes: &Path, private: Option<&Path>) -> Result<Option<File>, ApplyError> {
+    let file = if cfg!(unix) {
+        match File::open(changes) {
+            Ok(folder) => folder,
+            // There is nothing to write to; whoever tries is told so there.
+            Err(_) => return Ok(None),
+        }
+    } else {
+        let whole = fs::canonicalize(changes).unwrap_or_else(|_| changes.to_owned());
+        let folder = private.map_or_else(tempfile::env::temp_dir, |private| private.join("archive"));
+        let place = folder.join(format!("{}.lock", print(whole.as_os_str().as_encoded_bytes())));
+        fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
+        let opened = File::options().create(true).truncate(false).write(true).open(&place);
+        opened.map_err(failed("open", &place))?
+    };
+    file.lock().map_err(failed("wait for", changes))?;
+    Ok(Some(file))
 }
 
 /// The bytes of a file; nothing where there is none.

@@ -1,17 +1,21 @@
 //! Reading a working directory as OpenSpec wants it: the nearest root, and the files below its `openspec/`.
-//! Lives here: a bounded walk that leaves nothing and never follows a link to a folder. Never here: what the files mean.
+//! Lives here: a bounded walk that leaves nothing, and follows links to folders only where the reference does: to `specs`, to
+//! `changes`, to a change and to its `specs`. Never here: what the files mean.
 
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use super::Env;
 use super::files::{ReadFiles, read_up_to};
+use super::parallel;
 use crate::town::limits::{SPEC_DEPTH, SPEC_FILE_BYTES, SPEC_FILES, SPEC_OTHER_BYTES, SPEC_TREE_BYTES};
 use crate::town::spec::project::Standing;
 use crate::town::spec::schemas::NoTemplate;
-use crate::town::spec::tree::{Archive, Fault, Node, Tree};
+use crate::town::spec::tree::{Archive, Fault, Node, Tree, is_followed};
 
 /// A folder that holds `openspec/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,69 +84,99 @@ fn standing(folder: &Path) -> Standing {
 /// `openspec/` itself cannot be listed, or holds more than is read.
 pub fn read(root: &Root, archive: Archive) -> Result<Tree, ReadFiles> {
     let openspec = root.openspec();
-    let mut walk = Walk { base: root.base.clone(), openspec, tree: Tree::default(), bytes: 0, files: 0, archive };
-    let folder = root.path.join("openspec");
-    if folder.is_dir() {
-        let path = walk.openspec.clone();
-        walk.tree.put(&path, Node::Folder);
-        walk.folder(&folder, &path, 0)?;
+    let mut tree = Tree::default();
+    let mut open = vec![(root.path.join("openspec"), openspec.clone())];
+    if !open[0].0.is_dir() {
+        return Ok(tree);
     }
-    Ok(walk.tree)
+    tree.put(&openspec, Node::Folder);
+    let (bytes, files) = (AtomicU64::new(0), AtomicUsize::new(0));
+    let walk = Walk { base: &root.base, openspec: &openspec, bytes, files, archive };
+    // Level by level: the folders of one can be read beside each other.
+    for depth in 0.. {
+        let read = parallel::map(&open, SHARE, |(folder, path)| walk.folder(folder, path, depth));
+        open.clear();
+        for listed in read {
+            let listed = listed?;
+            listed.nodes.into_iter().for_each(|(path, node)| tree.put(&path, node));
+            open.extend(listed.folders);
+        }
+        if open.is_empty() {
+            break;
+        }
+    }
+    Ok(tree)
 }
 
-struct Walk {
-    base: PathBuf,
-    openspec: String,
-    tree: Tree,
-    bytes: u64,
-    files: usize,
+/// Folders that one thread reads at a time.
+const SHARE: usize = 16;
+/// What a buffer for files begins with, in bytes; most of them are smaller.
+const BUFFER: usize = 16 * 1024;
+
+struct Walk<'r> {
+    base: &'r Path,
+    openspec: &'r str,
+    bytes: AtomicU64,
+    files: AtomicUsize,
     archive: Archive,
 }
 
-impl Walk {
-    fn folder(&mut self, folder: &Path, path: &str, depth: usize) -> Result<(), ReadFiles> {
+/// What stands in one folder.
+#[derive(Default)]
+struct Listed {
+    nodes: Vec<(String, Node)>,
+    /// Folders in it that are to be read, each with its path in the tree.
+    folders: Vec<(PathBuf, String)>,
+}
+
+impl Walk<'_> {
+    fn folder(&self, folder: &Path, path: &str, depth: usize) -> Result<Listed, ReadFiles> {
         let failed = |source| ReadFiles { path: folder.to_owned(), source };
+        let mut listed = Listed::default();
         let entries = match fs::read_dir(folder) {
             Ok(entries) if depth < SPEC_DEPTH => entries,
             Err(source) if depth == 0 => return Err(failed(source)),
             _ => {
-                self.tree.put(path, Node::Unreadable(Fault::Folder));
-                return Ok(());
+                listed.nodes.push((path.to_owned(), Node::Unreadable(Fault::Folder)));
+                return Ok(listed);
             }
         };
-        for entry in entries {
-            let (Ok(entry), true) = (entry, self.files < SPEC_FILES) else {
-                if self.files < SPEC_FILES {
-                    continue;
-                }
+        let mut buffer = Vec::with_capacity(BUFFER);
+        for entry in entries.flatten() {
+            if self.files.fetch_add(1, Ordering::Relaxed) >= SPEC_FILES {
                 let more = format!("there are more than {SPEC_FILES} files; take out what is no spec and no change");
                 return Err(failed(io::Error::other(more)));
-            };
-            self.files += 1;
-            self.entry(&entry, path, depth)?;
+            }
+            self.entry(&entry, path, depth, &mut buffer, &mut listed);
         }
-        Ok(())
+        Ok(listed)
     }
 
-    fn entry(&mut self, entry: &fs::DirEntry, path: &str, depth: usize) -> Result<(), ReadFiles> {
+    fn entry(&self, entry: &fs::DirEntry, path: &str, depth: usize, buffer: &mut Vec<u8>, listed: &mut Listed) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let below = format!("{path}/{name}");
-        let Ok(kind) = entry.file_type() else { return Ok(()) };
+        let Ok(kind) = entry.file_type() else { return };
         // What stands above this is where a project may link to: its specs or changes kept elsewhere in the repository.
         let is_top = depth == 0 && kind.is_symlink() && matches!(name.as_str(), "specs" | "changes");
-        if kind.is_dir() || (is_top && self.leads_to_folder_inside(&entry.path())) {
-            self.tree.put(&below, Node::Folder);
+        let node = if kind.is_dir() || (is_top && self.leads_to_folder_inside(&entry.path())) {
             if self.is_entered(&below, depth) {
-                self.folder(&entry.path(), &below, depth + 1)?;
+                listed.folders.push((entry.path(), below.clone()));
             }
+            Node::Folder
         } else if kind.is_symlink() {
-            let node = self.link(&entry.path());
-            self.tree.put(&below, node);
+            let node = self.link(&entry.path(), buffer);
+            if let Node::LinkedFolder(Some(target)) = &node
+                && is_followed(self.openspec, &below, target)
+            {
+                listed.folders.push((self.base.join(&**target), below.clone()));
+            }
+            node
         } else if kind.is_file() {
-            let node = self.file(&entry.path(), &name);
-            self.tree.put(&below, node);
-        }
-        Ok(())
+            self.file(&entry.path(), &name, buffer)
+        } else {
+            return;
+        };
+        listed.nodes.push((below, node));
     }
 
     /// Other folders than those that are read are listed, and so are archived changes where only their names are asked for.
@@ -154,58 +188,47 @@ impl Walk {
     }
 
     fn leads_to_folder_inside(&self, link: &Path) -> bool {
-        fs::canonicalize(link).is_ok_and(|target| target.is_dir() && target.starts_with(&self.base))
+        fs::canonicalize(link).is_ok_and(|target| target.is_dir() && target.starts_with(self.base))
     }
 
-    fn link(&mut self, link: &Path) -> Node {
+    fn link(&self, link: &Path, buffer: &mut Vec<u8>) -> Node {
         let Ok(target) = fs::canonicalize(link) else { return Node::Dangling };
         let Ok(of_target) = fs::metadata(&target) else { return Node::Dangling };
-        match target.strip_prefix(&self.base) {
-            _ if of_target.is_dir() => Node::LinkedFolder,
+        match target.strip_prefix(self.base) {
+            inside if of_target.is_dir() => Node::LinkedFolder(inside.ok().map(|inside| slashed(inside).into())),
             _ if !of_target.is_file() => Node::Dangling,
             Err(_) => Node::LeadsOut,
-            Ok(inside) => match self.bytes(&target, SPEC_FILE_BYTES) {
-                Ok(bytes) => Node::LinkedFile { target: slashed(inside).into(), bytes: bytes.into() },
+            Ok(inside) => match self.bytes(&target, buffer) {
+                Ok(bytes) => Node::LinkedFile { target: slashed(inside).into(), bytes },
                 Err(fault) => Node::Unreadable(fault),
             },
         }
     }
 
-    fn file(&mut self, path: &Path, name: &str) -> Node {
+    fn file(&self, path: &Path, name: &str, buffer: &mut Vec<u8>) -> Node {
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
         let is_read = ["md", "yaml", "yml"].iter().any(|known| extension.eq_ignore_ascii_case(known));
         if !is_read && fs::metadata(path).is_ok_and(|file| file.len() > SPEC_OTHER_BYTES) {
             return Node::Other;
         }
-        match self.bytes(path, SPEC_FILE_BYTES) {
-            Ok(bytes) => Node::File(bytes.into()),
-            Err(fault) => Node::Unreadable(fault),
-        }
+        self.bytes(path, buffer).map_or_else(Node::Unreadable, Node::File)
     }
 
-    fn bytes(&mut self, path: &Path, most: u64) -> Result<Vec<u8>, Fault> {
-        let left = SPEC_TREE_BYTES.saturating_sub(self.bytes);
-        let bytes = whole(path, most.min(left)).map_err(|error| match error.kind() {
+    /// Reads a file with as few calls as it takes, by way of a buffer: there may be thousands.
+    fn bytes(&self, path: &Path, buffer: &mut Vec<u8>) -> Result<Arc<[u8]>, Fault> {
+        let most = SPEC_FILE_BYTES.min(SPEC_TREE_BYTES.saturating_sub(self.bytes.load(Ordering::Relaxed)));
+        buffer.clear();
+        let file = fs::File::open(path).and_then(|file| file.take(most + 1).read_to_end(buffer));
+        let read = file.map_err(|error| match error.kind() {
             io::ErrorKind::PermissionDenied => Fault::Denied,
-            io::ErrorKind::FileTooLarge => Fault::TooLarge,
             _ => Fault::Failed,
         })?;
-        self.bytes += bytes.len() as u64;
-        Ok(bytes)
+        if read as u64 > most {
+            return Err(Fault::TooLarge);
+        }
+        self.bytes.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(Arc::from(buffer.as_slice()))
     }
-}
-
-/// Reads a file in as few calls as there are: there may be thousands.
-fn whole(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let mut file = fs::File::open(path)?;
-    let size = file.metadata()?.len();
-    if size > most {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    // One more than its size, so that the end is seen without another buffer.
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-    file.by_ref().take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
 /// When a file below a folder was last changed; the folder's own time where it has none.

@@ -357,7 +357,8 @@ impl GitError {
         move |source| Self::WriteObject { what, source }
     }
 
-    pub(super) fn read(oid: Oid) -> impl FnOnce(git2::Error) -> Self {
+    /// A failure to read this object.
+    pub fn read(oid: Oid) -> impl FnOnce(git2::Error) -> Self {
         move |source| Self::ReadObject { oid, source }
     }
 

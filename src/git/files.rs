@@ -61,19 +61,30 @@ impl<'r> Files<'r> {
     /// # Errors
     /// When the commit, its tree or the object database cannot be read. A missing subtree is counted, not fatal.
     pub fn open(repo: &'r Repository, commit: Oid) -> Result<Self, GitError> {
-        let failed = |source| GitError::ReadObject { oid: commit, source };
-        let odb = repo.odb().map_err(failed)?;
-        let tree = repo.find_commit(commit).and_then(|c| c.tree());
-        let tree = tree.map_err(failed)?;
-        let mut files = Self { odb, entries: Vec::new(), left_out: 0 };
-        files.walk(repo, tree.id());
-        files.entries.sort_by(|a, b| a.path.cmp(&b.path).then_with(|| a.bytes().cmp(b.bytes())));
+        let tree = repo.find_commit(commit).map(|commit| commit.tree_id());
+        let tree = tree.map_err(GitError::read(commit))?;
+        let mut files = Self { odb: repo.odb().map_err(GitError::read(commit))?, entries: Vec::new(), left_out: 0 };
+        repo.find_tree(tree).map_err(GitError::read(commit))?;
+        files.walk(repo, tree, "");
+        Ok(files)
+    }
+
+    /// Walks one folder of a tree, which need not have a commit. No folder there means no entries.
+    ///
+    /// # Errors
+    /// When the tree or the object database cannot be read. A missing subtree is counted, not fatal.
+    pub fn below(repo: &'r Repository, tree: Oid, folder: &str) -> Result<Self, GitError> {
+        let mut files = Self { odb: repo.odb().map_err(GitError::read(tree))?, entries: Vec::new(), left_out: 0 };
+        let root = repo.find_tree(tree).map_err(GitError::read(tree))?;
+        if let Some(entry) = root.get_name(folder).filter(|entry| entry.kind() == Some(ObjectType::Tree)) {
+            files.walk(repo, entry.id(), &format!("{folder}/"));
+        }
         Ok(files)
     }
 
     /// An explicit stack instead of recursion: the depth of a tree is the author's choice.
-    fn walk(&mut self, repo: &Repository, root: Oid) {
-        let mut stack = vec![(root, Vec::new(), 0)];
+    fn walk(&mut self, repo: &Repository, root: Oid, below: &str) {
+        let mut stack = vec![(root, below.as_bytes().to_vec(), 0)];
         while let Some((oid, prefix, depth)) = stack.pop() {
             let Ok(tree) = repo.find_tree(oid) else {
                 self.left_out += 1;
@@ -95,6 +106,7 @@ impl<'r> Files<'r> {
                 }
             }
         }
+        self.entries.sort_by(|a, b| a.path.cmp(&b.path).then_with(|| a.bytes().cmp(b.bytes())));
     }
 
     /// Every entry, sorted by path.

@@ -1,5 +1,5 @@
 //! What became of an agent's branch on the default branch.
-//! Lives here: who brought a commit in, whose commits a branch carries, trees as the gate reads them.
+//! Lives here: who brought a commit in, whose commits a branch carries.
 //! Never here: what that means for a pull request.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,6 @@ use super::changes::RawChange;
 use super::errors::GitError;
 use super::objects::TreeChange;
 use super::repo::Repo;
-use crate::town::changeset::NamedBytes;
 use crate::town::ids::AgentId;
 
 /// First-parent commits of the default branch that are looked at for the one that brought a commit in.
@@ -119,24 +118,6 @@ impl Repo {
             }
         }
         self.tree_with(Some(theirs), &changes)
-    }
-
-    /// The files below a folder (`openspec/`) of a tree, with their contents; files over 1 MiB are left out.
-    pub fn files_below(&self, tree: Oid, folder: &str) -> Result<Vec<NamedBytes>, GitError> {
-        let mut found = Vec::new();
-        let Some(name) = folder.strip_suffix('/') else { return Ok(found) };
-        let root = self.git().find_tree(tree).map_err(GitError::read(tree))?;
-        let Some(below) = root.get_name(name).filter(|entry| entry.kind() == Some(git2::ObjectType::Tree)) else {
-            return Ok(found);
-        };
-        for change in self.changes_between(None, Some(below.id()))? {
-            if let Some((_, blob)) = change.after.filter(|(mode, _)| *mode == crate::town::changeset::Mode::File)
-                && self.blob_size(blob)? <= 1024 * 1024
-            {
-                found.push((format!("{folder}{}", change.path), self.read_blob(blob)?.into()));
-            }
-        }
-        Ok(found)
     }
 }
 

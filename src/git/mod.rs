@@ -30,8 +30,11 @@ pub mod propose;
 pub mod remote;
 pub mod repo;
 pub mod spec_archive;
+pub mod spec_history;
+pub mod spec_origin;
 pub mod spec_tree;
 pub mod system;
+pub mod town_files;
 mod version;
 pub mod workspace;
 

@@ -1,5 +1,6 @@
-//! What archiving needs of git: the tree with a change moved and specs written, and the commit at which a folder came to be.
-//! Lives here: those two. Never here: what is written into specs (see [`crate::town::spec::plan`]).
+//! What archiving needs of git: the tree with a change moved and specs written.
+//! Lives here: that tree. Never here: what is written into specs (see [`crate::town::spec::plan`]), or where a change began (see
+//! `spec_origin`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,19 +8,16 @@ use std::sync::Arc;
 use git2::Oid;
 
 use super::errors::GitError;
-use super::merge::Merged;
 use super::objects::TreeChange;
 use super::repo::Repo;
 use crate::town::changeset::Mode;
-
-/// Commits that are looked through for the beginning of a folder, at the most.
-const COMMITS: usize = 20_000;
 
 /// Files to write or to delete, by path.
 pub type Written = Vec<(String, Option<Arc<[u8]>>)>;
 
 impl Repo {
-    /// The tree that comes of a commit's tree when files are written and a folder is moved, with everything that is in it.
+    /// The tree that comes of a commit's tree when files are written and a folder is moved, with everything that is in it. A
+    /// link or a submodule on the way to one of them is refused: it would be replaced by a folder.
     pub fn archived_tree(&self, base: Oid, files: &Written, moves: Option<&(String, String)>) -> Result<Oid, GitError> {
         let tree = self.tree_of(base)?;
         let mut changes: BTreeMap<String, TreeChange> = BTreeMap::new();
@@ -29,12 +27,39 @@ impl Repo {
                 changes.insert(format!("{to}/{inner}"), Some((mode, oid)));
             }
         }
+        for path in changes.keys().chain(files.iter().map(|(path, _)| path)) {
+            self.must_be_folders(tree, path)?;
+        }
         for (path, bytes) in files {
             let mode = self.entry(tree, path)?.map_or(Mode::File, |(mode, _)| mode);
             let change = bytes.as_ref().map(|bytes| self.write_blob(bytes)).transpose()?;
             changes.insert(path.clone(), change.map(|oid| (mode, oid)));
         }
         self.tree_with(Some(tree), &changes)
+    }
+
+    /// Whether git passes over a path of the working directory that is not committed.
+    #[must_use]
+    pub fn is_ignored(&self, path: &str) -> bool {
+        self.here().is_path_ignored(path).unwrap_or(false)
+    }
+
+    fn must_be_folders(&self, tree: Oid, path: &str) -> Result<(), GitError> {
+        for (end, _) in path.match_indices('/') {
+            match self.lookup(tree, &path[..end])? {
+                Some((None, _)) => {}
+                Some((Some(mode), _)) => {
+                    let what = match mode {
+                        Mode::Link => "a link",
+                        Mode::Module => "a submodule",
+                        Mode::File | Mode::Executable => "a file",
+                    };
+                    return Err(GitError::bad_path(&path[..end], format!("it is {what}; put the folder itself there")));
+                }
+                None => break,
+            }
+        }
+        Ok(())
     }
 
     /// The files in a folder of a tree, by their paths in it.
@@ -48,40 +73,5 @@ impl Repo {
             }
         };
         self.files(folder_tree)?.into_iter().map(named).collect()
-    }
-
-    /// The commit at which a folder, which is there at `head`, came to be. Each merge counts as one step. `None` where the folder
-    /// is not there, or its beginning lies before what this clone has.
-    pub fn began_at(&self, head: Oid, folder: &str) -> Result<Option<Oid>, GitError> {
-        let boundary = self.boundary()?;
-        let mut at = head;
-        if self.lookup(self.tree_of(at)?, folder)?.is_none() {
-            return Ok(None);
-        }
-        for _ in 0..COMMITS {
-            if boundary.contains(&at) {
-                return Ok(None);
-            }
-            let Some(parent) = self.parents(at)?.first().copied() else { return Ok(Some(at)) };
-            if self.lookup(self.tree_of(parent)?, folder)?.is_none() {
-                return Ok(Some(at));
-            }
-            at = parent;
-        }
-        Ok(None)
-    }
-
-    /// The tree of `head` without what `commit` did to the paths that are asked for: nothing that came after it is touched.
-    pub fn without(&self, head: Oid, commit: Oid, is_asked: impl Fn(&str) -> bool) -> Result<Merged, GitError> {
-        let after = self.tree_of(commit)?;
-        let before = self.parents(commit)?.first().map(|parent| self.tree_of(*parent)).transpose()?;
-        let changes = self.changes_between(before, Some(after))?;
-        let back: BTreeMap<String, TreeChange> = changes
-            .into_iter()
-            .filter(|change| is_asked(&change.path))
-            .map(|change| (change.path, change.before))
-            .collect();
-        let theirs = self.tree_with(Some(after), &back)?;
-        self.merge_trees(Some(after), self.tree_of(head)?, theirs)
     }
 }

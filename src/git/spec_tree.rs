@@ -7,8 +7,10 @@ use super::errors::GitError;
 use super::files::{Content, Entry, Files};
 use super::repo::Repo;
 use crate::town::changeset::Mode;
-use crate::town::limits::{SPEC_FILE_BYTES, SPEC_OTHER_BYTES, SPEC_TREE_BYTES};
-use crate::town::spec::tree::{Archive, Fault, Node, Tree};
+use crate::town::limits::{SPEC_FILE_BYTES, SPEC_OTHER_BYTES, SPEC_TREE_BYTES, TEXT_BYTES, TEXT_FILES};
+use crate::town::spec::putaway::OPENSPEC;
+use crate::town::spec::trace::{self, Tag};
+use crate::town::spec::tree::{Archive, Fault, Node, Tree, is_followed};
 
 /// A link's text, in bytes, at the most.
 const LINK_BYTES: u64 = 4_096;
@@ -16,35 +18,78 @@ const LINK_BYTES: u64 = 4_096;
 /// The files below `openspec`, a path in the commit's tree such as `openspec`.
 #[must_use]
 pub fn read(files: &Files<'_>, openspec: &str, archive: Archive) -> Tree {
-    let mut tree = Tree::default();
-    let mut left = SPEC_TREE_BYTES;
-    let archived = format!("{openspec}/changes/archive/");
-    for entry in files.under(openspec) {
-        let name = entry.path.strip_prefix(&archived).and_then(|inner| inner.split_once('/'));
-        if let (Archive::Names, Some((name, _))) = (archive, name) {
-            tree.put(&format!("{archived}{name}"), Node::Folder);
-            continue;
-        }
-        let node = match entry.mode {
-            Mode::Link => link(files, entry, &mut left),
-            Mode::Module => continue,
-            Mode::File | Mode::Executable => file(files, entry, &mut left),
-        };
-        tree.put(&entry.path, node);
-    }
-    tree
+    let mut read = Read { files, openspec, archive, tree: Tree::default(), left: SPEC_TREE_BYTES };
+    read.folder(openspec, openspec);
+    read.tree
 }
 
-/// The same of a tree that no commit has, of its plain files.
+struct Read<'r, 'f> {
+    files: &'r Files<'f>,
+    openspec: &'r str,
+    archive: Archive,
+    tree: Tree,
+    left: u64,
+}
+
+impl Read<'_, '_> {
+    /// Puts what stands in the folder `from` of the commit below `to`.
+    fn folder(&mut self, from: &str, to: &str) {
+        let files = self.files;
+        let archived = format!("{}/changes/archive/", self.openspec);
+        for entry in files.under(from) {
+            let path = format!("{to}{}", &entry.path[from.len()..]);
+            let name = path.strip_prefix(&archived).and_then(|inner| inner.split_once('/'));
+            if let (Archive::Names, Some((name, _))) = (self.archive, name) {
+                self.tree.put(&format!("{archived}{name}"), Node::Folder);
+                continue;
+            }
+            let node = match entry.mode {
+                Mode::Link => link(files, entry, &mut self.left),
+                Mode::Module => Node::Other,
+                Mode::File | Mode::Executable => file(files, entry, &mut self.left),
+            };
+            self.tree.put(&path, node.clone());
+            if let Node::LinkedFolder(Some(target)) = node
+                && is_followed(self.openspec, &path, &target)
+            {
+                self.folder(&target, &path);
+            }
+        }
+    }
+}
+
+/// The same of a tree that no commit has.
+///
+/// # Errors
+/// When the tree cannot be read.
+pub fn of_tree(repo: &Repo, tree: Oid) -> Result<Tree, GitError> {
+    Ok(read(&Files::below(repo.git(), tree, OPENSPEC)?, OPENSPEC, Archive::Whole))
+}
+
+/// What the texts of a tree say that they cover, as `monkeytown spec trace` looks for it.
 ///
 /// # Errors
 /// When an object cannot be read.
-pub fn of_tree(repo: &Repo, tree: Oid) -> Result<Tree, GitError> {
-    let mut found = Tree::default();
-    for (path, bytes) in repo.files_below(tree, "openspec/")? {
-        found.put_file(&path, bytes);
+pub fn tags(repo: &Repo, tree: Oid) -> Result<Vec<Tag>, GitError> {
+    let mut tags = Vec::new();
+    for path in repo.paths(tree)?.iter().filter(|path| trace::is_looked_through(path, OPENSPEC)).take(TEXT_FILES) {
+        if let Some(text) = text_of(repo, tree, path, TEXT_BYTES)? {
+            tags.extend(trace::tags(path, &text));
+        }
     }
-    Ok(found)
+    Ok(tags)
+}
+
+/// The text of a file, where it is one and not too large.
+///
+/// # Errors
+/// When an object cannot be read.
+pub fn text_of(repo: &Repo, tree: Oid, path: &str, most: u64) -> Result<Option<String>, GitError> {
+    let Some((Mode::File | Mode::Executable, blob)) = repo.entry(tree, path)? else { return Ok(None) };
+    if repo.blob_size(blob)? > most {
+        return Ok(None);
+    }
+    Ok(String::from_utf8(repo.read_blob(blob)?).ok())
 }
 
 fn file(files: &Files<'_>, entry: &Entry, left: &mut u64) -> Node {
@@ -73,7 +118,7 @@ fn link(files: &Files<'_>, entry: &Entry, left: &mut u64) -> Node {
             node => node,
         },
         Some(_) => Node::Dangling,
-        None if files.is_folder(&target) => Node::LinkedFolder,
+        None if files.is_folder(&target) => Node::LinkedFolder(Some(target.into())),
         None => Node::Dangling,
     }
 }

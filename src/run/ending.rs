@@ -60,7 +60,7 @@ impl Course<'_> {
             None => home.with_depth(|| home.repo.merge_base(head, newest))?,
         };
         let Some(below) = below.filter(|below| *below != head) else { return Ok(pushed) };
-        let judged = propose::of_commits(house, Some(self.charter), below, head, &[newest])?;
+        let judged = propose::of_commits(house, &self.claimed.town, Some(self.charter), below, head, &[newest])?;
         let refused: Vec<Finding> = gate::judge(&judged).into_iter().filter(Finding::is_error).collect();
         for finding in &refused {
             tracing::error!(%finding, "what was announced does not pass the gate");

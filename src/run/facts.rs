@@ -19,6 +19,7 @@ use crate::town::ids::AgentId;
 use crate::town::memory::Memory;
 use crate::town::ownership;
 use crate::town::pattern::Pattern;
+use crate::town::spec::past::Past;
 
 /// Verdicts that a briefing shows.
 const VERDICTS: usize = 5;
@@ -54,6 +55,7 @@ pub fn gather(
     let repo = house.home.repo.reopen()?;
     let since =
         town.last_base(agent).and_then(|oid| crate::git::repo::oid(oid).ok()).filter(|oid| house.home.repo.has(*oid));
+    let past = if wanted.contains(&Sense::Specs) { workflow::past(house, town, None, base)? } else { Past::default() };
     let facts = senses::gather(&senses::Request {
         repo: repo.git(),
         base,
@@ -64,6 +66,7 @@ pub fn gather(
         test_command: house.settings.tests.as_ref(),
         environment: &edge.tools,
         proposals: proposals(town),
+        past: &past,
         now: (edge.now)(),
     })?;
     Ok(facts)

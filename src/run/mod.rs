@@ -28,7 +28,7 @@ pub mod think;
 mod thinking;
 pub mod turn;
 pub mod verdict;
-mod workflow;
+pub mod workflow;
 
 use chrono::{DateTime, Utc};
 

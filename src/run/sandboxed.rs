@@ -3,6 +3,7 @@
 
 use super::checkpoint::{Keeper, ToHome};
 use super::claim::Claim;
+use super::house::House;
 use super::relay::Relay;
 use super::stand::Stand;
 use super::think::Thinker;
@@ -32,15 +33,19 @@ fn shell(edge: &Edge<'_>, settings: &Settings) -> Result<Shell, String> {
 }
 
 /// The tools that the charter gives; none where a command-line agent thinks, which has its own.
+///
+/// # Errors
+/// [`RunError::Git`] when an object cannot be read.
 pub(super) fn toolbox(
     edge: &Edge<'_>,
     charter: &Charter,
     thinker: &Thinker,
-    settings: &Settings,
+    house: &House,
     claimed: &Claim,
-) -> Toolbox {
+) -> Result<Toolbox, RunError> {
+    let settings = &house.settings;
     if matches!(thinker, Thinker::Command(_)) {
-        return tools::ends();
+        return Ok(tools::ends());
     }
     let allow = Allow::of(&settings.network.allow);
     let posts = claimed.town.posts.iter().filter(|(_, post)| !post.closed).map(|(id, _)| id.clone()).collect();
@@ -50,11 +55,11 @@ pub(super) fn toolbox(
         shell(edge, settings)
     };
     let mut toolbox = tools::table_with(&charter.tools, shell.as_ref().map_err(String::as_str).cloned(), posts, &allow);
-    let keeper = workflow::keeper(edge, &charter.name, &claimed.run);
+    let keeper = workflow::keeper(edge, house, &charter.name, claimed)?;
     if keeper.has_gate() {
         toolbox.keep_gate(&keeper);
     }
-    toolbox
+    Ok(toolbox)
 }
 
 impl Turn<'_> {
@@ -122,6 +127,7 @@ mod tests {
     use super::*;
     use crate::run::think::CommandLine;
 
+    // covers: command-agents#it-works-in-the-sandbox
     #[test]
     fn a_command_line_agent_without_a_sandbox_is_refused_with_the_reason() {
         let program = |path: Option<&str>| Edge {

@@ -11,9 +11,11 @@ use super::relay::Relay;
 use super::{Edge, RunError};
 use crate::brain::{self, Brain, Embedded, Endpoint, Fallbacks, Key, PageOutcome, Remote, Replay, Scripted};
 use crate::tools::{ARCHIVE_CHANGE, RECORD_GATE};
+use crate::town::board::{POST, TEXT_BYTES};
 use crate::town::charter::Charter;
 use crate::town::facts::Facts;
 use crate::town::models::{Asked, NoPrice};
+use crate::town::page::order::{self, ORCHESTRATOR};
 use crate::town::page::{self, PageResult};
 use crate::town::prices::{Rate, Usd};
 use crate::town::roles::{Act, Deed};
@@ -298,6 +300,8 @@ fn outcome(charter: &Charter, facts: &Facts, existing: Option<&str>, act: Option
             let calls = deeds.into_iter().map(call).collect();
             return PageOutcome::Propose { calls, title, body, evidence, change: Some(change) };
         }
+        // The page has its turn once people have decided.
+        Some(Act::Stand(why)) => return PageOutcome::Unchanged(why),
         Some(Act::Wait(why)) => Some(why),
         Some(Act::Rest) | None => None,
     };
@@ -335,7 +339,26 @@ fn page_outcome(charter: &Charter, facts: &Facts, existing: Option<&str>) -> Pag
         PageResult::Unchanged(reason) => PageOutcome::Unchanged(reason),
         PageResult::Update { content, title, body, evidence } => {
             let write = ("Write", json!({"file_path": path, "content": content}));
-            PageOutcome::Propose { calls: vec![write], title, body, evidence, change: None }
+            let calls = [write].into_iter().chain(note(charter, facts)).collect();
+            PageOutcome::Propose { calls, title, body, evidence, change: None }
         }
     }
+}
+
+/// What the orchestrator tells the town beside its page: whose move is next, and what waits.
+fn note(charter: &Charter, facts: &Facts) -> Option<(&'static str, serde_json::Value)> {
+    let specs = facts.specs.as_ref().filter(|_| charter.name.as_str() == ORCHESTRATOR)?;
+    let (moves, stuck) = (order::moves(specs), order::stuck(specs));
+    if (moves.is_empty() && stuck.is_empty()) || !charter.tools.iter().any(|tool| tool == POST) {
+        return None;
+    }
+    let list = |lines: Vec<String>| lines.iter().map(|line| format!("- {line}\n")).collect::<String>();
+    let mut body = String::new();
+    for (title, lines) in [("Next", moves), ("Stuck", stuck)] {
+        if !lines.is_empty() {
+            body.push_str(&format!("**{title}**\n\n{}\n", list(lines)));
+        }
+    }
+    let body = crate::town::text::truncate_middle(body.trim_end(), TEXT_BYTES);
+    Some((POST, json!({"title": "The order of changes", "body": body, "tags": ["openspec"]})))
 }

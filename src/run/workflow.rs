@@ -6,58 +6,80 @@ use std::collections::BTreeMap;
 
 use git2::Oid;
 
+use super::claim::Claim;
+use super::house::House;
 use super::publish::Hands;
 use super::stand::Stand;
 use super::think::Thinker;
 use super::turn::Mission;
 use super::{Edge, RunError};
-use crate::git::{propose, repo, repo::Repo, spec_tree};
+use crate::git::{repo, spec_tree};
 use crate::tools::Keeper;
 use crate::town::briefing::Quote;
+use crate::town::event::Offer;
 use crate::town::facts::Facts;
-use crate::town::fold::{PullState, Run, Town};
+use crate::town::fold::{Run, Town};
 use crate::town::ids::AgentId;
 use crate::town::roles::{self, Act, Desk};
 use crate::town::spec::lifecycle::Lifecycle;
+use crate::town::spec::past::Past;
 use crate::town::spec::project::Project;
 use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::queue;
+use crate::town::spec::record::{GATES, Gate};
 use crate::town::spec::state::State;
 use crate::town::spec::tree::Tree;
 use crate::town::text::truncate_middle;
 
-/// Commits that are asked which change they belong to.
-const COMMITS: usize = 500;
+/// Commits that are fetched where a clone is too shallow to say what a change was written for: all that there are.
+const WHOLE_HISTORY: u32 = 1_000_000;
 /// Files of one change that are judged, and how large each may be, in bytes.
 const TOUCHED: usize = 200;
 const FILE_BYTES: u64 = 256 * 1024;
 /// Bytes of one file of a change in a briefing.
 const QUOTE_BYTES: usize = 16 * 1024;
 
-/// Who wrote each OpenSpec change that came in by a pull request: the agent whose merged work first held its proposal.
-pub(super) fn authors(town: &Town) -> BTreeMap<String, String> {
-    let mut authors = BTreeMap::new();
-    for pull in town.pulls.values().filter(|pull| pull.state == PullState::Merged) {
-        for path in &pull.offer.paths {
-            let name = path.strip_prefix("openspec/changes/").and_then(|rest| rest.strip_suffix("/proposal.md"));
-            if let Some(name) = name.filter(|name| !name.contains('/')) {
-                authors.entry(name.to_owned()).or_insert_with(|| format!("agent:{}", pull.agent));
+/// What the files do not tell of the changes: who wrote them, what was built for them after a validator passed them, and, for the
+/// agent that archives, what those that are completed were written for.
+///
+/// # Errors
+/// [`RunError::Git`] when an object cannot be read.
+pub fn past(house: &House, town: &Town, agent: Option<&AgentId>, head: Oid) -> Result<Past, RunError> {
+    let repo = &house.home.repo;
+    let tree = spec_tree::of_tree(repo, repo.tree_of(head)?)?;
+    let project = Project::new(&tree, OPENSPEC);
+    let rebuilt = house.home.with_depth(|| repo.reopen()?.rebuilt(head, &project, &house.settings.guarded))?;
+    let mut past = Past { authors: repo.authors_of_changes(town)?, rebuilt, ..Past::default() };
+    if agent.is_some_and(|agent| agent.as_str() == Gate::Archive.agent()) {
+        for name in changes_in(&tree, State::Completed, &past) {
+            let mut base = repo.spec_base(head, &project, &name);
+            if !base.is_whole() && repo.is_shallow() {
+                house.home.ensure_history(head, WHOLE_HISTORY)?;
+                base = repo.reopen()?.spec_base(head, &project, &name);
             }
+            past.bases.insert(name, base);
         }
     }
-    authors
+    Ok(past)
 }
 
-/// The runs in whose name the agent may speak: this one, and those before it whose records its open pull request may hold.
-pub(super) fn runs(town: &Town, agent: &AgentId, run: &Run) -> Vec<String> {
-    let ended = town.agents.get(agent).into_iter().flat_map(|agent| agent.runs.iter().map(|ended| &ended.run));
-    ended.chain([&run.run]).map(ToString::to_string).collect()
+/// The runs in whose name the agent may speak, each with the commit that it read: this one, and those before it whose records its
+/// open pull request may hold.
+pub(super) fn runs(town: &Town, agent: &AgentId, run: &Run) -> Vec<(String, String)> {
+    let ended = town.agents.get(agent).into_iter().flat_map(|agent| &agent.runs);
+    let ended = ended.map(|ended| (&ended.run, &ended.base));
+    ended.chain([(&run.run, &run.base)]).map(|(run, base)| (run.to_string(), base.to_string())).collect()
 }
 
 /// Who keeps a gate in this run.
-pub(super) fn keeper(edge: &Edge<'_>, agent: &AgentId, run: &Run) -> Keeper {
-    let date = (edge.now)().format("%Y-%m-%d").to_string();
-    Keeper { agent: agent.clone(), run: run.run.clone(), commit: run.base.clone(), date }
+///
+/// # Errors
+/// [`RunError::Git`] when an object cannot be read.
+pub(super) fn keeper(edge: &Edge<'_>, house: &House, agent: &AgentId, claimed: &Claim) -> Result<Keeper, RunError> {
+    let (run, date) = (&claimed.run, (edge.now)().format("%Y-%m-%d").to_string());
+    let is_kept = GATES.iter().any(|(_, _, keeper, _)| *keeper == agent.as_str());
+    let past = if is_kept { past(house, &claimed.town, Some(agent), repo::oid(&run.base)?)? } else { Past::default() };
+    Ok(Keeper { agent: agent.clone(), run: run.run.clone(), commit: run.base.clone(), date, past })
 }
 
 /// What the role of the agent does without a mind; `None` where it has no part in the workflow, and where something thinks.
@@ -72,74 +94,68 @@ pub(super) fn act(
 ) -> Result<Option<Act>, RunError> {
     let (edge, house) = (hands.edge, hands.house);
     let agent = &mission.charter.name;
-    if *mission.thinker != Thinker::Embedded || !keeper(edge, agent, &mission.claimed.run).has_gate() {
+    if *mission.thinker != Thinker::Embedded {
+        return Ok(None);
+    }
+    let keeper = keeper(edge, house, agent, mission.claimed)?;
+    if !keeper.has_gate() {
         return Ok(None);
     }
     let repo = &house.home.repo;
     let base = repo::oid(&stand.base)?;
     let (tree, main) = (spec_tree::of_tree(repo, stand.tree()?)?, spec_tree::of_tree(repo, repo.tree_of(base)?)?);
-    let authors = authors(&mission.claimed.town);
-    let in_validation = in_validation(&tree);
-    let touched = if agent.as_str() == "test-validator" && !in_validation.is_empty() {
-        house.home.ensure_history(base, 500)?;
-        touched(&house.home.repo.reopen()?, base, &in_validation)?
-    } else {
-        BTreeMap::new()
-    };
-    let date = (edge.now)().format("%Y-%m-%d").to_string();
+    let in_validation = changes_in(&tree, State::Validation, &keeper.past);
+    let is = |name: &str| agent.as_str() == name && !in_validation.is_empty();
+    let touched = if is("test-validator") { touched(house, base, &in_validation)? } else { BTreeMap::new() };
+    let tags = if is("pm-validator") { spec_tree::tags(repo, stand.tree()?)? } else { Vec::new() };
     let desk = Desk {
         tree: &tree,
         main: &main,
         agent,
-        authors: &authors,
+        open: mission
+            .claimed
+            .town
+            .open_pull(agent)
+            .filter(|pull| is_about_a_change(&pull.offer))
+            .map(|pull| pull.number),
+        past: &keeper.past,
+        paths: &repo.paths(stand.tree()?)?,
+        tags: &tags,
         tests: facts.tests.as_ref(),
         touched: &touched,
-        date: &date,
+        date: &keeper.date,
     };
     Ok(roles::act(&desk))
 }
 
-fn in_validation(tree: &Tree) -> Vec<String> {
+fn is_about_a_change(offer: &Offer) -> bool {
+    offer.paths.iter().any(|path| path.starts_with("openspec/changes/"))
+}
+
+fn changes_in(tree: &Tree, state: State, past: &Past) -> Vec<String> {
     let project = Project::new(tree, OPENSPEC);
     let names = project.changes().into_iter();
-    let is_there = |name: &&str| Lifecycle::of(tree, &project.change_path(name), None).state == State::Validation;
+    let is_there = |name: &&str| Lifecycle::of(&project, &project.change_path(name), past).state == state;
     names.filter(is_there).map(str::to_owned).collect()
 }
 
-/// The files that commits with a trailer `Change:` touched, as they are at `base`, by change.
-fn touched(repo: &Repo, base: Oid, names: &[String]) -> Result<BTreeMap<String, Vec<(String, String)>>, RunError> {
-    let mut paths: BTreeMap<String, BTreeMap<String, ()>> = BTreeMap::new();
-    let mut open = vec![base];
-    let mut seen = std::collections::BTreeSet::from([base]);
-    while let Some(commit) = open.pop() {
-        if seen.len() > COMMITS || !repo.has(commit) {
-            break;
-        }
-        let parents = repo.parents(commit)?;
-        let change = propose::trailer(&repo.message_of(commit)?, "Change").filter(|name| names.contains(name));
-        if let Some(change) = change {
-            let parent = parents.first().filter(|parent| repo.has(**parent));
-            let before = parent.map(|parent| repo.tree_of(*parent)).transpose()?;
-            let changed = repo.changes_between(before, Some(repo.tree_of(commit)?))?;
-            let own = changed.into_iter().map(|change| change.path);
-            let own = own.filter(|path| !path.starts_with("openspec/") && !path.starts_with(".monkeytown/"));
-            paths.entry(change).or_default().extend(own.map(|path| (path, ())));
-        }
-        open.extend(parents.into_iter().filter(|parent| seen.insert(*parent)));
-    }
-    let tree = repo.tree_of(base)?;
+/// The files that commits with a trailer `Change:` touched since the change came to be, as they are at `base`, by change.
+fn touched(house: &House, base: Oid, names: &[String]) -> Result<BTreeMap<String, Vec<(String, String)>>, RunError> {
     let mut found = BTreeMap::new();
-    for (change, paths) in paths {
+    for change in names {
+        let paths = house.home.with_depth(|| {
+            let repo = house.home.repo.reopen()?;
+            let before = repo.before(base, &format!("openspec/changes/{change}"))?;
+            repo.touched_for(base, &before, change)
+        })?;
+        let repo = house.home.repo.reopen()?;
+        let tree = repo.tree_of(base)?;
+        let own = |path: &String| !path.starts_with("openspec/") && !path.starts_with(".monkeytown/");
         let mut files = Vec::new();
-        for path in paths.into_keys().take(TOUCHED) {
-            if let Some((_, blob)) = repo.entry(tree, &path)?
-                && repo.blob_size(blob).is_ok_and(|size| size <= FILE_BYTES)
-                && let Ok(text) = String::from_utf8(repo.read_blob(blob)?)
-            {
-                files.push((path, text));
-            }
+        for path in paths.into_iter().filter(own).take(TOUCHED) {
+            files.extend(spec_tree::text_of(&repo, tree, &path, FILE_BYTES)?.map(|text| (path, text)));
         }
-        found.insert(change, files);
+        found.insert(change.clone(), files);
     }
     Ok(found)
 }
@@ -153,23 +169,28 @@ pub(super) fn case_files(hands: &Hands<'_>, mission: Mission<'_>) -> Result<Vec<
     let agent = mission.charter.name.as_str();
     let tree = spec_tree::of_tree(repo, mission.claimed.stand.tree()?)?;
     let project = Project::new(&tree, OPENSPEC);
-    let authors = authors(&mission.claimed.town);
-    for queued in queue::queue(&project).changes {
+    let past = &keeper(hands.edge, hands.house, &mission.charter.name, mission.claimed)?.past;
+    let mut turns: Vec<_> = queue::queue(&project)
+        .changes
+        .into_iter()
+        .map(|queued| (Lifecycle::of(&project, &project.change_path(&queued.name), past), queued))
+        .filter(|(life, _)| life.next.agents.contains(&agent))
+        .collect();
+    // What waits for its author is nobody's first case.
+    turns.sort_by_key(|(life, _)| life.state == State::NeedsRevision);
+    if let Some((life, queued)) = turns.into_iter().next() {
         let folder = project.change_path(&queued.name);
-        let life = Lifecycle::of(&tree, &folder, authors.get(&queued.name).map(String::as_str));
-        if !life.next.agents.contains(&agent) {
-            continue;
-        }
         let mut text = format!("State: {}\nNext: {}\n", life.state.name(), life.next.act);
         text.push_str(&format!(
             "Author: {}\nContent hash: {}\n",
-            life.author.as_deref().unwrap_or("unknown"),
+            if life.authors.is_empty() { "unknown".to_owned() } else { Vec::from_iter(life.authors).join(", ") },
             life.content_hash
         ));
         for name in &queued.waits_for {
             text.push_str(&format!("Waits for: {name}\n"));
         }
-        let checker = crate::town::spec::validate::Checker::new(&project, crate::town::spec::rules::Profile::Gated);
+        let checker =
+            crate::town::spec::validate::Checker::new(&project, crate::town::spec::rules::Profile::Gated).knowing(past);
         for issue in &checker.change(&queued.name) {
             text.push_str(&format!("{}\n", crate::town::spec::record::finding_of(issue)));
         }

@@ -106,6 +106,7 @@ fn a_shallow_boundary_is_said_and_has_no_churn() {
         test_command: None,
         environment: &[],
         proposals: Default::default(),
+        past: crate::town::spec::past::Past::NOTHING,
         now: chrono::DateTime::UNIX_EPOCH,
     };
     let facts = crate::senses::gather(&request).unwrap().activity.unwrap().since;

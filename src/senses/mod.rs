@@ -35,6 +35,7 @@ use crate::town::facts::{Facts, ProposalFacts};
 use crate::town::ids::AgentId;
 use crate::town::pattern::Pattern;
 use crate::town::settings::TestCommand;
+use crate::town::spec::past::Past;
 use owners::Owners;
 
 /// Why nothing could be sensed.
@@ -65,6 +66,8 @@ pub struct Request<'a> {
     pub environment: &'a [(String, String)],
     /// Open pull requests and verdicts, from the journal's fold.
     pub proposals: ProposalFacts,
+    /// What the files do not tell of OpenSpec changes.
+    pub past: &'a Past,
     /// The moment of the run; only ages of open pull requests are counted to it.
     pub now: DateTime<Utc>,
 }
@@ -103,7 +106,7 @@ pub fn gather(request: &Request<'_>) -> Result<Facts, SenseError> {
         facts.proposals = Some(proposals);
     }
     if request.wants(Sense::Specs) {
-        facts.specs = Some(specs::sense(&files));
+        facts.specs = Some(specs::sense(&files, request.past));
     }
     if request.wants(Sense::Tests) {
         facts.tests = Some(tests::sense(request, &files));

@@ -10,6 +10,7 @@ use crate::town::spec::issue::Level;
 use crate::town::spec::lifecycle::{Lifecycle, Step};
 use crate::town::spec::lines::Lines;
 use crate::town::spec::main_spec::Requirements;
+use crate::town::spec::past::Past;
 use crate::town::spec::project::{Project, SpecFile};
 use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::queue;
@@ -20,7 +21,7 @@ const READ: usize = 1_000;
 /// Records and problems of one change that are told.
 const RECORDS: usize = 20;
 
-pub(super) fn sense(files: &Files<'_>) -> SpecFacts {
+pub(super) fn sense(files: &Files<'_>, past: &Past) -> SpecFacts {
     let tree = spec_tree::read(files, OPENSPEC, Archive::Names);
     let project = Project::new(&tree, OPENSPEC);
     let mut facts = SpecFacts { present: files.is_folder(OPENSPEC), ..SpecFacts::default() };
@@ -35,7 +36,7 @@ pub(super) fn sense(files: &Files<'_>) -> SpecFacts {
     facts.skipped += names.len().saturating_sub(READ);
     let queued = queue::queue(&project).changes;
     let waits = |name: &str| queued.iter().find(|queued| queued.name == name).map(|queued| queued.waits_for.clone());
-    facts.changes = names.into_iter().take(READ).map(|name| change(&project, name)).collect();
+    facts.changes = names.into_iter().take(READ).map(|name| change(&project, past, name)).collect();
     for change in &mut facts.changes {
         change.waits_for = waits(&change.name).unwrap_or_default();
     }
@@ -57,7 +58,7 @@ fn spec(file: &SpecFile, text: &str) -> SpecStatus {
     out
 }
 
-fn change(project: &Project<'_>, name: &str) -> ChangeFacts {
+fn change(project: &Project<'_>, past: &Past, name: &str) -> ChangeFacts {
     let (tree, folder) = (project.tree(), project.change_path(name));
     let mut out = ChangeFacts { name: name.to_owned(), ..ChangeFacts::default() };
     for file in ["proposal.md", "design.md", "tasks.md"] {
@@ -65,7 +66,7 @@ fn change(project: &Project<'_>, name: &str) -> ChangeFacts {
             out.missing.push(file.to_owned());
         }
     }
-    let life = Lifecycle::of(tree, &folder, None);
+    let life = Lifecycle::of(project, &folder, past);
     (out.done, out.tasks) = (life.tasks.completed, life.tasks.total);
     (out.state, out.next, out.content_hash) = (life.state.name().to_owned(), life.next.act, life.content_hash);
     for Step { record, counts, .. } in life.steps.iter().rev().take(RECORDS).rev() {

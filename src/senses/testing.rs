@@ -12,6 +12,7 @@ use crate::town::charter::Sense;
 use crate::town::facts::{Facts, ProposalFacts};
 use crate::town::ids::AgentId;
 use crate::town::pattern::Pattern;
+use crate::town::spec::past::Past;
 
 /// The first commit's time; each further one is a day later.
 pub(crate) const START: i64 = 1_700_000_000;
@@ -108,6 +109,7 @@ impl Sample {
             test_command: None,
             environment: &[],
             proposals: ProposalFacts::default(),
+            past: Past::NOTHING,
             now: chrono::DateTime::from_timestamp(START, 0).unwrap(),
         })
         .unwrap()

@@ -11,8 +11,13 @@ use crate::town::finding::{Finding, Severity};
 use crate::town::ids::{AgentId, Oid, RunId};
 use crate::town::spec::issue::Level;
 use crate::town::spec::lifecycle::Lifecycle;
+use crate::town::spec::past::Past;
+use crate::town::spec::project::Project;
+use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::record::{GATES, Gate, Record, Verdict};
-use crate::town::spec::tree::Tree;
+use crate::town::spec::state::State;
+use crate::town::spec::status_line::project_status;
+use crate::town::spec::tree::{Node, Tree};
 
 /// The tool's name.
 pub const RECORD_GATE: &str = "RecordGate";
@@ -28,6 +33,8 @@ pub struct Keeper {
     pub commit: Oid,
     /// The day, for the name of what is put away.
     pub date: String,
+    /// What the files do not tell of the changes.
+    pub past: Past,
 }
 
 impl Keeper {
@@ -104,29 +111,41 @@ impl RecordGate {
             },
         });
         let text = "Writes the next gate record of a change with your verdict. Number, actor, run, commit and content hash are \
-                    filled in. Called again in the same run it replaces what you said before.";
+                    filled in. The Status: line of the proposal is rewritten too. \
+                    Called again in the same run it replaces what you said before.";
         Self { spec: spec(RECORD_GATE, text, fields, &["change", "verdict"]), keeper }
     }
 }
 
-/// The folder of a change that is there, with the files in it.
+/// The folder of a change that is there, with everything below `openspec/`.
 pub(super) fn change_tree(context: &Context<'_>, change: &str) -> Result<(String, Tree), ToolError> {
-    let folder = format!("openspec/changes/{change}");
+    let folder = format!("{OPENSPEC}/changes/{change}");
     let is_name =
         !change.is_empty() && !change.contains(['/', '\\']) && !change.starts_with('.') && change != "archive";
-    let tree = if is_name { tree_below(context, &folder)? } else { Tree::default() };
+    let tree = if is_name { tree(context)? } else { Tree::default() };
     if tree.is_folder(&folder) { Ok((folder, tree)) } else { tell(format!("There is no open change {change:?}.")) }
 }
 
-/// The plain files below a folder.
-pub(super) fn tree_below(context: &Context<'_>, folder: &str) -> Result<Tree, ToolError> {
+/// What stands below `openspec/`; what is no file stands there as something that cannot be read.
+fn tree(context: &Context<'_>) -> Result<Tree, ToolError> {
     let mut tree = Tree::default();
-    for path in context.list(folder)? {
-        if let Some(blob) = context.read(&path)?.filter(crate::town::changeset::Blob::is_file) {
-            tree.put_file(&path, blob.bytes);
+    for path in context.list(OPENSPEC)? {
+        match context.read(&path)? {
+            Some(blob) if blob.is_file() => tree.put_file(&path, blob.bytes),
+            Some(_) => tree.put(&path, Node::Dangling),
+            None => {}
         }
     }
     Ok(tree)
+}
+
+/// Lets the `Status:` line of the proposal say a state.
+fn project(tree: &mut Tree, folder: &str, state: State) {
+    let path = format!("{folder}/proposal.md");
+    let text = tree.bytes(&path).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    if let Some(text) = text.and_then(|text| project_status(text, state)) {
+        tree.put_file(&path, text.into_bytes());
+    }
 }
 
 #[async_trait]
@@ -146,17 +165,27 @@ impl Tool for RecordGate {
             Finding { path, line, rule, severity, message, remedy }
         });
         let (folder, tree) = change_tree(context, &change)?;
-        let (path, record) = self.keeper.record(&tree, &folder, gate, verdict, findings.collect(), evidence);
-        context.may_write(&path)?;
         let mut after = tree;
+        // Whatever the line says besides a state would be content that nobody judged.
+        let now = Lifecycle::of(&Project::new(&after, OPENSPEC), &folder, &self.keeper.past).state;
+        project(&mut after, &folder, now);
+        let (path, record) = self.keeper.record(&after, &folder, gate, verdict, findings.collect(), evidence);
+        context.may_write(&path)?;
         after.put_file(&path, record.clone().into_bytes());
-        let life = Lifecycle::of(&after, &folder, None);
+        let life = Lifecycle::of(&Project::new(&after, OPENSPEC), &folder, &self.keeper.past);
         let wrong = life.issues.iter().find(|issue| issue.file == path && issue.level == Level::Error);
         if let Some(issue) = wrong {
             let fix = issue.fix.clone().unwrap_or_default();
             return tell(format!("Not recorded: {} ({}). {fix}", issue.message, issue.code));
         }
         context.put(&path, &record)?;
+        project(&mut after, &folder, life.state);
+        let proposal = format!("{folder}/proposal.md");
+        let written = context.read(&proposal)?.map(|blob| blob.bytes);
+        let text = after.bytes(&proposal).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        if let Some(text) = text.filter(|text| written.as_deref() != Some(text.as_bytes())) {
+            context.put(&proposal, text)?;
+        }
         let (state, next) = (life.state.name(), life.next.act);
         Ok(ToolOutput::changed(format!("Recorded as {path}. Once it is merged the change is {state}; next: {next}.")))
     }
@@ -173,7 +202,7 @@ impl Keeper {
         findings: Vec<Finding>,
         evidence: Vec<String>,
     ) -> (String, String) {
-        let life = Lifecycle::of(tree, folder, None);
+        let life = Lifecycle::of(&Project::new(tree, OPENSPEC), folder, &self.past);
         let run = self.run.to_string();
         let is_own = |record: &&Record| record.gate == gate && record.run.as_ref() == Some(&run);
         let own = life.steps.iter().map(|step| &step.record).filter(is_own).find(|own| own.number == life.last_number);

@@ -1,13 +1,17 @@
 //! What a run wants to change: a changeset, and the proposal that the gate judges.
 //! Lives here: plain values, and how they read in a pull request. Never here: git.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::charter::Charter;
 use super::ids::{AgentId, Oid};
+use super::ownership;
 use super::pattern::Pattern;
+use super::settings::Settings;
+use super::spec::past::Past;
+use super::spec::tree::Tree;
 
 /// What kind of thing a tree entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,8 +66,8 @@ pub type NamedBytes = (String, Arc<[u8]>);
 pub struct Proposal {
     /// Who proposes; `None` when a diff of unknown origin is judged (ownership is then not checked).
     pub agent: Option<AgentId>,
-    /// The runs in whose name the agent may speak; none where nobody knows.
-    pub runs: Vec<String>,
+    /// The runs in whose name the agent may speak, each with the commit that it read; none where nobody knows.
+    pub runs: Vec<(String, String)>,
     /// What the agent owns, grants included.
     pub owns: Vec<Pattern>,
     /// Reserved paths (town file, charters, workflows…) that a human granted to this agent by name.
@@ -80,19 +84,35 @@ pub struct Proposal {
     pub body: String,
     /// The OpenSpec change that the work belongs to.
     pub change: Option<String>,
-    /// Who wrote each OpenSpec change, as its history says.
-    pub authors: BTreeMap<String, String>,
+    /// What the files of the OpenSpec changes do not tell.
+    pub past: Past,
     /// What differs, by path.
     pub changes: Vec<FileChange>,
     /// Blobs of intermediate commits.
     pub hidden: Vec<HiddenBlob>,
     /// Every path of the tree after the change, sorted (for twins and for spec checks).
     pub tree: Vec<String>,
-    /// OpenSpec files after the change that the spec checks read, by path.
-    pub specs: Vec<NamedBytes>,
+    /// What stands below `openspec/` after the change.
+    pub specs: Tree,
     /// The agent's own text files before the change, among which near-duplicates are looked for. The caller bounds
     /// how many it reads; files that this proposal changes need not be among them.
     pub earlier: Vec<NamedBytes>,
+}
+
+impl Proposal {
+    /// Nothing yet, by an agent or by anybody, with what the town allows it.
+    #[must_use]
+    pub fn under(settings: &Settings, charter: Option<&Charter>) -> Self {
+        Self {
+            agent: charter.map(|charter| charter.name.clone()),
+            owns: charter.map(|charter| ownership::owned(charter, settings)).unwrap_or_default(),
+            grants: charter.and_then(|charter| settings.grants.get(&charter.name).cloned()).unwrap_or_default(),
+            guarded: settings.guarded.clone(),
+            executable: settings.executable.clone(),
+            max_files: charter.map_or(u32::MAX, |charter| charter.limits.files),
+            ..Self::default()
+        }
+    }
 }
 
 impl Blob {
@@ -131,8 +151,26 @@ pub fn unified(changes: &[FileChange]) -> String {
     out
 }
 
+/// Lines added and deleted, by a line diff.
+#[must_use]
+pub fn lines(changes: &[FileChange]) -> (u64, u64) {
+    let text = |blob: &Option<Blob>| {
+        blob.as_ref().map(|blob| String::from_utf8_lossy(&blob.bytes).into_owned()).unwrap_or_default()
+    };
+    let (mut adds, mut dels) = (0, 0);
+    for change in changes {
+        let (before, after) = (text(&change.before), text(&change.after));
+        for op in similar::TextDiff::from_lines(&before, &after).ops() {
+            adds += op.new_range().len() as u64 * u64::from(op.tag() != similar::DiffTag::Equal);
+            dels += op.old_range().len() as u64 * u64::from(op.tag() != similar::DiffTag::Equal);
+        }
+    }
+    (adds, dels)
+}
+
 /// The text of one side; nothing where that would show no text.
-fn text_of(blob: Option<&Blob>) -> Option<&str> {
+#[must_use]
+pub fn text_of(blob: Option<&Blob>) -> Option<&str> {
     match blob {
         None => Some(""),
         Some(blob) if blob.bytes.len() > DIFF_BYTES => None,

@@ -8,6 +8,7 @@
 mod cell;
 mod collect;
 mod entry;
+pub mod order;
 mod previous;
 mod proposal;
 mod register;

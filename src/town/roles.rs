@@ -14,11 +14,15 @@ use std::collections::BTreeMap;
 use super::facts::TestFacts;
 use super::finding::Finding;
 use super::ids::AgentId;
+use super::spec::base::Base;
 use super::spec::lifecycle::Lifecycle;
+use super::spec::past::Past;
 use super::spec::project::Project;
+use super::spec::putaway::{OPENSPEC, put_away};
 use super::spec::queue;
-use super::spec::record::{Gate, Verdict};
+use super::spec::record::{self, Gate, Verdict};
 use super::spec::state::State;
+use super::spec::trace::Tag;
 use super::spec::tree::Tree;
 
 /// The rule of a finding that says what rules cannot judge.
@@ -33,8 +37,14 @@ pub struct Desk<'a> {
     pub main: &'a Tree,
     /// Who.
     pub agent: &'a AgentId,
-    /// Who wrote each change, where its history says so.
-    pub authors: &'a BTreeMap<String, String>,
+    /// Its open pull request, where that is about a change: its number.
+    pub open: Option<u64>,
+    /// What the files do not tell of the changes.
+    pub past: &'a Past,
+    /// Every path of the repository, sorted.
+    pub paths: &'a [String],
+    /// What tests and code say that they cover.
+    pub tags: &'a [Tag],
     /// What the project's tests say.
     pub tests: Option<&'a TestFacts>,
     /// The files that commits of each change in Validation touched, as they are now.
@@ -81,6 +91,8 @@ pub enum Act {
     },
     /// Nothing, for this reason.
     Wait(String),
+    /// Nothing, and its open pull request stays as it is: what that says waits for people.
+    Stand(String),
     /// No change is the role's turn.
     Rest,
 }
@@ -105,7 +117,11 @@ pub fn act(desk: &Desk<'_>) -> Option<Act> {
     };
     // Own open work that no longer holds is not what the next verdict stands on.
     let (stale, tree) = without_stale(desk);
-    let project = Project::new(&tree, "openspec");
+    // One pull request is about one thing: whatever else there is to say would take its title and its place.
+    if let (Some(number), true) = (desk.open, stale.is_empty()) {
+        return Some(Act::Stand(format!("#{number} waits for a merge: it says something about a change already")));
+    }
+    let project = Project::new(&tree, OPENSPEC);
     let cases = cases(&project, desk);
     let mut act = role(desk, &project, &cases);
     match &mut act {
@@ -113,7 +129,7 @@ pub fn act(desk: &Desk<'_>) -> Option<Act> {
             let gone = stale.into_iter().map(Deed::Delete);
             *deeds = gone.chain(std::mem::take(deeds)).collect();
         }
-        Act::Wait(_) | Act::Rest if !stale.is_empty() => {
+        _ if !stale.is_empty() => {
             let title = format!("{}: withdraw {} that no longer holds", desk.agent, count(stale.len(), "record"));
             let body = "The content was edited after it was judged, or the change has moved on since.".to_owned();
             let change = stale[0].split('/').nth(2).unwrap_or_default().to_owned();
@@ -134,9 +150,9 @@ pub fn act(desk: &Desk<'_>) -> Option<Act> {
 fn without_stale(desk: &Desk<'_>) -> (Vec<String>, Tree) {
     let mut tree = desk.tree.clone();
     let mut stale = Vec::new();
-    for name in Project::new(desk.tree, "openspec").changes() {
-        let folder = format!("openspec/changes/{name}");
-        let life = Lifecycle::of(desk.tree, &folder, desk.authors.get(name).map(String::as_str));
+    let project = Project::new(desk.tree, OPENSPEC);
+    for name in project.changes() {
+        let life = Lifecycle::of(&project, &project.change_path(name), desk.past);
         for step in &life.steps {
             let path = &step.record.path;
             let holds = step.counts && step.record.content_hash == life.content_hash;
@@ -155,7 +171,7 @@ fn cases<'a>(project: &Project<'a>, desk: &Desk<'_>) -> Vec<Case<'a>> {
     let case = |queued: queue::Queued| {
         let name = names.iter().find(|name| **name == queued.name)?;
         let folder = project.change_path(name);
-        let life = Lifecycle::of(project.tree(), &folder, desk.authors.get(*name).map(String::as_str));
+        let life = Lifecycle::of(project, &folder, desk.past);
         Some(Case { name, folder, life, waits_for: queued.waits_for })
     };
     queued.into_iter().filter_map(case).collect()
@@ -204,7 +220,7 @@ fn architect(desk: &Desk<'_>, project: &Project<'_>, cases: &[Case<'_>]) -> Act 
             waits.push(format!("`{}` waits for {}", case.name, case.waits_for.join(", ")));
             continue;
         }
-        match super::spec::putaway::put_away(project.tree(), case.name, desk.date) {
+        match put_away(project, case.name, desk.date, Base::of(&desk.past.bases, case.name)) {
             Ok(put) => {
                 let body = format!(
                     "Both validators passed `{}`. Its requirements are merged into the main specs: {}.",
@@ -221,9 +237,15 @@ fn architect(desk: &Desk<'_>, project: &Project<'_>, cases: &[Case<'_>]) -> Act 
             Err(why) => waits.push(format!("`{}` cannot be archived: {why}", case.name)),
         }
     }
-    let own = format!("agent:{}", desk.agent);
-    for case in cases.iter().filter(|case| case.life.state == State::Draft) {
-        if case.life.author.as_ref() == Some(&own) {
+    let own = record::compared(&format!("agent:{}", desk.agent));
+    let is_open = |case: &&Case<'_>| match case.life.state {
+        State::Draft => true,
+        // What rules returned, rules can take up again.
+        State::NeedsRevision => judge::is_mended(project, case),
+        _ => false,
+    };
+    for case in cases.iter().filter(is_open) {
+        if case.life.authors.contains(&own) {
             waits.push(format!("`{}` is your own", case.name));
             continue;
         }
@@ -249,7 +271,7 @@ fn implementer(desk: &Desk<'_>, project: &Project<'_>, cases: &[Case<'_>]) -> Ac
     let mut waits = Vec::new();
     for case in own {
         if case.waits_for.is_empty() {
-            match judge::made(project, case, desk.tests) {
+            match judge::made(desk, project, case) {
                 Ok(act) => return act,
                 Err(why) => waits.push(why),
             }
@@ -266,8 +288,8 @@ fn in_validation<'c, 'a>(cases: &'c [Case<'a>], gate: Gate) -> Option<&'c Case<'
     cases.iter().find(is_next)
 }
 
-fn pm(_: &Desk<'_>, project: &Project<'_>, cases: &[Case<'_>]) -> Act {
-    in_validation(cases, Gate::Pm).map_or(Act::Rest, |case| judge::wanted(project, case))
+fn pm(desk: &Desk<'_>, project: &Project<'_>, cases: &[Case<'_>]) -> Act {
+    in_validation(cases, Gate::Pm).map_or(Act::Rest, |case| judge::wanted(desk, project, case))
 }
 
 fn test(desk: &Desk<'_>, _: &Project<'_>, cases: &[Case<'_>]) -> Act {

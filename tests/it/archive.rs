@@ -6,18 +6,18 @@ use std::process::Stdio;
 
 use super::village::{Outcome, Village};
 
-const SPEC: &str = "# books Specification\n\n## Purpose\nIt keeps the books of the town and says who paid what to whom.\n\n## Requirements\n\n### Requirement: Count\nThe town SHALL count.\n\n#### Scenario: first\n- **WHEN** a coin comes in\n- **THEN** it is counted\n\n#### Scenario: second\n- **WHEN** a coin goes out\n- **THEN** it is counted\n";
-const ADDED: &str = "## ADDED Requirements\n\n### Requirement: Sum\nThe town SHALL add up.\n\n#### Scenario: sum\n- **WHEN** evening comes\n- **THEN** the sum is known\n";
-const MAIN: &str = "openspec/specs/books/spec.md";
+pub const SPEC: &str = "# books Specification\n\n## Purpose\nIt keeps the books of the town and says who paid what to whom.\n\n## Requirements\n\n### Requirement: Count\nThe town SHALL count.\n\n#### Scenario: first\n- **WHEN** a coin comes in\n- **THEN** it is counted\n\n#### Scenario: second\n- **WHEN** a coin goes out\n- **THEN** it is counted\n";
+pub const ADDED: &str = "## ADDED Requirements\n\n### Requirement: Sum\nThe town SHALL add up.\n\n#### Scenario: sum\n- **WHEN** evening comes\n- **THEN** the sum is known\n";
+pub const MAIN: &str = "openspec/specs/books/spec.md";
 
-fn counting(first: &str, second: &str) -> String {
+pub fn counting(first: &str, second: &str) -> String {
     format!(
         "## MODIFIED Requirements\n\n### Requirement: Count\nThe town SHALL count.\n\n#### Scenario: first\n- **WHEN** a coin comes in\n- **THEN** {first}\n\n#### Scenario: second\n- **WHEN** a coin goes out\n- **THEN** {second}\n"
     )
 }
 
 /// A town with one spec, and changes with the deltas that are given.
-fn village(changes: &[(&str, &str)]) -> Village {
+pub fn village(changes: &[(&str, &str)]) -> Village {
     let mut village = Village::new().file(MAIN, SPEC);
     for (name, delta) in changes {
         village = village
@@ -27,12 +27,12 @@ fn village(changes: &[(&str, &str)]) -> Village {
     village.commit("Found the town")
 }
 
-fn spec(village: &Village, words: &str) -> Outcome {
+pub fn spec(village: &Village, words: &str) -> Outcome {
     let words: Vec<&str> = ["spec"].into_iter().chain(words.split(' ')).chain(["--json"]).collect();
     village.monkeytown(&words)
 }
 
-fn code(outcome: &Outcome) -> &str {
+pub fn code(outcome: &Outcome) -> &str {
     outcome.json["status"][0]["code"].as_str().unwrap_or_default()
 }
 
@@ -95,6 +95,8 @@ fn what_is_not_committed_is_not_archived() {
 }
 
 /// B3: the second of two changes never overwrites the first.
+// covers: gated-workflow#what-others-wrote-is-never-overwritten-on-a-guess
+// covers: gated-workflow#unarchiving-takes-back-one-change
 #[test]
 fn two_changes_of_one_requirement_are_merged_or_refused() {
     let same = "it is counted";
@@ -137,6 +139,7 @@ fn a_change_that_was_brought_up_to_date_is_no_conflict() {
     assert!(village.show("main", MAIN).contains("it is counted never"));
 }
 
+// covers: gated-workflow#unarchiving-takes-back-one-change
 #[test]
 fn taking_back_stops_where_others_have_built_on_it() {
     let village = village(&[("add-sum", ADDED)]);
@@ -166,7 +169,7 @@ fn the_order_and_the_reasons_are_told() {
     village.put("openspec/changes/a/.openspec.yaml", "schema: spec-driven\ndepends_on: [b]\n");
     let next = spec(&village, "next");
     assert_eq!((next.code, next.text("next").as_str()), (0, "b"), "{next:?}");
-    assert_eq!(next.json["queue"][1]["waits_for"][0], "b");
+    assert_eq!(next.json["queue"][1]["waitsFor"][0], "b");
     assert_eq!(next.json["overlaps"][0]["requirement"], "Count");
     village.put("openspec/changes/b/.openspec.yaml", "schema: spec-driven\ndepends_on: [a]\n");
     let tangled = spec(&village, "next");
@@ -220,6 +223,7 @@ fn an_archive_that_is_killed_is_ended_by_the_next() {
 }
 
 /// B13: what fails leaves nothing behind, not even a folder.
+// covers: openspec-parity#the-same-files/a-delta-that-does-not-fit
 #[test]
 fn an_archive_that_is_refused_makes_no_folder() {
     let village =

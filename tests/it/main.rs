@@ -6,11 +6,14 @@
 #![allow(clippy::zombie_processes, reason = "a killed child is waited for by its caller")]
 #![allow(clippy::unwrap_used)]
 
+mod station;
 mod story;
 mod village;
 
 mod action;
+mod api;
 mod archive;
+mod closing;
 mod crashes;
 mod damage;
 mod demo;
@@ -31,5 +34,9 @@ mod sandbox;
 mod shallow;
 mod shell;
 mod spec;
+mod spec_history;
+mod stream;
+mod stream_limits;
+mod stream_program;
 mod verdicts;
 mod workflows;

@@ -2,6 +2,7 @@
 //! and answers programs in one document whatever happens.
 
 use std::os::unix::fs::symlink;
+use std::process::Command;
 
 use crate::village::{Outcome, Village};
 
@@ -110,7 +111,7 @@ fn a_name_is_looked_up_or_the_nearest_ones_are_told() {
     fails(&unknown, "unknown_item");
     assert!(unknown.json["status"][0]["message"].as_str().unwrap().contains("Did you mean: say-bye"), "{unknown:#?}");
     fails(&spec(&village, &["validate", "../greeting", "--type", "change"]), "invalid_item");
-    fails(&spec(&village, &["show", "../../README", "--type", "spec"]), "invalid_item");
+    fails(&spec(&village, &["show", "../../README", "--type", "spec"]), "show_error");
     fails(&spec(&village, &["validate"]), "nothing_to_validate");
     fails(&spec(&village, &["validate", "greeting", "--report", "findings"]), "invalid_validation_report_request");
     fails(&spec(&village, &["status", "--change", "nobody"]), "change_error");
@@ -207,4 +208,79 @@ fn a_change_is_begun_once_and_nothing_is_written_over() {
         .collect();
     assert_eq!(standing, ["ready", "blocked", "blocked", "blocked"], "{status:#?}");
     assert_eq!(status.json["lifecycle"]["state"], "Draft");
+}
+
+// covers: openspec-parity#commands-that-are-not-offered-are-named, spec-validation#what-does-not-count-is-said
+#[test]
+fn whatever_does_not_count_is_said_with_what_to_do() {
+    let village = village();
+    for command in ["update", "view", "config", "schema", "store", "doctor", "completion"] {
+        let asked = village.monkeytown(&["openspec", "--json", command, "--force", "x"]);
+        fails(&asked, "command_not_offered");
+    }
+    village.monkeytown(&["openspec", "vaildate"]).says(1, "validate");
+    village.put("openspec/config.yaml", "archive_dir: ../out\n");
+    village.monkeytown(&["spec", "list"]).says(0, "warning: openspec/config.yaml: archive_dir must be a path below");
+    let change = "openspec/changes/say-bye";
+    village.put(&format!("{change}/.openspec.yaml"), "depends_on: [gone]\n");
+    village.monkeytown(&["spec", "next"]).says(1, "schema: is missing");
+    let judged = village.monkeytown(&["spec", "validate", "say-bye", "--profile", "ci"]);
+    judged.says(1, "sibling/order");
+    let sync = village.monkeytown(&["spec", "sync", "say-bye", "--profile", "ci"]);
+    assert!(!sync.says(1, "spec validate say-bye").stderr.contains("--no-validate"), "{sync:#?}");
+    village.monkeytown(&["spec", "archive", "--json"]).says(1, "Open changes: say-bye.");
+    std::fs::remove_dir_all(village.dir().join("openspec/changes")).unwrap();
+    village.monkeytown(&["spec", "archive", "--json"]).says(1, "There is no open change.");
+    village.monkeytown(&["spec", "adopt", "say-bye"]).says(1, "There is no open change.");
+}
+
+// covers: traceability#gaps-and-unknown-ids-are-findings/one-capability-is-asked-for
+#[test]
+fn the_gaps_of_one_capability_are_its_own() {
+    let village = village();
+    village.put("openspec/specs/door/spec.md", SPEC).put("openspec/specs/window/spec.md", SPEC);
+    // Written in two parts: this file is looked through as well.
+    village.put("door.rs", &format!("// {}: door#greet/start, window#gone\n", "covers"));
+    let strict = |id: &str| village.monkeytown(&["spec", "trace", id, "--strict"]);
+    strict("door").says(0, "2 of 2 requirements");
+    strict("greeting").says(1, "0 of 4 requirements");
+    strict("window").says(1, "window#gone");
+    let gated = |id: &str, strict: bool| {
+        let args = ["validate", id, "--type", "spec", "--profile", "gated", if strict { "--strict" } else { "--json" }];
+        spec(&village, &args)
+    };
+    assert_eq!((gated("door", true).code, gated("greeting", false).code, gated("greeting", true).code), (0, 0, 1));
+    assert_eq!(gated("greeting", true).json["items"][0]["issues"][0]["code"], "trace/uncovered");
+    assert_eq!(gated("window", false).json["items"][0]["issues"][1]["code"], "trace/unknown-id");
+}
+
+/// What a command says that finds no room for a single byte in any file, as on a full disk.
+fn without_room(village: &Village, args: &[&str]) -> Outcome {
+    let plain = village.command(&[]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(args);
+    command.current_dir(village.dir()).env_clear();
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Outcome::of(command.output().unwrap())
+}
+
+#[test]
+fn a_full_disk_leaves_no_half_of_anything() {
+    let village = village();
+    village.save("As it is");
+    let before = village.git(["status", "--porcelain", "--ignored"]);
+    fails(
+        &without_room(&village, &["spec", "--json", "new", "add-more", "--description", "More of it"]),
+        "change_error",
+    );
+    assert!(!village.dir().join("openspec/changes/add-more").exists(), "the next try would find it in its way");
+    let archived = without_room(&village, &["spec", "--json", "archive", "say-bye", "--yes"]);
+    assert_eq!(archived.code, 1, "{archived:?}");
+    let archived = without_room(&village, &["openspec", "archive", "say-bye", "--yes", "--json"]);
+    assert_eq!(archived.code, 1, "{archived:?}");
+    assert_eq!(village.git(["status", "--porcelain", "--ignored"]), before);
+    assert_eq!(village.git(["branch", "--list", "spec/*"]), "");
+    // With room again, all of it goes on.
+    assert_eq!(spec(&village, &["new", "add-more"]).code, 0);
+    assert_eq!(spec(&village, &["archive", "say-bye", "--yes"]).code, 0);
 }

@@ -25,7 +25,11 @@ function differences(ours: unknown, theirs: unknown, path = ""): string[] {
 }
 
 test.skipIf(files.length === 0).each(files)("the fold of %s is the one of Rust", (name) => {
-  const vector = parse(readFileSync(join(folder, name), "utf8")) as Vector;
+  const document = parse(readFileSync(join(folder, name), "utf8")) as Vector | Vector[];
+  for (const [nth, vector] of [document].flat().entries()) agree(vector, `${name}, journal ${nth}`);
+});
+
+function agree(vector: Vector, name: string): void {
   const wanted = new Map(vector.states.map((state) => [state.seq, state.town]));
   const town = emptyTown();
   for (const event of vector.events) {
@@ -39,4 +43,4 @@ test.skipIf(files.length === 0).each(files)("the fold of %s is the one of Rust",
     expect(write(copy(town))).toBe(write(theirs));
   }
   expect([...wanted.keys()], "states of the vector that were never reached").toEqual([]);
-});
+}

@@ -42,16 +42,9 @@ pub enum Change {
 #[derive(Debug, ClapArgs)]
 pub struct ShowSpec {
     /// The spec's id
-    spec_id: String,
-    /// With --json: requirements without their scenarios
-    #[arg(long, conflicts_with = "requirement")]
-    requirements: bool,
-    /// With --json: leave the scenarios out
-    #[arg(long)]
-    no_scenarios: bool,
-    /// With --json: only this requirement, counted from 1
-    #[arg(short, long, value_name = "ID")]
-    requirement: Option<String>,
+    spec_id: Option<String>,
+    #[command(flatten)]
+    how: show::OfSpec,
     /// As always
     #[arg(long)]
     no_interactive: bool,
@@ -61,13 +54,9 @@ pub struct ShowSpec {
 #[derive(Debug, ClapArgs)]
 pub struct ShowChange {
     /// The change's name
-    change_name: String,
-    /// With --json: only what it does
-    #[arg(long, alias = "requirements-only")]
-    deltas_only: bool,
-    /// How each requirement differs from the main spec
-    #[arg(long)]
-    diff: bool,
+    change_name: Option<String>,
+    #[command(flatten)]
+    how: show::OfChange,
     /// As always
     #[arg(long)]
     no_interactive: bool,
@@ -85,7 +74,7 @@ pub struct List {
 #[derive(Debug, ClapArgs)]
 pub struct Validate {
     /// The name or the id
-    name: String,
+    name: Option<String>,
     /// Warnings make it invalid too
     #[arg(long)]
     strict: bool,
@@ -99,21 +88,15 @@ pub struct Validate {
 /// # Errors
 /// When the answer cannot be written.
 pub fn spec(context: &Context, command: &Spec) -> anyhow::Result<u8> {
-    match command {
-        Spec::Show(args) => show::run(
-            context,
-            &show::Args {
-                name: Some(args.spec_id.clone()),
-                kind: Some(Kind::Spec),
-                requirements: args.requirements,
-                no_scenarios: args.no_scenarios,
-                requirement: args.requirement.clone(),
-                ..show::Args::default()
-            },
-        ),
-        Spec::List(args) => desk::end(context, Shape::default(), list_specs(context, args)),
-        Spec::Validate(args) => desk::end(context, Shape::default(), validate(context, Kind::Spec, args)),
-    }
+    is_old(context, "spec", "show, list --specs and validate --specs");
+    let outcome = match command {
+        Spec::Show(args) => here(context, |project| {
+            show::spec(context, project, &named(Kind::Spec, args.spec_id.as_ref())?, &args.how, None)
+        }),
+        Spec::List(args) => here(context, |project| list_specs(context, project, args)),
+        Spec::Validate(args) => here(context, |project| validate(context, project, Kind::Spec, args)),
+    };
+    end(context, outcome)
 }
 
 /// Runs a command for changes.
@@ -121,19 +104,40 @@ pub fn spec(context: &Context, command: &Spec) -> anyhow::Result<u8> {
 /// # Errors
 /// When the answer cannot be written.
 pub fn change(context: &Context, command: &Change) -> anyhow::Result<u8> {
-    match command {
-        Change::Show(args) => show::run(
-            context,
-            &show::Args {
-                name: Some(args.change_name.clone()),
-                kind: Some(Kind::Change),
-                diff: args.diff,
-                deltas_only: args.deltas_only,
-                ..show::Args::default()
-            },
-        ),
-        Change::List(args) => desk::end(context, Shape::default(), list_changes(context, args)),
-        Change::Validate(args) => desk::end(context, Shape::default(), validate(context, Kind::Change, args)),
+    is_old(context, "change", "show, list and validate --changes");
+    let outcome = match command {
+        Change::Show(args) => here(context, |project| {
+            show::change(context, project, &named(Kind::Change, args.change_name.as_ref())?, &args.how, None)
+        }),
+        Change::List(args) => here(context, |project| list_changes(context, project, args)),
+        Change::Validate(args) => here(context, |project| validate(context, project, Kind::Change, args)),
+    };
+    end(context, outcome)
+}
+
+fn here(context: &Context, answer: impl FnOnce(&Project<'_>) -> Result<u8, Failure>) -> Result<u8, Failure> {
+    answer(&Desk::here(context, Archive::Names)?.project())
+}
+
+/// Ends a command. Where it fails these print nothing but the story, not even as JSON.
+fn end(context: &Context, outcome: Result<u8, Failure>) -> anyhow::Result<u8> {
+    let quiet =
+        Context { json: false, dir: context.dir.clone(), env: context.env.clone(), secrets: context.secrets.clone() };
+    desk::end(&quiet, Shape::default(), outcome)
+}
+
+fn is_old(context: &Context, noun: &str, newer: &str) {
+    say::story(context, &format!("warning: `{noun} …` is the older spelling; the newer one is {newer}"));
+}
+
+/// The name that is given, which leads nowhere else.
+fn named(kind: Kind, name: Option<&String>) -> Result<String, Failure> {
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        return Err(Failure::new("command_error", format!("no {} is named", kind.name())));
+    };
+    match name.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        true => Err(Failure::new("command_error", format!("there is no {} {name:?}", kind.name()))),
+        false => Ok(name.clone()),
     }
 }
 
@@ -145,9 +149,7 @@ struct SpecOut {
     requirement_count: usize,
 }
 
-fn list_specs(context: &Context, args: &List) -> Result<u8, Failure> {
-    let desk = Desk::here(context, Archive::Names)?;
-    let project = desk.project();
+fn list_specs(context: &Context, project: &Project<'_>, args: &List) -> Result<u8, Failure> {
     let specs = project.specs().into_iter().map(|spec| {
         let text = project.text(&spec.path).ok();
         let count = text.and_then(|text| read::spec(&text).ok()).map_or(0, |read| read.requirements.len());
@@ -184,10 +186,9 @@ struct ChangeOut {
     task_status: Tasks,
 }
 
-fn list_changes(context: &Context, args: &List) -> Result<u8, Failure> {
-    let desk = Desk::here(context, Archive::Names)?;
-    let project = desk.project();
-    let changes: Vec<ChangeOut> = project.changes().into_iter().map(|name| change_out(&project, name)).collect();
+fn list_changes(context: &Context, project: &Project<'_>, args: &List) -> Result<u8, Failure> {
+    let changes = project.changes().into_iter().map(|name| change_out(project, name));
+    let changes = changes.collect::<Result<Vec<ChangeOut>, Failure>>()?;
     if context.json {
         desk::json(&changes)?;
         return Ok(0);
@@ -207,8 +208,9 @@ fn list_changes(context: &Context, args: &List) -> Result<u8, Failure> {
 }
 
 /// A proposal that is there and cannot be read has no title that anybody knows.
-fn change_out(project: &Project<'_>, name: &str) -> ChangeOut {
-    let progress = project.task_progress(name).unwrap_or_default().progress;
+fn change_out(project: &Project<'_>, name: &str) -> Result<ChangeOut, Failure> {
+    let failed = |fault| Failure::new("command_error", format!("the tasks of {name} cannot be counted: {fault}"));
+    let progress = project.task_progress(name).map_err(failed)?.progress;
     let task_status = Tasks { total: progress.total, completed: progress.completed };
     let path = format!("{}/proposal.md", project.change_path(name));
     let (title, delta_count) = match project.tree().get(&path) {
@@ -218,7 +220,7 @@ fn change_out(project: &Project<'_>, name: &str) -> ChangeOut {
             shown.map_or_else(|| ("Unknown".to_owned(), 0), |shown| (shown.title, shown.deltas.len()))
         }
     };
-    ChangeOut { id: name.to_owned(), title, delta_count, task_status }
+    Ok(ChangeOut { id: name.to_owned(), title, delta_count, task_status })
 }
 
 #[derive(Serialize)]
@@ -235,20 +237,19 @@ struct Verdict {
     summary: Summary,
 }
 
-fn validate(context: &Context, kind: Kind, args: &Validate) -> Result<u8, Failure> {
-    let desk = Desk::here(context, Archive::Names)?;
-    let project = desk.project();
+fn validate(context: &Context, project: &Project<'_>, kind: Kind, args: &Validate) -> Result<u8, Failure> {
+    let name = named(kind, args.name.as_ref())?;
     let path = match kind {
-        Kind::Change => project.change_path(&args.name),
-        Kind::Spec => project.spec_path(&args.name),
+        Kind::Change => project.change_path(&name),
+        Kind::Spec => project.spec_path(&name),
     };
-    if project.tree().get(&path).is_none() || args.name.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err(Failure::new("command_error", format!("there is no {} {:?} at {path}", kind.name(), args.name)));
+    if project.tree().get(&path).is_none() {
+        return Err(Failure::new("command_error", format!("there is no {} {name:?} at {path}", kind.name())));
     }
-    let checker = Checker::new(&project, Profile::Openspec1);
+    let checker = Checker::new(project, Profile::Openspec1);
     let issues = match kind {
-        Kind::Change => checker.change(&args.name),
-        Kind::Spec => checker.spec(&args.name),
+        Kind::Change => checker.change(&name),
+        Kind::Spec => checker.spec(&name),
     };
     let count = |level: Level| issues.iter().filter(|issue| issue.level == level).count();
     let summary = Summary { errors: count(Level::Error), warnings: count(Level::Warning), info: count(Level::Info) };
@@ -258,6 +259,6 @@ fn validate(context: &Context, kind: Kind, args: &Validate) -> Result<u8, Failur
         // The reference says 0 of an invalid change here, and 1 of an invalid spec.
         return Ok(u8::from(!valid && kind == Kind::Spec));
     }
-    report::item(kind, &args.name, valid, &issues);
+    report::item(kind, &name, valid, &issues);
     Ok(u8::from(!valid))
 }

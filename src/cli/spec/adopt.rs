@@ -2,22 +2,20 @@
 //! Lives here: reading a proposal, writing the delta that it holds. Never here: how requirements are lifted (see
 //! `town::spec::adopt`).
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::super::{Context, say};
-use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use super::desk::{self, Desk, Failure, RootOut, Shape};
+use super::select;
+use crate::config::spec_place;
 use crate::town::spec::adopt;
-use crate::town::spec::tree::Archive;
 
 /// Lift the requirements that a proposal holds in its text into a delta that adds them
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Reads `### Requirement:` blocks of proposal.md. Lines that begin with WHEN, THEN, GIVEN, AND or BUT in capitals become
-scenarios. The proposal stays as it is.
+Reads `### Requirement:` blocks of proposal.md. Lines that begin with WHEN, THEN, GIVEN, AND or BUT in capitals become \
+scenarios. The proposal stays as it is, and a delta that is there already is never overwritten.
 
 Example:
   monkeytown spec adopt add-login --capability user-auth")]
@@ -54,28 +52,26 @@ struct Answer<'a> {
 /// # Errors
 /// When the answer cannot be written.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
-    desk::end(context, Shape::default().with("adopt", ()).with("root", ()), lift(context, args))
+    desk::within(context, Shape::default().with("adopt", ()), |desk| lift(context, desk, args))
 }
 
 fn refused(message: String, fix: &str) -> Failure {
     Failure::new("adopt_error", message).fix(fix)
 }
 
-fn lift(context: &Context, args: &Args) -> Result<u8, Failure> {
-    let desk = Desk::open(context, Without::Fail, Archive::Names)?;
+fn lift(context: &Context, desk: &Desk, args: &Args) -> Result<u8, Failure> {
     let project = desk.project();
     if !project.has_change(&args.name) {
-        let open = project.changes().join(", ");
-        return Err(refused(
-            format!("there is no change `{}`", args.name.escape_debug()),
-            &format!("Open changes: {open}."),
-        ));
+        let message = format!("there is no change `{}`", args.name.escape_debug());
+        return Err(refused(message, &select::open_changes(&project)));
     }
     let capability = args.capability.clone().unwrap_or_else(|| adopt::slug(&args.name));
-    let is_fine = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', '\0']);
-    if !capability.split('/').all(is_fine) {
+    if !adopt::is_capability(&capability) {
         return Err(refused(
-            format!("`{}` is no capability", capability.escape_debug()),
+            format!(
+                "`{}` cannot be a capability: its folders are called by letters, digits, -, _ and .",
+                capability.escape_debug()
+            ),
             "Give one with --capability, such as user-auth.",
         ));
     }
@@ -104,21 +100,21 @@ fn lift(context: &Context, args: &Args) -> Result<u8, Failure> {
     }
     let path = format!("{}/specs/{capability}/spec.md", project.change_path(&args.name));
     if !args.dry_run {
-        write(&desk, &path, &delta)?;
+        write(desk, &path, &delta)?;
     }
     let text = args.dry_run.then_some(delta);
     let adopted = Adopted { change: args.name.clone(), capability, path, requirements, text };
-    answer(context, &desk, &adopted)
+    answer(context, desk, &adopted)
 }
 
 fn write(desk: &Desk, path: &str, text: &str) -> Result<(), Failure> {
     desk.stays("adopt_error", path)?;
     let place = desk.on_disk(path);
-    let failed =
-        |error: std::io::Error| refused(format!("cannot write {path}: {error}"), "Nothing that was there has changed.");
-    fs::create_dir_all(place.parent().unwrap_or(&place)).map_err(failed)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).open(&place).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)
+    if spec_place::is_there(&place) {
+        let message = format!("{path} is there already, and it is not written over");
+        return Err(refused(message, "Move it away, or name another capability with --capability."));
+    }
+    spec_place::put(&place, text.as_bytes()).map_err(|error| desk::unwritten("adopt_error", "write", &place, &error))
 }
 
 fn answer(context: &Context, desk: &Desk, adopted: &Adopted) -> Result<u8, Failure> {
@@ -130,8 +126,10 @@ fn answer(context: &Context, desk: &Desk, adopted: &Adopted) -> Result<u8, Failu
         say::answer(text.trim_end());
     } else {
         say::answer(&format!(
-            "{} requirement(s) of {} now stand in {}",
-            adopted.requirements, adopted.change, adopted.path
+            "{}: {} lifted into {}",
+            adopted.change,
+            say::many(adopted.requirements, "requirement"),
+            adopted.path
         ));
     }
     Ok(0)

@@ -10,27 +10,35 @@ use git2::Oid;
 use serde::Serialize;
 
 use super::super::{Context, say};
+use super::close;
 use super::commit::{self, Ground};
 use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use super::select;
 use crate::config::spec_apply::{ApplyError, Bench, Ended, FileWork, Work};
 use crate::config::spec_tree::Root;
 use crate::git::Repo;
+use crate::git::spec_archive::Written;
 use crate::town::changeset::{self, Blob, FileChange};
 use crate::town::spec::base::Base;
 use crate::town::spec::issue::Issue;
+use crate::town::spec::lifecycle::{Lifecycle, is_of_life};
 use crate::town::spec::plan::{self, Options, Plan, Stop, Stopped};
 use crate::town::spec::plan_file::{FileUpdate, Outcome};
 use crate::town::spec::plan_refusal::Counts;
 use crate::town::spec::project::Project;
+use crate::town::spec::record::{Gate, Verdict};
 use crate::town::spec::rules::Profile;
+use crate::town::spec::state::State;
+use crate::town::spec::status_line::project_status;
 use crate::town::spec::tree::Archive;
 use crate::town::spec::validate;
 
 /// Merge what a change says into the main specs, and move it to the archive
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Both happen in one commit on a branch of its own, made from what is committed; a branch that is checked out follows.
-Requirements that another change has changed since this one was written are merged scenario by scenario, or refused.
+Both happen in one commit on a branch of its own, made from what is committed; a branch that is checked out follows. \
+Requirements that another change has changed since this one was written are merged scenario by scenario, or refused \
+with both texts. Exit code 1 says that nothing was done, and why.
 
 Examples:
   monkeytown spec archive add-login --dry-run
@@ -40,24 +48,27 @@ pub struct Args {
     /// The change's name
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// Although tasks are open, and without asking before specs change
+    /// Do it although tasks are open, main specs change, or nothing is checked
     #[arg(short, long)]
     yes: bool,
-    /// Print what would happen, and do nothing
+    /// Print the diff of the main specs and the name in the archive, and do nothing
     #[arg(long)]
     dry_run: bool,
     /// Move the change, and leave the main specs alone
     #[arg(long)]
     skip_specs: bool,
-    /// Check nothing
+    /// Do not validate the change and the merged specs; needs --yes
     #[arg(long)]
     no_validate: bool,
-    /// The set of levels: openspec-1, ci or gated
+    /// How strict the rules are: openspec-1, ci or gated
     #[arg(long, value_parser = super::validate::profile)]
     profile: Option<Profile>,
     /// The branch that gets the commit; spec/archive-NAME unless said otherwise
     #[arg(long, value_name = "BRANCH", conflicts_with = "in_place")]
     branch: Option<String>,
+    /// Why it is archived although it is not Completed (profile gated); the record says it
+    #[arg(long, value_name = "REASON", conflicts_with = "in_place")]
+    anyway: Option<String>,
     /// Write the files of the working directory and commit nothing
     #[arg(long)]
     in_place: bool,
@@ -80,6 +91,8 @@ pub struct Asked {
     pub profile: Option<Profile>,
     /// The branch for the commit.
     pub branch: Option<String>,
+    /// Why it is archived although its gates are not passed.
+    pub anyway: Option<String>,
     /// Whether the files are written and nothing is committed.
     pub in_place: bool,
     /// Whether the day is the one of the place rather than of UTC.
@@ -125,6 +138,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         unchecked: args.no_validate,
         profile: args.profile,
         branch: args.branch.clone(),
+        anyway: args.anyway.clone(),
         in_place: args.in_place,
         local_day: false,
     };
@@ -207,9 +221,13 @@ fn archive(context: &Context, desk: &Desk, bench: Option<&Bench>, asked: &Asked)
     let clock = context.env.clock().map_err(|error| Failure::new(Stop::Other.code(), error.to_string()))?;
     let date = if asked.local_day { clock.local_day() } else { clock.now().format("%Y-%m-%d").to_string() };
     if asked.in_place {
-        let base = repo(desk).map(|repo| commit::base(&repo, &here, name, None)).unwrap_or_default();
+        let base = commit::base(repo(desk).as_ref(), &here, name, None);
         let plan = planned(&here, name, profile, &date, asked, base);
         passed(&plan, asked.yes || asked.dry_run)?;
+        if completed(context, desk, &here, name, profile, None)?.is_some() {
+            let message = "in the profile gated archiving writes a record, and both are one commit".to_owned();
+            return Err(Failure::new("archive_in_place_gated", message).fix("Leave --in-place out."));
+        }
         if !asked.dry_run {
             let bench = bench.ok_or_else(|| Failure::new(Stop::Other.code(), "there is no openspec/ to write to"))?;
             let halt = context.env.halt_at();
@@ -222,16 +240,67 @@ fn archive(context: &Context, desk: &Desk, bench: Option<&Bench>, asked: &Asked)
     if let Some(commit) = ground.finished.filter(|_| !project.changes().contains(&name)) {
         return finished(context, desk, &project, name, commit);
     }
-    let base = commit::base(&ground.repo, &project, name, Some(ground.at));
+    let base = commit::base(Some(&ground.repo), &project, name, Some(ground.at));
     let plan = planned(&project, name, profile, &date, asked, base);
     passed(&plan, asked.yes || asked.dry_run)?;
+    let more = match completed(context, desk, &project, name, profile, asked.anyway.as_deref())? {
+        Some(life) => put_away(&ground, &project, name, &plan, &life, asked.anyway.as_deref())?,
+        None => Vec::new(),
+    };
     ground.clean(desk, &plan)?;
     let mut done = done(desk, name, &plan, asked);
+    done.path = ground.shown(desk, &plan.moves.1);
     if !asked.dry_run {
-        let commit = ground.archive(name, &plan, clock.now().timestamp())?;
+        let commit = ground.archive(name, &plan, more, clock.now().timestamp())?;
         (done.branch, done.commit) = (Some(ground.branch.clone()), Some(commit.to_string()));
     }
     say_done(context, desk, &done)
+}
+
+/// In the profile gated, how the change stands; it must be Completed, unless a person says why it is merged anyway.
+///
+/// # Errors
+/// It is not.
+pub fn completed(
+    context: &Context,
+    desk: &Desk,
+    project: &Project<'_>,
+    name: &str,
+    profile: Profile,
+    anyway: Option<&str>,
+) -> Result<Option<Lifecycle>, Failure> {
+    if profile != Profile::Gated {
+        return Ok(None);
+    }
+    let life = Lifecycle::of(project, &project.change_path(name), &desk.past(context));
+    if life.state == State::Completed || anyway.is_some() {
+        return Ok(Some(life));
+    }
+    let message = format!("`{name}` is {} and not Completed; next: {}", life.state.name(), life.next.act);
+    let fix = "Let its gates pass, or let `spec archive --anyway REASON` write down why not.";
+    Err(Failure::new("archive_not_completed", message).fix(fix))
+}
+
+/// The record of a person's archiving and the `Status:` line, at the change's new place.
+fn put_away(
+    ground: &Ground,
+    project: &Project<'_>,
+    name: &str,
+    plan: &Plan,
+    life: &Lifecycle,
+    anyway: Option<&str>,
+) -> Result<Written, Failure> {
+    let (from, to) = (project.change_path(name), &plan.moves.1);
+    let merged = format!("{from}: the merge is what `monkeytown spec archive {name} --dry-run` shows");
+    let why = anyway.filter(|_| life.state != State::Completed);
+    let why = why.map(|why| format!("archived while it was {}: {why}", life.state.name()));
+    let evidence = [Some(merged), why].into_iter().flatten().collect();
+    let record = close::said(Some(&ground.repo), life, to, Gate::Archive, Verdict::Archived, evidence)?;
+    let mut more: Written = vec![(record.path.clone(), Some(record.write().into_bytes().into()))];
+    let text = project.tree().bytes(&format!("{from}/proposal.md")).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let text = text.and_then(|text| project_status(text, State::Archived));
+    more.extend(text.map(|text| (format!("{to}/proposal.md"), Some(text.into_bytes().into()))));
+    Ok(more)
 }
 
 /// The commit of the same change was made before, and only its files were still on the way.
@@ -254,13 +323,12 @@ fn finished(context: &Context, desk: &Desk, project: &Project<'_>, name: &str, c
 
 /// Without a name there is nothing to choose from on a terminal that may be none.
 fn nameless(context: &Context, project: &Project<'_>) -> Result<u8, Failure> {
-    let open = project.listed();
-    if open.is_empty() && !context.json {
+    if project.listed().is_empty() && !context.json {
         say::answer("There is no open change.");
         return Ok(0);
     }
-    let fix = format!("Give one of these: {}.", open.join(", "));
-    Err(Failure::new("archive_change_name_required", "which change? give its name").fix(fix))
+    let failure = Failure::new("archive_change_name_required", "which change is to be archived? give its name");
+    Err(failure.fix(select::open_changes(project)))
 }
 
 /// The profile that counts.
@@ -276,7 +344,9 @@ fn repo(desk: &Desk) -> Option<Repo> {
 }
 
 fn planned(project: &Project<'_>, name: &str, profile: Profile, date: &str, asked: &Asked, base: Base) -> Plan {
-    let issues: Option<Vec<Issue>> = (!asked.unchecked).then(|| validate::change(project, name, profile));
+    let mut issues: Option<Vec<Issue>> = (!asked.unchecked).then(|| validate::change(project, name, profile));
+    // How the change stands is asked apart from what it says.
+    issues.iter_mut().for_each(|issues| issues.retain(|issue| !is_of_life(issue.code)));
     let options = Options {
         date,
         careful: asked.profile != Some(Profile::Openspec1),

@@ -8,10 +8,10 @@ use super::archive;
 use super::desk::{Desk, Failure};
 use crate::git::files::Files;
 use crate::git::objects::{Author, NewCommit};
+use crate::git::spec_archive::Written;
 use crate::git::{GitError, Oid, Repo, spec_tree};
+use crate::town::limits;
 use crate::town::spec::base::Base;
-use crate::town::spec::delta::Delta;
-use crate::town::spec::lines::Lines;
 use crate::town::spec::plan::{Plan, Stop};
 use crate::town::spec::project::Project;
 use crate::town::spec::tree::{Archive, Tree};
@@ -45,17 +45,28 @@ impl Ground {
     /// No repository, or nothing is committed.
     pub fn for_change(desk: &Desk, verb: &str, name: &str, branch: Option<&str>) -> Result<Self, Failure> {
         let repo = Repo::open(&desk.root.base).map_err(|error| {
-            failed(error).fix("Archive inside a git repository, or write the files alone with --in-place.")
+            let fix = match verb {
+                "archive" => "Archive inside a git repository, or write the files alone with --in-place.",
+                _ => "Run it inside the git repository whose history has the change.",
+            };
+            failed(error).fix(fix)
         })?;
         let finished = repo.finish_moves().map_err(failed)?.pop().map(|(_, commit)| commit);
         let none = || Failure::new(Stop::Other.code(), "nothing is committed here yet").fix("Commit openspec/ first.");
         let head = repo.head_commit().map_err(failed)?.ok_or_else(none)?;
+        branch.map_or(Ok(()), fits)?;
         let wanted = branch.map_or_else(|| format!("spec/{verb}-{}", branch_name(name)), str::to_owned);
         let tip = repo.tip(&format!("refs/heads/{wanted}")).map_err(failed)?;
         // Our own branch from an earlier try is no ground to build upon.
         let at = tip.filter(|_| branch.is_some()).unwrap_or(head);
+        let openspec = desk.root.openspec();
+        if repo.entry(repo.tree_of(at).map_err(failed)?, &openspec).map_err(failed)?.is_some() {
+            let message =
+                format!("{openspec} is a link or a file in the commit {at:.12}; nothing below it is read there");
+            return Err(Failure::new(Stop::Other.code(), message).fix("Put the folder itself there."));
+        }
         let files = Files::open(repo.git(), at).map_err(failed)?;
-        let tree = spec_tree::read(&files, &desk.root.openspec(), Archive::Names);
+        let tree = spec_tree::read(&files, &openspec, Archive::Names);
         drop(files);
         Ok(Self { repo, branch: wanted, tip, at, finished, tree })
     }
@@ -64,6 +75,12 @@ impl Ground {
     #[must_use]
     pub fn project<'t>(&'t self, desk: &Desk) -> Project<'t> {
         desk.project_of(&self.tree)
+    }
+
+    /// A path as answers name it: where it is on disk, or in the commit where the repository has no files.
+    #[must_use]
+    pub fn shown(&self, desk: &Desk, path: &str) -> String {
+        if self.repo.workdir().is_some() { desk.shown(path) } else { path.to_owned() }
     }
 
     /// Refuses where the working directory holds something of the change or of the specs in the plan that is not committed.
@@ -95,6 +112,9 @@ impl Ground {
         let mut dirty = Vec::new();
         for path in paths {
             let committed = self.repo.read_path(tree, &path).map_err(failed)?;
+            if committed.is_none() && self.repo.is_ignored(&path) {
+                continue;
+            }
             let place = root.join(&path);
             let is_link = fs::symlink_metadata(&place).is_ok_and(|meta| meta.is_symlink());
             let found = fs::read(&place).ok();
@@ -109,13 +129,13 @@ impl Ground {
         Err(Failure::new("archive_uncommitted", message).fix("Commit these first; only what is committed counts here."))
     }
 
-    /// Makes the commit: specs written, the change moved. The same plan on the same ground gives the branch that is there.
+    /// Makes the commit: specs and some more files written, the change moved. The same plan on the same ground gives the branch that is there.
     ///
     /// # Errors
     /// Git fails, or somebody else has moved the branch.
-    pub fn archive(&self, name: &str, plan: &Plan, seconds: i64) -> Result<Oid, Failure> {
+    pub fn archive(&self, name: &str, plan: &Plan, more: Written, seconds: i64) -> Result<Oid, Failure> {
         let work = archive::work(plan);
-        let files = work.files.into_iter().map(|file| (file.path, file.after)).collect();
+        let files = work.files.into_iter().map(|file| (file.path, file.after)).chain(more).collect();
         let tree = self.repo.archived_tree(self.at, &files, work.moves.as_ref()).map_err(failed)?;
         let counts = plan.totals.unwrap_or_default();
         let said = format!(
@@ -163,30 +183,36 @@ fn without_returns(bytes: &[u8]) -> Vec<u8> {
     text.collect::<Vec<_>>().join(&b'\n')
 }
 
+/// Refuses what is no name of a branch of people's.
+fn fits(branch: &str) -> Result<(), Failure> {
+    let why = match branch {
+        "HEAD" | "@" => "that means whatever is checked out",
+        name if name.starts_with("refs/") => "give the branch's own name, without refs/heads/",
+        name if name.starts_with('-') => "a branch's name does not begin with a hyphen",
+        name if name.starts_with(limits::AGENT_BRANCH_PREFIX) || name == limits::JOURNAL_BRANCH => {
+            "that branch is written by runs alone"
+        }
+        name if !git2::Branch::name_is_valid(name).unwrap_or(false) => "git takes no such name",
+        _ => return Ok(()),
+    };
+    let message = format!("`{}` cannot be the branch for the commit: {why}", branch.escape_debug());
+    Err(Failure::new("branch_name_invalid", message).fix("Give a name such as main, or leave --branch out."))
+}
+
 /// A change's name as part of a branch's: what git does not take there becomes a hyphen.
 fn branch_name(name: &str) -> String {
     let is_fine = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
     name.chars().map(|c| if is_fine(c) { c } else { '-' }).collect()
 }
 
-/// What the main specs said about the requirements of a change when it was first committed: fingerprints of that.
+/// What the main specs said about the requirements of a change when it was written, as far as history tells it. `at` is the
+/// commit that is built upon; where files are written without one, it is HEAD.
 #[must_use]
-pub fn base(repo: &Repo, project: &Project<'_>, change: &str, at: Option<Oid>) -> Base {
-    let mut base = Base::default();
-    let read = || -> Result<Option<Oid>, GitError> {
-        let Some(head) = at.map_or_else(|| repo.head_commit(), |at| Ok(Some(at)))? else { return Ok(None) };
-        repo.began_at(head, &project.change_path(change))?.map(|commit| repo.tree_of(commit)).transpose()
-    };
-    let Ok(Some(tree)) = read() else { return base };
-    for delta in project.deltas(change) {
-        let (Ok(text), Ok(Some(spec))) =
-            (project.text(&delta.path), repo.read_path(tree, &project.spec_path(&delta.id)))
-        else {
-            continue;
-        };
-        let read = Delta::of(&Lines::of(&text));
-        let names: BTreeSet<&str> = read.targets().collect();
-        base.add(&delta.id, &String::from_utf8_lossy(&spec), |name| names.contains(name));
+pub fn base(repo: Option<&Repo>, project: &Project<'_>, change: &str, at: Option<Oid>) -> Base {
+    let Some(repo) = repo else { return Base::unknown("there is no git history here") };
+    match at.map_or_else(|| repo.head_commit(), |at| Ok(Some(at))) {
+        Ok(Some(head)) => repo.spec_base(head, project, change),
+        Ok(None) => Base::unknown("nothing is committed here yet"),
+        Err(error) => Base::unknown(&format!("the history cannot be read: {error}")),
     }
-    base
 }

@@ -1,17 +1,22 @@
 //! What every spec command begins with, a project that is read, and how it ends where that fails.
 //! Lives here: the root, its files, the failure and its shapes. Never here: what is done with a project.
 
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
 use serde_json::Value;
 
-use super::super::{Context, say};
+use super::super::{Context, open, say};
 use crate::config::files::ReadFiles;
 use crate::config::spec_place;
 use crate::config::spec_tree::{self, Root};
+use crate::git::journal::Journal;
+use crate::run::{RunError, workflow};
+use crate::town::limits::TOWN_FILE;
 use crate::town::spec::data;
+use crate::town::spec::past::Past;
 use crate::town::spec::project::Project;
 use crate::town::spec::tree::{Archive, Tree};
 
@@ -73,6 +78,22 @@ impl From<ReadFiles> for Failure {
     }
 }
 
+/// A file or folder that the system did not let us write: where, why, and what to look at.
+#[must_use]
+pub fn unwritten(code: &'static str, verb: &str, place: &Path, error: &io::Error) -> Failure {
+    let fix = match error.kind() {
+        ErrorKind::AlreadyExists => "Something stands there already: move it away, or give another name.",
+        ErrorKind::NotADirectory => "A file stands where a folder is needed: move it away.",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "Look at the rights of the folder that it is in."
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "Make room on the disk.",
+        _ => "Look whether the folder that it is in is there and can be written to.",
+    };
+    Failure::new(code, format!("cannot {verb} {}: {error}; nothing that was there has changed", place.display()))
+        .fix(fix)
+}
+
 /// Keys and values in the order in which they are written.
 #[derive(Debug, Default)]
 pub struct Shape(Vec<(&'static str, Value)>);
@@ -126,6 +147,17 @@ pub fn end(context: &Context, empty: Shape, outcome: Result<u8, Failure>) -> any
     Ok(1)
 }
 
+/// Does something in the nearest root; a failure of that names the root too.
+///
+/// # Errors
+/// When JSON cannot be written.
+pub fn within(context: &Context, empty: Shape, act: impl FnOnce(&Desk) -> Result<u8, Failure>) -> anyhow::Result<u8> {
+    match Desk::open(context, Without::Fail, Archive::Names) {
+        Ok(desk) => end(context, empty.with("root", desk.root_out()), act(&desk)),
+        Err(failure) => end(context, empty.with("root", ()), Err(failure)),
+    }
+}
+
 /// Prints the answer as JSON.
 ///
 /// # Errors
@@ -144,7 +176,7 @@ pub enum Without {
 }
 
 impl Desk {
-    /// Finds the root from the command's folder upwards and reads it.
+    /// Finds the root from the command's folder upwards and reads it. Says on the side what of its config does not count.
     ///
     /// # Errors
     /// There is none, it stands for another one, or it cannot be read.
@@ -158,6 +190,9 @@ impl Desk {
         let tree = spec_tree::read(&root, archive)?;
         let desk = Self { root, tree, schemas: spec_tree::user_schemas(&context.env) };
         desk.refuse_store()?;
+        for warning in desk.project().config_warnings() {
+            say::story(context, &format!("warning: {warning}"));
+        }
         Ok(desk)
     }
 
@@ -187,7 +222,8 @@ impl Desk {
             let failure = Failure::new("invalid_store_pointer", format!("{path}: {why}"));
             failure.target("store.pointer").fix(format!("mend {path}, or take `store` out of it"))
         };
-        match data::Value::parse(&self.tree.text(&path).unwrap_or_default()) {
+        let Some(text) = self.tree.text(&path) else { return Err(bad("it cannot be read")) };
+        match data::Value::parse(&text) {
             Err(why) => Err(bad(&format!("it is no YAML: {why}"))),
             Ok(value) => match value.get("store") {
                 None => Ok(()),
@@ -214,6 +250,25 @@ impl Desk {
         Project::new(tree, &self.root.openspec()).with_schemas(&self.schemas)
     }
 
+    /// What the files do not tell of the changes, where the root is a town: who wrote them, by its journal here, and what was built
+    /// for them since they were judged. Nothing is fetched for it, so that what is not here is not known.
+    #[must_use]
+    pub fn past(&self, context: &Context) -> Past {
+        if !self.root.base.join(TOWN_FILE).is_file() {
+            return Past::default();
+        }
+        let read = || -> Result<Past, RunError> {
+            let house = open::house(context, Some("none"))?;
+            let town = Journal::new(&house.home.repo, None).load()?.town;
+            let head = house.home.main()?;
+            workflow::past(&house, &town, None, head)
+        };
+        read().unwrap_or_else(|error| {
+            say::story(context, &format!("warning: the journal and the history of the town were not asked: {error}"));
+            Past::default()
+        })
+    }
+
     /// The root as answers name it.
     #[must_use]
     pub fn root_out(&self) -> RootOut {
@@ -234,13 +289,16 @@ impl Desk {
     #[must_use]
     pub fn below(&self, folder: &str, path: &str) -> String {
         let inner: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-        self.shown(&format!("{folder}/{}", inner.join("/")))
+        // A slash at the end stays, as in the reference.
+        let end = if path.ends_with('/') { "/" } else { "" };
+        format!("{}/{}{end}", self.shown(folder), inner.join("/"))
     }
 
-    /// A path of the tree as answers name it.
+    /// A path of the tree as answers name it: where it really is.
     #[must_use]
     pub fn shown(&self, path: &str) -> String {
-        self.on_disk(path).display().to_string()
+        let real = self.tree.real(path);
+        self.on_disk(real.as_deref().unwrap_or(path)).display().to_string()
     }
 
     /// A path of the tree as one of the file system.

@@ -26,10 +26,10 @@ pub struct Args {
     #[arg(value_name = "ARTIFACT")]
     pub artifact: Option<String>,
     /// The change
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub change: Option<String>,
     /// Look with this schema instead of the change's own
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub schema: Option<String>,
 }
 
@@ -181,13 +181,6 @@ fn tell(context: &Context, args: &Args) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Says on the side what of the config does not count.
-fn warn(context: &Context, project: &Project<'_>, more: &[String]) {
-    for warning in project.config_warnings().iter().chain(more) {
-        say::story(context, &format!("warning: {warning}"));
-    }
-}
-
 fn write(
     context: &Context,
     desk: &Desk,
@@ -198,7 +191,9 @@ fn write(
 ) -> Result<(), Failure> {
     let read = Instructions::of(project, change, artifact, schema);
     let read = read.map_err(|fault| failed(format!("{change}: {fault}")))?;
-    warn(context, project, &instructions::unknown_rules(project));
+    for warning in instructions::unknown_rules(project) {
+        say::story(context, &format!("warning: {warning}"));
+    }
     let template = match &read.template {
         Template::Here(text) => (*text).to_owned(),
         Template::Tree(path) => project.tree().text(path).map(|text| text.into_owned()).unwrap_or_default(),
@@ -242,14 +237,16 @@ fn apply(
     schema: Option<&str>,
 ) -> Result<(), Failure> {
     let read = Apply::of(project, change, schema).map_err(|fault| failed(format!("{change}: {fault}")))?;
-    warn(context, project, &[]);
     let shown = |paths: Vec<String>| paths.iter().map(|path| desk.shown(path)).collect();
+    let mut context_files: Vec<(String, Vec<String>)> =
+        read.context_files.into_iter().map(|(id, files)| (id, shown(files))).collect();
+    js::object_order(&mut context_files, |(id, _)| id);
     let unavailable = read.unavailable.iter();
     let told = ApplyOut {
         change_name: change,
         change_dir: desk.shown(&project.change_path(change)),
         schema_name: read.schema,
-        context_files: Files(read.context_files.into_iter().map(|(id, files)| (id, shown(files))).collect()),
+        context_files: Files(context_files),
         progress: read.progress,
         tasks: read.tasks,
         task_tracking_configured: read.is_tracked,
@@ -273,7 +270,6 @@ fn apply(
 }
 
 fn archive(context: &Context, desk: &Desk, project: &Project<'_>, change: &str) -> Result<(), Failure> {
-    warn(context, project, &[]);
     let told = ArchiveOut { change_name: change, inputs: inputs(project, "archive"), root: desk.root_out() };
     if context.json {
         return desk::json(&told);

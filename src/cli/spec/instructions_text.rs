@@ -34,7 +34,7 @@ pub(super) fn artifact(told: &ArtifactOut<'_>) {
         let why = "What this artifact builds on is not all written; write that first, unless you know better.";
         framed("warning", &[why.to_owned(), format!("Missing: {}", missing.join(", "))]);
     }
-    let task = format!("Write {} of the change {:?}:", told.artifact_id, told.change_name);
+    let task = format!("Write the artifact {:?} of the change {:?}:", told.artifact_id, told.change_name);
     framed("task", &[inside(&task), inside(told.description)]);
     if let Some(context) = told.context {
         framed("project_context", &["<!-- For you to know; nothing to copy. -->".to_owned(), inside(context)]);

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::super::{Context, say};
 use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
-use crate::config::spec_tree;
+use crate::config::{parallel, spec_tree};
 use crate::town::spec::nested::Nested;
 use crate::town::spec::project::Project;
 use crate::town::spec::show;
@@ -56,8 +56,7 @@ struct ChangeOut {
 struct Warning {
     code: &'static str,
     name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nested: Option<Vec<String>>,
+    nested: Vec<String>,
     message: String,
 }
 
@@ -117,16 +116,16 @@ fn specs(context: &Context, desk: &Desk, project: &Project<'_>) -> Result<u8, Fa
     } else {
         let width = specs.iter().map(|spec| spec.id.chars().count()).max().unwrap_or(0);
         for spec in &specs {
-            say::answer(&format!("{:<width$}  {} requirements", spec.id, spec.requirement_count));
+            say::answer(&format!("{:<width$}  {}", spec.id, say::many(spec.requirement_count, "requirement")));
         }
     }
     Ok(0)
 }
 
 fn changes(context: &Context, desk: &Desk, project: &Project<'_>, sort: Sort) -> Result<u8, Failure> {
-    let mut warnings = Vec::new();
-    let mut found: Vec<ChangeOut> =
-        project.listed().into_iter().map(|name| change(desk, project, name, &mut warnings)).collect();
+    let read = parallel::map(&project.listed(), SHARE, |name| change(desk, project, name));
+    let mut found = read.into_iter().collect::<Result<Vec<ChangeOut>, Failure>>()?;
+    let warnings: Vec<Warning> = found.iter().filter_map(warning).collect();
     if sort == Sort::Recent {
         found.sort_by_key(|change| std::cmp::Reverse(change.time));
     }
@@ -154,25 +153,26 @@ fn changes(context: &Context, desk: &Desk, project: &Project<'_>, sort: Sort) ->
     Ok(0)
 }
 
-fn change(desk: &Desk, project: &Project<'_>, name: &str, warnings: &mut Vec<Warning>) -> ChangeOut {
-    let progress = project.task_progress(name).unwrap_or_else(|fault| {
-        let message = format!("the tasks of {name} cannot be counted: {fault}");
-        warnings.push(Warning { code: "tasks_unreadable", name: name.to_owned(), nested: None, message });
-        Default::default()
+/// Changes that one thread looks at at a time.
+const SHARE: usize = 32;
+
+/// That a folder is no change.
+fn warning(change: &ChangeOut) -> Option<Warning> {
+    let nested = change.nested.clone()?;
+    let (code, name) = ("nested_change_directory", change.name.clone());
+    let message = said(&Nested { name: name.clone(), nested: nested.clone() });
+    Some(Warning { code, name, nested, message })
+}
+
+fn change(desk: &Desk, project: &Project<'_>, name: &str) -> Result<ChangeOut, Failure> {
+    let progress = project.task_progress(name).map_err(|fault| {
+        Failure::new("list_error", format!("the tasks of {name} cannot be counted: {fault}"))
+            .fix("put the files themselves into the change, in place of links")
     });
-    let progress = progress.progress;
+    let progress = progress?.progress;
     let nested = project.nested(name);
-    if let Some(nested) = &nested {
-        let message = said(nested);
-        warnings.push(Warning {
-            code: "nested_change_directory",
-            name: name.to_owned(),
-            nested: Some(nested.nested.clone()),
-            message,
-        });
-    }
     let time = rounded(spec_tree::modified(&desk.on_disk(&project.change_path(name))));
-    ChangeOut {
+    Ok(ChangeOut {
         name: name.to_owned(),
         completed_tasks: progress.completed,
         total_tasks: progress.total,
@@ -184,7 +184,7 @@ fn change(desk: &Desk, project: &Project<'_>, name: &str, warnings: &mut Vec<War
         },
         nested: nested.map(|nested| nested.nested),
         time,
-    }
+    })
 }
 
 /// What is wrong with a folder that wraps changes.

@@ -5,16 +5,15 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::super::{Context, say};
-use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use super::desk::{self, Desk, Failure, RootOut, Shape};
 use crate::town::spec::project::Project;
 use crate::town::spec::queue::{self, Overlap, Queued, Tangle};
-use crate::town::spec::tree::Archive;
 
 /// Say which open change comes next, and why the others wait
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-A change says `depends_on: [OTHER]` in its .openspec.yaml. Exit code 1 says that changes wait for each other, or for one that
-is not there.")]
+A change says `depends_on: [OTHER]` in its .openspec.yaml. Of those that wait for nobody the first by name comes next. \
+Exit code 1 says that changes wait for each other, or for one that is neither open nor archived.")]
 pub struct Args {}
 
 #[derive(Serialize)]
@@ -43,11 +42,12 @@ struct Answer<'a> {
 /// # Errors
 /// When the answer cannot be written.
 pub fn run(context: &Context, _: &Args) -> anyhow::Result<u8> {
-    desk::end(context, Shape::default().with("next", ()).with("queue", [(); 0]).with("root", ()), next(context))
+    let empty = Shape::default().with("next", ()).with("queue", [(); 0]);
+    let empty = empty.with("overlaps", [(); 0]).with("tangles", [(); 0]);
+    desk::within(context, empty, |desk| next(context, desk))
 }
 
-fn next(context: &Context) -> Result<u8, Failure> {
-    let desk = Desk::open(context, Without::Fail, Archive::Names)?;
+fn next(context: &Context, desk: &Desk) -> Result<u8, Failure> {
     let project = desk.project();
     let queue = queue::queue(&project);
     let overlaps = queue::overlap(&project);

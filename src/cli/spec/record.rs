@@ -2,17 +2,16 @@
 //! Lives here: writing down, in a change's metadata, what the main specs say now about the requirements that it works on. Never
 //! here: what that is good for (see `town::spec::merge`).
 
-use std::io::Write as _;
-
 use serde::Serialize;
 
 use super::super::{Context, say};
-use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use super::desk::{self, Desk, Failure, RootOut, Shape};
+use super::select;
+use crate::config::spec_place;
 use crate::town::spec::base::Base;
 use crate::town::spec::delta::Delta;
 use crate::town::spec::lines::Lines;
 use crate::town::spec::metadata;
-use crate::town::spec::tree::Archive;
 
 #[derive(Serialize)]
 struct Recorded {
@@ -32,21 +31,18 @@ struct Answer<'a> {
 /// # Errors
 /// When the answer cannot be written.
 pub fn run(context: &Context, name: &str) -> anyhow::Result<u8> {
-    desk::end(context, Shape::default().with("recorded", ()).with("root", ()), record(context, name))
+    desk::within(context, Shape::default().with("recorded", ()), |desk| record(context, desk, name))
 }
 
 fn refused(message: String) -> Failure {
     Failure::new("record_error", message)
 }
 
-fn record(context: &Context, name: &str) -> Result<u8, Failure> {
-    let desk = Desk::open(context, Without::Fail, Archive::Names)?;
+fn record(context: &Context, desk: &Desk, name: &str) -> Result<u8, Failure> {
     let project = desk.project();
     if !project.has_change(name) {
-        let open = project.changes().join(", ");
-        return Err(
-            refused(format!("there is no change `{}`", name.escape_debug())).fix(format!("Open changes: {open}."))
-        );
+        let message = format!("there is no change `{}`", name.escape_debug());
+        return Err(refused(message).fix(select::open_changes(&project)));
     }
     let mut base = Base::default();
     let mut requirements = 0;
@@ -68,14 +64,16 @@ fn record(context: &Context, name: &str) -> Result<u8, Failure> {
             format!("schema: {schema}\n")
         }
     };
-    replace(&desk, &path, &base.recorded(&before))?;
+    replace(desk, &path, &base.recorded(&before))?;
     let recorded = Recorded { change: name.to_owned(), path, requirements };
     if context.json {
         desk::json(&Answer { recorded: &recorded, root: desk.root_out() })?;
     } else {
         say::answer(&format!(
-            "{}: what {requirements} requirement(s) say now stands in {}",
-            recorded.change, recorded.path
+            "{}: the text of {} is recorded in {}",
+            recorded.change,
+            say::many(requirements, "requirement"),
+            recorded.path
         ));
     }
     Ok(0)
@@ -85,13 +83,5 @@ fn record(context: &Context, name: &str) -> Result<u8, Failure> {
 fn replace(desk: &Desk, path: &str, text: &str) -> Result<(), Failure> {
     desk.stays("record_error", path)?;
     let place = desk.on_disk(path);
-    let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(place.parent().unwrap_or(&place))?;
-        file.write_all(text.as_bytes())?;
-        if let Ok(old) = std::fs::metadata(&place) {
-            file.as_file().set_permissions(old.permissions())?;
-        }
-        file.persist(&place).map(|_| ()).map_err(|error| error.error)
-    };
-    write().map_err(|error: std::io::Error| refused(format!("cannot write {path}: {error}")))
+    spec_place::put(&place, text.as_bytes()).map_err(|error| desk::unwritten("record_error", "write", &place, &error))
 }

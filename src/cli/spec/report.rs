@@ -203,7 +203,8 @@ fn line(text: &str) {
 fn totals(report: &Report) {
     let count = Count::of(report.items.iter());
     let strict = if report.is_strict { " (warnings count)" } else { "" };
-    line(&format!("{} items: {} passed, {} failed{strict}", count.items, count.passed, count.failed));
+    let items = say::many(count.items, "item");
+    line(&format!("{items}: {} passed, {} failed{strict}", count.passed, count.failed));
 }
 
 /// Commands that a runner turns into annotations beside the lines.

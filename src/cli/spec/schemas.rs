@@ -11,6 +11,7 @@ use super::super::{Context, say};
 use super::desk::{self, Desk, Failure, Shape, Without};
 use super::status::{failed, known_schema};
 use crate::config::spec_tree;
+use crate::town::spec::js;
 use crate::town::spec::project::Project;
 use crate::town::spec::schema;
 use crate::town::spec::schemas::{NoTemplate, Source, Template};
@@ -20,7 +21,7 @@ use crate::town::spec::tree::Archive;
 #[derive(Debug, ClapArgs)]
 pub struct TemplatesArgs {
     /// The schema
-    #[arg(long, value_name = "NAME", default_value = schema::DEFAULT)]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true, default_value = schema::DEFAULT)]
     pub schema: String,
 }
 
@@ -104,6 +105,7 @@ fn list_templates(context: &Context, name: &str) -> Result<u8, Failure> {
         found.push((artifact.id.as_str(), TemplateOut { path, source }));
     }
     if context.json {
+        js::object_order(&mut found, |(id, _)| id);
         desk::json(&Templates(found))?;
         return Ok(0);
     }

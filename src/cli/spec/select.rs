@@ -41,7 +41,7 @@ pub fn kind(project: &Project<'_>, name: &str, wanted: Option<Kind>) -> Result<K
     let is_change = changes.contains(&name);
     let is_spec = specs.iter().any(|id| id == name);
     match (wanted, is_change, is_spec) {
-        (Some(kind), ..) => safe(kind, name).map(|()| kind),
+        (Some(kind), ..) => Ok(kind),
         (None, true, true) => {
             let message = format!("{name:?} is both a change and a spec");
             Err(Failure::new("ambiguous_item", message).fix("say which with --type change or --type spec"))
@@ -63,6 +63,13 @@ fn unknown<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> String 
     }
 }
 
+/// The names to choose from, as a sentence.
+#[must_use]
+pub fn open_changes(project: &Project<'_>) -> String {
+    let open = project.changes();
+    if open.is_empty() { "There is no open change.".to_owned() } else { format!("Open changes: {}.", open.join(", ")) }
+}
+
 /// The nearest names, however far they are.
 #[must_use]
 pub fn nearest<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> Vec<&'c str> {
@@ -74,7 +81,10 @@ pub fn nearest<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> Vec
 }
 
 /// Names that are told with their kind are not looked up, so they may not lead out of their folder.
-fn safe(kind: Kind, name: &str) -> Result<(), Failure> {
+///
+/// # Errors
+/// It would.
+pub fn safe(kind: Kind, name: &str) -> Result<(), Failure> {
     let problem = |part: &str| match part {
         "" => Some("must not be empty"),
         "." | ".." => Some("must not be . or .."),

@@ -24,12 +24,28 @@ pub struct Args {
     /// What it is, where a change and a spec have one name
     #[arg(long = "type", value_enum, value_name = "KIND")]
     pub kind: Option<Kind>,
+    /// How a change is shown.
+    #[command(flatten)]
+    pub of_change: OfChange,
+    /// How a spec is shown.
+    #[command(flatten)]
+    pub of_spec: OfSpec,
+}
+
+/// How a change is shown, in either spelling of the command.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct OfChange {
     /// Of a change: how each requirement differs from the main spec
     #[arg(long)]
     pub diff: bool,
     /// Of a change, with --json: only what it does (as without it)
     #[arg(long, alias = "requirements-only")]
     pub deltas_only: bool,
+}
+
+/// How a spec is shown, likewise.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct OfSpec {
     /// Of a spec, with --json: requirements without their scenarios
     #[arg(long)]
     pub requirements: bool,
@@ -37,7 +53,7 @@ pub struct Args {
     #[arg(long)]
     pub no_scenarios: bool,
     /// Of a spec, with --json: only this requirement, counted from 1
-    #[arg(short, long, value_name = "N", conflicts_with = "requirements")]
+    #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
     pub requirement: Option<String>,
 }
 
@@ -48,7 +64,8 @@ struct ChangeOut {
     title: String,
     delta_count: usize,
     deltas: Vec<Operation>,
-    root: RootOut,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<RootOut>,
 }
 
 #[derive(Serialize)]
@@ -66,7 +83,8 @@ struct SpecOut {
     requirement_count: usize,
     requirements: Vec<Requirement>,
     metadata: Format,
-    root: RootOut,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<RootOut>,
 }
 
 /// Runs the command.
@@ -85,9 +103,10 @@ fn item(context: &Context, args: &Args) -> Result<u8, Failure> {
             Failure::new("show_error", "nothing is named").fix("monkeytown spec show NAME; spec list has the names")
         );
     };
+    let root = Some(desk.root_out());
     match select::kind(&project, name, args.kind)? {
-        Kind::Change => change(context, &desk, &project, name, args),
-        Kind::Spec => spec(context, &desk, &project, name, args),
+        Kind::Change => change(context, &project, name, &args.of_change, root),
+        Kind::Spec => spec(context, &project, name, &args.of_spec, root),
     }
 }
 
@@ -96,12 +115,22 @@ fn unreadable(path: &str, fault: Fault) -> Failure {
     Failure::new("show_error", format!("{path}: {why}")).fix(fix)
 }
 
-fn change(context: &Context, desk: &Desk, project: &Project<'_>, name: &str, args: &Args) -> Result<u8, Failure> {
+/// Shows a change.
+///
+/// # Errors
+/// There is none, or it cannot be read, or it lacks what it must say to be a value.
+pub fn change(
+    context: &Context,
+    project: &Project<'_>,
+    name: &str,
+    how: &OfChange,
+    root: Option<RootOut>,
+) -> Result<u8, Failure> {
     let failed = |message: String| Failure::new("show_error", message);
     let path = format!("{}/proposal.md", project.change_path(name));
     if project.tree().get(&path).is_none() {
         return Err(match project.nested(name) {
-            _ if !project.has_change(name) => failed(format!("there is no change {name:?}")),
+            _ if !project.can_be_named(name) => failed(format!("there is no change {name:?}")),
             Some(nested) => failed(said(&nested)),
             None => failed(format!("{name} has no proposal.md yet"))
                 .fix(format!("monkeytown spec status --change {name} says what comes next")),
@@ -110,13 +139,13 @@ fn change(context: &Context, desk: &Desk, project: &Project<'_>, name: &str, arg
     let text = project.text(&path).map_err(|fault| unreadable(&path, fault))?;
     if !context.json {
         print(&text);
-        if args.diff {
-            diffs(project, name, &text)?;
+        if how.diff {
+            diffs(project, name);
         }
         return Ok(0);
     }
     let mut read = show::change(project, name, &text).map_err(|fault| failed(format!("{path}: {fault}")))?;
-    if args.diff {
+    if how.diff {
         show::add_diffs(project, name, &mut read.deltas);
     }
     desk::json(&ChangeOut {
@@ -124,7 +153,7 @@ fn change(context: &Context, desk: &Desk, project: &Project<'_>, name: &str, arg
         title: read.title,
         delta_count: read.deltas.len(),
         deltas: read.deltas,
-        root: desk.root_out(),
+        root,
     })?;
     Ok(0)
 }
@@ -138,9 +167,9 @@ fn print(text: &str) {
     }
 }
 
-fn diffs(project: &Project<'_>, name: &str, proposal: &str) -> Result<(), Failure> {
-    let mut deltas =
-        show::change(project, name, proposal).map_err(|fault| Failure::new("show_error", fault.to_string()))?.deltas;
+/// What each delta does; the proposal need not say anything for that.
+fn diffs(project: &Project<'_>, name: &str) {
+    let mut deltas = show::deltas(project, name).1;
     show::add_diffs(project, name, &mut deltas);
     for delta in &deltas {
         say::answer(&format!("\n{} {}: {}", delta.operation, delta.spec, delta.description));
@@ -148,10 +177,19 @@ fn diffs(project: &Project<'_>, name: &str, proposal: &str) -> Result<(), Failur
             text.lines().for_each(|line| say::answer(&format!("    {line}")));
         }
     }
-    Ok(())
 }
 
-fn spec(context: &Context, desk: &Desk, project: &Project<'_>, id: &str, args: &Args) -> Result<u8, Failure> {
+/// Shows a spec.
+///
+/// # Errors
+/// There is none, or it cannot be read, or it lacks what it must say to be a value.
+pub fn spec(
+    context: &Context,
+    project: &Project<'_>,
+    id: &str,
+    how: &OfSpec,
+    root: Option<RootOut>,
+) -> Result<u8, Failure> {
     let failed = |message: String| Failure::new("show_error", message);
     let path = project.spec_path(id);
     let known = project.specs().into_iter().find(|spec| spec.id == id);
@@ -166,6 +204,9 @@ fn spec(context: &Context, desk: &Desk, project: &Project<'_>, id: &str, args: &
         print(&text);
         return Ok(0);
     }
+    if how.requirements && how.requirement.is_some() {
+        return Err(failed("--requirements and --requirement exclude each other".to_owned()));
+    }
     let read = show::spec(&text).map_err(|missing| {
         let title = match missing {
             Missing::Purpose => "Purpose",
@@ -174,7 +215,7 @@ fn spec(context: &Context, desk: &Desk, project: &Project<'_>, id: &str, args: &
         failed(format!("{path} has no section `## {title}`"))
     })?;
     let mut requirements = read.requirements;
-    if let Some(wanted) = &args.requirement {
+    if let Some(wanted) = how.requirement.as_ref().filter(|wanted| !wanted.is_empty()) {
         let number =
             wanted.trim_start().split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok());
         let index = number.and_then(|number: usize| number.checked_sub(1)).filter(|index| *index < requirements.len());
@@ -182,7 +223,7 @@ fn spec(context: &Context, desk: &Desk, project: &Project<'_>, id: &str, args: &
             index.ok_or_else(|| failed(format!("{id} has no requirement {wanted}; it has {}", requirements.len())))?;
         requirements = vec![requirements.swap_remove(index)];
     }
-    if args.no_scenarios || args.requirements {
+    if how.no_scenarios || how.requirements {
         requirements.iter_mut().for_each(|requirement| requirement.scenarios.clear());
     }
     desk::json(&SpecOut {
@@ -192,7 +233,7 @@ fn spec(context: &Context, desk: &Desk, project: &Project<'_>, id: &str, args: &
         requirement_count: requirements.len(),
         requirements,
         metadata: Format { version: "1.0.0", format: "openspec" },
-        root: desk.root_out(),
+        root,
     })?;
     Ok(0)
 }

@@ -7,11 +7,16 @@ use serde::Serialize;
 use serde::ser::SerializeMap as _;
 
 use super::super::{Context, say};
+use super::close;
 use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
 use super::list::said;
+use crate::config::parallel;
 use crate::town::spec::artifacts::{Artifact, Artifacts, Standing};
 use crate::town::spec::issue::{Issue, Level};
+use crate::town::spec::js;
 use crate::town::spec::lifecycle::{Lifecycle, Step};
+use crate::town::spec::past::Past;
+use crate::town::spec::plan;
 use crate::town::spec::project::Project;
 use crate::town::spec::record::{Gate, Record, Verdict};
 use crate::town::spec::schema;
@@ -30,6 +35,23 @@ pub struct Args {
     /// Look with this schema instead of the change's own
     #[arg(long, value_name = "NAME")]
     pub schema: Option<String>,
+    /// Rewrite the `Status:` lines of proposals that do not say what the records say
+    #[arg(long)]
+    pub write: bool,
+    /// Whether a change that is archived is told of too; the reference says that there is none.
+    #[arg(skip = true)]
+    pub knows_archive: bool,
+}
+
+/// A change that is archived.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PutAway {
+    change_name: String,
+    archived_as: String,
+    change_root: String,
+    lifecycle: Life,
+    root: RootOut,
 }
 
 /// Where changes are planned.
@@ -63,7 +85,7 @@ struct Paths {
     existing_output_paths: Vec<String>,
 }
 
-/// Written as an object, in the order in which the schema declares them.
+/// Written as an object, in the order in which the schema declares them, as far as an object of the reference keeps it.
 struct ArtifactPaths(Vec<(String, Paths)>);
 
 impl Serialize for ArtifactPaths {
@@ -184,15 +206,23 @@ fn status(context: &Context, args: &Args) -> Result<u8, Failure> {
     if args.all && args.change.is_some() {
         return Err(failed("--all and --change exclude each other"));
     }
-    let desk = Desk::open(context, Without::Here, Archive::Names)?;
+    let (desk, past) = opened(context, args)?;
     let project = desk.project();
     let changes = project.changes();
     if let Some(schema) = args.schema.as_ref().filter(|_| args.all || args.change.is_some()) {
         known_schema(&project, schema)?;
     }
+    if let Some(name) = args.change.as_ref().filter(|name| args.knows_archive && !project.has_change(name)) {
+        // Under its own name, or under that of its folder; the last one where several were called so.
+        let archived = project.archived();
+        let is_it = |folder: &&&str| **folder == name || plan::archived_on(&project, name, folder).is_some();
+        if let Some(folder) = archived.iter().rev().find(is_it) {
+            return put_away(context, &past, name, folder);
+        }
+    }
     if let Some(name) = &args.change {
         looked_up(&project, &changes, name)?;
-        let mut one = of(&desk, &project, name, args.schema.as_deref())?;
+        let mut one = of(&desk, &project, &past, name, args.schema.as_deref())?;
         if context.json {
             one.root = Some(desk.root_out());
             desk::json(&one)?;
@@ -212,7 +242,8 @@ fn status(context: &Context, args: &Args) -> Result<u8, Failure> {
     if !args.all {
         return Err(failed(format!("say which with --change, or all of them with --all: {}", changes.join(", "))));
     }
-    let entries: Vec<Entry> = changes.iter().map(|name| entry(&desk, &project, name, args.schema.as_deref())).collect();
+    let schema = args.schema.as_deref();
+    let entries: Vec<Entry> = parallel::map(&changes, SHARE, |name| entry(&desk, &project, &past, name, schema));
     let is_broken = entries.iter().any(|entry| matches!(entry, Entry::Failed { .. }));
     if context.json {
         desk::json(&All { changes: entries, root: desk.root_out() })?;
@@ -228,6 +259,55 @@ fn status(context: &Context, args: &Args) -> Result<u8, Failure> {
         });
     }
     Ok(u8::from(is_broken))
+}
+
+/// The project, with its `Status:` lines rewritten where that is asked for.
+fn opened(context: &Context, args: &Args) -> Result<(Desk, Past), Failure> {
+    let desk = Desk::open(context, Without::Here, Archive::Names)?;
+    let past = desk.past(context);
+    let is_new = args.write && rewritten(context, &desk, &past, args)?;
+    Ok((if is_new { Desk::open(context, Without::Here, Archive::Names)? } else { desk }, past))
+}
+
+/// Lets the `Status:` lines of the changes that are asked for say what the records say; whether any did not.
+fn rewritten(context: &Context, desk: &Desk, past: &Past, args: &Args) -> Result<bool, Failure> {
+    let project = desk.project();
+    let mut any = false;
+    for name in project.changes() {
+        if args.change.as_ref().map_or(!args.all, |wanted| wanted != name) || project.nested(name).is_some() {
+            continue;
+        }
+        let folder = project.change_path(name);
+        let state = Lifecycle::of(&project, &folder, past).state;
+        if close::rewritten(desk, &folder, state)? {
+            say::story(context, &format!("{folder}/proposal.md says {} now", state.name()));
+            any = true;
+        }
+    }
+    Ok(any)
+}
+
+/// Prints where an archived change stands.
+fn put_away(context: &Context, past: &Past, name: &str, archived_as: &str) -> Result<u8, Failure> {
+    let desk = Desk::open(context, Without::Here, Archive::Whole)?;
+    let project = desk.project();
+    let folder = project.below(&format!("{}/{archived_as}", project.archive_dir()));
+    let put = PutAway {
+        change_name: name.to_owned(),
+        archived_as: archived_as.to_owned(),
+        change_root: desk.shown(&folder),
+        lifecycle: Life::of(Lifecycle::of(&project, &folder, past)),
+        root: desk.root_out(),
+    };
+    if context.json {
+        desk::json(&put)?;
+        return Ok(0);
+    }
+    say::answer(&format!("Change: {}", put.change_name));
+    say::answer(&format!("Change root: {}", put.change_root));
+    print_life(&put.lifecycle);
+    say::answer(&format!("State: {}", put.lifecycle.state.name()));
+    Ok(0)
 }
 
 /// Whether there is a schema of this name, usable or not.
@@ -250,7 +330,7 @@ pub fn looked_up(project: &Project<'_>, changes: &[&str], name: &str) -> Result<
     if name.contains(['/', '\\', '\0']) || name.starts_with('.') || name == "archive" {
         return Err(failed(format!("{name:?} cannot be a change's name")));
     }
-    if !project.has_change(name) {
+    if !project.can_be_named(name) {
         let there =
             if changes.is_empty() { "there are none".to_owned() } else { format!("there are {}", changes.join(", ")) };
         return Err(failed(format!("there is no change {name:?}; {there}")));
@@ -258,15 +338,18 @@ pub fn looked_up(project: &Project<'_>, changes: &[&str], name: &str) -> Result<
     project.nested(name).map_or(Ok(()), |nested| Err(failed(said(&nested))))
 }
 
-fn entry(desk: &Desk, project: &Project<'_>, name: &str, schema: Option<&str>) -> Entry {
+/// Changes that one thread looks at at a time.
+const SHARE: usize = 16;
+
+fn entry(desk: &Desk, project: &Project<'_>, past: &Past, name: &str, schema: Option<&str>) -> Entry {
     let broken = |failure| Entry::Failed { change_name: name.to_owned(), status: [failure] };
     if let Some(nested) = project.nested(name) {
         return broken(failed(said(&nested)));
     }
-    of(desk, project, name, schema).map_or_else(broken, |status| Entry::Status(Box::new(status)))
+    of(desk, project, past, name, schema).map_or_else(broken, |status| Entry::Status(Box::new(status)))
 }
 
-fn of(desk: &Desk, project: &Project<'_>, name: &str, schema: Option<&str>) -> Result<StatusOut, Failure> {
+fn of(desk: &Desk, project: &Project<'_>, past: &Past, name: &str, schema: Option<&str>) -> Result<StatusOut, Failure> {
     let read = Artifacts::of(project, name, schema).map_err(|fault| failed(format!("{name}: {fault}")))?;
     let folder = project.change_path(name);
     let root = desk.root.path.display().to_string();
@@ -281,15 +364,17 @@ fn of(desk: &Desk, project: &Project<'_>, name: &str, schema: Option<&str>) -> R
             },
         ))
     };
+    let mut paths: Vec<(String, Paths)> = read.declared.iter().filter_map(paths).collect();
+    js::object_order(&mut paths, |(id, _)| id);
     let is_complete = read.are_complete();
-    let next = next_command(&read, name);
-    let life = Lifecycle::of(project.tree(), &folder, None);
+    let life = Lifecycle::of(project, &folder, past);
+    let next = if life.state.is_final() { None } else { next_command(&read, name) };
     Ok(StatusOut {
         change_name: name.to_owned(),
         schema_name: read.schema.clone(),
         planning_home: Home::of(desk, project),
         change_root: desk.shown(&folder),
-        artifact_paths: ArtifactPaths(read.declared.iter().filter_map(paths).collect()),
+        artifact_paths: ArtifactPaths(paths),
         is_planning_complete: is_complete,
         is_complete,
         apply_requires: read.apply_requires.clone(),
@@ -343,15 +428,20 @@ fn print(status: &StatusOut) {
         say::answer(&format!("{sign} {}{why}", artifact.id));
     }
     say::answer("");
-    for Spoken { path, verdict, actor, counts, .. } in &status.lifecycle.records {
-        let void = if *counts { "" } else { "; it does not count" };
-        say::answer(&format!("{}: {} by {actor}{void}", path.rsplit('/').next().unwrap_or(path), verdict.name()));
-    }
-    for issue in status.lifecycle.issues.iter().filter(|issue| issue.level > Level::Info) {
-        say::answer(&format!("{} ({}): {}", issue.path, issue.code, issue.message));
-    }
+    print_life(&status.lifecycle);
     if let Some(command) = &status.next {
         say::answer(&format!("Next: {command}"));
     }
     say::answer(&format!("{}: {}", status.lifecycle.state.name(), status.lifecycle.next.act));
+}
+
+/// What was said of it, and what is wrong with that.
+fn print_life(life: &Life) {
+    for Spoken { path, verdict, actor, counts, .. } in &life.records {
+        let void = if *counts { "" } else { "; it does not count" };
+        say::answer(&format!("{}: {} by {actor}{void}", path.rsplit('/').next().unwrap_or(path), verdict.name()));
+    }
+    for issue in life.issues.iter().filter(|issue| issue.level > Level::Info) {
+        say::answer(&format!("{} ({}): {}", issue.path, issue.code, issue.message));
+    }
 }

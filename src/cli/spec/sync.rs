@@ -7,25 +7,26 @@ use serde::Serialize;
 use super::super::{Context, say};
 use super::archive;
 use super::commit;
-use super::desk::{self, Desk, Failure, RootOut, Shape, Without};
+use super::desk::{self, Desk, Failure, RootOut, Shape};
 use crate::config::spec_apply::{Bench, Work};
 use crate::config::spec_tree::Root;
 use crate::git::Repo;
+use crate::town::spec::lifecycle::is_of_life;
 use crate::town::spec::plan::{self, Options, Plan, Stop};
 use crate::town::spec::plan_file::Outcome;
 use crate::town::spec::plan_refusal::{Counts, Refusal};
 use crate::town::spec::rules::Profile;
-use crate::town::spec::tree::Archive;
 use crate::town::spec::validate;
 
 /// Merge what a change says into the main specs, and leave the change where it is
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Archiving a change that is synced finds nothing left to merge and moves it.
+Writes the files of the working directory and commits nothing. Archiving a change that is synced finds nothing left to \
+merge and moves it. Exit code 1 says that a merge was refused, and with --check that something is not merged yet.
 
 Examples:
   monkeytown spec sync add-login
-  monkeytown spec sync --check        # exit 1 where a change is not merged yet")]
+  monkeytown spec sync --check")]
 pub struct Args {
     /// The change's name; with --check every open change where none is given
     #[arg(value_name = "CHANGE", required_unless_present = "check")]
@@ -33,7 +34,7 @@ pub struct Args {
     /// Say whether anything would change, and do nothing
     #[arg(long)]
     check: bool,
-    /// The set of levels: openspec-1, ci or gated
+    /// How strict the rules are: openspec-1, ci or gated
     #[arg(long, value_parser = super::validate::profile)]
     profile: Option<Profile>,
 }
@@ -61,13 +62,15 @@ struct Answer<'a> {
 /// # Errors
 /// When the answer cannot be written.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
-    desk::end(context, Shape::default().with("sync", ()).with("root", ()), sync(context, args))
+    let empty = Shape::default().with("sync", ());
+    // What an earlier run was killed at comes first: it changes what there is to read.
+    match archive::bench(context, &Root::nearest(&context.dir), !args.check) {
+        Ok((bench, _)) => desk::within(context, empty, |desk| sync(context, desk, bench.as_ref(), args)),
+        Err(failure) => desk::within(context, empty, |_| Err(failure)),
+    }
 }
 
-fn sync(context: &Context, args: &Args) -> Result<u8, Failure> {
-    // What an earlier run was killed at comes first: it changes what there is to read.
-    let (bench, _) = archive::bench(context, &Root::nearest(&context.dir), !args.check)?;
-    let desk = Desk::open(context, Without::Fail, Archive::Names)?;
+fn sync(context: &Context, desk: &Desk, bench: Option<&Bench>, args: &Args) -> Result<u8, Failure> {
     let project = desk.project();
     let names: Vec<String> = match &args.name {
         Some(name) => vec![name.clone()],
@@ -77,7 +80,7 @@ fn sync(context: &Context, args: &Args) -> Result<u8, Failure> {
     };
     let mut all = Vec::new();
     for name in names {
-        let plan = planned(&desk, &name, args.profile);
+        let plan = planned(desk, &name, args.profile);
         let is_missing =
             |stop| matches!(stop, Stop::NameInvalid | Stop::Symlink | Stop::NotFound | Stop::Namespace | Stop::Other);
         if args.check {
@@ -89,20 +92,30 @@ fn sync(context: &Context, args: &Args) -> Result<u8, Failure> {
             let passes =
                 |stop: Stop| stop.asks() || matches!(stop, Stop::TargetExists | Stop::Archive | Stop::Dependency);
             if let Some(stopped) = plan.stops.iter().find(|stopped| !passes(stopped.stop)) {
-                return Err(archive::stopped(stopped));
+                let failure = archive::stopped(stopped);
+                // What is not valid is never merged here, so that there is no way around it to name.
+                return Err(match stopped.stop {
+                    Stop::ValidationFailed => {
+                        failure.fix(format!("run `monkeytown spec validate {name}` and mend what it says"))
+                    }
+                    _ => failure,
+                });
             }
-            write(context, bench.as_ref(), &name, &plan)?;
+            archive::completed(context, desk, &project, &name, archive::profile(&project, args.profile), None)?;
+            write(context, bench, &name, &plan)?;
         }
         all.push(said(name, &plan));
     }
-    answer(context, &desk, args.check, &all)
+    answer(context, desk, args.check, &all)
 }
 
 fn planned(desk: &Desk, name: &str, profile: Option<Profile>) -> Plan {
     let project = desk.project();
     let level = archive::profile(&project, profile);
-    let issues = validate::change(&project, name, level);
-    let base = Repo::open(&desk.root.base).map(|repo| commit::base(&repo, &project, name, None)).unwrap_or_default();
+    let mut issues = validate::change(&project, name, level);
+    // How the change stands is asked apart from what it says.
+    issues.retain(|issue| !is_of_life(issue.code));
+    let base = commit::base(Repo::open(&desk.root.base).ok().as_ref(), &project, name, None);
     let options = Options {
         // The archive's name plays no part here.
         date: "0000-00-00",

@@ -8,20 +8,22 @@ use serde_json::json;
 use super::super::{Context, say};
 use super::desk::{self, Desk, Failure, Shape, Without};
 use super::report;
-use crate::config::texts;
+use crate::config::texts::{self, Passed};
+use crate::town::limits::TEXT_FILES;
 use crate::town::spec::issue::Level;
 use crate::town::spec::rules::Profile;
-use crate::town::spec::trace::{self, Row, Trace};
+use crate::town::spec::trace::{self, Row, Tag, Trace};
 use crate::town::spec::tree::Archive;
 
 /// Say which test or code covers which requirement
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-A comment of any kind says `covers: <capability>#<requirement>` or `covers: <capability>#<requirement>/<scenario>`, with the
-ids that this command prints. Looked through are the text files of the repository outside of openspec/, save Markdown.
-Exit code 1 says that a tag names nothing, and with --strict that something is covered by nothing.")]
+A comment of any kind says `covers: <capability>#<requirement>` or `covers: <capability>#<requirement>/<scenario>`, \
+with the ids that this command prints: `+` before what a tag names, `-` before what none does. Looked through are the \
+text files of the repository outside of openspec/, save Markdown. Exit code 1 says that a tag names nothing, and with \
+--strict that something is covered by nothing.")]
 pub struct Args {
-    /// Only this capability
+    /// Only this capability, by the id of its spec
     #[arg(value_name = "CAPABILITY")]
     capability: Option<String>,
     /// Gaps make the command fail too
@@ -47,15 +49,13 @@ fn answer(context: &Context, args: &Args) -> Result<u8, Failure> {
         let failure = Failure::new("unknown_item", format!("there is no spec {id:?}"));
         return Err(failure.fix("monkeytown spec list --specs prints the ids"));
     }
-    let openspec = format!("{}/", desk.root.openspec());
-    let mut tags = Vec::new();
-    let is_wanted = |path: &str| !path.starts_with(&openspec) && !path.ends_with(".md");
-    let passed = texts::each(&desk.root.base, is_wanted, |path, text| tags.extend(trace::tags(path, text)))?;
-
-    let trace = Trace::of(trace::rows(&project), tags);
+    let (tags, passed) = tags(&desk)?;
+    let mut trace = Trace::of(trace::rows(&project), tags);
+    if let Some(id) = &args.capability {
+        trace.keep(id);
+    }
     let findings = trace.findings(Profile::Gated);
-    let is_asked = |row: &&Row| args.capability.as_ref().is_none_or(|id| row.id.split('#').next() == Some(id));
-    let rows: Vec<&Row> = trace.rows.iter().filter(is_asked).filter(|row| !args.gaps || !row.is_covered).collect();
+    let rows: Vec<&Row> = trace.rows.iter().filter(|row| !args.gaps || !row.is_covered).collect();
     let fails = findings.iter().any(|finding| args.strict || finding.level == Level::Error);
     if context.json {
         let count = |scenarios: bool, covered: bool| {
@@ -81,10 +81,27 @@ fn answer(context: &Context, args: &Args) -> Result<u8, Failure> {
     }
     let covered = trace.rows.iter().filter(|row| row.is_covered).count();
     say::story(context, &format!("{covered} of {} requirements and scenarios are covered", trace.rows.len()));
-    if passed.unread > 0 || passed.is_cut {
-        say::story(context, &format!("{} files were not looked through: too large, or not to be read", passed.unread));
+    if passed.unread > 0 {
+        let message = format!("{} files were not looked through: larger than 1 MiB, or not to be read", passed.unread);
+        say::story(context, &format!("warning: {message}"));
+    }
+    if passed.is_cut {
+        let message = format!("there are more than {TEXT_FILES} files; tags in the rest of them were not looked for");
+        say::story(context, &format!("warning: {message}"));
     }
     Ok(u8::from(fails))
+}
+
+/// The tags in the texts of a root.
+///
+/// # Errors
+/// It cannot be listed.
+pub fn tags(desk: &Desk) -> Result<(Vec<Tag>, Passed), Failure> {
+    let openspec = desk.root.openspec();
+    let mut tags = Vec::new();
+    let is_wanted = |path: &str| trace::is_looked_through(path, &openspec);
+    let passed = texts::each(&desk.root.base, is_wanted, |path, text| tags.extend(trace::tags(path, text)))?;
+    Ok((tags, passed))
 }
 
 /// One line of the matrix.

@@ -2,6 +2,8 @@
 //! Lives here: which items are judged, and the verdict over all. Never here: the rules (see `town::spec::validate`), or how issues
 //! are printed (see `report`).
 
+use std::collections::BTreeMap;
+
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
@@ -9,66 +11,87 @@ use super::super::Context;
 use super::desk::{self, Desk, Failure, Shape, Without};
 use super::report::{self, Format, Report};
 use super::select::{self, Kind};
-use crate::config::Stopwatch;
+use crate::config::{Stopwatch, parallel};
 use crate::git::files::Files;
 use crate::git::repo::Repo;
 use crate::git::spec_tree;
 use crate::town::spec::issue::{Issue, Level};
+use crate::town::spec::lifecycle::Lifecycle;
+use crate::town::spec::past::Past;
 use crate::town::spec::project::Project;
 use crate::town::spec::rules::{self, Profile};
+use crate::town::spec::trace::{self, Trace};
 use crate::town::spec::tree::Archive;
 use crate::town::spec::validate::Checker;
 
-/// Items that one thread judges at the least.
-const SHARE: usize = 64;
+/// Items that one thread judges at a time.
+const SHARE: usize = 32;
 
 /// Judge changes and specs by the rules
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Profiles: openspec-1 judges as the reference does; ci has errors where the reference is silently
-wrong; gated asks for gates too. Without --profile the one in openspec/config.yaml counts, else
-openspec-1. Exit code 1 says that an item is invalid.
+Profiles: openspec-1 judges as the `openspec` command does; ci has errors where that command is silently wrong; gated \
+asks for gates too. Without --profile the one in openspec/config.yaml counts, else openspec-1. Exit code 1 says that \
+an item is invalid, or why none was judged. `monkeytown spec rules` prints every rule with its levels.
 
 Examples:
   monkeytown spec validate --all --strict
   monkeytown spec validate --changed-since origin/main --format github")]
 pub struct Args {
-    /// The change's name or the spec's id
-    #[arg(value_name = "NAME")]
-    name: Option<String>,
-    /// Every change and every spec
-    #[arg(long)]
-    all: bool,
-    /// Every change
-    #[arg(long)]
-    changes: bool,
-    /// Every spec
-    #[arg(long)]
-    specs: bool,
-    /// Archived changes: whether all their tasks are done
-    #[arg(long)]
-    archived: bool,
-    /// Warnings make an item invalid too
-    #[arg(long)]
-    strict: bool,
+    #[command(flatten)]
+    selection: Selection,
     /// What NAME is, where a change and a spec have one name
     #[arg(long = "type", value_enum, value_name = "KIND")]
     kind: Option<Kind>,
-    /// The set of levels: openspec-1, ci or gated
+    /// How strict the rules are: openspec-1, ci or gated
     #[arg(long, value_parser = profile)]
     profile: Option<Profile>,
-    /// Only changes and specs with a file that differs from where this commit and HEAD part
-    #[arg(long, value_name = "REV")]
+    /// Only what a branch touches: changes and specs with a file that is not as in the commit where REV and HEAD part
+    #[arg(long, value_name = "REV", conflicts_with_all = ["name", "archived"])]
     changed_since: Option<String>,
-    /// Of one change: write down what the specs say now about its requirements, so that a later archive can merge
+    /// Judge nothing: write into the change's .openspec.yaml what the specs say now about its requirements, so that a
+    /// later archive can merge
     #[arg(long, requires = "name", conflicts_with_all = ["all", "changes", "specs", "archived"])]
     record_base: bool,
-    /// How the answer is written
+    /// How the answer is written: text, or json with --json, unless it is said here
     #[arg(long, value_enum)]
     format: Option<Format>,
+}
+
+/// Which items are judged, and how strictly, in either spelling of the command.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct Selection {
+    /// The change's name or the spec's id; passed over beside --all, --changes, --specs and --archived
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Every open change and every spec
+    #[arg(long)]
+    pub all: bool,
+    /// Every change
+    #[arg(long)]
+    pub changes: bool,
+    /// Every spec
+    #[arg(long)]
+    pub specs: bool,
+    /// Archived changes: whether all their tasks are done
+    #[arg(long)]
+    pub archived: bool,
+    /// Warnings make an item invalid too
+    #[arg(long)]
+    pub strict: bool,
     /// All items, or only those with findings
-    #[arg(long, value_name = "full|findings")]
-    report: Option<String>,
+    #[arg(long, value_name = "full|findings", allow_hyphen_values = true)]
+    pub report: Option<String>,
+}
+
+impl Selection {
+    fn wants_changes(&self) -> bool {
+        self.all || self.changes
+    }
+
+    fn wants_specs(&self) -> bool {
+        self.all || self.specs
+    }
 }
 
 pub(super) fn profile(name: &str) -> Result<Profile, String> {
@@ -79,24 +102,14 @@ pub(super) fn profile(name: &str) -> Result<Profile, String> {
 /// What is asked for, in either spelling.
 #[derive(Debug, Default)]
 pub struct Asked {
-    /// One item.
-    pub name: Option<String>,
-    /// Every change.
-    pub changes: bool,
-    /// Every spec.
-    pub specs: bool,
-    /// Archived changes.
-    pub archived: bool,
-    /// Whether warnings count.
-    pub strict: bool,
+    /// The items.
+    pub selection: Selection,
     /// What the item is.
     pub kind: Option<Kind>,
     /// The set of levels; the config's where none is said.
     pub profile: Option<Profile>,
     /// Only what differs from there.
     pub changed_since: Option<String>,
-    /// `full` or `findings`.
-    pub report: Option<String>,
 }
 
 /// One item with its verdict.
@@ -121,22 +134,13 @@ pub struct Item {
 /// # Errors
 /// When the answer cannot be written.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
-    if let Some(name) = args.name.as_ref().filter(|_| args.record_base) {
+    let mut selection = args.selection.clone();
+    if let Some(name) = selection.name.as_ref().filter(|_| args.record_base) {
         return super::record::run(context, name);
     }
-    let is_one = args.name.is_some();
-    let since = args.changed_since.is_some() && !is_one && !args.changes && !args.specs && !args.archived;
-    let asked = Asked {
-        name: args.name.clone(),
-        changes: args.all || args.changes || since,
-        specs: args.all || args.specs || since,
-        archived: args.archived,
-        strict: args.strict,
-        kind: args.kind,
-        profile: args.profile,
-        changed_since: args.changed_since.clone(),
-        report: args.report.clone(),
-    };
+    let is_chosen = selection.name.is_some() || selection.changes || selection.specs || selection.archived;
+    selection.all |= args.changed_since.is_some() && !is_chosen;
+    let asked = Asked { selection, kind: args.kind, profile: args.profile, changed_since: args.changed_since.clone() };
     let format = args.format.unwrap_or(if context.json { Format::Json } else { Format::Text });
     let context = &Context {
         json: format == Format::Json,
@@ -156,50 +160,58 @@ pub fn answer(context: &Context, asked: &Asked, format: Format) -> anyhow::Resul
 }
 
 fn validate(context: &Context, asked: &Asked, format: Format) -> Result<u8, Failure> {
-    let findings = asked.findings_scope()?;
-    let is_bulk = asked.changes || asked.specs;
+    let selection = &asked.selection;
+    let findings = selection.findings_scope()?;
+    let (changes, specs) = (selection.wants_changes(), selection.wants_specs());
+    let is_bulk = changes || specs;
     let (without, archive) = (
         if is_bulk { Without::Fail } else { Without::Here },
-        if asked.archived { Archive::Whole } else { Archive::Names },
+        if selection.archived { Archive::Whole } else { Archive::Names },
     );
     let desk = Desk::open(context, without, archive)?;
     let project = desk.project();
-    let judge = Judge { project: &project, profile: asked.profile_of(&project)?, strict: asked.strict };
-    let items = if asked.archived {
+    let profile = asked.profile_of(&project)?;
+    // What only this profile asks is looked for in it alone: the journal, and every text of the repository.
+    let is_gated = profile == Profile::Gated;
+    let past = if is_gated { desk.past(context) } else { Past::default() };
+    let gaps = if is_gated && !selection.archived { gaps(&desk, &project)? } else { BTreeMap::new() };
+    let judge = Judge { project: &project, profile, strict: selection.strict, past: &past, gaps: &gaps };
+    let items = if selection.archived {
         judge.archived()
     } else if is_bulk {
-        let mut chosen = judge.choose(asked.changes, asked.specs);
+        let mut chosen = judge.choose(changes, specs);
         if let Some(revision) = &asked.changed_since {
             let touched = touched(&desk, &project, revision)?;
             chosen.retain(|(kind, id)| touched.iter().any(|path| belongs(&project, *kind, id, path)));
         }
         judge.all(&chosen)
     } else {
-        let Some(name) = &asked.name else {
+        let Some(name) = &selection.name else {
             let failure = Failure::new("nothing_to_validate", "nothing is named to be validated");
             return Err(failure.fix("say --all, --changes, --specs or the name of one item"));
         };
         let kind = select::kind(&project, name, asked.kind)?;
+        select::safe(kind, name)?;
         judge.all(&[(kind, name.clone())])
     };
-    let kinds = match (asked.archived, is_bulk) {
+    let kinds = match (selection.archived, is_bulk) {
         (true, _) => vec![Kind::Change],
-        (false, true) => [(Kind::Change, asked.changes), (Kind::Spec, asked.specs)]
+        (false, true) => [(Kind::Change, changes), (Kind::Spec, specs)]
             .into_iter()
             .filter_map(|(kind, wanted)| wanted.then_some(kind))
             .collect(),
         (false, false) => items.iter().map(|item| item.kind).collect(),
     };
-    let report = Report { items, kinds, findings, is_strict: asked.strict, root: desk.root_out() };
+    let report = Report { items, kinds, findings, is_strict: selection.strict, root: desk.root_out() };
     report::print(context, &report, format)?;
     Ok(u8::from(report.failed() > 0))
 }
 
-impl Asked {
+impl Selection {
     /// The scope of a report of findings, where one is asked for.
     fn findings_scope(&self) -> Result<Option<&'static str>, Failure> {
         let Some(report) = self.report.as_deref() else { return Ok(None) };
-        let is_bulk = self.changes || self.specs;
+        let is_bulk = self.wants_changes() || self.wants_specs();
         let refused = match report {
             "full" | "findings" if self.name.is_some() => "a report is of many items, so none can be named",
             "full" | "findings" if self.archived && is_bulk => {
@@ -210,7 +222,7 @@ impl Asked {
             }
             "full" => return Ok(None),
             "findings" => {
-                return Ok(Some(match (self.archived, self.changes, self.specs) {
+                return Ok(Some(match (self.archived, self.wants_changes(), self.wants_specs()) {
                     (true, ..) => "archived",
                     (_, true, true) => "all",
                     (_, true, _) => "changes",
@@ -222,7 +234,9 @@ impl Asked {
         Err(Failure::new("invalid_validation_report_request", refused)
             .fix("say --report full or --report findings with --all"))
     }
+}
 
+impl Asked {
     fn profile_of(&self, project: &Project<'_>) -> Result<Profile, Failure> {
         match (self.profile, project.config().profile.as_deref()) {
             (Some(profile), _) => Ok(profile),
@@ -233,11 +247,19 @@ impl Asked {
     }
 }
 
+/// What nothing covers, and the tags that name nothing, by capability.
+fn gaps(desk: &Desk, project: &Project<'_>) -> Result<BTreeMap<String, Vec<Issue>>, Failure> {
+    let (tags, _) = super::trace::tags(desk)?;
+    Ok(Trace::of(trace::rows(project), tags).by_capability(Profile::Gated))
+}
+
 /// Judges items of one project.
 struct Judge<'p, 't> {
     project: &'p Project<'t>,
     profile: Profile,
     strict: bool,
+    past: &'p Past,
+    gaps: &'p BTreeMap<String, Vec<Issue>>,
 }
 
 impl Judge<'_, '_> {
@@ -250,36 +272,20 @@ impl Judge<'_, '_> {
 
     /// Judges every item, on all processors where there are many. They come by id, by code points.
     fn all(&self, chosen: &[(Kind, String)]) -> Vec<Item> {
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let share = chosen.len().div_ceil(processors).max(SHARE);
-        let mut items: Vec<Item> = if chosen.len() <= share {
-            self.some(chosen)
-        } else {
-            std::thread::scope(|scope| {
-                let threads: Vec<_> =
-                    chosen.chunks(share).map(|part| (part, scope.spawn(move || self.some(part)))).collect();
-                // A thread that gave up is asked again here, where its panic is this process's.
-                threads
-                    .into_iter()
-                    .flat_map(|(part, thread)| thread.join().unwrap_or_else(|_| self.some(part)))
-                    .collect()
-            })
-        };
-        items.sort_by(|a, b| a.id.cmp(&b.id).then(a.kind.cmp(&b.kind)));
-        items
-    }
-
-    fn some(&self, chosen: &[(Kind, String)]) -> Vec<Item> {
-        let checker = Checker::new(self.project, self.profile);
-        let judged = chosen.iter().map(|(kind, id)| {
+        let checker = Checker::new(self.project, self.profile).knowing(self.past);
+        let mut items = parallel::map(chosen, SHARE, |(kind, id)| {
             let watch = Stopwatch::start();
             let issues = match kind {
                 Kind::Change => checker.change(id),
-                Kind::Spec => checker.spec(id),
+                Kind::Spec => {
+                    let gaps = self.gaps.get(id).into_iter().flatten().cloned();
+                    checker.spec(id).into_iter().chain(gaps).collect()
+                }
             };
             self.item(*kind, id, issues, watch)
         });
-        judged.collect()
+        items.sort_by(|a, b| a.id.cmp(&b.id).then(a.kind.cmp(&b.kind)));
+        items
     }
 
     fn item(&self, kind: Kind, id: &str, issues: Vec<Issue>, watch: Stopwatch) -> Item {
@@ -288,13 +294,17 @@ impl Judge<'_, '_> {
         Item { id: id.to_owned(), kind, valid, issues, duration_ms: watch.millis() }
     }
 
-    /// Archived changes have no open tasks.
+    /// Archived changes have no open tasks, and in the profile gated records that add up to it.
     fn archived(&self) -> Vec<Item> {
         let dir = self.project.archive_dir();
         let judged = self.project.archived().into_iter().map(|name| {
             let watch = Stopwatch::start();
             let folder = self.project.below(&format!("{dir}/{name}"));
-            self.item(Kind::Change, name, self.open_tasks(&folder), watch)
+            let mut issues = self.open_tasks(&folder);
+            if self.profile == Profile::Gated {
+                issues.extend(Lifecycle::of(self.project, &folder, self.past).issues);
+            }
+            self.item(Kind::Change, name, issues, watch)
         });
         judged.collect()
     }

@@ -6,6 +6,7 @@
 mod advancing;
 mod branches;
 mod bundles;
+mod changes_of_specs;
 mod hostile;
 mod locks;
 mod merging;

@@ -4,10 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use super::records::{Side, author, record_place, side};
+use super::records::Place;
 use super::work::Work;
+use crate::town::spec::base::Base;
 use crate::town::spec::lifecycle::Lifecycle;
-use crate::town::spec::putaway;
+use crate::town::spec::plan;
+use crate::town::spec::project::Project;
+use crate::town::spec::putaway::{self, OPENSPEC, PutAway};
 use crate::town::spec::record::{Gate, file_name};
 use crate::town::spec::state::State;
 
@@ -15,44 +18,51 @@ use crate::town::spec::state::State;
 /// is missing or different, or where the records that were merged before do not complete the change.
 pub(super) fn planned(work: &Work<'_>) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
+    let changes = &work.proposal.changes;
     let is_architect = work.proposal.agent.as_ref().is_some_and(|agent| agent.as_str() == Gate::Archive.agent());
-    let gone = |path: &str| work.proposal.changes.iter().any(|change| change.path == path && change.after.is_none());
-    let folders: BTreeSet<&str> = work.proposal.changes.iter().filter_map(|change| archived(&change.path)).collect();
-    if !is_architect || folders.is_empty() {
+    let is_gone = |below: &str| changes.iter().any(|change| change.after.is_none() && change.path.starts_with(below));
+    if !is_architect || !is_gone("openspec/changes/") {
         return paths;
     }
-    let before = side(work, "openspec", Side::Before);
-    for folder in folders {
-        let Some((date, name)) = folder.get(..10).zip(folder.get(11..)) else { continue };
-        let from = format!("openspec/changes/{name}");
-        let life = Lifecycle::of(&before, &from, author(work, name));
-        if life.state != State::Completed || !before.below(&from).any(|(path, _)| gone(path)) {
+    let project = Project::new(work.before(), OPENSPEC);
+    let archive = format!("{}/", project.below(project.archive_dir()));
+    let added =
+        changes.iter().filter(|change| change.before.is_none()).filter_map(|change| change.path.strip_prefix(&archive));
+    let folders: BTreeSet<&str> = added.filter_map(|inner| inner.split_once('/')).map(|(folder, _)| folder).collect();
+    for name in project.changes() {
+        let from = project.change_path(name);
+        if !is_gone(&format!("{from}/"))
+            || Lifecycle::of(&project, &from, &work.proposal.past).state != State::Completed
+        {
             continue;
         }
-        let Ok(put) = putaway::put_away(&before, name, date) else { continue };
-        let as_planned = put.files.iter().all(|(path, after)| {
-            let change = work.proposal.changes.iter().find(|change| change.path == *path);
-            let now = change.map(|change| change.after.as_ref().filter(|blob| blob.is_file()).map(|blob| &*blob.bytes));
-            now == Some(after.as_deref())
-        });
-        if put.archived_as == folder && as_planned {
-            paths.extend(put.files.into_keys());
-            let to = format!("openspec/changes/archive/{folder}");
-            let is_record = |path: &str| {
-                record_place(path).is_some_and(|(folder, _, file)| {
-                    folder == to && file_name(file).is_some_and(|(_, gate)| gate == Gate::Archive)
-                })
-            };
-            let added = work.proposal.changes.iter().filter(|change| change.before.is_none());
-            paths.extend(added.map(|change| change.path.clone()).filter(|path| is_record(path)));
+        for folder in &folders {
+            let day = plan::archived_on(&project, name, folder);
+            let put = day
+                .and_then(|day| putaway::put_away(&project, name, day, Base::of(&work.proposal.past.bases, name)).ok());
+            if let Some(put) = put.filter(|put| is_as_planned(work, put)) {
+                paths.extend(put.files.into_keys());
+                let to = format!("{archive}{folder}");
+                let is_record = |path: &str| {
+                    Place::of(path, project.archive_dir()).is_some_and(|place| {
+                        place.folder == to && file_name(place.file).is_some_and(|(_, gate)| gate == Gate::Archive)
+                    })
+                };
+                let added = changes.iter().filter(|change| change.before.is_none());
+                paths.extend(added.map(|change| change.path.clone()).filter(|path| is_record(path)));
+            }
         }
     }
     paths
 }
 
-/// The folder in the archive that a path stands in.
-fn archived(path: &str) -> Option<&str> {
-    path.strip_prefix("openspec/changes/archive/")?.split_once('/').map(|(folder, _)| folder)
+/// Whether the proposal leaves every file of the plan as the plan does.
+fn is_as_planned(work: &Work<'_>, put: &PutAway) -> bool {
+    put.files.iter().all(|(path, after)| {
+        let change = work.proposal.changes.iter().find(|change| change.path == *path);
+        let now = change.map(|change| change.after.as_ref().filter(|blob| blob.is_file()).map(|blob| &*blob.bytes));
+        now == Some(after.as_deref())
+    })
 }
 
 #[cfg(test)]

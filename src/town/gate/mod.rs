@@ -16,6 +16,7 @@ mod paths;
 mod placeholders;
 mod records;
 mod specs;
+mod status;
 mod work;
 mod yaml;
 
@@ -24,7 +25,7 @@ use std::fmt::Write as _;
 use super::changeset::Proposal;
 use super::finding::{Finding, Severity};
 
-pub use self::paths::reserved;
+pub use self::paths::{OWN, reserved};
 pub use self::placeholders::not_done;
 use self::work::Work;
 
@@ -137,19 +138,19 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: records::APPROVED,
-        doc: "Changes to a guarded path without an OpenSpec change that is Approved or In Progress, by records that were merged before.",
+        doc: "Changes to a guarded path without an OpenSpec change that is Approved or In Progress before the work and after it, by records that were merged before.",
         for_humans: ForHumans::Warns,
         run: records::approved_change,
     },
     Check {
         name: records::RECORDS,
-        doc: "A gate record that is changed, deleted, unreadable, out of number or bound to other content; one that speaks at another agent's gate, in another's name or of another run; one that does not count where the change stands.",
+        doc: "A gate record that is changed, deleted, unreadable, out of number or bound to other content; one that speaks at another agent's gate, in another's name, of another run or, as a pass, of another commit than that run has read; one that does not count where the change stands. An edit that makes a stale approval hold again.",
         for_humans: ForHumans::Warns,
         run: records::gate_records,
     },
     Check {
         name: records::TICKED,
-        doc: "A task that is newly ticked while no line of the change's `implementation.md` and no implementer's record names it with a command, a path or a commit.",
+        doc: "A task that is newly ticked while no line of the change's `implementation.md` and no implementer's record that counts names it with a command, a path that is there or a commit; each of several tasks with one number or text needs a line. A box that is emptied while the validators have the change.",
         for_humans: ForHumans::Warns,
         run: records::ticked_with_evidence,
     },

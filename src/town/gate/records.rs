@@ -3,19 +3,21 @@
 //! Lives here: what one proposal may do to the records and the boxes. Never here: what records add up to (see
 //! [`crate::town::spec::lifecycle`]).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::PER_FILE;
 use super::work::{Work, at};
 use crate::town::changeset::FileChange;
 use crate::town::finding::Finding;
 use crate::town::ids::AgentId;
-use crate::town::spec::evidence;
+use crate::town::spec::content;
+use crate::town::spec::evidence::{self, Proof};
 use crate::town::spec::issue::Level;
 use crate::town::spec::lifecycle::Lifecycle;
-use crate::town::spec::record::{self, Gate, Record, finding_of};
-use crate::town::spec::tasks::{Task, tasks};
-use crate::town::spec::tree::Tree;
+use crate::town::spec::plan;
+use crate::town::spec::project::Project;
+use crate::town::spec::putaway::OPENSPEC;
+use crate::town::spec::record::{self, Gate, Record, Verdict, finding_of};
 use crate::town::text::one_line;
 
 pub(super) const APPROVED: &str = "approved-change";
@@ -23,37 +25,6 @@ pub(super) const RECORDS: &str = "gate-records";
 pub(super) const TICKED: &str = "ticked-with-evidence";
 
 const CHANGES: &str = "openspec/changes/";
-
-/// A side of a proposal.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Before,
-    After,
-}
-
-/// The OpenSpec files below a folder on one side of the proposal.
-pub(super) fn side(work: &Work<'_>, folder: &str, side: Side) -> Tree {
-    let prefix = format!("{folder}/");
-    let changed: HashMap<&str, &FileChange> =
-        work.proposal.changes.iter().map(|change| (change.path.as_str(), change)).collect();
-    let mut tree = Tree::default();
-    for (path, bytes) in &work.proposal.specs {
-        if path.starts_with(&prefix) && !changed.contains_key(path.as_str()) {
-            tree.put_file(path, bytes.clone());
-        }
-    }
-    for change in work.proposal.changes.iter().filter(|change| change.path.starts_with(&prefix)) {
-        let blob = if side == Side::After { &change.after } else { &change.before };
-        if let Some(blob) = blob.as_ref().filter(|blob| blob.is_file()) {
-            tree.put_file(&change.path, blob.bytes.clone());
-        }
-    }
-    tree
-}
-
-pub(super) fn author<'w>(work: &Work<'w>, name: &str) -> Option<&'w str> {
-    work.proposal.authors.get(name).map(String::as_str)
-}
 
 pub(super) fn approved_change(work: &Work<'_>) -> Vec<Finding> {
     let proposal = work.proposal;
@@ -70,57 +41,86 @@ pub(super) fn approved_change(work: &Work<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// Whether the change that the work names may be built; else why not, and the next step.
+/// Whether the change that the work names may be built, as it was and as the work leaves it; else why not, and the next step.
 fn approval(work: &Work<'_>) -> Result<(), (String, String)> {
     let Some(name) = &work.proposal.change else {
         let step = "write it down first as openspec/changes/<name>/proposal.md, and name that change in the run";
         return Err(("the work names no OpenSpec change".to_owned(), step.to_owned()));
     };
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.starts_with('.') || name == "archive" || !name.chars().all(fits) {
+    let is_odd = |c: char| c.is_control() || matches!(c, '/' | '\\');
+    if name.is_empty() || name.starts_with('.') || name == "archive" || name.contains(is_odd) {
         let why = format!("`{}` is no name of an OpenSpec change", one_line(name, 60));
-        return Err((why, "use letters, digits, - and _".to_owned()));
+        return Err((why, "give the name of its folder below openspec/changes/".to_owned()));
     }
     let folder = format!("{CHANGES}{name}");
-    let before = side(work, &folder, Side::Before);
-    let mut tree = side(work, &folder, Side::After);
-    if !tree.is_folder(&folder) {
-        let why = format!("there is no open change `{name}`");
+    if !work.after().is_folder(&folder) {
+        let why = format!("there is no open change `{}`", one_line(name, 60));
         return Err((why, format!("write it down first as {folder}/proposal.md")));
     }
     // Nobody approves their own work: a record that this very proposal writes was read by no human yet.
+    let mut after = work.after().clone();
     let gates = format!("{folder}/gates");
-    tree.remove(&gates);
-    before.below(&gates).for_each(|(path, node)| tree.put(path, node.clone()));
-    let life = Lifecycle::of(&tree, &folder, author(work, name));
-    if !life.is_legible() {
-        let why = format!("a record of the change `{name}` cannot be read");
-        return Err((why, format!("mend what `monkeytown spec status --change {name}` lists")));
+    after.remove(&gates);
+    work.before().below(&gates).for_each(|(path, node)| after.put(path, node.clone()));
+    // Both: work that takes a box or an edit back must not open what was closed, nor close what it leaves open.
+    for tree in [work.before(), &after] {
+        let life = Lifecycle::of(&Project::new(tree, OPENSPEC), &folder, &work.proposal.past);
+        if !life.is_legible() {
+            let why = format!("a record of the change `{name}` cannot be read");
+            return Err((why, format!("mend what `monkeytown spec status --change {name}` lists")));
+        }
+        if life.is_handed_over {
+            let why = format!("the change `{name}` is handed over to the validators");
+            return Err((
+                why,
+                "take it back first: feature-implementer records `in-progress`, and that is merged".to_owned(),
+            ));
+        }
+        if !life.state.may_build() {
+            let stale = life.issues.iter().find(|issue| is_stale(issue));
+            let stale = stale.map(|issue| format!(": {}", issue.message)).unwrap_or_default();
+            let why = format!("the change `{name}` is {}{stale}", life.state.name());
+            return Err((why, format!("the next step: {}", life.next.act)));
+        }
     }
-    if life.state.may_build() {
-        return Ok(());
-    }
-    let stale = life.issues.iter().find(|issue| issue.code == "gate/stale-approval" && issue.level == Level::Error);
-    let stale = stale.map(|issue| format!(": {}", issue.message)).unwrap_or_default();
-    let why = format!("the change `{name}` is {}{stale}", life.state.name());
-    Err((why, format!("the next step: {}", life.next.act)))
+    Ok(())
 }
 
-/// A record's path: the change's folder, its name, the file's name.
-pub(super) fn record_place(path: &str) -> Option<(&str, &str, &str)> {
-    let rest = path.strip_prefix(CHANGES)?;
-    let (name, file) = rest.split_once("/gates/")?;
-    let folder = &path[..CHANGES.len() + name.len()];
-    let name = name.strip_prefix("archive/").unwrap_or(name);
-    (!name.contains('/')).then_some((folder, name, file))
+fn is_stale(issue: &crate::town::spec::issue::Issue) -> bool {
+    issue.code == "gate/stale-approval" && issue.level == Level::Error
+}
+
+/// Where a record stands.
+pub(super) struct Place<'p> {
+    /// The change's folder.
+    pub(super) folder: &'p str,
+    /// That folder's name.
+    pub(super) name: &'p str,
+    /// The record's file in `gates/`.
+    pub(super) file: &'p str,
+    /// Whether the change is archived.
+    pub(super) is_archived: bool,
+}
+
+impl<'p> Place<'p> {
+    /// The place that a path is, where `archive_dir` is the project's own folder for archived changes.
+    pub(super) fn of(path: &'p str, archive_dir: &str) -> Option<Self> {
+        let below =
+            |folder: &str| path.strip_prefix(OPENSPEC)?.strip_prefix('/')?.strip_prefix(folder)?.strip_prefix('/');
+        let archived = below(archive_dir).or_else(|| below("changes/archive"));
+        let (name, file) = archived.or_else(|| below("changes"))?.split_once("/gates/")?;
+        let folder = &path[..path.len() - file.len() - "/gates/".len()];
+        (!name.contains('/')).then_some(Self { folder, name, file, is_archived: archived.is_some() })
+    }
 }
 
 pub(super) fn gate_records(work: &Work<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut added: BTreeMap<&str, Vec<&FileChange>> = BTreeMap::new();
+    let project = Project::new(work.before(), OPENSPEC);
     for change in &work.proposal.changes {
-        let Some((folder, ..)) = record_place(&change.path) else { continue };
-        if moved(work, change) {
+        let Some(place) = Place::of(&change.path, project.archive_dir()) else { continue };
+        if is_moved(work, &project, change) {
             continue;
         }
         if change.before.is_some() {
@@ -128,37 +128,59 @@ pub(super) fn gate_records(work: &Work<'_>) -> Vec<Finding> {
             let finding = at(RECORDS, &change.path, format!("a gate record is {verb}"));
             findings.push(finding.fix("leave it as it was: a later opinion is a later record"));
         } else {
-            added.entry(folder).or_default().push(change);
+            added.entry(place.folder).or_default().push(change);
         }
     }
     for (folder, records) in added {
-        findings.extend(new_records(work, folder, &records));
+        findings.extend(new_records(work, &project, folder, &records));
     }
+    findings.extend(touched(work).into_iter().filter_map(|name| revived(work, &project, name)));
     findings
 }
 
+/// The open changes that the work touches.
+fn touched<'w>(work: &Work<'w>) -> BTreeSet<&'w str> {
+    let inner = work.proposal.changes.iter().filter_map(|change| change.path.strip_prefix(CHANGES)?.split_once('/'));
+    inner.map(|(name, _)| name).filter(|name| *name != "archive").collect()
+}
+
+/// What is wrong where an edit brings an approval back that an edit of somebody else took away.
+fn revived(work: &Work<'_>, before: &Project<'_>, name: &str) -> Option<Finding> {
+    let folder = format!("{CHANGES}{name}");
+    let life = |project: &Project<'_>| Lifecycle::of(project, &folder, &work.proposal.past);
+    let (old, new) = (life(before), life(&Project::new(work.after(), OPENSPEC)));
+    let approval = |life: &Lifecycle| life.last(Gate::Architect).map(|record| record.number);
+    let is_revived =
+        old.issues.iter().any(is_stale) && !new.issues.iter().any(is_stale) && approval(&old) == approval(&new);
+    let is_own = |change: &&FileChange| {
+        change.path.strip_prefix(&folder).is_some_and(|inner| inner.starts_with('/') && !inner.starts_with("/gates/"))
+    };
+    let path = work.proposal.changes.iter().find(is_own).filter(|_| is_revived && work.after().is_folder(&folder))?;
+    let why = format!("the edit takes back what made the approval of `{name}` stale, so that it holds again");
+    Some(at(RECORDS, &path.path, why).fix("leave the content as it is, and have the architect judge it"))
+}
+
 /// Whether the record goes to the archive, or came from where it was, with its change and as it was.
-fn moved(work: &Work<'_>, change: &FileChange) -> bool {
-    let Some((folder, name, file)) = record_place(&change.path) else { return false };
-    let is_archive = |folder: &str| folder.starts_with("openspec/changes/archive/");
+fn is_moved(work: &Work<'_>, project: &Project<'_>, change: &FileChange) -> bool {
+    let Some(place) = Place::of(&change.path, project.archive_dir()) else { return false };
     let bytes = |blob: &Option<crate::town::changeset::Blob>| blob.as_ref().map(|blob| blob.bytes.clone());
     work.proposal.changes.iter().any(|other| {
-        let Some((to, other_name, other_file)) = record_place(&other.path) else { return false };
-        // An archived change is called by its date and its name.
-        let one = other_name == name
-            || other_name.ends_with(&format!("-{name}"))
-            || name.ends_with(&format!("-{other_name}"));
-        let there = match (&change.before, &change.after) {
+        let Some(there) = Place::of(&other.path, project.archive_dir()) else { return false };
+        let (open, archived) = if place.is_archived { (&there, &place) } else { (&place, &there) };
+        let is_same = match (&change.before, &change.after) {
             (Some(_), None) => other.before.is_none() && bytes(&other.after) == bytes(&change.before),
             (None, Some(_)) => other.after.is_none() && bytes(&other.before) == bytes(&change.after),
             _ => false,
         };
-        one && file == other_file && is_archive(to) != is_archive(folder) && there
+        is_same
+            && place.file == there.file
+            && place.is_archived != there.is_archived
+            && plan::archived_on(project, open.name, archived.name).is_some()
     })
 }
 
 /// What is wrong with the records that are added to one change.
-fn new_records(work: &Work<'_>, folder: &str, changes: &[&FileChange]) -> Vec<Finding> {
+fn new_records(work: &Work<'_>, before: &Project<'_>, folder: &str, changes: &[&FileChange]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut records = Vec::new();
     for change in changes {
@@ -174,9 +196,8 @@ fn new_records(work: &Work<'_>, folder: &str, changes: &[&FileChange]) -> Vec<Fi
     if let Some(agent) = &work.proposal.agent {
         findings.extend(records.iter().flat_map(|record| foreign(work, agent, record)));
     }
-    findings.extend(misnumbered(work, folder, &records));
-    let name = folder.rsplit('/').next().unwrap_or(folder);
-    let life = Lifecycle::of(&side(work, folder, Side::After), folder, author(work, name));
+    findings.extend(misnumbered(work, before, folder, &records));
+    let life = Lifecycle::of(&Project::new(work.after(), OPENSPEC), folder, &work.proposal.past);
     for record in &records {
         let mut wrong = |why: String, fix: &str| findings.push(at(RECORDS, &record.path, why).fix(fix));
         if record.content_hash != life.content_hash && record.gate != Gate::Close {
@@ -216,38 +237,38 @@ fn foreign(work: &Work<'_>, agent: &AgentId, record: &Record) -> Vec<Finding> {
         wrong(format!("{agent} speaks as `{}`", one_line(&record.actor, 60)), format!("write `actor: agent:{agent}`"));
     }
     let runs = &work.proposal.runs;
-    if let Some(run) = runs.last()
-        && !record.run.as_ref().is_some_and(|run| runs.contains(run))
-    {
-        let said = record.run.as_deref().unwrap_or_default();
-        wrong(format!("the record names the run `{}`", one_line(said, 40)), format!("write `run: {run}`"));
+    let said = record.run.as_deref().unwrap_or_default();
+    match (runs.iter().find(|(run, _)| run == said), runs.last()) {
+        (None, Some((run, _))) => {
+            wrong(format!("the record names the run `{}`", one_line(said, 40)), format!("write `run: {run}`"));
+        }
+        // What is built after a pass is found by the commit that was judged.
+        (Some((_, commit)), _) if record.verdict == Verdict::Pass && record.commit.as_ref() != Some(commit) => {
+            let said = record.commit.as_deref().unwrap_or("none");
+            wrong(format!("the record names the commit `{}`", one_line(said, 50)), format!("write `commit: {commit}`"));
+        }
+        _ => {}
     }
     findings
 }
 
 /// New records follow the last one. The two validators work side by side: neither has to know of the other's last.
-fn misnumbered(work: &Work<'_>, folder: &str, records: &[Record]) -> Vec<Finding> {
+fn misnumbered(work: &Work<'_>, before: &Project<'_>, folder: &str, records: &[Record]) -> Vec<Finding> {
     let sibling = |gate: Gate| match gate {
         Gate::Pm => Some(Gate::Test),
         Gate::Test => Some(Gate::Pm),
         _ => None,
     };
-    let before = side(work, folder, Side::Before);
     let gates = format!("{folder}/gates");
-    let stood: Vec<(u32, Gate)> = before.entries(&gates).filter_map(|(name, _)| record::file_name(name)).collect();
-    let all: Vec<(u32, Gate)> = match folder.starts_with("openspec/changes/archive/") {
-        // The records that came along with the change.
-        true => work
-            .proposal
-            .changes
-            .iter()
-            .filter(|change| change.path.starts_with(&gates) && moved(work, change))
-            .filter_map(|change| record::file_name(record_place(&change.path)?.2))
-            .chain(stood)
-            .collect(),
-        false => stood,
-    };
-    let last = all.iter().map(|(number, _)| *number).max().unwrap_or(0);
+    let stood = before.tree().entries(&gates).filter_map(|(name, _)| record::file_name(name));
+    // The records that come along with a change which is archived.
+    let came = work.proposal.changes.iter().filter(|change| {
+        before.is_archived(folder) && change.path.starts_with(&gates) && is_moved(work, before, change)
+    });
+    let came = came.filter_map(|change| record::file_name(change.path.rsplit('/').next()?));
+    let mut all: Vec<(u32, Gate)> = came.chain(stood).collect();
+    let last = record::last_number(all.iter().map(|(number, _)| *number));
+    all.retain(|(number, _)| *number <= last);
     let mut next = last;
     let mut findings = Vec::new();
     for record in records {
@@ -267,25 +288,53 @@ fn misnumbered(work: &Work<'_>, folder: &str, records: &[Record]) -> Vec<Finding
 }
 
 pub(super) fn ticked_with_evidence(work: &Work<'_>) -> Vec<Finding> {
+    let (before, after) = (Project::new(work.before(), OPENSPEC), Project::new(work.after(), OPENSPEC));
     let mut findings = Vec::new();
-    for file in work.texts() {
-        let place = file.path.strip_prefix(CHANGES).and_then(|rest| rest.split_once('/'));
-        let Some((name, "tasks.md")) = place else { continue };
+    for name in touched(work) {
         let folder = format!("{CHANGES}{name}");
-        let old = tasks(&String::from_utf8_lossy(file.old().unwrap_or_default()));
-        let was: BTreeSet<&str> = old.iter().filter(|task| task.done).map(|task| task.text.as_str()).collect();
-        let new = tasks(&String::from_utf8_lossy(file.bytes));
-        let ticked = new.iter().filter(|task| task.done && !was.contains(task.text.as_str()));
-        let proof = evidence::lines(&side(work, &folder, Side::After), &folder);
-        for Task { line, text, .. } in ticked.take(PER_FILE) {
-            if !proof.iter().any(|line| evidence::shows(line, text)) {
-                let why = format!("the task `{}` is ticked, and nothing shows that it was done", one_line(text, 60));
-                let fix = format!(
-                    "add a line to {folder}/implementation.md that names the task with a command and its result, a path or \
-                     a commit; or untick it"
-                );
-                findings.push(at(TICKED, file.path, why).line(*line).fix(fix));
-            }
+        let files = content::task_files(&after, &folder);
+        let Some(path) = files.iter().find(|path| work.proposal.changes.iter().any(|change| change.path == **path))
+        else {
+            continue;
+        };
+        let life = |project: &Project<'_>| Lifecycle::of(project, &folder, &work.proposal.past);
+        let (old, new) = (life(&before), life(&after));
+        if old.is_handed_over && new.is_handed_over && new.tasks.completed < old.tasks.completed {
+            let why = "a box is emptied while the validators have the change".to_owned();
+            findings.push(at(TICKED, path, why).fix("take the change back first, with a record `in-progress`"));
+        }
+        findings.extend(unproved(work, &before, &after, &folder, &new).into_iter().take(PER_FILE));
+    }
+    findings
+}
+
+/// The newly ticked tasks that nothing shows.
+fn unproved(
+    work: &Work<'_>,
+    before: &Project<'_>,
+    after: &Project<'_>,
+    folder: &str,
+    life: &Lifecycle,
+) -> Vec<Finding> {
+    let mut was: BTreeMap<String, usize> = BTreeMap::new();
+    for (_, task) in content::tasks(before, folder).into_iter().filter(|(_, task)| task.done) {
+        *was.entry(task.text).or_default() += 1;
+    }
+    let mut done = content::tasks(after, folder);
+    done.retain(|(_, task)| task.done);
+    let proof = Proof::of(after, folder, life, &work.proposal.tree);
+    let mut findings = Vec::new();
+    for ((path, task), shown) in done.iter().zip(proof.of_tasks(done.iter().map(|(_, task)| task.text.as_str()))) {
+        if let Some(left) = was.get_mut(&task.text).filter(|left| **left > 0) {
+            *left -= 1;
+        } else if shown.is_none() {
+            let why = format!("the task `{}` is ticked, and nothing shows that it was done", one_line(&task.text, 60));
+            let fix = format!(
+                "add a line of its own to {folder}/{} that names the task with a command and its result, a path that is there \
+                 or a commit; or untick it",
+                evidence::FILE
+            );
+            findings.push(at(TICKED, path, why).line(task.line).fix(fix));
         }
     }
     findings

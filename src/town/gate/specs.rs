@@ -5,7 +5,6 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::PER_FILE;
-use super::records::{Side, side};
 use super::work::{Work, at};
 use crate::town::finding::{Finding, Severity};
 use crate::town::spec::issue::{Issue, Level};
@@ -40,8 +39,7 @@ pub(super) fn spec_valid(work: &Work<'_>) -> Vec<Finding> {
     if items.is_empty() {
         return Vec::new();
     }
-    let (before, after) = (side(work, OPENSPEC, Side::Before), side(work, OPENSPEC, Side::After));
-    let (before, after) = (Project::new(&before, OPENSPEC), Project::new(&after, OPENSPEC));
+    let (before, after) = (Project::new(work.before(), OPENSPEC), Project::new(work.after(), OPENSPEC));
     let (old, new) = (Checker::new(&before, Profile::Openspec1), Checker::new(&after, Profile::Openspec1));
     let mut findings = Vec::new();
     for item in &items {

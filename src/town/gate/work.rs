@@ -2,10 +2,12 @@
 //! Lives here: the comparison of before and after, once for all checks. Never here: a judgement.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashSet;
 
 use crate::town::changeset::{Blob, FileChange, Proposal};
 use crate::town::finding::Finding;
+use crate::town::spec::tree::{Node, Tree};
 use crate::town::text::escape_invisible;
 
 /// How far into a file a NUL byte makes it binary, as git decides it.
@@ -16,6 +18,8 @@ pub(super) struct Work<'a> {
     /// The proposal itself.
     pub(super) proposal: &'a Proposal,
     files: Vec<Written<'a>>,
+    before: OnceCell<Tree>,
+    after: OnceCell<Tree>,
 }
 
 /// A file that the proposal writes.
@@ -32,7 +36,17 @@ impl<'a> Work<'a> {
     /// Prepares a proposal for the checks.
     pub(super) fn new(proposal: &'a Proposal) -> Self {
         let files = proposal.changes.iter().filter_map(Written::new).collect();
-        Self { proposal, files }
+        Self { proposal, files, before: OnceCell::new(), after: OnceCell::new() }
+    }
+
+    /// What stood below `openspec/` before the proposal.
+    pub(super) fn before(&self) -> &Tree {
+        self.before.get_or_init(|| openspec(self.proposal, |change| change.before.as_ref()))
+    }
+
+    /// What stands there after it.
+    pub(super) fn after(&self) -> &Tree {
+        self.after.get_or_init(|| openspec(self.proposal, |change| change.after.as_ref()))
     }
 
     /// The files that are added or changed, links and submodules excepted.
@@ -44,6 +58,24 @@ impl<'a> Work<'a> {
     pub(super) fn texts(&self) -> impl Iterator<Item = &Written<'a>> {
         self.files.iter().filter(|file| file.is_text)
     }
+}
+
+/// What stands below `openspec/` on one side of the proposal. What is no file stands there as something that cannot be read.
+fn openspec<'p>(proposal: &'p Proposal, side: impl Fn(&'p FileChange) -> Option<&'p Blob>) -> Tree {
+    let changed: HashSet<&str> = proposal.changes.iter().map(|change| change.path.as_str()).collect();
+    let mut tree = Tree::default();
+    // Folders come with what is in them: one that the proposal makes or empties is there on one side only.
+    let same =
+        proposal.specs.below("openspec").filter(|(path, node)| **node != Node::Folder && !changed.contains(path));
+    same.for_each(|(path, node)| tree.put(path, node.clone()));
+    for change in proposal.changes.iter().filter(|change| change.path.starts_with("openspec/")) {
+        match side(change) {
+            Some(blob) if blob.is_file() => tree.put_file(&change.path, blob.bytes.clone()),
+            Some(_) => tree.put(&change.path, Node::Dangling),
+            None => {}
+        }
+    }
+    tree
 }
 
 impl<'a> Written<'a> {

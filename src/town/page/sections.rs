@@ -3,6 +3,7 @@
 //! agents' own files move, no ages. Never here: entries.
 
 use super::cell::{cell, code, row};
+use super::order::{self, ORCHESTRATOR};
 use super::write::{RECENT, VERDICTS};
 use crate::town::charter::Sense;
 use crate::town::facts::{
@@ -37,7 +38,7 @@ pub(super) fn facts(own: &AgentId, sense: Sense, facts: &Facts) -> Vec<Vec<Strin
     match sense {
         Sense::Activity => facts.activity.as_ref().map(activity),
         Sense::Proposals => facts.proposals.as_ref().map(|facts| verdicts(own, facts)),
-        Sense::Specs => facts.specs.as_ref().map(specs),
+        Sense::Specs => facts.specs.as_ref().map(|facts| specs(own, facts)),
         Sense::Secrets => facts.secrets.as_ref().map(|facts| more(facts.truncated, "more place")),
         Sense::Links => facts.links.as_ref().map(|facts| more(facts.truncated, "more broken link")),
         Sense::Todos => facts.todos.as_ref().map(|facts| more(facts.truncated, "more note")),
@@ -158,12 +159,16 @@ fn dependencies(facts: &DependencyFacts) -> Vec<Vec<String>> {
     out
 }
 
-fn specs(facts: &SpecFacts) -> Vec<Vec<String>> {
+fn specs(own: &AgentId, facts: &SpecFacts) -> Vec<Vec<String>> {
     if !facts.present {
         return Vec::new();
     }
     let (specs, changes) = (count_of(facts.specs.len(), "spec"), count_of(facts.changes.len(), "open change"));
     let mut out = vec![vec![format!("{specs}, {changes}, {} archived.", facts.archived)]];
+    if own.as_str() == ORCHESTRATOR {
+        out.extend(listed("What is next:", order::moves(facts), |at| format!("{}. ", at + 1)));
+        out.extend(listed("What is stuck:", order::stuck(facts), |_| "- ".to_owned()));
+    }
     let rows = facts.changes.iter().map(|one| {
         let waits = one.waits_for.iter().map(|name| cell(name)).collect::<Vec<_>>().join(", ");
         let next = if waits.is_empty() { cell(&one.next) } else { format!("waits for {waits}") };
@@ -181,6 +186,15 @@ fn specs(facts: &SpecFacts) -> Vec<Vec<String>> {
     });
     out.push(table(&["Spec", "Requirements", "Scenarios", "Without scenario"], rows));
     out
+}
+
+/// A line and a list below it, where there is anything to list.
+fn listed(lead: &str, lines: Vec<String>, mark: impl Fn(usize) -> String) -> Vec<Vec<String>> {
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    let lines = lines.iter().enumerate().map(|(at, line)| format!("{}{line}", mark(at))).collect();
+    vec![vec![lead.to_owned()], lines]
 }
 
 /// What humans decided about the others' work; open pull requests come and go by themselves and are left out. What they

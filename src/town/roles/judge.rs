@@ -1,28 +1,44 @@
 //! What rules can say at each gate: about a draft, about what was made, about what was wanted, about its tests.
 //! Lives here: the judgements. Never here: whose turn it is (see [`super`]).
 
-use super::{Act, Case, verdict};
+use super::{Act, Case, Desk, verdict};
 use crate::town::facts::{TestFacts, TestOutcome};
 use crate::town::finding::Finding;
 use crate::town::gate;
 use crate::town::spec::block;
+use crate::town::spec::content;
 use crate::town::spec::delta::Delta;
-use crate::town::spec::evidence;
-use crate::town::spec::issue::Level;
+use crate::town::spec::evidence::{self, Proof};
+use crate::town::spec::issue::{Issue, Level};
 use crate::town::spec::lifecycle::is_of_life;
 use crate::town::spec::lines::Lines;
 use crate::town::spec::project::Project;
-use crate::town::spec::record::{Gate, Verdict, finding_of};
-use crate::town::spec::rules::Profile;
-use crate::town::spec::tasks::tasks;
+use crate::town::spec::record::{Gate, Record, Verdict, finding_of};
+use crate::town::spec::rules::{Profile, Rule};
+use crate::town::spec::trace::{self, Row, Trace};
 use crate::town::spec::validate::Checker;
 use crate::town::text::one_line;
 
+/// What rules have against a change, its life aside.
+fn told(project: &Project<'_>, case: &Case<'_>) -> Vec<Issue> {
+    let mut issues = Checker::new(project, Profile::Gated).change(case.name);
+    issues.retain(|issue| issue.level > Level::Info && !is_of_life(issue.code));
+    issues
+}
+
+/// Whether a change was returned for what rules found, and rules find nothing any more: what was in its way is gone without an edit
+/// of it. What a mind returned, a mind takes up again.
+pub(super) fn is_mended(project: &Project<'_>, case: &Case<'_>) -> bool {
+    let returned = case.life.last(Gate::Architect).filter(|record| record.verdict == Verdict::NeedsRevision);
+    let by_rules = |findings: &[Finding]| {
+        !findings.is_empty() && findings.iter().all(|finding| Rule::named(&finding.rule).is_some())
+    };
+    returned.is_some_and(|record| by_rules(&record.findings)) && told(project, case).is_empty()
+}
+
 /// Judges a draft: by every rule of the profile `gated`, the merge onto today's specs and the other open changes among them.
 pub(super) fn draft(project: &Project<'_>, case: &Case<'_>) -> Act {
-    let issues = Checker::new(project, Profile::Gated).change(case.name);
-    let told = issues.iter().filter(|issue| issue.level > Level::Info && !is_of_life(issue.code));
-    let mut findings: Vec<Finding> = told.take(150).map(finding_of).collect();
+    let mut findings: Vec<Finding> = told(project, case).iter().take(150).map(finding_of).collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let mind = "Rules judged the form: that the deltas can be read, fit the main specs and collide with no other open change. \
                 Whether the problem exists here, the design is the smallest, and the tasks suffice, they cannot say.";
@@ -39,7 +55,9 @@ pub(super) fn draft(project: &Project<'_>, case: &Case<'_>) -> Act {
             read.renamed.len()
         ));
     }
-    evidence.push(format!("{}/tasks.md: {} tasks", case.folder, case.life.tasks.total));
+    for path in content::task_files(project, &case.folder) {
+        evidence.push(format!("{path}: of {} tasks in all", case.life.tasks.total));
+    }
     // Strict: what is only a warning to others is a reason to write it anew before days are spent on it.
     if !findings.is_empty() {
         return verdict(case, Gate::Architect, Verdict::NeedsRevision, findings, Vec::new(), mind);
@@ -51,11 +69,10 @@ pub(super) fn draft(project: &Project<'_>, case: &Case<'_>) -> Act {
 ///
 /// # Errors
 /// What needs a mind.
-pub(super) fn made(project: &Project<'_>, case: &Case<'_>, tests: Option<&TestFacts>) -> Result<Act, String> {
-    let text = project.text(&format!("{}/tasks.md", case.folder)).unwrap_or_default();
-    let tasks = tasks(&text);
-    let done = tasks.iter().filter(|task| task.done).count();
-    if let Some(task) = tasks.iter().find(|task| !task.done) {
+pub(super) fn made(desk: &Desk<'_>, project: &Project<'_>, case: &Case<'_>) -> Result<Act, String> {
+    let tasks = content::tasks(project, &case.folder);
+    let done = tasks.iter().filter(|(_, task)| task.done).count();
+    if let Some((_, task)) = tasks.iter().find(|(_, task)| !task.done) {
         let next = one_line(&task.text, 80);
         return Err(format!(
             "`{}` needs a mind: {done} of {} tasks are done, and the next is `{next}`",
@@ -66,15 +83,20 @@ pub(super) fn made(project: &Project<'_>, case: &Case<'_>, tests: Option<&TestFa
     if tasks.is_empty() {
         return Err(format!("`{}` needs a mind: it has no tasks that say what is to be done", case.name));
     }
-    let proof = evidence::lines(project.tree(), &case.folder);
+    if let Some(record) = returned(case) {
+        return Err(format!("`{}` needs a mind: {} returned it, and nobody has answered that", case.name, record.path));
+    }
+    let proof = Proof::of(project, &case.folder, &case.life, desk.paths);
     let mut shown = Vec::new();
-    for task in &tasks {
-        let Some(line) = proof.iter().find(|line| evidence::shows(line, &task.text)) else {
-            let task = one_line(&task.text, 80);
+    let texts = || tasks.iter().map(|(_, task)| task.text.as_str());
+    for (task, line) in texts().zip(proof.of_tasks(texts())) {
+        let Some(line) = line else {
+            let task = one_line(task, 80);
             return Err(format!("`{}` needs a mind: the task `{task}` is ticked, and nothing shows it", case.name));
         };
         shown.push(one_line(line, 400));
     }
+    let tests = desk.tests;
     if let Some(finding) = suite(tests).err().filter(|finding| finding.rule != NO_COMMAND) {
         return Err(format!("`{}` cannot be handed over: {}", case.name, finding.message));
     }
@@ -84,9 +106,24 @@ pub(super) fn made(project: &Project<'_>, case: &Case<'_>, tests: Option<&TestFa
     Ok(verdict(case, Gate::Implement, Verdict::Done, Vec::new(), shown, mind))
 }
 
+/// The record by which a validator returned a change that its implementer has said nothing of since.
+fn returned<'c>(case: &'c Case<'_>) -> Option<&'c Record> {
+    let counting = case.life.steps.iter().rev().filter(|step| step.counts).map(|step| &step.record);
+    counting.take_while(|record| record.gate != Gate::Implement).find(|record| record.verdict == Verdict::Fail)
+}
+
+/// The tests and the code that say that they cover a scenario of a change, as places.
+fn covering(rows: &[Row], file: &str, line: u32) -> Option<String> {
+    let row = rows.iter().find(|row| row.place.file == file && row.place.line == line)?;
+    let places: Vec<String> =
+        row.covered_by.iter().take(5).map(|place| format!("{}:{}", place.file, place.line)).collect();
+    (!places.is_empty()).then(|| format!("covered by {}", places.join(", ")))
+}
+
 /// Holds every scenario of a change against what was said to show it.
-pub(super) fn wanted(project: &Project<'_>, case: &Case<'_>) -> Act {
-    let proof = evidence::lines(project.tree(), &case.folder);
+pub(super) fn wanted(desk: &Desk<'_>, project: &Project<'_>, case: &Case<'_>) -> Act {
+    let proof = Proof::of(project, &case.folder, &case.life, desk.paths);
+    let rows = Trace::of(trace::rows_of(project, case.name), desk.tags.to_vec()).rows;
     let (mut findings, mut shown) = (Vec::new(), Vec::new());
     for delta in project.deltas(case.name) {
         let Ok(text) = project.text(&delta.path) else { continue };
@@ -94,15 +131,20 @@ pub(super) fn wanted(project: &Project<'_>, case: &Case<'_>) -> Act {
         for requirement in read.added.iter().chain(&read.modified) {
             let lines = requirement.lines();
             for scenario in block::scenarios(&lines, 0..lines.len()) {
-                let line = requirement.line as usize + scenario.at;
+                let line = requirement.line + block::number(scenario.at) - 1;
                 let name = one_line(&scenario.name, 100);
-                match proof.iter().find(|line| evidence::shows(line, &scenario.name)) {
-                    Some(proof) => shown.push(format!("{}:{line}: {name}: {}", delta.path, one_line(proof, 300))),
+                let said = proof.of_name(&scenario.name).next().map(str::to_owned);
+                match covering(&rows, &delta.path, line).or(said) {
+                    Some(proof) => shown.push(format!("{}:{line}: {name}: {}", delta.path, one_line(&proof, 300))),
                     None => {
                         let why =
                             format!("nothing shows the scenario `{name}` of `{}`", one_line(&requirement.name, 100));
-                        let fix =
-                            format!("name it in {}/{} beside a test, a path or a commit", case.folder, evidence::FILE);
+                        let fix = format!(
+                            "say in a comment of the test that shows it which id it covers (`monkeytown spec trace` prints the \
+                             ids), or name it in {}/{} beside a command, a path that is there or a commit",
+                            case.folder,
+                            evidence::FILE
+                        );
                         findings
                             .push(Finding::error("scenario-without-evidence", why).at(&delta.path).line(line).fix(fix));
                     }
@@ -149,11 +191,18 @@ fn suite(tests: Option<&TestFacts>) -> Result<String, Finding> {
         .fix("mend what fails, then hand it over again"))
 }
 
-/// Whether a file holds tests, by its place or by what stands in it.
+/// Whether a file holds tests, by its place or by what stands in it. Prose is none wherever it stands, and a specification is no test.
 fn is_test(path: &str, text: &str) -> bool {
-    let named = path.split(['/', '.', '_', '-']).any(|part| matches!(part, "test" | "tests" | "spec" | "specs"));
-    let marks = ["#[test]", "#[tokio::test]", "def test_", "func Test", "@Test", "describe(", " it(", "\nit(", "test("];
-    named || marks.iter().any(|mark| text.contains(mark))
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
+    if matches!(ending, "md" | "txt" | "rst" | "adoc") {
+        return false;
+    }
+    let by_place = path.split(['/', '.', '_', '-']).any(|part| matches!(part, "test" | "tests"));
+    let by_name = [".spec", "_spec", "-spec"].iter().any(|end| stem.ends_with(end));
+    let marks = ["#[test]", "#[tokio::test]", "def test_", "func Test", "@Test", "describe(", "it(", "test("];
+    let is_word = |at: usize| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    by_place || by_name || marks.iter().any(|mark| text.match_indices(mark).any(|(at, _)| is_word(at)))
 }
 
 /// Judges the tests of a change: that they pass, that there are some, and that nothing it touched is a stub.

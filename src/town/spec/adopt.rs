@@ -11,6 +11,9 @@ use super::main_spec::Requirements;
 
 /// Words that begin a step of a scenario, in capitals.
 const STEPS: [&str; 5] = ["GIVEN", "WHEN", "THEN", "AND", "BUT"];
+/// Bytes of a folder of a capability, and folders in folders, at the most.
+const PART: usize = 100;
+const PARTS: usize = 8;
 /// Characters of a scenario's name that is made from its first step.
 const NAME: usize = 60;
 
@@ -99,19 +102,29 @@ fn lifted(block: &Block) -> Option<String> {
         *count += 1;
         let name = if *count > 1 { format!("{name} ({count})") } else { name };
         text.push_str(&format!("\n#### Scenario: {name}\n"));
-        for (word, said) in steps {
-            text.push_str(js::trim_end(&format!("- **{word}** {said}")));
+        for step in steps {
+            text.push_str(js::trim_end(&format!("- **{}** {}", step.word, step.said)));
             text.push('\n');
+            for line in &step.more {
+                let line = dedented(line, step.indent);
+                text.push_str(&if js::is_blank(line) { "\n".to_owned() } else { format!("  {line}\n") });
+            }
         }
     }
     Some(text)
 }
 
-/// Lines with at most one empty one between them, where steps were taken out.
-fn paragraphs(lines: &[&str]) -> String {
+/// The line without so many of the blanks before it.
+fn dedented(line: &str, most: usize) -> &str {
+    let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
+    &line[blanks.min(most)..]
+}
+
+/// Lines with at most one empty one between them, where steps were taken out. In a fence each line stays.
+fn paragraphs(lines: &[(&str, bool)]) -> String {
     let mut text = String::new();
-    for line in lines {
-        if !(js::is_blank(line) && (text.is_empty() || text.ends_with("\n\n"))) {
+    for (line, is_fenced) in lines {
+        if *is_fenced || !(js::is_blank(line) && (text.is_empty() || text.ends_with("\n\n"))) {
             text.push_str(line);
             text.push('\n');
         }
@@ -124,46 +137,98 @@ fn sentence(name: &str) -> String {
     if name.ends_with(['.', '!', '?']) { name.to_owned() } else { format!("{name}.") }
 }
 
-type Step = (&'static str, String);
-
-/// The lines that are no steps, and the steps, cut where one scenario ends: at a GIVEN or WHEN after a THEN.
-fn steps<'t>(lines: &Lines<'t>) -> (Vec<&'t str>, Vec<Vec<Step>>) {
-    let (mut body, mut scenarios): (Vec<&str>, Vec<Vec<Step>>) = (Vec::new(), Vec::new());
-    for at in 1..lines.len() {
-        let line = lines.get(at);
-        let step = if lines.is_fenced(at) { None } else { step(line) };
-        let Some((word, said)) = step else {
-            body.push(line);
-            continue;
-        };
-        let is_over = |steps: &Vec<Step>| steps.iter().any(|(word, _)| *word == "THEN");
-        let begins = matches!(word, "GIVEN" | "WHEN");
-        match scenarios.last_mut() {
-            Some(steps) if !(begins && is_over(steps)) => steps.push((word, said)),
-            _ => scenarios.push(vec![(word, said)]),
-        }
-    }
-    scenarios.retain(|steps| ["WHEN", "THEN"].iter().all(|wanted| steps.iter().any(|(word, _)| word == wanted)));
-    (body, scenarios)
+/// A step as it stands in the proposal.
+struct Step<'t> {
+    word: &'static str,
+    said: String,
+    /// The lines after the first one.
+    more: Vec<&'t str>,
+    /// Where the text of its item begins in its first line.
+    indent: usize,
+    /// Its first line, and how many there are.
+    lines: std::ops::Range<usize>,
 }
 
-/// A step: one of the words in capitals behind an optional marker of a list, bold or not.
-fn step(line: &str) -> Option<Step> {
-    let line = js::trim(line);
-    let line = js::trim_start(
-        line.strip_prefix(['-', '*', '+']).filter(|rest| rest.starts_with(js::is_space)).unwrap_or(line),
-    );
-    let (line, is_bold) = line.strip_prefix("**").map_or((line, false), |line| (line, true));
-    let word = STEPS.into_iter().find(|word| line.starts_with(word))?;
-    let rest = &line[word.len()..];
+/// The lines that are no steps, each with whether it stands in a fence, and the steps, cut where one scenario ends: at a GIVEN or
+/// WHEN after a THEN. Steps without a WHEN or a THEN are no scenario and stay where they are.
+fn steps<'t>(lines: &Lines<'t>) -> (Vec<(&'t str, bool)>, Vec<Vec<Step<'t>>>) {
+    let mut scenarios: Vec<Vec<Step<'t>>> = Vec::new();
+    let mut at = 1;
+    while at < lines.len() {
+        let step = if lines.is_fenced(at) { None } else { step(lines.get(at)) };
+        let Some((word, said, indent)) = step else {
+            at += 1;
+            continue;
+        };
+        let end = end_of_step(lines, at + 1);
+        let more = (at + 1..end).map(|at| lines.get(at)).collect();
+        let step = Step { word, said, more, indent, lines: at..end };
+        let is_over = |steps: &Vec<Step<'t>>| steps.iter().any(|step| step.word == "THEN");
+        let begins = matches!(word, "GIVEN" | "WHEN");
+        match scenarios.last_mut() {
+            Some(steps) if !(begins && is_over(steps)) => steps.push(step),
+            _ => scenarios.push(vec![step]),
+        }
+        at = end;
+    }
+    scenarios.retain(|steps| ["WHEN", "THEN"].iter().all(|wanted| steps.iter().any(|step| step.word == *wanted)));
+    let taken: BTreeSet<usize> = scenarios.iter().flatten().flat_map(|step| step.lines.clone()).collect();
+    let left = (1..lines.len()).filter(|at| !taken.contains(at));
+    (left.map(|at| (lines.get(at), lines.is_fenced(at))).collect(), scenarios)
+}
+
+/// Where the item of a step ends: its text goes on in lines that are indented, also behind an empty one, and in lines that follow
+/// at once and begin nothing new.
+fn end_of_step(lines: &Lines<'_>, from: usize) -> usize {
+    let mut end = from;
+    for at in from..lines.len() {
+        let line = lines.get(at);
+        if js::is_blank(line) && !lines.is_fenced(at) {
+            continue;
+        }
+        let is_next = end == at;
+        let goes_on_in_fence = is_next && at > from && lines.is_fenced(at) && lines.is_fenced(at - 1);
+        let is_indented = line.starts_with([' ', '\t']) && (lines.is_fenced(at) || step(line).is_none());
+        let begins = lines.is_fenced(at)
+            || step(line).is_some()
+            || heading::level(line).is_some()
+            || item(line).is_some()
+            || line.starts_with(['|', '>', '<']);
+        if !(goes_on_in_fence || is_indented || is_next && !begins) {
+            break;
+        }
+        end = at + 1;
+    }
+    end
+}
+
+/// What follows the marker of a list, with a number or without one.
+fn item(line: &str) -> Option<&str> {
+    let line = js::trim_start(line);
+    let digits = line.len() - line.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let rest = match digits {
+        0 => line.strip_prefix(['-', '*', '+'])?,
+        1..=9 => line[digits..].strip_prefix(['.', ')'])?,
+        _ => return None,
+    };
+    rest.starts_with(js::is_space).then(|| js::trim_start(rest))
+}
+
+/// A step: one of the words in capitals behind an optional marker of a list, bold or not. What it says, and where its text begins.
+fn step(line: &str) -> Option<(&'static str, String, usize)> {
+    let inner = item(line).unwrap_or_else(|| js::trim_start(line));
+    let indent = line.len() - inner.len();
+    let (bare, is_bold) = inner.strip_prefix("**").map_or((inner, false), |inner| (inner, true));
+    let word = STEPS.into_iter().find(|word| bare.starts_with(word))?;
+    let rest = &bare[word.len()..];
     let rest = if is_bold { rest.strip_prefix("**").or_else(|| rest.strip_prefix(":**"))? } else { rest };
     let rest = rest.strip_prefix(':').unwrap_or(rest);
-    (rest.is_empty() || rest.starts_with(js::is_space)).then(|| (word, js::trim(rest).to_owned()))
+    (rest.is_empty() || rest.starts_with(js::is_space)).then(|| (word, js::trim(rest).to_owned(), indent))
 }
 
 /// A name for a scenario: what its first WHEN says, at most so long.
-fn named(steps: &[Step]) -> String {
-    let said = steps.iter().find(|(word, _)| *word == "WHEN").map_or("", |(_, said)| said.as_str());
+fn named(steps: &[Step<'_>]) -> String {
+    let said = steps.iter().find(|step| step.word == "WHEN").map_or("", |step| step.said.as_str());
     let mut name = String::new();
     for word in said.split(js::is_space).filter(|word| !word.is_empty()) {
         if !name.is_empty() && name.chars().count() + word.chars().count() >= NAME {
@@ -178,18 +243,25 @@ fn named(steps: &[Step]) -> String {
     if name.is_empty() { "as required".to_owned() } else { name }
 }
 
-/// A capability's name made of a change's: lower-case letters, digits, single hyphens.
+/// A capability's name made of a change's: letters in lower case, digits, single hyphens.
 #[must_use]
 pub fn slug(name: &str) -> String {
-    let mut slug = String::new();
-    for c in name.chars() {
-        if c.is_ascii_alphanumeric() {
-            slug.push(c.to_ascii_lowercase());
-        } else if !slug.ends_with('-') && !slug.is_empty() {
-            slug.push('-');
-        }
-    }
-    slug.trim_end_matches('-').to_owned()
+    let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_lowercase()
+}
+
+/// Whether the folders of a capability can be called so on every system.
+#[must_use]
+pub fn is_capability(id: &str) -> bool {
+    let is_fine = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part.len() <= PART
+            && !part.starts_with(['.', '-'])
+            && !part.ends_with('.')
+            && part.chars().all(is_fine)
+    };
+    id.split('/').count() <= PARTS && id.split('/').all(is_part)
 }
 
 /// Names of the lifted requirements that a main spec has already: those cannot be added.
@@ -226,8 +298,41 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_a_requirement_is_lost() {
+        let proposal = "### Requirement: A\nIt SHALL\n```\nx\n\n\ny\n```\n\n1. WHEN the word\n   is right,\n   - and long\n\n   and said twice\n2) THEN they are in:\n   ```\nWHEN no step\n   ```\n\nWHEN nothing follows\nfor long\n| a | b |\n- WHEN they go\nat night\n\t- THEN it is dark\n\nEnd.\n";
+        let (text, _) = delta(proposal).unwrap();
+        let wanted = "## ADDED Requirements\n\n### Requirement: A\nIt SHALL\n```\nx\n\n\ny\n```\n\n| a | b |\n\nEnd.\n\n#### Scenario: the word\n- **WHEN** the word\n  is right,\n  - and long\n\n  and said twice\n- **THEN** they are in:\n  ```\n  WHEN no step\n  ```\n\n#### Scenario: nothing follows\n- **WHEN** nothing follows\n  for long\n- **WHEN** they go\n  at night\n- **THEN** it is dark\n";
+        assert_eq!(text, wanted);
+        // Steps that make no scenario stay in the text.
+        let (text, _) = delta("### Requirement: A\n- GIVEN x\n- WHEN a\n- THEN b\n- WHEN alone\n").unwrap();
+        assert!(text.contains("### Requirement: A\n- WHEN alone\n\n#### Scenario: a\n- **GIVEN** x\n"), "{text}");
+    }
+
+    #[test]
+    fn a_capability_is_a_folder_everywhere() {
+        for (id, wanted) in [
+            ("a", true),
+            ("auth/log-in", true),
+            ("größe_2.x", true),
+            ("", false),
+            ("a//b", false),
+            ("a/../b", false),
+            (".a", false),
+            ("a.", false),
+            ("a b", false),
+            ("a:b", false),
+            ("-a", false),
+            ("a\nb", false),
+            (&"a".repeat(101), false),
+        ] {
+            assert_eq!(is_capability(id), wanted, "{id:?}");
+        }
+    }
+
+    #[test]
     fn a_capability_is_named_after_its_change() {
-        for (name, wanted) in [("Add Login!", "add-login"), ("add-login", "add-login"), ("--é--", ""), ("a__b", "a-b")]
+        for (name, wanted) in
+            [("Add Login!", "add-login"), ("add-login", "add-login"), ("--É--", "é"), ("a__b", "a-b"), ("-!-", "")]
         {
             assert_eq!(slug(name), wanted);
         }

@@ -15,6 +15,8 @@ use super::main_spec::Requirements;
 pub const KEY: &str = "x_base";
 /// How the fingerprints are made. Another way gets another name, and a record with a name that is not known does not count.
 pub const HASH: &str = "blake3-128";
+/// The key below it for a commit.
+const COMMIT: &str = "commit";
 
 /// The fingerprint of a piece of text, without the blanks around it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,10 +86,24 @@ impl Prints {
     }
 }
 
-/// The fingerprints that belong to a change: by capability, then by requirement.
+/// What is known of a requirement as it was when a change was written for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// What it said.
+    Said(Prints),
+    /// Nothing, and why: then nobody can tell whether others changed it since.
+    Unknown(String),
+}
+
+/// What is known of each change's base, by its name.
+pub type Bases = BTreeMap<String, Base>;
+
+/// What belongs to a change: by capability, then by requirement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Base {
-    specs: BTreeMap<String, BTreeMap<String, Prints>>,
+    specs: BTreeMap<String, BTreeMap<String, Known>>,
+    /// Why nothing is known of what does not stand there. `None` where nobody was asked.
+    rest: Option<String>,
 }
 
 impl Base {
@@ -95,20 +111,50 @@ impl Base {
     pub fn add(&mut self, id: &str, spec: &str, is_wanted: impl Fn(&str) -> bool) {
         let parts = Requirements::of(&Lines::of(spec));
         for block in parts.blocks.iter().filter(|block| is_wanted(&block.name)) {
-            self.specs.entry(id.to_owned()).or_default().insert(block.name.clone(), Prints::of(block));
+            self.put(id, block.name.clone(), Known::Said(Prints::of(block)));
         }
     }
 
-    /// Those of a requirement, where they were taken.
-    #[must_use]
-    pub fn get(&self, id: &str, name: &str) -> Option<&Prints> {
-        self.specs.get(id)?.get(name)
+    /// Says what is known of a requirement.
+    pub fn put(&mut self, id: &str, name: String, known: Known) {
+        self.specs.entry(id.to_owned()).or_default().insert(name, known);
     }
 
-    /// Whether anything was taken for a capability.
+    /// One of which nothing is known but why.
     #[must_use]
-    pub fn has(&self, id: &str) -> bool {
-        self.specs.contains_key(id)
+    pub fn unknown(why: &str) -> Self {
+        Self { rest: Some(why.to_owned()), ..Self::default() }
+    }
+
+    /// The one of a change among those that history was asked for.
+    #[must_use]
+    pub fn of(bases: &Bases, change: &str) -> Self {
+        bases.get(change).cloned().unwrap_or_else(|| Self::unknown("its history was not looked at"))
+    }
+
+    /// Whether something is known of every requirement that stands in it.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.specs.values().flatten().all(|(_, known)| matches!(known, Known::Said(_)))
+    }
+
+    /// The fingerprints of a requirement, where they were taken.
+    #[must_use]
+    pub fn get(&self, id: &str, name: &str) -> Option<&Prints> {
+        match self.specs.get(id)?.get(name)? {
+            Known::Said(prints) => Some(prints),
+            Known::Unknown(_) => None,
+        }
+    }
+
+    /// Why nothing is known of a requirement; `None` where something is, or where nobody was asked.
+    #[must_use]
+    pub fn why_unknown(&self, id: &str, name: &str) -> Option<&str> {
+        match self.specs.get(id).and_then(|specs| specs.get(name)) {
+            Some(Known::Said(_)) => None,
+            Some(Known::Unknown(why)) => Some(why),
+            None => self.rest.as_deref(),
+        }
     }
 
     /// Puts what is recorded in the place of what was found out otherwise, requirement by requirement.
@@ -129,10 +175,25 @@ impl Base {
         let Some(Value::Map(specs)) = record.get("specs") else { return base };
         for (id, requirements) in specs {
             let Value::Map(requirements) = requirements else { continue };
-            let read = requirements.iter().filter_map(|(name, prints)| Some((name.clone(), prints_of(prints)?)));
+            let known = |prints: &Value| Some(Known::Said(prints_of(prints)?));
+            let read = requirements.iter().filter_map(|(name, prints)| Some((name.clone(), known(prints)?)));
             base.specs.insert(id.clone(), read.collect());
         }
         base
+    }
+
+    /// The commit whose main specs the change was begun with, where its metadata names one.
+    #[must_use]
+    pub fn commit_of(metadata: &str) -> Option<String> {
+        let value = Value::parse(metadata).ok()?;
+        let commit = value.get(KEY)?.get(COMMIT)?.text()?;
+        Some(commit.to_owned()).filter(|_| commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    }
+
+    /// The lines of metadata that name that commit.
+    #[must_use]
+    pub fn begun_at(commit: &str) -> String {
+        format!("{KEY}:\n  {COMMIT}: {}\n", quoted(commit))
     }
 
     /// The text of a change's `.openspec.yaml` with this record in the place of an earlier one. All else stays as it is.
@@ -161,6 +222,7 @@ impl Base {
         for (id, requirements) in &self.specs {
             let _ = writeln!(text, "    {}:", quoted(id));
             for (name, prints) in requirements {
+                let Known::Said(prints) = prints else { continue };
                 let _ = writeln!(text, "      {}:\n        text: {}", quoted(name), quoted(&prints.body.0));
                 if !prints.scenarios.is_empty() {
                     text.push_str("        scenarios:\n");

@@ -2,7 +2,7 @@
 //! Lives here: the keys, read one by one so that a wrong one costs only itself. Never here: what they change.
 
 use super::data::Value;
-use super::tree::Tree;
+use super::tree::{Node, Tree};
 
 /// The context that is handed to agents, in bytes.
 pub const CONTEXT_BYTES: usize = 50 * 1024;
@@ -30,8 +30,6 @@ pub struct Config {
     pub normative_keywords: Vec<String>,
     /// Ours: the profile of rules where none is asked for.
     pub profile: Option<String>,
-    /// Ours: further folders that hold an `openspec/`, from the repository's root.
-    pub roots: Vec<String>,
 }
 
 impl Config {
@@ -39,7 +37,7 @@ impl Config {
     #[must_use]
     pub fn path(tree: &Tree, openspec: &str) -> Option<String> {
         let paths = ["config.yaml", "config.yml"].map(|name| format!("{openspec}/{name}"));
-        paths.into_iter().find(|path| tree.get(path).is_some_and(|node| node.is_file()))
+        paths.into_iter().find(|path| tree.get(path).is_some_and(|node| *node != Node::Dangling))
     }
 
     /// The rules for those who write an artifact, where there are any.
@@ -95,7 +93,6 @@ impl Reading {
             archive_name: self.archive_name(),
             normative_keywords: self.texts("normative_keywords"),
             profile: self.text("profile"),
-            roots: self.texts("roots"),
         }
     }
 
@@ -243,6 +240,7 @@ mod tests {
         Config::read(&tree, "openspec")
     }
 
+    // covers: spec-validation#what-does-not-count-is-said
     #[test]
     fn a_wrong_key_costs_only_itself() {
         let (config, warnings) = read(

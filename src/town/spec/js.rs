@@ -44,6 +44,15 @@ pub fn length(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
+/// Puts entries in the order of its objects: keys that are whole numbers come first, by size.
+pub fn object_order<T>(entries: &mut [T], key: impl Fn(&T) -> &str) {
+    let number = |entry: &T| {
+        let key = key(entry);
+        key.parse::<u32>().ok().filter(|number| *number < u32::MAX && number.to_string() == key)
+    };
+    entries.sort_by_key(|entry| (number(entry).is_none(), number(entry)));
+}
+
 /// What follows `word`, whose letters may be of either case; only ASCII letters have two.
 #[must_use]
 pub fn strip_word<'t>(text: &'t str, word: &str) -> Option<&'t str> {
@@ -77,4 +86,11 @@ pub fn rest(text: &str) -> Option<&str> {
     let tail = &text[start..];
     let reach = tail.find(ends_line).unwrap_or(tail.len());
     is_blank(&tail[reach..]).then_some(&tail[..reach])
+}
+
+#[test]
+fn whole_numbers_come_first_in_an_object() {
+    let mut keys = ["b", "10", "a", "2", "01", "4294967295", "4294967294"];
+    object_order(&mut keys, |key| key);
+    assert_eq!(keys, ["2", "10", "4294967294", "b", "a", "01", "4294967295"]);
 }

@@ -43,6 +43,8 @@ struct Line {
 pub struct Lines<'t> {
     text: &'t str,
     bom: bool,
+    /// Whether every line ends with a line feed, but for the last.
+    fed: bool,
     lines: Vec<Line>,
     open: Option<usize>,
 }
@@ -58,6 +60,9 @@ impl<'t> Lines<'t> {
         let mut start = if bom { '\u{feff}'.len_utf8() } else { 0 };
         let bytes = text.as_bytes();
         let mut lines = Vec::with_capacity(text.len() / 32 + 1);
+        if !bytes.contains(&b'\r') {
+            return Self::fed(text, bom, start, lines);
+        }
         for (at, byte) in bytes.iter().enumerate().skip(start) {
             let ending = match byte {
                 b'\n' if at > start && bytes[at - 1] == b'\r' => Ending::CrLf,
@@ -70,7 +75,7 @@ impl<'t> Lines<'t> {
             start = at + 1;
         }
         lines.push(Line { start, end: text.len(), ending: Ending::None, fenced: false });
-        let mut read = Self { text, bom, lines, open: None };
+        let mut read = Self { text, bom, fed: false, lines, open: None };
         read.mask();
         read
     }
@@ -79,14 +84,16 @@ impl<'t> Lines<'t> {
     /// any other. So the reference reads what it is about to write.
     #[must_use]
     pub fn by_feed(text: &'t str) -> Self {
-        let mut start = 0;
-        let mut lines = Vec::new();
+        Self::fed(text, false, 0, Vec::new())
+    }
+
+    fn fed(text: &'t str, bom: bool, mut start: usize, mut lines: Vec<Line>) -> Self {
         for (at, _) in text.match_indices('\n') {
             lines.push(Line { start, end: at, ending: Ending::Lf, fenced: false });
             start = at + 1;
         }
         lines.push(Line { start, end: text.len(), ending: Ending::None, fenced: false });
-        let mut read = Self { text, bom: false, lines, open: None };
+        let mut read = Self { text, bom, fed: true, lines, open: None };
         read.mask();
         read
     }
@@ -168,7 +175,14 @@ impl<'t> Lines<'t> {
     /// Lines `range`, joined by line feeds.
     #[must_use]
     pub fn join(&self, range: Range<usize>) -> String {
-        let mut text = String::new();
+        if range.is_empty() {
+            return String::new();
+        }
+        let span = self.span(range.start).start..self.span(range.end - 1).end;
+        if self.fed && range.end <= self.len() {
+            return self.text[span].to_owned();
+        }
+        let mut text = String::with_capacity(span.len());
         for at in range.clone() {
             if at > range.start {
                 text.push('\n');
@@ -252,6 +266,10 @@ mod tests {
             prop_assert_eq!(lines.print(), text.clone());
             for at in 0..lines.len() {
                 prop_assert_eq!(&text[lines.span(at)], lines.get(at));
+                for end in at..=lines.len() {
+                    let joined: Vec<&str> = (at..end).map(|at| lines.get(at)).collect();
+                    prop_assert_eq!(lines.join(at..end), joined.join("\n"));
+                }
             }
         }
     }

@@ -134,7 +134,7 @@ impl Metadata {
             initiative: value.get("initiative").map(initiative).transpose()?,
             skip_specs: mark(value, "skip_specs")?,
             retire_capabilities: mark(value, "retire_capabilities")?,
-            depends_on: value.get("depends_on").and_then(Value::texts).map(owned).unwrap_or_default(),
+            depends_on: value.get("depends_on").map(names).unwrap_or_default(),
         })
     }
 }
@@ -150,6 +150,11 @@ pub fn is_kebab(name: &str) -> bool {
 fn shape<T>(place: &str, why: &str) -> Result<T, Fault> {
     let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
     Err(Fault::Shape { place, why: why.to_owned() })
+}
+
+/// A list of names, or one that stands alone.
+fn names(value: &Value) -> Vec<String> {
+    value.text().map(|name| vec![name]).or_else(|| value.texts()).map(owned).unwrap_or_default()
 }
 
 fn owned(texts: Vec<&str>) -> Vec<String> {

@@ -1,271 +1,260 @@
-//! Which files of a change an artifact stands for: a path, or a pattern with `*`, `**`, `?`, `[…]`, `{a,b}` and `@(a|b)`.
-//! Lives here: patterns as the reference reads them, over the tree in memory. Never here: what is in the files.
+//! Which files of a change an artifact stands for: a path, or a pattern (see `glob`).
+//! Lives here: finding them in the tree in memory, through links that stay in the change. Never here: what is in the files.
 
-use regex::Regex;
+use std::collections::{BTreeSet, HashSet};
 
-use super::tree::{Node, Tree};
+use super::glob::{self, Glob};
+use super::tree::{self, Node, Tree};
 
-/// Patterns that one pattern's braces make, at the most.
-const ALTERNATIVES: usize = 256;
+/// Files and folders of a change that are looked at for one pattern, at the most: links may make many of few.
+const ENTRIES: usize = 100_000;
 
 /// Why an artifact's files cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// A link among them leads out of the change.
-    #[error("{0} is a symbolic link that leads out of the change")]
+    /// A link among them leads out of the change, or the pattern itself does.
+    #[error("{0} leads out of the change")]
     LeadsOut(String),
+    /// A link among them leads nowhere.
+    #[error("{0} is a symbolic link that leads nowhere")]
+    Dangling(String),
+    /// Links to folders lead to one another.
+    #[error("{0} is a symbolic link to a folder that it is in itself")]
+    Cycle(String),
+    /// A file stands where a folder should.
+    #[error("{0} is a file, and a folder is wanted there")]
+    NoFolder(String),
+    /// A folder on the way cannot be listed.
+    #[error("{0} cannot be listed")]
+    Unreadable(String),
     /// The pattern cannot be read.
     #[error("the pattern {0:?} cannot be read")]
     Pattern(String),
 }
 
-/// Whether the path is a pattern.
-#[must_use]
-pub fn is_pattern(generates: &str) -> bool {
-    generates.contains(['*', '?', '[']) || has_group(generates) || has_braces(generates)
-}
-
-/// `!(`, `+(`, `@(` and a closing bracket with no other opening between them.
-fn has_group(pattern: &str) -> bool {
-    let bytes = pattern.as_bytes();
-    (0..bytes.len()).any(|at| {
-        matches!(bytes[at], b'!' | b'*' | b'+' | b'?' | b'@')
-            && bytes.get(at + 1) == Some(&b'(')
-            && pattern[at + 2..].find(['(', ')']).is_some_and(|end| bytes[at + 2 + end] == b')')
-    })
-}
-
-fn has_braces(pattern: &str) -> bool {
-    let mut open = Vec::new();
-    for (at, byte) in pattern.bytes().enumerate() {
-        match byte {
-            b'{' => open.push(at),
-            b'}' if open
-                .pop()
-                .is_some_and(|from| pattern[from..at].contains(',') || pattern[from..at].contains("..")) =>
-            {
-                return true;
-            }
-            _ => {}
-        }
-    }
-    false
-}
-
 /// The files below the folder of a change that are there, by path.
 ///
 /// # Errors
-/// A link that leads out, or a pattern that cannot be read.
+/// A path, a pattern or a link that leads out, or a pattern that cannot be read.
 pub fn outputs(tree: &Tree, folder: &str, generates: &str) -> Result<Vec<String>, Fault> {
-    if is_pattern(generates) {
-        return matches(tree, folder, &generates.replace('\\', "/"));
+    let written = generates.replace('\\', "/");
+    let is_pattern = glob::is_pattern(&written);
+    let change = Place::of(tree, folder)?;
+    let path = if is_pattern { &written } else { generates };
+    let found = change.reach(&normal(path).ok_or_else(|| Fault::LeadsOut(generates.to_owned()))?, false)?;
+    if !is_pattern {
+        let is_file = found.as_ref().and_then(|path| tree.get(path)).is_some_and(Node::is_file);
+        return Ok(found.filter(|_| is_file).into_iter().collect());
     }
-    let parts: Vec<&str> = generates.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-    let path = format!("{folder}/{}", parts.join("/"));
-    match tree.get(&path) {
-        Some(node) if node.is_file() || *node == Node::LeadsOut => {
-            inside(folder, &path, node).map(|path| path.into_iter().collect())
-        }
-        _ => Ok(Vec::new()),
-    }
-}
-
-/// The path where a file really is, which must be below the folder.
-fn inside(folder: &str, path: &str, node: &Node) -> Result<Option<String>, Fault> {
-    let below = |target: &str| target.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-    match node {
-        Node::LinkedFile { target, .. } if below(target) => Ok(Some(target.to_string())),
-        Node::LinkedFile { .. } | Node::LeadsOut => Err(Fault::LeadsOut(path.to_owned())),
-        node if node.is_file() => Ok(Some(path.to_owned())),
-        _ => Ok(None),
-    }
-}
-
-fn matches(tree: &Tree, folder: &str, pattern: &str) -> Result<Vec<String>, Fault> {
-    let unread = || Fault::Pattern(pattern.to_owned());
-    let mut alternatives = Vec::new();
-    expand(pattern, &mut alternatives);
-    let globs: Option<Vec<Glob>> = alternatives.iter().map(|pattern| Glob::of(pattern)).collect();
-    let globs = globs.filter(|globs| globs.len() < ALTERNATIVES).ok_or_else(unread)?;
-    let mut found = Vec::new();
-    for (path, node) in tree.below(folder) {
-        let parts: Vec<&str> = path[folder.len() + 1..].split('/').collect();
-        if !matches!(node, Node::Folder) && globs.iter().any(|glob| glob.matches(&parts)) {
-            found.extend(inside(folder, path, node)?);
-        }
-    }
-    found.sort();
-    found.dedup();
-    Ok(found)
-}
-
-/// Writes out the first pair of braces that holds a comma, and goes on with what comes of it.
-fn expand(pattern: &str, into: &mut Vec<String>) {
-    if into.len() >= ALTERNATIVES {
-        return;
-    }
-    match braces(pattern) {
-        None => into.push(pattern.to_owned()),
-        Some((start, commas, end)) => {
-            let mut from = start + 1;
-            for to in commas.into_iter().chain([end]) {
-                expand(&format!("{}{}{}", &pattern[..start], &pattern[from..to], &pattern[end + 1..]), into);
-                from = to + 1;
+    let unread = || Fault::Pattern(generates.to_owned());
+    let (unwanted, wanted) = glob::distinct(glob::expand(&written).ok_or_else(unread)?);
+    let unwanted = unwanted.iter().map(|pattern| Glob::of(&pattern[1..]).ok_or_else(unread));
+    let unwanted = unwanted.collect::<Result<Vec<_>, _>>()?;
+    let mut found = BTreeSet::new();
+    for pattern in &wanted {
+        let chosen = Chosen::of(pattern, &change)?;
+        change.traverse(&chosen.folders(), &mut HashSet::new(), &mut Vec::new())?;
+        let glob = Glob::of(&chosen.pattern).ok_or_else(unread)?;
+        let mut fit = |path: &str, node: &str| -> Result<(), Fault> {
+            if glob.matches(path) && !unwanted.iter().any(|glob| glob.matches(path)) {
+                found.extend(change.file(node)?);
             }
+            Ok(())
+        };
+        if !chosen.is_dynamic {
+            if let Some(path) = change.reach(&chosen.pattern, false)? {
+                fit(&chosen.pattern, &path)?;
+            }
+        } else if let Some(path) = change.reach(&chosen.base, true)? {
+            change.at(path).walk(&chosen.base, &mut fit)?;
         }
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// Folders, and how many parts of the pattern were left there.
+type Places = HashSet<(String, usize)>;
+
+/// One of the patterns that braces make.
+struct Chosen {
+    /// The folders before the first part that is a pattern.
+    base: String,
+    /// The whole, with those as they are meant.
+    pattern: String,
+    /// Whether any path but one can fit.
+    is_dynamic: bool,
+}
+
+impl Chosen {
+    fn of(written: &str, change: &Place<'_>) -> Result<Self, Fault> {
+        let leads_out = || Fault::LeadsOut(written.to_owned());
+        let mut text = written.to_owned();
+        while text.contains("//") {
+            text = text.replace("//", "/");
+        }
+        let (folders, rest) = glob::base(&text);
+        let base = normal(&folders.join("/")).filter(|_| !text.starts_with('/')).ok_or_else(leads_out)?;
+        // Where it begins there is a folder, or nothing.
+        change.reach(&base, true)?;
+        let pattern = if base.is_empty() { rest.to_owned() } else { format!("{base}/{rest}") };
+        Ok(Self { is_dynamic: glob::is_dynamic(&pattern), base, pattern })
+    }
+
+    fn folders(&self) -> Vec<&str> {
+        let mut parts: Vec<&str> = self.pattern.split('/').collect();
+        parts.pop();
+        parts
     }
 }
 
-/// The first braces with a comma of their own: where they open, their commas, and where they close.
-fn braces(pattern: &str) -> Option<(usize, Vec<usize>, usize)> {
-    let mut open: Vec<(usize, Vec<usize>)> = Vec::new();
-    let mut best: Option<(usize, Vec<usize>, usize)> = None;
-    for (at, byte) in pattern.bytes().enumerate() {
-        match byte {
-            b'{' => open.push((at, Vec::new())),
-            b',' => {
-                if let Some((_, commas)) = open.last_mut() {
-                    commas.push(at);
+/// A path without `.`, `..` and doubled slashes; `None` where it leads out of where it begins.
+fn normal(path: &str) -> Option<String> {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// A folder in the tree: of a change, or in one.
+struct Place<'t> {
+    tree: &'t Tree,
+    /// Where it is found.
+    path: String,
+    /// Where the change is found, and where it really is.
+    change: (String, String),
+}
+
+impl<'t> Place<'t> {
+    fn of(tree: &'t Tree, folder: &str) -> Result<Self, Fault> {
+        let real = tree.real(folder).ok_or_else(|| Fault::LeadsOut(folder.to_owned()))?;
+        Ok(Self { tree, path: folder.to_owned(), change: (folder.to_owned(), real) })
+    }
+
+    fn at(&self, path: String) -> Self {
+        Self { tree: self.tree, path, change: self.change.clone() }
+    }
+
+    /// Where what a link on the way leads to is found, which must be in the change.
+    fn inside(&self, link: &str, target: Option<&str>) -> Result<String, Fault> {
+        let (found, real) = &self.change;
+        let below = target.and_then(|target| target.strip_prefix(real.as_str()));
+        let below = below.filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        below.map(|rest| format!("{found}{rest}")).ok_or_else(|| Fault::LeadsOut(link.to_owned()))
+    }
+
+    /// Where a path below leads, as far as it is there; `None` where it is not.
+    fn reach(&self, path: &str, is_folder: bool) -> Result<Option<String>, Fault> {
+        let mut at = self.path.clone();
+        let mut parts = path.split('/').filter(|part| !part.is_empty()).peekable();
+        while let Some(part) = parts.next() {
+            let next = format!("{at}/{part}");
+            at = match self.tree.get(&next) {
+                None => return Ok(None),
+                Some(Node::Folder) => next,
+                Some(Node::LinkedFolder(target)) => self.inside(&next, target.as_deref())?,
+                Some(Node::LeadsOut) => return Err(Fault::LeadsOut(next)),
+                Some(Node::Dangling) => return Err(Fault::Dangling(next)),
+                Some(Node::Unreadable(tree::Fault::Folder)) if parts.peek().is_some() => {
+                    return Err(Fault::Unreadable(next));
+                }
+                Some(_) if is_folder || parts.peek().is_some() => return Err(Fault::NoFolder(next)),
+                Some(Node::LinkedFile { target, .. }) => self.inside(&next, Some(target))?,
+                Some(Node::File(_) | Node::Other | Node::Unreadable(_)) => next,
+            };
+        }
+        Ok(Some(at))
+    }
+
+    /// Where a file is found.
+    fn file(&self, path: &str) -> Result<Option<String>, Fault> {
+        match self.tree.get(path) {
+            Some(Node::LinkedFile { target, .. }) => self.inside(path, Some(target)).map(Some),
+            Some(Node::LeadsOut) => Err(Fault::LeadsOut(path.to_owned())),
+            Some(node) if node.is_file() => Ok(Some(path.to_owned())),
+            _ => Ok(None),
+        }
+    }
+
+    /// Goes through all folders that a pattern's folders fit, so that no link on the way leads out.
+    fn traverse(&self, parts: &[&str], seen: &mut Places, above: &mut Vec<(String, usize)>) -> Result<(), Fault> {
+        let Some((part, rest)) = parts.split_first() else { return Ok(()) };
+        let here = (self.path.clone(), parts.len());
+        if above.contains(&here) {
+            return Err(Fault::Cycle(here.0));
+        }
+        if !seen.insert(here.clone()) {
+            return Ok(());
+        }
+        above.push(here);
+        match *part {
+            "." => self.traverse(rest, seen, above)?,
+            ".." => match self.path.rsplit_once('/').filter(|_| self.path != self.change.0) {
+                Some((parent, _)) => self.at(parent.to_owned()).traverse(rest, seen, above)?,
+                None => return Err(Fault::LeadsOut(format!("{}/..", self.path))),
+            },
+            "**" => {
+                self.traverse(rest, seen, above)?;
+                self.each_folder("*", parts, seen, above)?;
+            }
+            part => self.each_folder(part, rest, seen, above)?,
+        }
+        above.pop();
+        Ok(())
+    }
+
+    fn each_folder(
+        &self,
+        part: &str,
+        parts: &[&str],
+        seen: &mut Places,
+        above: &mut Vec<(String, usize)>,
+    ) -> Result<(), Fault> {
+        let fits = Glob::of(part).ok_or_else(|| Fault::Pattern(part.to_owned()))?;
+        for (name, node) in self.tree.entries(&self.path).filter(|(name, _)| fits.matches(name)) {
+            let path = format!("{}/{name}", self.path);
+            let path = match node {
+                Node::Folder => path,
+                Node::LinkedFolder(target) => self.inside(&path, target.as_deref())?,
+                _ => continue,
+            };
+            self.at(path).traverse(parts, seen, above)?;
+        }
+        Ok(())
+    }
+
+    /// Shows every file below with its path, which begins so, and where it is found.
+    fn walk(&self, base: &str, show: &mut impl FnMut(&str, &str) -> Result<(), Fault>) -> Result<(), Fault> {
+        let mut left = ENTRIES;
+        let begin = if base.is_empty() { String::new() } else { format!("{base}/") };
+        let mut open = vec![(begin, vec![self.path.clone()])];
+        while let Some((shown, above)) = open.pop() {
+            let Some(folder) = above.last() else { continue };
+            for (name, node) in self.tree.entries(folder) {
+                left = left.checked_sub(1).ok_or_else(|| Fault::Cycle(folder.clone()))?;
+                let (path, found) = (format!("{shown}{name}"), format!("{folder}/{name}"));
+                let below = match node {
+                    Node::Folder => found,
+                    Node::LinkedFolder(target) => match self.inside(&found, target.as_deref()) {
+                        Ok(below) => below,
+                        Err(_) => continue,
+                    },
+                    _ => {
+                        show(&path, &found)?;
+                        continue;
+                    }
+                };
+                if !above.contains(&below) {
+                    open.push((format!("{path}/"), above.iter().cloned().chain([below]).collect()));
                 }
             }
-            b'}' => {
-                if let Some((start, commas)) = open.pop()
-                    && !commas.is_empty()
-                    && best.as_ref().is_none_or(|(before, ..)| start < *before)
-                {
-                    best = Some((start, commas, at));
-                }
-            }
-            _ => {}
         }
+        Ok(())
     }
-    best
-}
-
-enum Part {
-    /// Any number of folders.
-    Any,
-    /// One name: what it must match, and what it may not match besides.
-    Name { wanted: Regex, unwanted: Option<Regex>, dots: bool },
-}
-
-/// A pattern without braces, cut at its slashes.
-struct Glob(Vec<Part>);
-
-impl Glob {
-    fn of(pattern: &str) -> Option<Self> {
-        let parts = pattern.split('/').filter(|part| !matches!(*part, "" | "."));
-        parts.map(|part| if part == "**" { Some(Part::Any) } else { name(part) }).collect::<Option<_>>().map(Self)
-    }
-
-    fn matches(&self, path: &[&str]) -> bool {
-        // Which parts of the pattern may come next, after each name of the path.
-        let mut at: Vec<bool> = vec![false; self.0.len() + 1];
-        at[0] = true;
-        self.skip(&mut at);
-        for name in path {
-            let mut next = vec![false; at.len()];
-            for (index, part) in self.0.iter().enumerate().filter(|(index, _)| at[*index]) {
-                match part {
-                    Part::Any if !name.starts_with('.') => next[index] = true,
-                    Part::Any => {}
-                    part => next[index + 1] |= part.fits(name),
-                }
-            }
-            self.skip(&mut next);
-            at = next;
-        }
-        at.last().copied().unwrap_or(false)
-    }
-
-    fn skip(&self, at: &mut [bool]) {
-        for (index, part) in self.0.iter().enumerate() {
-            if at[index] && matches!(part, Part::Any) {
-                at[index + 1] = true;
-            }
-        }
-    }
-}
-
-impl Part {
-    fn fits(&self, name: &str) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Name { wanted, unwanted, dots } => {
-                (*dots || !name.starts_with('.'))
-                    && wanted.is_match(name)
-                    && !unwanted.as_ref().is_some_and(|unwanted| unwanted.is_match(name))
-            }
-        }
-    }
-}
-
-/// One name's pattern. A name that begins with a dot is meant only by one that does too.
-fn name(part: &str) -> Option<Part> {
-    let wanted = expression(part, true)?;
-    let unwanted = if part.contains("!(") { Some(expression(part, false)?) } else { None };
-    Some(Part::Name { wanted, unwanted, dots: part.starts_with('.') })
-}
-
-/// The pattern as a regular expression, where `!(…)` stands for anything, or for what it excludes.
-fn expression(part: &str, open: bool) -> Option<Regex> {
-    let mut written = String::from("(?s)^");
-    let mut groups: Vec<&str> = Vec::new();
-    let mut rest = part;
-    while let Some(c) = rest.chars().next() {
-        let tail = &rest[c.len_utf8()..];
-        if matches!(c, '!' | '*' | '+' | '?' | '@') && tail.starts_with('(') && tail.contains(')') {
-            if c == '!' && open {
-                let end = tail.find(')')?;
-                written.push_str(".*");
-                rest = &tail[end + 1..];
-                continue;
-            }
-            groups.push(match c {
-                '*' => ")*",
-                '+' => ")+",
-                '?' => ")?",
-                _ => ")",
-            });
-            written.push_str("(?:");
-            rest = &tail[1..];
-            continue;
-        }
-        rest = tail;
-        match c {
-            '*' => written.push_str(".*"),
-            '?' => written.push('.'),
-            '[' => rest = class(tail, &mut written),
-            '|' if !groups.is_empty() => written.push('|'),
-            ')' if !groups.is_empty() => written.push_str(groups.pop().unwrap_or(")")),
-            c => written.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
-        }
-    }
-    written.push('$');
-    Regex::new(&written).ok()
-}
-
-/// `[a-z]` and `[!a-z]`; a bracket that is never closed stands for itself.
-fn class<'p>(rest: &'p str, written: &mut String) -> &'p str {
-    let (negated, body) = match rest.strip_prefix(['!', '^']) {
-        Some(body) => (true, body),
-        None => (false, rest),
-    };
-    // The first character closes nothing.
-    let first = body.chars().next().map_or(0, char::len_utf8);
-    let Some(end) = body.get(first..).and_then(|tail| tail.find(']')).map(|at| at + first) else {
-        written.push_str("\\[");
-        return rest;
-    };
-    written.push_str(if negated { "[^" } else { "[" });
-    for c in body[..end].chars() {
-        if matches!(c, '[' | ']' | '\\' | '&' | '~' | '^') {
-            written.push('\\');
-        }
-        written.push(c);
-    }
-    written.push(']');
-    &body[end + 1..]
 }
 
 #[cfg(test)]
@@ -289,6 +278,7 @@ mod tests {
             tree.put_file(&format!("c/{path}"), Vec::new());
         }
         tree.put("c/gone.md", Node::Dangling);
+        tree.put("c/side", Node::LinkedFolder(Some("c/parts".into())));
         tree.put("c/linked.md", Node::LinkedFile { target: "c/parts/1.md".into(), bytes: Vec::new().into() });
         tree
     }
@@ -300,7 +290,7 @@ mod tests {
             ("tasks.md", &["tasks.md"]),
             ("./tasks.md", &["tasks.md"]),
             ("specs", &[]),
-            ("gone.md", &[]),
+            ("none.md", &[]),
             ("linked.md", &["parts/1.md"]),
             ("specs/**/*.md", &["specs/a/b/notes.md", "specs/a/spec.md"]),
             ("**/spec.md", &["specs/a/spec.md"]),
@@ -312,6 +302,12 @@ mod tests {
             ("parts/?.md", &["parts/1.md", "parts/2.md"]),
             ("parts/@(1|3).md", &["parts/1.md"]),
             ("parts/!(1).md", &["parts/2.md"]),
+            ("side/*.md", &["parts/1.md", "parts/2.md"]),
+            ("docs/../parts/./1.md*", &["parts/1.md"]),
+            ("specs//*", &["specs/x.txt"]),
+            ("specs/", &[]),
+            ("parts/*/", &[]),
+            ("!parts/*.md", &[]),
             ("deep/*", &[]),
             ("deep/.*", &["deep/.md"]),
             ("a(b).md", &["a(b).md"]),
@@ -328,11 +324,41 @@ mod tests {
     fn a_link_out_of_the_change_is_refused() {
         let mut tree = tree();
         tree.put("c/out.md", Node::LeadsOut);
-        tree.put("c/side/x.md", Node::LinkedFile { target: "cx/1.md".into(), bytes: Vec::new().into() });
-        for pattern in ["out.md", "*.md", "side/x.md", "side/*"] {
+        tree.put("c/other/x.md", Node::LinkedFile { target: "cx/1.md".into(), bytes: Vec::new().into() });
+        for pattern in ["out.md", "*.md", "other/x.md", "other/*"] {
             assert!(matches!(outputs(&tree, "c", pattern), Err(Fault::LeadsOut(_))), "{pattern}");
         }
         assert!(outputs(&tree, "c", "parts/*").is_ok());
+        for pattern in ["{tasks,../x}.md", "/tasks.m?", "../*.md", "*/../../*", "a/../../b.md"] {
+            assert!(matches!(outputs(&tree, "c", pattern), Err(Fault::LeadsOut(_))), "{pattern}");
+        }
+        assert!(matches!(outputs(&tree, "c", "gone.md"), Err(Fault::Dangling(_))));
+        for pattern in ["tasks.md/x.md", "tasks.md/*.md"] {
+            assert!(matches!(outputs(&tree, "c", pattern), Err(Fault::NoFolder(_))), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_link_to_a_folder_is_followed_inside_of_the_change() {
+        let mut tree = tree();
+        tree.put("c/loop", Node::LinkedFolder(Some("c".into())));
+        assert!(matches!(outputs(&tree, "c", "**/*.md"), Err(Fault::Cycle(_))));
+        assert_eq!(outputs(&tree, "c", "loop/tasks.m?"), Ok(vec!["c/tasks.md".to_owned()]));
+        assert_eq!(outputs(&tree, "c", "loop/tasks.md"), Ok(vec!["c/tasks.md".to_owned()]));
+        for target in [None, Some("d".into())] {
+            tree.put("c/loop", Node::LinkedFolder(target));
+            for pattern in ["**/*.md", "loop/x.md", "*/x.m?"] {
+                assert!(matches!(outputs(&tree, "c", pattern), Err(Fault::LeadsOut(_))), "{pattern}");
+            }
+            assert!(outputs(&tree, "c", "*").is_ok());
+        }
+        // A change that is itself a link is there with all that is behind it.
+        tree.put("l", Node::LinkedFolder(Some("beside/l".into())));
+        tree.put_file("l/a/tasks.md", Vec::new());
+        tree.put("l/b", Node::LinkedFolder(Some("beside/l/a".into())));
+        for pattern in ["b/tasks.md", "b/*", "a/tasks.md"] {
+            assert_eq!(outputs(&tree, "l", pattern), Ok(vec!["l/a/tasks.md".to_owned()]), "{pattern}");
+        }
     }
 
     #[test]

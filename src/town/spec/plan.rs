@@ -11,6 +11,7 @@ use super::metadata::{self, Mark};
 use super::plan_file::{self, FileUpdate, Outcome, Terms};
 use super::plan_refusal::{Counts, Kind, Refusal};
 use super::project::{Project, SpecFile};
+use super::queue;
 use super::rules;
 use super::tasks::Progress;
 use super::tree::{Fault, Node};
@@ -49,6 +50,8 @@ pub enum Stop {
     Unchecked,
     /// Another change must be archived before it.
     Dependency,
+    /// Somebody has closed it: it is not to be made.
+    Closed,
     /// Open tasks need a yes.
     TasksIncomplete,
     /// The archive has one of that name.
@@ -77,6 +80,7 @@ impl Stop {
             Self::ValidationFailed => "archive_validation_failed",
             Self::Unchecked | Self::Confirmation => "archive_confirmation_required",
             Self::Dependency => "archive_dependency_open",
+            Self::Closed => "archive_change_closed",
             Self::TasksIncomplete => "archive_tasks_incomplete",
             Self::TargetExists => "archive_target_exists",
             Self::UpdateFailed => "archive_spec_update_failed",
@@ -153,13 +157,21 @@ pub fn plan(project: &Project<'_>, change: &str, options: &Options<'_>) -> Plan 
     let archive = project.below(project.archive_dir());
     plan.moves = (project.change_path(change), format!("{archive}/{}", plan.archived_as));
     judged(project, change, options, &mut plan);
+    if let Some(state) = queue::closed(project, change).filter(|_| options.careful) {
+        let message = format!("`{change}` is {}, so nothing of it is merged", state.name());
+        plan.stop(
+            Stop::Closed,
+            message,
+            Some("Take the record of that out of gates/ if it is wanted again.".to_owned()),
+        );
+    }
     dependencies(project, change, options.careful, &mut plan);
     open_tasks(project, change, &mut plan);
     if project.tree().get(&plan.moves.1).is_some() {
         let message = format!("the archive has `{}` already", plan.archived_as);
         plan.stop(Stop::TargetExists, message, Some("Rename the change, or move the archived one away.".to_owned()));
     }
-    place(project, &mut plan);
+    place(project, !options.skips_specs && !project.deltas(change).is_empty(), &mut plan);
     if !options.skips_specs {
         merge(project, change, options, &mut plan);
     }
@@ -167,24 +179,48 @@ pub fn plan(project: &Project<'_>, change: &str, options: &Options<'_>) -> Plan 
 }
 
 /// Whether the archive can take the change.
-fn place(project: &Project<'_>, plan: &mut Plan) {
+fn place(project: &Project<'_>, merges: bool, plan: &mut Plan) {
     let (from, to) = &plan.moves;
-    if to.strip_prefix(from.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+    let specs = format!("{from}/specs");
+    let leads_away = |target: &Option<std::sync::Arc<str>>| {
+        let inner = target.as_deref().and_then(|target| target.strip_prefix(from.as_str()));
+        inner.is_none_or(|rest| !rest.starts_with('/'))
+    };
+    let misplaced = match project.tree().get(&specs) {
+        Some(node) if node.is_file() => Some("is a file, and no folder"),
+        Some(Node::LinkedFolder(target)) if merges && leads_away(target) => {
+            Some("is a link that leads out of the change")
+        }
+        _ => None,
+    };
+    if let Some(why) = misplaced {
+        let fix = "Make it a folder of the change, or take it away.";
+        plan.stop(Stop::Archive, format!("{specs} {why}"), Some(fix.to_owned()));
+    } else if to.strip_prefix(from.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
         let message = format!("{to}, where the change would go, is inside of the change itself");
         plan.stop(Stop::Archive, message, Some("Give another archive_dir in the config.".to_owned()));
-    } else if let Some(link) = linked(project, to) {
-        plan.stop(Stop::Archive, format!("{link} is a link to a folder"), Some(UNLINK.to_owned()));
+    } else if let Some(what) = astray(project, to) {
+        plan.stop(Stop::Archive, what, Some(UNLINK.to_owned()));
     }
 }
 
 /// What to do about a link on the way.
 const UNLINK: &str =
-    "Put the folder itself there; what is behind such a link is not read, and nothing is written through it.";
+    "Put the folder itself there; what is behind a link is not read, and nothing is written through it.";
 
-/// The link to a folder that is on the way to a path.
-fn linked<'p>(project: &Project<'_>, path: &'p str) -> Option<&'p str> {
-    let is_link = |part: &&str| project.tree().get(part).is_some_and(|node| *node == Node::LinkedFolder);
-    path.match_indices('/').map(|(end, _)| &path[..end]).find(is_link)
+/// What is on the way to a path and no folder: a link, wherever it leads, a submodule or a file.
+fn astray(project: &Project<'_>, path: &str) -> Option<String> {
+    let mut parts = path.match_indices('/').map(|(end, _)| &path[..end]);
+    parts.find_map(|part| {
+        let what = match project.tree().get(part)? {
+            Node::Folder => return None,
+            Node::LinkedFolder(_) => "a link to a folder",
+            node if node.is_link() => "a link",
+            Node::Unreadable(_) => "a folder that cannot be read",
+            _ => "no folder",
+        };
+        Some(format!("{part} is {what}"))
+    })
 }
 
 /// Whether the name stands for a change.
@@ -218,6 +254,16 @@ fn named(project: &Project<'_>, change: &str, plan: &mut Plan) -> bool {
     false
 }
 
+/// The day on which the archive would call a change by this name; any where its name has none. `None` where it never would.
+#[must_use]
+pub fn archived_on<'n>(project: &Project<'_>, change: &str, name: &'n str) -> Option<&'n str> {
+    let is_day = |day: &&str| {
+        day.bytes().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
+    };
+    let days = name.char_indices().filter_map(|(at, _)| name.get(at..at + 10)).filter(is_day).chain(["1970-01-01"]);
+    days.into_iter().find(|day| archived_as(project, change, day) == name)
+}
+
 /// The folder's name in the archive: the day and the name, or what the project's `archive_name` says. A name that begins with a
 /// whole date keeps it.
 fn archived_as(project: &Project<'_>, change: &str, date: &str) -> String {
@@ -231,6 +277,15 @@ fn archived_as(project: &Project<'_>, change: &str, date: &str) -> String {
         None if dated => change.to_owned(),
         None => format!("{date}-{change}"),
     }
+}
+
+/// The change that a folder of the archive is, as far as its name tells: the shortest part of it that archiving would call so.
+#[must_use]
+pub fn change_of<'f>(project: &Project<'_>, folder: &'f str) -> &'f str {
+    let ends: Vec<usize> = folder.char_indices().map(|(at, _)| at).chain([folder.len()]).collect();
+    let parts = (1..ends.len()).flat_map(|size| ends.windows(size + 1).map(move |ends| (ends[0], ends[size])));
+    let mut names = parts.map(|(from, to)| &folder[from..to]);
+    names.find(|name| archived_on(project, name, folder).is_some()).unwrap_or(folder)
 }
 
 /// Asks what `validate` found, as far as it does not depend on the main specs: those come with the merge.
@@ -300,8 +355,12 @@ fn spaced(text: &str) -> Option<&str> {
 /// A change waits for those that it depends on.
 fn dependencies(project: &Project<'_>, change: &str, careful: bool, plan: &mut Plan) {
     let Ok(Some(metadata)) = project.metadata(change) else { return };
-    let open: Vec<&str> =
-        metadata.depends_on.iter().map(String::as_str).filter(|name| project.has_change(name)).collect();
+    let open: Vec<&str> = metadata
+        .depends_on
+        .iter()
+        .map(String::as_str)
+        .filter(|name| project.has_change(name) && queue::closed(project, name).is_none())
+        .collect();
     if careful && !open.is_empty() {
         let message = format!("`{change}` depends on what is not archived yet: {}", open.join(", "));
         plan.stop(Stop::Dependency, message, Some(format!("Archive {} first.", open[0])));
@@ -353,8 +412,8 @@ fn merge(project: &Project<'_>, change: &str, options: &Options<'_>, plan: &mut 
         return;
     }
     for spec in deltas.iter().map(|delta| project.spec_path(&delta.id)) {
-        if let Some(link) = linked(project, &spec) {
-            plan.stop(Stop::Other, format!("{link} is a link to a folder"), Some(UNLINK.to_owned()));
+        if let Some(what) = astray(project, &spec) {
+            plan.stop(Stop::Other, what, Some(UNLINK.to_owned()));
             return;
         }
     }

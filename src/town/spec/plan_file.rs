@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::base::Base;
+use super::base::{Base, Prints};
 use super::block::Block;
 use super::delta::Delta;
 use super::heading;
@@ -146,11 +146,9 @@ fn settle(delta: &mut Delta, blocks: &[Block]) {
     }
 }
 
-/// Puts what others did since into the blocks that the change replaces, and refuses to remove what others changed.
+/// Puts what others did since into the blocks that the change replaces, and refuses to replace or remove what others may have
+/// changed.
 fn merged(id: &str, delta: &mut Delta, blocks: &[Block], base: &Base) -> Result<Vec<String>, Refusal> {
-    if !base.has(id) {
-        return Ok(Vec::new());
-    }
     let by_name: HashMap<&str, &Block> = blocks.iter().map(|block| (block.name.as_str(), block)).collect();
     let find = |name: &str| by_name.get(name).copied();
     let old_names: HashMap<&str, &str> =
@@ -162,8 +160,8 @@ fn merged(id: &str, delta: &mut Delta, blocks: &[Block], base: &Base) -> Result<
         let ours = find(old).or_else(|| find(&theirs.name));
         let prints = base.get(id, old).or_else(|| base.get(id, &theirs.name));
         let mut block = theirs.clone();
-        if let (Some(ours), Some(prints)) = (ours, prints) {
-            match merge::merge(prints, ours, theirs) {
+        match (ours, prints) {
+            (Some(ours), Some(prints)) => match merge::merge(prints, ours, theirs) {
                 Merged::Theirs => {}
                 Merged::Both(raw) if raw == block.raw => {}
                 Merged::Both(raw) => {
@@ -174,19 +172,40 @@ fn merged(id: &str, delta: &mut Delta, blocks: &[Block], base: &Base) -> Result<
                     block.raw = raw;
                 }
                 Merged::Conflict(conflict) => return Err(clash(id, theirs, &conflict)),
+            },
+            (Some(ours), None) if Prints::of(ours) != Prints::of(theirs) => {
+                base.why_unknown(id, old)
+                    .map_or(Ok(()), |why| Err(unknown(id, "replace", &theirs.name, theirs.line, why)))?;
             }
+            _ => {}
         }
         blocks.push(block);
     }
     for named in &delta.removed {
-        let (Some(ours), Some(prints)) = (find(&named.name), base.get(id, &named.name)) else { continue };
-        if super::base::Prints::of(ours) != *prints {
-            let message = format!("`{}` is to be removed, and another change has changed it since", named.name);
-            return Err(Refusal::new(Kind::MergeConflict, id, named.line, message, RECORD));
+        let Some(ours) = find(&named.name) else { continue };
+        match base.get(id, &named.name) {
+            Some(prints) if Prints::of(ours) == *prints => {}
+            Some(_) => {
+                let message = format!("`{}` is to be removed, and another change has changed it since", named.name);
+                return Err(Refusal::new(Kind::MergeConflict, id, named.line, message, RECORD));
+            }
+            None => {
+                let why = base.why_unknown(id, &named.name);
+                why.map_or(Ok(()), |why| Err(unknown(id, "remove", &named.name, named.line, why)))?;
+            }
         }
     }
     delta.modified = blocks;
     Ok(said)
+}
+
+/// What others may have written meanwhile is never overwritten on a guess.
+fn unknown(id: &str, verb: &str, name: &str, line: u32, why: &str) -> Refusal {
+    let message = format!(
+        "the change would {verb} `{name}`, and nobody can tell whether another one has changed it since this one was \
+         written: {why}"
+    );
+    Refusal::new(Kind::UnknownBase, id, line, message, RECORD)
 }
 
 const RECORD: &str =

@@ -37,6 +37,8 @@ pub enum Kind {
     Unreadable,
     /// Two changes of the same lines.
     MergeConflict,
+    /// Nothing is known of what the change was written for.
+    UnknownBase,
     /// A merged spec that breaks the rules of a main spec.
     RebuiltInvalid,
     /// Two deltas that write the same file.

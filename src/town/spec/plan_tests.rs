@@ -71,7 +71,7 @@ fn what_is_in_the_way_has_the_code_of_the_reference() {
         ("empties/specs/a/spec.md", "## REMOVED Requirements\n- ### Requirement: One\n- ### Requirement: Two\n"),
     ]);
     tree.put("openspec/changes/archive/2026-01-01-old", Node::Folder);
-    tree.put("openspec/changes/link", Node::LinkedFolder);
+    tree.put("openspec/changes/link", Node::LinkedFolder(None));
     let table = [
         ("", "archive_change_name_invalid"),
         ("..", "archive_change_name_invalid"),
@@ -281,7 +281,7 @@ fn nothing_goes_through_a_link_to_a_folder_or_into_the_change_itself() {
         ("openspec/changes/archive", Stop::Archive),
     ] {
         let mut tree = tree(&[("go/specs/b/spec.md", delta)]);
-        tree.put(link, Node::LinkedFolder);
+        tree.put(link, Node::LinkedFolder(None));
         let plan = planned(&tree, "go", Profile::Openspec1);
         let stopped = plan.stopped(true).unwrap();
         assert_eq!((stopped.stop, stopped.stop.code()), (stop_there, "archive_error"), "{link}");

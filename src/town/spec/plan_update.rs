@@ -47,6 +47,25 @@ pub fn update(id: &str, change: &str, delta_text: &str, target: Option<&str>) ->
 /// # Errors
 /// The first reason why it cannot be done.
 pub fn apply(id: &str, change: &str, text: &str, delta: &Delta, target: Option<&str>) -> Result<Updated, Refusal> {
+    let (merge, parts) = merge(id, change, text, delta, target)?;
+    Ok(merge.rebuilt(&parts))
+}
+
+/// Whether it can be done, without writing the spec again.
+///
+/// # Errors
+/// The first reason why it cannot be done.
+pub fn check(id: &str, change: &str, text: &str, delta: &Delta, target: Option<&str>) -> Result<(), Refusal> {
+    merge(id, change, text, delta, target).map(|_| ())
+}
+
+fn merge<'a>(
+    id: &'a str,
+    change: &str,
+    text: &str,
+    delta: &Delta,
+    target: Option<&str>,
+) -> Result<(Merge<'a>, Requirements), Refusal> {
     let delta = &*keyed(delta);
     let checks = Checks { id };
     checks.pairs(delta)?;
@@ -89,7 +108,7 @@ pub fn apply(id: &str, change: &str, text: &str, delta: &Delta, target: Option<&
     merge.remove(delta)?;
     merge.modify(delta)?;
     merge.add(delta)?;
-    Ok(merge.rebuilt(&parts))
+    Ok((merge, parts))
 }
 
 /// The text of a spec that is not there yet, and what is to be said of the delta's purpose.
@@ -298,18 +317,9 @@ impl Merge<'_> {
         kept.extend(
             self.blocks.in_order().into_iter().filter(|(name, _)| !seen.contains(name)).map(|(_, held)| &held.block),
         );
-        let mut body: Vec<&str> = Vec::new();
-        body.extend(Some(js::trim_end(&parts.preamble)).filter(|preamble| !preamble.is_empty()));
-        body.extend(kept.iter().map(|block| block.raw.as_str()));
         let names: Vec<String> = kept.iter().map(|block| block.name.clone()).collect();
-        let body = body.join("\n\n");
-        let slices = [js::trim_end(&parts.before), &parts.heading, js::trim_end(&body), js::trim(&parts.after)];
-        let slices: Vec<&str> = slices.into_iter().filter(|slice| !slice.is_empty()).collect();
-        let mut rebuilt = collapsed(&slices.join("\n\n"));
-        rebuilt.truncate(js::trim_end(&rebuilt).len());
-        rebuilt.push('\n');
         Updated {
-            rebuilt,
+            rebuilt: joined(parts, &kept),
             counts: self.counts,
             warnings: self.warnings,
             no_requirements: names.is_empty(),
@@ -317,6 +327,20 @@ impl Merge<'_> {
             unaccounted: plan_unaccounted::lines(parts),
         }
     }
+}
+
+/// A spec put together again, with these requirements.
+pub(super) fn joined(parts: &Requirements, blocks: &[&Block]) -> String {
+    let mut body: Vec<&str> = Vec::new();
+    body.extend(Some(js::trim_end(&parts.preamble)).filter(|preamble| !preamble.is_empty()));
+    body.extend(blocks.iter().map(|block| block.raw.as_str()));
+    let body = body.join("\n\n");
+    let slices = [js::trim_end(&parts.before), &parts.heading, js::trim_end(&body), js::trim(&parts.after)];
+    let slices: Vec<&str> = slices.into_iter().filter(|slice| !slice.is_empty()).collect();
+    let mut text = collapsed(&slices.join("\n\n"));
+    text.truncate(js::trim_end(&text).len());
+    text.push('\n');
+    text
 }
 
 /// What a block's replacement loses that was never part of the requirement: a heading and all below it.

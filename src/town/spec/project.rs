@@ -170,6 +170,13 @@ impl<'t> Project<'t> {
         self.config.archive_dir.as_deref().unwrap_or("changes/archive")
     }
 
+    /// Whether the folder of a change stands in the archive, the usual one or the project's own.
+    #[must_use]
+    pub fn is_archived(&self, folder: &str) -> bool {
+        let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
+        ["changes/archive", self.archive_dir()].iter().any(|archive| above == self.below(archive))
+    }
+
     fn folders(&self, below: &str) -> Vec<&'t str> {
         let folder = self.below(below);
         let is_shown = |(name, node): &(&str, &Node)| {
@@ -187,6 +194,13 @@ impl<'t> Project<'t> {
             && self.tree.is_folder(&self.change_path(name))
     }
 
+    /// Whether a change of this name can be looked at: one that is a link is none of the changes, and can be named.
+    #[must_use]
+    pub fn can_be_named(&self, name: &str) -> bool {
+        let is_link = || matches!(self.tree.get(&self.change_path(name)), Some(Node::LinkedFolder(Some(_))));
+        self.has_change(name) || (!name.contains('/') && name != "archive" && !name.starts_with('.') && is_link())
+    }
+
     /// The specs, by id. One that cannot be read is among them.
     #[must_use]
     pub fn specs(&self) -> Vec<SpecFile> {
@@ -199,11 +213,13 @@ impl<'t> Project<'t> {
         self.spec_files(&format!("{}/specs", self.change_path(change)))
     }
 
-    /// Every `spec.md` in a folder below `root`. Folders with a dot in front are not looked into, links to folders neither,
-    /// and a linked file counts where it leads to a file below `root`.
+    /// Every `spec.md` in a folder below `root`. Folders with a dot in front are not looked into, links to folders neither, save
+    /// `root` itself, and a linked file counts where it leads to a file below `root`.
     fn spec_files(&self, root: &str) -> Vec<SpecFile> {
         let mut found = Vec::new();
-        let at_root = self.tree.get(root).filter(|node| matches!(node, Node::Unreadable(_)));
+        let real = self.tree.real(root);
+        let real = real.as_deref().unwrap_or(root);
+        let at_root = self.tree.get(root).filter(|node| matches!(node, Node::Unreadable(_) | Node::LinkedFolder(None)));
         for (path, node) in at_root.map(|node| (root, node)).into_iter().chain(self.visible(root)) {
             let inner = path.get(root.len() + 1..).unwrap_or_default();
             let spec = inner.strip_suffix("/spec.md").or_else(|| (inner == "spec.md").then_some(""));
@@ -212,15 +228,16 @@ impl<'t> Project<'t> {
                 Node::Unreadable(fault) => Some(*fault),
                 Node::File(_) | Node::Other => None,
                 Node::LinkedFile { target, .. } => {
-                    let inside = target.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+                    let inside = target.strip_prefix(real).is_some_and(|rest| rest.starts_with('/'));
                     (!inside).then_some(Fault::LeadsOut)
                 }
                 Node::LeadsOut => Some(Fault::LeadsOut),
-                Node::Folder | Node::LinkedFolder | Node::Dangling => continue,
+                Node::LinkedFolder(None) if inner.is_empty() => Some(Fault::LeadsOut),
+                Node::Folder | Node::LinkedFolder(_) | Node::Dangling => continue,
             };
             let id = match spec {
                 Some(id) if !id.is_empty() => id,
-                None if fault == Some(Fault::Folder) => inner,
+                None if fault == Some(Fault::Folder) || inner.is_empty() => inner,
                 _ => continue,
             };
             found.push(SpecFile { id: id.to_owned(), path: path.to_owned(), fault });
@@ -386,6 +403,20 @@ impl<'t> Project<'t> {
         outputs::outputs(self.tree, &self.change_path(change), generates)
     }
 
+    /// The same of the change in a folder, archived or not.
+    ///
+    /// # Errors
+    /// A link that leads out, or a pattern that cannot be read.
+    pub fn outputs_in(&self, folder: &str, generates: &str) -> Result<Vec<String>, outputs::Fault> {
+        outputs::outputs(self.tree, folder, generates)
+    }
+
+    /// The schema of the change in a folder, where it can be used and everybody has it: none of the user's own.
+    #[must_use]
+    pub fn shared_schema_in(&self, folder: &str) -> Option<&Schema> {
+        self.schemas.shared(&self.schema_name_in(folder).ok()?)
+    }
+
     /// The files whose boxes say how far a change is, as its schema has it. None where there is no usable schema.
     ///
     /// # Errors
@@ -395,8 +426,15 @@ impl<'t> Project<'t> {
     }
 
     fn task_files_in(&self, folder: &str) -> Result<Vec<String>, outputs::Fault> {
-        let schema = self.schema_name_in(folder).and_then(|name| self.schema(&name));
-        let tracked = schema.ok().and_then(Schema::tracked);
+        self.tracked_files(folder, self.schema_name_in(folder).ok().as_deref())
+    }
+
+    /// The same for a folder whose schema is known by name already.
+    ///
+    /// # Errors
+    /// A link that leads out, or a pattern that cannot be read.
+    pub fn tracked_files(&self, folder: &str, schema: Option<&str>) -> Result<Vec<String>, outputs::Fault> {
+        let tracked = schema.and_then(|name| self.schema(name).ok()).and_then(Schema::tracked);
         tracked.map_or(Ok(Vec::new()), |artifact| outputs::outputs(self.tree, folder, &artifact.generates))
     }
 

@@ -14,7 +14,7 @@ use super::project::Project;
 use super::rules::Profile;
 use super::state::State;
 use super::status_line::project_status;
-use super::tree::{Node, Tree};
+use super::tree::Node;
 use super::validate::Checker;
 
 /// The project's folder.
@@ -31,23 +31,16 @@ pub struct PutAway {
     pub says: String,
 }
 
-/// Plans it, on the day `date`.
+/// Plans it, on the day `date`. `base` is what history says of what the change was written for.
 ///
 /// # Errors
 /// Why it cannot be done, as a sentence without a final full stop.
-pub fn put_away(tree: &Tree, change: &str, date: &str) -> Result<PutAway, String> {
-    let project = Project::new(tree, OPENSPEC);
-    let mut issues = Checker::new(&project, Profile::Gated).change(change);
+pub fn put_away(project: &Project<'_>, change: &str, date: &str, base: Base) -> Result<PutAway, String> {
+    let mut issues = Checker::new(project, Profile::Gated).change(change);
     issues.retain(|issue| !is_of_life(issue.code));
-    let options = Options {
-        date,
-        careful: true,
-        judges_deltas_only: false,
-        skips_specs: false,
-        issues: Some(&issues),
-        base: Base::default(),
-    };
-    let plan = plan::plan(&project, change, &options);
+    let options =
+        Options { date, careful: true, judges_deltas_only: false, skips_specs: false, issues: Some(&issues), base };
+    let plan = plan::plan(project, change, &options);
     if let Some(stopped) = plan.stopped(true) {
         return Err(stopped.message.clone());
     }
@@ -59,7 +52,7 @@ pub fn put_away(tree: &Tree, change: &str, date: &str) -> Result<PutAway, String
         files.insert(update.path.clone(), update.after.clone());
     }
     let (from, to) = &plan.moves;
-    for (path, node) in tree.below(from) {
+    for (path, node) in project.tree().below(from) {
         let Some(bytes) = node.bytes().filter(|_| matches!(node, Node::File(_))) else {
             if matches!(node, Node::Folder) {
                 continue;

@@ -8,11 +8,17 @@ use serde::Serialize;
 
 use super::delta::Delta;
 use super::heading::{self, Section};
+use super::lifecycle::Lifecycle;
 use super::lines::Lines;
+use super::metadata::FILE;
+use super::past::Past;
 use super::project::Project;
+use super::record::{Gate, file_name};
+use super::state::State;
 
 /// A change in the queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Queued {
     /// Its name.
     pub name: String,
@@ -36,6 +42,13 @@ pub enum Tangle {
         /// The name.
         name: String,
     },
+    /// A change whose metadata name others and do not count.
+    Unread {
+        /// The change.
+        change: String,
+        /// What is wrong with the file.
+        why: String,
+    },
 }
 
 impl Tangle {
@@ -45,6 +58,18 @@ impl Tangle {
         match self {
             Self::Cycle { changes } => format!("these changes wait for each other: {}", changes.join(" → ")),
             Self::Unknown { change, name } => format!("{change} depends on {name}, and there is no such change"),
+            Self::Unread { change, why } => {
+                format!("what {change} depends on does not count, since nothing of its {FILE} does: {why}")
+            }
+        }
+    }
+
+    /// Whether it is about a change.
+    #[must_use]
+    pub fn concerns(&self, change: &str) -> bool {
+        match self {
+            Self::Cycle { changes } => changes.iter().any(|name| name == change),
+            Self::Unknown { change: named, .. } | Self::Unread { change: named, .. } => named == change,
         }
     }
 }
@@ -58,16 +83,40 @@ pub struct Queue {
     pub tangles: Vec<Tangle>,
 }
 
-/// Puts the open changes in order. Of those that could come next, the first by name does.
+/// The open changes that may still be made: those that nobody has closed.
+#[must_use]
+pub fn live<'t>(project: &Project<'t>) -> Vec<&'t str> {
+    project.changes().into_iter().filter(|change| closed(project, change).is_none()).collect()
+}
+
+/// What an open change was closed as. Only where there is a record of it at all its life is looked at.
+#[must_use]
+pub fn closed(project: &Project<'_>, change: &str) -> Option<State> {
+    let folder = project.change_path(change);
+    let mut records = project.tree().below(&format!("{folder}/gates")).filter_map(|(path, _)| path.rsplit('/').next());
+    if !records.any(|name| file_name(name).is_some_and(|(_, gate)| gate == Gate::Close)) {
+        return None;
+    }
+    let state = Lifecycle::of(project, &folder, Past::NOTHING).state;
+    matches!(state, State::Superseded | State::Withdrawn).then_some(state)
+}
+
+/// Puts the open changes in order, save those that are closed. Of those that could come next, the first by name does.
 #[must_use]
 pub fn queue(project: &Project<'_>) -> Queue {
-    let open: BTreeSet<&str> = project.changes().into_iter().collect();
+    let open: BTreeSet<&str> = live(project).into_iter().collect();
     let mut queue = Queue::default();
     let mut waits: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for change in &open {
-        let depends = project.metadata(change).ok().flatten().map(|metadata| metadata.depends_on).unwrap_or_default();
+        let depends = match depends_on(project, change) {
+            Ok(depends) => depends,
+            Err(why) => {
+                queue.tangles.push(Tangle::Unread { change: (*change).to_owned(), why });
+                Vec::new()
+            }
+        };
         for name in &depends {
-            if !open.contains(name.as_str()) && !is_archived(project, name) {
+            if !project.has_change(name) && !is_archived(project, name) {
                 queue.tangles.push(Tangle::Unknown { change: (*change).to_owned(), name: name.clone() });
             }
         }
@@ -96,6 +145,21 @@ pub fn queue(project: &Project<'_>) -> Queue {
     queue.tangles.extend(cycle(&left).map(|changes| Tangle::Cycle { changes }));
     queue.changes.extend(left.keys().map(|change| queued(change, &waits)));
     queue
+}
+
+/// The changes that a change depends on.
+///
+/// # Errors
+/// Its metadata seem to name some, and do not count.
+pub fn depends_on(project: &Project<'_>, change: &str) -> Result<Vec<String>, String> {
+    match project.metadata(change) {
+        Ok(metadata) => Ok(metadata.map(|metadata| metadata.depends_on).unwrap_or_default()),
+        Err(fault) => {
+            let text = project.text(&format!("{}/{FILE}", project.change_path(change)));
+            let names_others = text.is_ok_and(|text| text.contains("depends_on"));
+            if names_others { Err(fault.to_string()) } else { Ok(Vec::new()) }
+        }
+    }
 }
 
 fn queued(change: &str, waits: &BTreeMap<&str, BTreeSet<String>>) -> Queued {
@@ -140,7 +204,7 @@ pub struct Overlap {
 #[must_use]
 pub fn overlap(project: &Project<'_>) -> Vec<Overlap> {
     let mut touched: BTreeMap<(String, String), BTreeSet<(String, &'static str)>> = BTreeMap::new();
-    for change in project.changes() {
+    for change in live(project) {
         for file in project.deltas(change) {
             let Ok(text) = project.text(&file.path) else { continue };
             for (name, section) in names(&Delta::of(&Lines::of(&text))) {
@@ -210,6 +274,24 @@ mod tests {
             order(&tree(&[("a", "b", ""), ("b", "c", ""), ("c", "b", ""), ("z", "", ""), ("s", "s", "")]));
         assert_eq!(changes, ["z", "a", "b", "c", "s"]);
         assert_eq!(tangles, ["these changes wait for each other: b → c → b"]);
+    }
+
+    #[test]
+    fn metadata_that_name_others_and_do_not_count_are_said() {
+        let mut tree = tree(&[("a", "", ""), ("b", "", ""), ("c", "", "")]);
+        let put = |tree: &mut Tree, change: &str, text: &str| {
+            tree.put_file(&format!("openspec/changes/{change}/.openspec.yaml"), text.as_bytes().to_vec());
+        };
+        put(&mut tree, "a", "depends_on: [b]\n");
+        put(&mut tree, "b", "created: soon\n");
+        put(&mut tree, "c", "schema: spec-driven\ndepends_on: b\n");
+        let (changes, tangles) = order(&tree);
+        assert_eq!(changes, ["a", "b", "c"]);
+        let wanted = "what a depends on does not count, since nothing of its .openspec.yaml does: schema: is missing";
+        assert_eq!(tangles, [wanted]);
+        let queue = queue(&Project::new(&tree, "openspec"));
+        assert_eq!(queue.changes[2].waits_for, ["b"], "one name needs no list");
+        assert!(queue.tangles[0].concerns("a") && !queue.tangles[0].concerns("b"));
     }
 
     #[test]

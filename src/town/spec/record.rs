@@ -188,13 +188,33 @@ pub fn file_name(name: &str) -> Option<(u32, Gate)> {
     Some((number.parse().ok().filter(|_| digits)?, Gate::named(gate)?))
 }
 
+/// How far a record's number may lie behind the one before it. People may leave gaps, and a slip of the finger must not use up
+/// the numbers.
+const GAP: u32 = 100;
+
+/// The last number of those that files have, without what lies far behind the others.
+#[must_use]
+pub fn last_number(numbers: impl Iterator<Item = u32>) -> u32 {
+    let mut numbers: Vec<u32> = numbers.collect();
+    numbers.sort_unstable();
+    numbers.into_iter().fold(0, |last, number| if number <= last + GAP { number } else { last })
+}
+
 /// The name of the agent in an actor.
 #[must_use]
 pub fn agent_of(actor: &str) -> Option<&str> {
     actor.strip_prefix("agent:")
 }
 
-fn is_actor(actor: &str) -> bool {
+/// An actor as it is compared: logins know no case, and a name alone is a person's.
+#[must_use]
+pub fn compared(actor: &str) -> String {
+    let actor = actor.trim().to_lowercase();
+    if actor.starts_with("agent:") || actor.starts_with("human:") { actor } else { format!("human:{actor}") }
+}
+
+/// Whether it is `agent:<name>` or `human:<login>`.
+pub(super) fn is_actor(actor: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '[' | ']');
     let name = actor.strip_prefix("agent:").or_else(|| actor.strip_prefix("human:"));
     name.is_some_and(|name| !name.is_empty() && name.len() <= 100 && name.chars().all(fits))

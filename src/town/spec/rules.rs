@@ -254,6 +254,10 @@ rules! {
         "Author, architect and validators are different, and nobody validates their own work"
     GATE_STALE "gate/stale-approval" [N N E] false
         "An approval is of the content that stands there now"
+    GATE_PASS "gate/stale-pass" [N N E] false
+        "Nothing is built for a change after a validator passed it"
+    GATE_AUTHOR "gate/bad-author" [N N E] false
+        "The author in .openspec.yaml is agent:NAME or human:LOGIN"
     GATE_EVIDENCE "gate/missing-evidence" [N N E] false
         "Whoever passes a change shows why, and whoever returns one says why"
     GATE_CONTRADICTION "gate/contradiction" [N N E] false

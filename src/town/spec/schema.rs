@@ -8,6 +8,8 @@ use super::data::Value;
 
 /// The schema of a change that names none.
 pub const DEFAULT: &str = "spec-driven";
+/// The largest number that the reference takes for a whole one.
+const LARGEST: f64 = 9_007_199_254_740_991.0;
 /// Artifacts of one schema, at the most.
 const ARTIFACTS: usize = 1_000;
 
@@ -99,7 +101,9 @@ impl Schema {
         top.map()?;
         let name = top.filled("name")?;
         match value.get("version") {
-            Some(Value::Number(number)) if number.fract() == 0.0 && *number > 0.0 && number.is_finite() => {}
+            Some(Value::Number(number)) if number.fract() == 0.0 && *number > 0.0 && *number <= LARGEST => {}
+            // The reference reads a number with a nought before it as one.
+            Some(Value::Text(digits)) if is_bare_number(text, digits) => {}
             _ => return shape("version", "must be a whole number from 1"),
         }
         let description = top.optional("description")?;
@@ -187,6 +191,21 @@ impl Schema {
             }
         }
         order
+    }
+
+    /// The artifacts that are written before the change is made: those that `apply` waits for, and what these wait for. All of
+    /// them where nothing is said of it.
+    #[must_use]
+    pub fn before_apply(&self) -> Vec<&Artifact> {
+        let Some(apply) = &self.apply else { return self.artifacts.iter().collect() };
+        let mut wanted: BTreeSet<&str> = BTreeSet::new();
+        let mut open: Vec<&str> = apply.requires.iter().map(String::as_str).collect();
+        while let Some(id) = open.pop() {
+            if wanted.insert(id) {
+                open.extend(self.artifact(id).into_iter().flat_map(|artifact| &artifact.requires).map(String::as_str));
+            }
+        }
+        self.artifacts.iter().filter(|artifact| wanted.contains(artifact.id.as_str())).collect()
     }
 
     /// The artifact whose boxes say how far a change is: the one that `apply.tracks` names by what it generates, or, where
@@ -302,12 +321,35 @@ impl<'v> Place<'v> {
     }
 }
 
+/// Whether the version is written with these digits and no quotes, and is more than nothing.
+fn is_bare_number(text: &str, digits: &str) -> bool {
+    let bare = digits.strip_prefix('+').unwrap_or(digits);
+    let is_number = bare.bytes().all(|byte| byte.is_ascii_digit()) && bare.bytes().any(|byte| byte != b'0');
+    let written = text.lines().filter_map(|line| line.strip_prefix("version:"));
+    is_number && written.map(|rest| rest.split('#').next().unwrap_or_default().trim()).any(|rest| rest == digits)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     const OWN: &str = "name: own\nversion: 1\nartifacts:\n";
+
+    #[test]
+    fn a_version_is_a_whole_number_however_it_is_written() {
+        let read = |version: &str| {
+            Schema::parse(&format!(
+                "name: a\nversion: {version}\nartifacts:\n  - {{id: a, generates: a.md, description: d, template: t.md}}\n"
+            ))
+        };
+        for version in ["1", "01", "+01 # x", "0x1", "1.0", "9007199254740991"] {
+            assert!(read(version).is_ok(), "{version}");
+        }
+        for version in ["0", "00", "'01'", "'1'", "-1", "1.5", "9007199254740992", "01x", ""] {
+            assert!(read(version).is_err(), "{version}");
+        }
+    }
 
     fn refused(rest: &str) -> String {
         Schema::parse(&format!("{OWN}{rest}")).unwrap_err().to_string()

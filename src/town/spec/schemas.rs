@@ -94,6 +94,13 @@ impl Schemas {
         self.named.get(name)?.first()
     }
 
+    /// The one that counts among those that everybody has, where it can be used.
+    #[must_use]
+    pub fn shared(&self, name: &str) -> Option<&Schema> {
+        let found = self.named.get(name)?.iter().find(|(source, _)| *source != Source::User)?;
+        found.1.as_ref().ok()
+    }
+
     /// Those that can be used, by name: where the one that counts cannot, the next of its name.
     pub fn usable(&self) -> impl Iterator<Item = (&str, Source, &Schema)> {
         self.named.iter().filter_map(|(name, layers)| {

@@ -125,6 +125,14 @@ pub fn change(project: &Project<'_>, name: &str, proposal: &str) -> Result<Chang
         |title: &str| sections.find(title).map(|index| sections.content(index)).filter(|text| !text.is_empty());
     content("Why").ok_or(Fault::Why)?;
     let what = content("What Changes").ok_or(Fault::WhatChanges)?;
+    let (has_sections, deltas) = deltas(project, name);
+    let deltas = if has_sections { deltas } else { what.split('\n').filter_map(listed).collect() };
+    Ok(Change { title: title(proposal, name), deltas })
+}
+
+/// What the deltas of a change do, and whether any of them has a section for it.
+#[must_use]
+pub fn deltas(project: &Project<'_>, name: &str) -> (bool, Vec<Operation>) {
     let mut deltas = Vec::new();
     let mut has_sections = false;
     for file in project.deltas(name).into_iter().filter(|file| file.fault.is_none()) {
@@ -133,8 +141,7 @@ pub fn change(project: &Project<'_>, name: &str, proposal: &str) -> Result<Chang
         has_sections |= !delta.sections.is_empty();
         deltas.extend(operations(&file.id, &delta));
     }
-    let deltas = if has_sections { deltas } else { what.split('\n').filter_map(listed).collect() };
-    Ok(Change { title: title(proposal, name), deltas })
+    (has_sections, deltas)
 }
 
 /// The first heading of a proposal, unless it only says that it is one.

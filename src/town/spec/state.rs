@@ -107,6 +107,8 @@ const OPEN: &[State] = &[
     State::Completed,
 ];
 const JUDGED: &[State] = &[State::Validation, State::Completed];
+/// What is handed over can be taken back and handed over again; either way the validators begin anew.
+const MADE: &[State] = &[State::Approved, State::InProgress, State::Blocked, State::Validation, State::Completed];
 
 const fn way(gate: Gate, verdict: Verdict, from: &'static [State], to: State) -> Transition {
     Transition { gate, verdict, from, to }
@@ -116,12 +118,12 @@ const fn way(gate: Gate, verdict: Verdict, from: &'static [State], to: State) ->
 pub const TRANSITIONS: &[Transition] = &[
     way(Gate::Architect, Verdict::Approved, &[State::Draft, State::NeedsRevision], State::Approved),
     way(Gate::Architect, Verdict::NeedsRevision, OPEN, State::NeedsRevision),
-    way(Gate::Implement, Verdict::InProgress, &[State::Approved, State::InProgress, State::Blocked], State::InProgress),
+    way(Gate::Implement, Verdict::InProgress, MADE, State::InProgress),
     way(Gate::Implement, Verdict::Blocked, &[State::Approved, State::InProgress, State::Blocked], State::Blocked),
-    way(Gate::Implement, Verdict::Done, &[State::Approved, State::InProgress, State::Blocked], State::Validation),
-    way(Gate::Pm, Verdict::Pass, &[State::Validation], State::Completed),
+    way(Gate::Implement, Verdict::Done, MADE, State::Validation),
+    way(Gate::Pm, Verdict::Pass, JUDGED, State::Completed),
     way(Gate::Pm, Verdict::Fail, JUDGED, State::InProgress),
-    way(Gate::Test, Verdict::Pass, &[State::Validation], State::Completed),
+    way(Gate::Test, Verdict::Pass, JUDGED, State::Completed),
     way(Gate::Test, Verdict::Fail, JUDGED, State::InProgress),
     way(Gate::Archive, Verdict::Archived, &[State::Completed], State::Archived),
     way(Gate::Close, Verdict::Superseded, OPEN, State::Superseded),

@@ -126,19 +126,25 @@ pub fn rows(project: &Project<'_>) -> Vec<Row> {
     }
     let mut known: BTreeSet<String> = rows.iter().map(|row| row.id.clone()).collect();
     for change in project.changes() {
-        for file in project.deltas(change) {
-            let Ok(text) = project.text(&file.path) else { continue };
-            let mut brought = Vec::new();
-            let delta = Delta::of(&Lines::of(&text));
-            let renamed = delta.renamed.iter().map(|rename| Block {
-                name: rename.to.name.clone(),
-                raw: String::new(),
-                line: rename.to.line,
-            });
-            let blocks: Vec<Block> = delta.added.iter().chain(&delta.modified).cloned().chain(renamed).collect();
-            add(&mut brought, &file.id, &file.path, Some(change), &blocks);
-            rows.extend(brought.into_iter().filter(|row| known.insert(row.id.clone())));
-        }
+        rows.extend(rows_of(project, change).into_iter().filter(|row| known.insert(row.id.clone())));
+    }
+    rows
+}
+
+/// The requirements and scenarios that an open change brings or brings anew, as its deltas have them.
+#[must_use]
+pub fn rows_of(project: &Project<'_>, change: &str) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for file in project.deltas(change) {
+        let Ok(text) = project.text(&file.path) else { continue };
+        let delta = Delta::of(&Lines::of(&text));
+        let renamed = delta.renamed.iter().map(|rename| Block {
+            name: rename.to.name.clone(),
+            raw: String::new(),
+            line: rename.to.line,
+        });
+        let blocks: Vec<Block> = delta.added.iter().chain(&delta.modified).cloned().chain(renamed).collect();
+        add(&mut rows, &file.id, &file.path, Some(change), &blocks);
     }
     rows
 }
@@ -164,6 +170,12 @@ fn add(rows: &mut Vec<Row>, capability: &str, file: &str, change: Option<&str>, 
             rows.push(row(of_scenarios.id(&format!("{id}/"), &scenario.name), &scenario.name, line));
         }
     }
+}
+
+/// Whether a file is looked through for tags: what speaks of requirements in prose covers none.
+#[must_use]
+pub fn is_looked_through(path: &str, openspec: &str) -> bool {
+    !path.strip_prefix(openspec).is_some_and(|inner| inner.starts_with('/')) && !path.ends_with(".md")
 }
 
 /// The tags in a text.
@@ -218,10 +230,32 @@ impl Trace {
         Self { rows, unknown }
     }
 
+    /// Keeps what one capability has: its rows, and the tags that name something in it which is not there.
+    pub fn keep(&mut self, capability: &str) {
+        let is_of = |id: &str| id.split('#').next() == Some(capability);
+        self.rows.retain(|row| is_of(&row.id));
+        self.unknown.retain(|tag| is_of(&tag.id));
+    }
+
     /// What a profile has to say: requirements that nothing covers, scenarios that nothing covers where others of their
     /// requirement are covered, and tags that name nothing. What only an open change brings may still be uncovered.
     #[must_use]
     pub fn findings(&self, profile: Profile) -> Vec<Issue> {
+        self.told(profile).into_iter().map(|(_, issue)| issue).collect()
+    }
+
+    /// The same by capability: that of the requirement, or that which a tag names.
+    #[must_use]
+    pub fn by_capability(&self, profile: Profile) -> BTreeMap<String, Vec<Issue>> {
+        let mut found: BTreeMap<String, Vec<Issue>> = BTreeMap::new();
+        for (id, issue) in self.told(profile) {
+            found.entry(id.split('#').next().unwrap_or_default().to_owned()).or_default().push(issue);
+        }
+        found
+    }
+
+    /// Each finding behind the id that it is about.
+    fn told(&self, profile: Profile) -> Vec<(&str, Issue)> {
         let mut found = Vec::new();
         let covered: BTreeMap<&str, bool> = self.rows.iter().map(|row| (row.id.as_str(), row.is_covered)).collect();
         for row in self.rows.iter().filter(|row| !row.is_covered && row.change.is_none()) {
@@ -230,7 +264,8 @@ impl Trace {
                 let what = if row.is_scenario() { "scenario" } else { "requirement" };
                 let message = format!("no test and no code covers the {what} \"{}\"", row.name);
                 let fix = format!("write `{WORD} {}` in a comment of the test that shows it", row.id);
-                found.extend(issue(&TRACE_UNCOVERED, profile, &row.place, message, fix));
+                let issue = issue(&TRACE_UNCOVERED, profile, &row.place, message, fix);
+                found.extend(issue.map(|issue| (row.id.as_str(), issue)));
             }
         }
         for tag in &self.unknown {
@@ -239,7 +274,8 @@ impl Trace {
                 Some(near) => format!("write `{near}`, or take the tag away"),
                 None => "take the tag away".to_owned(),
             };
-            found.extend(issue(&TRACE_UNKNOWN, profile, &tag.place, message, fix));
+            let issue = issue(&TRACE_UNKNOWN, profile, &tag.place, message, fix);
+            found.extend(issue.map(|issue| (tag.id.as_str(), issue)));
         }
         found
     }
@@ -290,6 +326,18 @@ mod tests {
     }
 
     #[test]
+    fn one_capability_is_kept_with_its_own_gaps() {
+        let tags = [("a.rs", "// @ auth/login#gone"), ("b.rs", "// @ other#gone")];
+        let mut trace = found(&tags);
+        assert_eq!(trace.unknown.len(), 2);
+        trace.keep("auth/login");
+        assert_eq!((trace.rows.len(), trace.unknown.len()), (10, 1));
+        trace.keep("auth");
+        assert!(trace.findings(Profile::Gated).is_empty(), "a folder of capabilities is none");
+    }
+
+    // covers: traceability#ids-of-requirements-and-scenarios
+    #[test]
     fn an_id_is_made_of_names_and_is_taken_once() {
         let trace = found(&[]);
         let ids: Vec<(&str, u32)> = trace.rows.iter().map(|row| (row.id.as_str(), row.place.line)).collect();
@@ -309,6 +357,7 @@ mod tests {
         assert_eq!(slug(" --- "), "unnamed");
     }
 
+    // covers: traceability#tags-in-comments, traceability#tags-in-comments/two-ids-in-one-comment
     #[test]
     fn a_tag_is_read_in_a_comment_of_any_kind() {
         let text = "// @ a#b, a#c/d\n# @ x/y#z.\n<!-- @ h#i -->\n/* @ j#k*/\n\
@@ -319,6 +368,9 @@ mod tests {
         assert_eq!(ids, expected.map(|(id, line)| (id.to_owned(), line)));
     }
 
+    // covers: traceability#gaps-and-unknown-ids-are-findings
+    // covers: traceability#gaps-and-unknown-ids-are-findings/a-requirement-was-renamed
+    // covers: traceability#gaps-and-unknown-ids-are-findings/only-an-open-change-brings-it
     #[test]
     fn what_is_covered_and_what_is_not() {
         let none = found(&[]).findings(Profile::Gated);

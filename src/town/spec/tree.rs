@@ -1,6 +1,7 @@
 //! The files below `openspec/`, held in memory: from a working directory, from a commit, or from a commit with a proposal on it.
 //! Lives here: looking things up. Never here: reading files, or what OpenSpec makes of them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -60,8 +61,9 @@ pub enum Node {
         /// The file's bytes.
         bytes: Arc<[u8]>,
     },
-    /// A symbolic link to a folder. Nothing behind it was read.
-    LinkedFolder,
+    /// A symbolic link to a folder: where that really is, or nothing where it leads out of the tree's root. Where a change or its
+    /// `specs` is such a link, what is behind it stands below it; nothing else behind one was read.
+    LinkedFolder(Option<Arc<str>>),
     /// A symbolic link that leads nowhere.
     Dangling,
     /// A symbolic link to something outside of the tree's root. Nothing behind it was read.
@@ -83,7 +85,7 @@ impl Node {
     /// Whether it is a symbolic link, wherever that leads.
     #[must_use]
     pub fn is_link(&self) -> bool {
-        matches!(self, Self::LinkedFile { .. } | Self::LinkedFolder | Self::Dangling | Self::LeadsOut)
+        matches!(self, Self::LinkedFile { .. } | Self::LinkedFolder(_) | Self::Dangling | Self::LeadsOut)
     }
 
     /// Whether a file is there, readable or not, linked or not.
@@ -92,9 +94,18 @@ impl Node {
         match self {
             Self::File(_) | Self::Other | Self::LinkedFile { .. } => true,
             Self::Unreadable(fault) => *fault != Fault::Folder,
-            Self::Folder | Self::LinkedFolder | Self::Dangling | Self::LeadsOut => false,
+            Self::Folder | Self::LinkedFolder(_) | Self::Dangling | Self::LeadsOut => false,
         }
     }
+}
+
+/// Whether what is behind a link to a folder is read: that of a change, or of its `specs`, as the reference reads it. Not where the
+/// link stands in that folder itself.
+#[must_use]
+pub fn is_followed(openspec: &str, link: &str, target: &str) -> bool {
+    let inner: Vec<&str> = link.get(openspec.len() + 1..).unwrap_or_default().split('/').collect();
+    let is_above = target.is_empty() || link.strip_prefix(target).is_some_and(|rest| rest.starts_with('/'));
+    !is_above && matches!(inner[..], ["changes", _] | ["changes", _, "specs"])
 }
 
 /// Paths with `/` between their parts, from the root that holds `openspec/`, each with what stands there. Every folder on the
@@ -107,8 +118,10 @@ pub struct Tree {
 impl Tree {
     /// Puts a node, and the folders above it.
     pub fn put(&mut self, path: &str, node: Node) {
-        for (at, _) in path.match_indices('/') {
-            self.nodes.entry(path[..at].to_owned()).or_insert(Node::Folder);
+        if path.rsplit_once('/').is_some_and(|(above, _)| !self.nodes.contains_key(above)) {
+            for (at, _) in path.match_indices('/') {
+                self.nodes.entry(path[..at].to_owned()).or_insert(Node::Folder);
+            }
         }
         self.nodes.insert(path.to_owned(), node);
     }
@@ -141,14 +154,32 @@ impl Tree {
 
     /// The text of the file at a path; what is not UTF-8 becomes U+FFFD.
     #[must_use]
-    pub fn text(&self, path: &str) -> Option<std::borrow::Cow<'_, str>> {
-        self.bytes(path).map(String::from_utf8_lossy)
+    pub fn text(&self, path: &str) -> Option<Cow<'_, str>> {
+        let lossy = |bytes| match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        };
+        self.bytes(path).map(lossy)
     }
 
     /// Whether a folder stands at a path.
     #[must_use]
     pub fn is_folder(&self, path: &str) -> bool {
         matches!(self.get(path), Some(Node::Folder))
+    }
+
+    /// A path without the links to folders on its way; `None` where one of them leads out of the root.
+    #[must_use]
+    pub fn real(&self, path: &str) -> Option<String> {
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        let mut links = ends.filter_map(|end| match self.get(&path[..end]) {
+            Some(Node::LinkedFolder(target)) => Some((end, target)),
+            _ => None,
+        });
+        match links.next_back() {
+            None => Some(path.to_owned()),
+            Some((end, target)) => target.as_ref().map(|target| format!("{target}{}", &path[end..])),
+        }
     }
 
     /// Everything below a folder at any depth, by path.

@@ -37,7 +37,7 @@ pub struct Both {
 /// Both programs.
 pub fn both() -> Both {
     Both {
-        reference: Program::reference(&crate::tools()),
+        reference: Program::Reference(crate::tools()),
         ours: Program::Ours(PathBuf::from(env!("CARGO_BIN_EXE_monkeytown"))),
         spec: Program::Spec(PathBuf::from(env!("CARGO_BIN_EXE_monkeytown"))),
         home: tempfile::tempdir().unwrap(),
@@ -67,6 +67,8 @@ impl Outcome {
 }
 
 /// The corpus, the trees and this repository: each agrees or diverges on purpose.
+// covers: openspec-parity#the-same-verdicts/a-project-with-mistakes, openspec-parity#the-same-files
+// covers: openspec-parity#divergences-stand-in-one-table, spec-validation#the-reference-s-verdicts-in-its-own-profile
 #[test]
 fn the_two_programs_agree() {
     let both = both();
@@ -119,6 +121,36 @@ fn every_rule_of_the_reference_has_a_case() {
     }
     let unknown: Vec<&String> = broken.iter().filter(|code| Rule::named(code).is_none()).collect();
     assert!(unknown.is_empty(), "no rule is called {unknown:?}");
+}
+
+/// A process that answers many questions says what the command says that is started for one.
+#[test]
+fn the_reference_is_heard_as_it_is() {
+    let both = both();
+    let alone = Program::Command(crate::tools());
+    let case = cases("calls").into_iter().find(|case| case.name == "r-list").unwrap();
+    let folders = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    put(folders.0.path(), &case);
+    put(folders.1.path(), &case);
+    let asked = [
+        "validate --all --json",
+        "show nothing --type change",
+        "status --all --json",
+        "list --sorted",
+        "archive one --yes",
+        "archive two --yes --json",
+        "list --sort name",
+    ];
+    for command in asked {
+        let words: Vec<&str> = command.split(' ').collect();
+        let one = both.reference.run(folders.0.path(), both.home.path(), &words);
+        let other = alone.run(folders.1.path(), both.home.path(), &words);
+        let timed =
+            |text: &str| text.lines().filter(|line| !line.contains("durationMs")).collect::<Vec<_>>().join("\n");
+        assert_eq!((one.code, timed(&one.stdout)), (other.code, timed(&other.stdout)), "{command}");
+        assert_eq!(one.stderr, other.stderr, "{command}");
+    }
+    assert_eq!(everything(folders.0.path()), everything(folders.1.path()));
 }
 
 /// What a case is about.

@@ -5,16 +5,23 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::script;
 
 /// One of the two.
 #[derive(Clone, Debug)]
 pub enum Program {
-    /// The reference: its start script, run by Node.
+    /// The reference in a process that answers more than one question: the folder of tools.
     Reference(PathBuf),
+    /// The reference as it is started by people: the folder of tools.
+    Command(PathBuf),
     /// Ours: the binary, as the alias of the reference.
     Ours(PathBuf),
     /// Ours in its own spelling.
@@ -22,7 +29,7 @@ pub enum Program {
 }
 
 /// How a command ended.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
 pub struct Answer {
     pub code: Option<i32>,
     pub stdout: String,
@@ -37,19 +44,20 @@ impl Answer {
 }
 
 impl Program {
-    /// The reference below the folder of tools.
-    pub fn reference(tools: &Path) -> Self {
-        Self::Reference(tools.join("node_modules/@fission-ai/openspec/bin/openspec.js"))
-    }
-
     /// The command itself, alone with a folder.
     pub fn command(&self, folder: &Path, home: &Path) -> Command {
+        let node = |script: &Path| {
+            let mut node = Command::new("node");
+            node.arg(script);
+            node
+        };
         let mut command = match self {
-            Self::Reference(script) => {
-                let mut node = Command::new("node");
-                node.arg(script);
-                node
+            Self::Reference(tools) => {
+                let mut answers = node(&script("openspec-answers.mjs"));
+                answers.arg(tools);
+                answers
             }
+            Self::Command(tools) => node(&tools.join("node_modules/@fission-ai/openspec/bin/openspec.js")),
             Self::Ours(binary) | Self::Spec(binary) => {
                 let mut ours = Command::new(binary);
                 ours.arg(if matches!(self, Self::Ours(_)) { "openspec" } else { "spec" });
@@ -67,19 +75,60 @@ impl Program {
             let (name, value) = setting.split_once('=').unwrap();
             command.env(name, value);
         }
-        command.stdin(std::process::Stdio::null());
+        command.stdin(Stdio::null());
         command
     }
 
     /// Runs it to its end.
     pub fn run(&self, folder: &Path, home: &Path, words: &[impl AsRef<str>]) -> Answer {
-        let mut command = self.command(folder, home);
-        command.args(words.iter().map(AsRef::as_ref));
-        let output = command.output().unwrap_or_else(|error| panic!("{self:?}: {error}"));
+        let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+        let mut said = match self {
+            Self::Reference(_) => Answering::ask(self, folder, home, &words),
+            _ => {
+                let output = self.command(folder, home).args(&words).output();
+                let output = output.unwrap_or_else(|error| panic!("{self:?}: {error}"));
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                Answer { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+            }
+        };
         // Paths come out as the system resolves them.
         let named = fs::canonicalize(folder).unwrap().to_string_lossy().into_owned();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&named, "<root>");
-        Answer { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        for text in [&mut said.stdout, &mut said.stderr] {
+            *text = text.replace(&named, "<root>");
+        }
+        said
+    }
+}
+
+/// A process of the reference that waits for the next question: a start takes longer than most answers.
+struct Answering {
+    _process: Child,
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+/// Those that nobody is asking now. They end with the tests, when their standard input does.
+static IDLE: Mutex<Vec<Answering>> = Mutex::new(Vec::new());
+
+impl Answering {
+    fn ask(program: &Program, folder: &Path, home: &Path, words: &[&str]) -> Answer {
+        let idle = IDLE.lock().unwrap().pop();
+        let mut answering = idle.unwrap_or_else(|| Self::start(program, home));
+        let question = json!({ "cwd": folder, "home": home, "words": words });
+        writeln!(answering.questions, "{question}").unwrap();
+        let mut line = String::new();
+        answering.answers.read_line(&mut line).unwrap();
+        let answer = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{words:?}: {error}: {line:?}"));
+        IDLE.lock().unwrap().push(answering);
+        answer
+    }
+
+    fn start(program: &Program, home: &Path) -> Self {
+        // Not in the folder of the question: it is gone before the process is.
+        let mut command = program.command(Path::new("/"), home);
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Node is installed");
+        let (questions, answers) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+        Self { _process: process, questions, answers: BufReader::new(answers) }
     }
 }
 

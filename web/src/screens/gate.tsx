@@ -148,9 +148,9 @@ function Detail({ number }: { number: string }) {
         <article class="pull" aria-label={`Pull request ${number}`}>
           <header>
             <h2><Said text={`#${number} ${one.title}`} /></h2>
-            <p><AgentLink id={one.agent} /> <span class="muted">opened</span> <When at={one.opened_at} /> <span class={`chip ${one.state}`}>{one.state}</span></p>
+            <p><AgentLink id={one.agent} /> <span class="muted">opened</span> <When at={one.opened_at} /> <span class={`chip ${pull?.state ?? one.state}`}>{pull?.state ?? one.state}</span></p>
             <Facts pull={one} />
-            {one.state === "open" && <Actions pull={one} />}
+            {(pull?.state ?? one.state) === "open" && <Actions pull={one} />}
           </header>
           <details open><summary>What it says</summary><Prose text={one.body} /></details>
           {(one.comments ?? []).map((comment) => <blockquote key={comment.id}><b>{comment.by}</b> <When at={comment.at} /><p><Said text={comment.text} /></p></blockquote>)}

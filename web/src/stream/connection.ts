@@ -153,7 +153,8 @@ export class Connection {
   }
 
   private greeted(frame: Extract<Frame, { kind: "hello" }>): void {
-    const another = this.resume && this.line.epoch !== "" && frame.epoch !== this.line.epoch;
+    // A second greeting on the same line announces a gap that tells the reason itself.
+    const another = !this.hello && this.resume && this.line.epoch !== "" && frame.epoch !== this.line.epoch;
     this.hello = true;
     this.failures = 0;
     this.tries = 0;

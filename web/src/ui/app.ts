@@ -138,6 +138,7 @@ function heard(frame: Frame): void {
   if (frame.kind === "gap") notice.value = `Events ${frame.from} to ${frame.to} did not come through here: ${REASONS[frame.reason] ?? frame.reason}. The town is read anew, whole.`;
   const first = frame.kind === "snapshot" && !live.ready;
   live.take(frame);
+  if (frame.kind === "snapshot" && connection) line.value = { ...connection.line };
   if (first) void rememberTail();
 }
 

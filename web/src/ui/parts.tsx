@@ -8,7 +8,7 @@ import { portrait } from "../world/sprites";
 import { splitInvisible } from "../fold/text";
 import type { Entry } from "../stream/wire";
 import type { Loaded } from "./api";
-import { shownNow } from "./app";
+import { shownNow, town } from "./app";
 import { link } from "./route";
 import { agentOf, detail, field, personOf, sentence, toneOf } from "./sentence";
 import { Icon, iconOf } from "./icons";
@@ -54,7 +54,7 @@ export function Empty({ title, children }: { title: string; children?: Component
 /** What was fetched, or that it is on its way, or why it is not. */
 export function Got<T>({ of, children }: { of: Loaded<T>; children: (value: T) => JSX.Element }) {
   if (of.state === "loading") return <p class="empty" role="status">Reading…</p>;
-  if (of.state === "failed") return <Empty title="This could not be read">{of.why}. The town itself goes on; this comes back when the server does.</Empty>;
+  if (of.state === "failed") return <Empty title="This could not be read">{of.why}. The town itself goes on without it.</Empty>;
   return children(of.value);
 }
 
@@ -93,7 +93,9 @@ export function Feed({ entries, title = "Village feed" }: { entries: Entry[]; ti
   return (
     <section class="feed" aria-label={title}>
       <h3>{title} <span>newest first</span></h3>
-      {newest.length === 0 && <Empty title="Nothing has happened yet">The first run of an agent will stand here.</Empty>}
+      {newest.length === 0 && (town().seq === 0
+        ? <Empty title="Nothing has happened yet">The first run of an agent will stand here.</Empty>
+        : <Empty title="Nothing to tell">Earlier events are not known to this page; what happens from now on stands here.</Empty>)}
       <ol>
         {newest.map(({ event, seq }) => {
           const more = detail(event);

@@ -69,6 +69,8 @@ function Clock() {
 /** Whether the line to the server is open, and why not. */
 function lineWords(): { kind: string; text: string; why: string } {
   const { past, info, line } = app;
+  // The number of the last event is no signal; that something came is one.
+  void app.version.value;
   const seq = app.head();
   if (past.value) return { kind: "replay", text: `replay · event ${app.town().seq} of ${seq}`, why: "You look at the past." };
   if (info.value?.static) return { kind: "still", text: `export · event ${seq}`, why: "These are files; they do not change by themselves." };
@@ -137,7 +139,7 @@ export function Shell() {
       </header>
       <Navigation />
       <Banners />
-      <main id="main" tabIndex={-1} aria-label={NAMES[screen]}><Body /></main>
+      <main id="main" tabIndex={0} aria-label={NAMES[screen]}><Body /></main>
       <Keys />
     </>
   );

@@ -2,10 +2,12 @@
 
 use super::super::fixture::agent;
 use super::super::{FINDINGS, judge};
-use crate::town::changeset::{Blob, FileChange, NamedBytes, Proposal};
+use crate::town::changeset::{Blob, FileChange, Proposal};
 use crate::town::finding::Finding;
+use crate::town::spec::base::Base;
 use crate::town::spec::content;
-use crate::town::spec::putaway::{PutAway, put_away};
+use crate::town::spec::project::Project;
+use crate::town::spec::putaway::{OPENSPEC, PutAway, put_away};
 use crate::town::spec::record::{Gate, Record, Verdict};
 use crate::town::spec::tree::Tree;
 
@@ -13,7 +15,7 @@ const FOLDER: &str = "openspec/changes/add-x";
 const TO: &str = "openspec/changes/archive/2026-11-21-add-x";
 const DELTA: &str = "## Purpose\nX is there so that whoever asks for it has it at once.\n\n## ADDED Requirements\n\n### Requirement: X\nThe system SHALL x.\n\n#### Scenario: One\n- **WHEN** it is asked\n- **THEN** it does x\n";
 
-fn record(tree: &Tree, number: u32, gate: Gate, verdict: Verdict) -> Record {
+fn record(tree: &Tree, folder: &str, number: u32, gate: Gate, verdict: Verdict) -> Record {
     Record {
         number,
         gate,
@@ -21,10 +23,10 @@ fn record(tree: &Tree, number: u32, gate: Gate, verdict: Verdict) -> Record {
         actor: format!("agent:{}", gate.agent()),
         run: Some("01J8".to_owned()),
         commit: None,
-        content_hash: content::hash(tree, FOLDER),
+        content_hash: content::hash(&Project::new(tree, OPENSPEC), folder),
         findings: Vec::new(),
         evidence: vec!["x.md:1".to_owned()],
-        path: Record::next_path(FOLDER, number - 1, gate),
+        path: Record::next_path(folder, number - 1, gate),
     }
 }
 
@@ -37,7 +39,7 @@ fn standing(said: &[(Gate, Verdict)]) -> Tree {
         tree.put_file(&format!("{FOLDER}/{name}"), text.as_bytes());
     }
     for (number, (gate, verdict)) in (1..).zip(said) {
-        let record = record(&tree, number, *gate, *verdict);
+        let record = record(&tree, FOLDER, number, *gate, *verdict);
         tree.put_file(&record.path, record.write().into_bytes());
     }
     tree
@@ -52,18 +54,19 @@ const COMPLETE: [(Gate, Verdict); 4] = [
 
 /// The proposal that archives the change as planned, with the record of it.
 fn archives(tree: &Tree, put: &PutAway) -> Proposal {
-    let last = record(tree, 5, Gate::Archive, Verdict::Archived);
+    archives_as(tree, put, FOLDER, TO)
+}
+
+fn archives_as(tree: &Tree, put: &PutAway, from: &str, to: &str) -> Proposal {
+    let last = record(tree, from, 5, Gate::Archive, Verdict::Archived);
     let mut files = put.files.clone();
-    files.insert(last.path.replace(FOLDER, TO), Some(last.write().into_bytes().into()));
+    files.insert(last.path.replace(from, to), Some(last.write().into_bytes().into()));
     let change = |(path, after): (String, Option<std::sync::Arc<[u8]>>)| {
         let before = tree.bytes(&path).map(Blob::file);
         FileChange { path, before, after: after.map(Blob::file) }
     };
     let changes: Vec<FileChange> = files.into_iter().map(change).collect();
-    let mut specs: Vec<NamedBytes> = Vec::new();
-    for file in &changes {
-        specs.extend(file.after.as_ref().map(|blob| (file.path.clone(), blob.bytes.clone())));
-    }
+    let specs = tree.clone();
     let work = agent().with(|p| {
         (p.agent, p.changes, p.specs) = ("architect".parse().ok(), changes, specs);
         p.max_files = 80;
@@ -82,10 +85,12 @@ fn rules(proposal: &Proposal) -> Vec<String> {
     rules
 }
 
+// covers: gated-workflow#archiving-is-what-the-plan-says
+// covers: gated-workflow#archiving-is-what-the-plan-says/one-sentence-more
 #[test]
 fn the_plan_may_be_written_and_nothing_beside_it() {
     let tree = standing(&COMPLETE);
-    let put = put_away(&tree, "add-x", "2026-11-21").unwrap();
+    let put = put_away(&Project::new(&tree, OPENSPEC), "add-x", "2026-11-21", Base::default()).unwrap();
     let good = archives(&tree, &put);
     assert_eq!(rules(&good), [""; 0], "{:#?}", judge(&good));
     let refused = |edit: &dyn Fn(&mut Proposal)| {
@@ -104,11 +109,11 @@ fn the_plan_may_be_written_and_nothing_beside_it() {
     refused(&|p| {
         let path = format!("{FOLDER}/tasks.md");
         p.changes.retain(|change| change.path != path);
-        p.specs.push((path.clone(), tree.bytes(&path).unwrap().into()));
+        p.specs.put_file(&path, tree.bytes(&path).unwrap());
     });
     refused(&|p| {
         p.changes.retain(|change| change.path != "openspec/specs/x/spec.md");
-        p.specs.retain(|(path, _)| path != "openspec/specs/x/spec.md");
+        p.specs.remove("openspec/specs/x/spec.md");
     });
     refused(&|p| p.agent = "tester".parse().ok());
     refused(&|p| {
@@ -120,9 +125,32 @@ fn the_plan_may_be_written_and_nothing_beside_it() {
     assert_eq!(&*proposal, b"# X\n\n**Status:** Archived\n");
 }
 
+// covers: gated-workflow#archiving-is-what-the-plan-says/an-archive-of-another-name
+#[test]
+fn the_archive_of_the_project_is_known_by_its_own_names() {
+    for (config, name, to) in [
+        ("archive_dir: done\n", "add-x", "openspec/done/2026-11-21-add-x"),
+        ("archive_name: '{name}_{date}'\n", "add-x", "openspec/changes/archive/add-x_2026-11-21"),
+        ("archive_name: 'was-{name}'\narchive_dir: old/all\n", "add-x", "openspec/old/all/was-add-x"),
+        ("", "2026-01-31-add-x", "openspec/changes/archive/2026-01-31-add-x"),
+    ] {
+        let folder = format!("openspec/changes/{name}");
+        let mut tree = Tree::default();
+        for (path, node) in standing(&COMPLETE).below("openspec") {
+            tree.put(&path.replace(FOLDER, &folder), node.clone());
+        }
+        tree.put_file("openspec/config.yaml", format!("schema: spec-driven\n{config}").into_bytes());
+        let put = put_away(&Project::new(&tree, OPENSPEC), name, "2026-11-21", Base::default()).unwrap();
+        let work = archives_as(&tree, &put, &folder, to);
+        assert!(work.changes.iter().any(|file| file.path == format!("{to}/gates/005-archive.yaml")), "{put:?}");
+        assert_eq!(rules(&work), [""; 0], "{config}{name}: {:#?}", judge(&work));
+    }
+}
+
+// covers: gated-workflow#archiving-is-what-the-plan-says
 #[test]
 fn what_is_not_completed_is_not_archived() {
-    let plan = put_away(&standing(&COMPLETE), "add-x", "2026-11-21").unwrap();
+    let plan = put_away(&Project::new(&standing(&COMPLETE), OPENSPEC), "add-x", "2026-11-21", Base::default()).unwrap();
     for gates in 0..COMPLETE.len() {
         let tree = standing(&COMPLETE[..gates]);
         let mut put = plan.clone();

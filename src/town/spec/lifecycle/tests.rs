@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::record::{GATES, RECORD_BYTES};
-use super::super::state::TRANSITIONS;
+use super::super::record::{GATES, RECORD_BYTES, Verdict};
+use super::super::state::{TRANSITIONS, transition};
 use super::*;
 
 const FOLDER: &str = "openspec/changes/add-x";
@@ -16,10 +16,11 @@ struct Change {
     tree: Tree,
     last: u32,
     author: Option<&'static str>,
+    past: Past,
 }
 
 fn change() -> Change {
-    let mut change = Change { tree: Tree::default(), last: 0, author: Some("human:ann") };
+    let mut change = Change { tree: Tree::default(), last: 0, author: Some("human:ann"), past: Past::default() };
     change.write("proposal.md", PROPOSAL);
     change.write("specs/x/spec.md", "## ADDED Requirements\n");
     change.write("tasks.md", TASKS);
@@ -51,7 +52,7 @@ impl Change {
             actor: agent,
             run: Some("01J8".to_owned()),
             commit: None,
-            content_hash: content::hash(&self.tree, FOLDER),
+            content_hash: content::hash(&Project::new(&self.tree, "openspec"), FOLDER),
             findings: Vec::new(),
             evidence: vec!["src/x.rs:3".to_owned()],
             path: String::new(),
@@ -76,7 +77,9 @@ impl Change {
     }
 
     fn life(&self) -> Lifecycle {
-        Lifecycle::of(&self.tree, FOLDER, self.author)
+        let authors = self.author.iter().map(|author| ("add-x".to_owned(), [(*author).to_owned()].into()));
+        let past = Past { authors: authors.collect(), ..self.past.clone() };
+        Lifecycle::of(&Project::new(&self.tree, "openspec"), FOLDER, &past)
     }
 
     #[track_caller]
@@ -105,6 +108,8 @@ fn at(state: State) -> Change {
     }
 }
 
+// covers: gated-workflow#the-state-of-a-change-follows-from-its-gate-records
+// covers: gated-workflow#the-state-of-a-change-follows-from-its-gate-records/a-gate-is-skipped
 #[test]
 fn every_way_of_the_table_is_open_and_no_other() {
     for from in State::ALL.into_iter().filter(|state| *state != State::Archived) {
@@ -114,18 +119,19 @@ fn every_way_of_the_table_is_open_and_no_other() {
                 let way = transition(*gate, *verdict).unwrap();
                 let life = at(from).says(*gate, *verdict).life();
                 let codes: Vec<&str> = life.issues.iter().map(|issue| issue.code).collect();
+                let is_ticked = matches!(from, State::Validation | State::Completed);
                 let wanted = match (way.from.contains(&from), gate, verdict) {
                     (false, ..) => from,
-                    // One of the two, and the folder that is still here.
-                    (true, Gate::Pm | Gate::Test, Verdict::Pass) => State::Validation,
+                    // One of the two, or both again, and the folder that is still here.
+                    (true, Gate::Pm | Gate::Test, Verdict::Pass) => from,
                     (true, Gate::Archive, _) => State::Completed,
                     // All boxes are ticked where work was handed over; elsewhere it goes on.
-                    (true, Gate::Implement, Verdict::Done) => State::InProgress,
+                    (true, Gate::Implement, Verdict::Done) if !is_ticked => State::InProgress,
                     _ => way.to,
                 };
                 let expected: &[&str] = match (way.from.contains(&from), verdict) {
                     (false, _) => &["gate/skipped"],
-                    (true, Verdict::Done) => &["gate/open-tasks"],
+                    (true, Verdict::Done) if !is_ticked => &["gate/open-tasks"],
                     _ => &[],
                 };
                 assert_eq!((life.state, codes.as_slice()), (wanted, expected), "{from:?} {gate:?} {verdict:?}");
@@ -135,37 +141,99 @@ fn every_way_of_the_table_is_open_and_no_other() {
     assert_eq!(TRANSITIONS.len(), GATES.iter().map(|(.., verdicts)| verdicts.len()).sum::<usize>());
 }
 
+// covers: gated-workflow#the-state-of-a-change-follows-from-its-gate-records/nothing-was-to-be-done
+// covers: gated-workflow#an-approval-is-of-one-content/a-box-is-ticked
+// covers: gated-workflow#a-pass-is-of-one-state-of-the-code/taken-back-and-handed-over-again
 #[test]
 fn tasks_move_a_change_too() {
     change().approved().with("tasks.md", &TASKS.replacen("[ ]", "[X]", 1)).is(State::InProgress, &[]);
     change().ticked().is(State::Draft, &[]);
     let next = change().approved().ticked().is(State::InProgress, &[]).life().next;
     assert!(next.act.contains("hands it over"), "{next:?}");
-    change().handed_over().with("tasks.md", TASKS).is(State::InProgress, &["gate/open-tasks"]);
+    let open = change().handed_over().with("tasks.md", TASKS).is(State::InProgress, &["gate/open-tasks"]);
+    assert!(open.life().is_handed_over && open.life().next.act.contains("`in-progress`"), "{:?}", open.life().next);
+    // Handed over again, both validators begin anew: what they passed before was other work.
+    let passed = at(State::Completed).with("tasks.md", TASKS).is(State::InProgress, &["gate/open-tasks"]);
+    let back = passed.clone().says(Gate::Implement, Verdict::InProgress).is(State::InProgress, &[]);
+    assert!(!back.life().is_handed_over);
+    for again in [passed, back] {
+        let again = again.ticked().says(Gate::Implement, Verdict::Done).is(State::Validation, &[]);
+        assert_eq!(again.life().next.agents, ["pm-validator", "test-validator"]);
+    }
+    // Work without a task is nothing that could be judged.
+    let mut none = change();
+    none.tree.remove(&format!("{FOLDER}/tasks.md"));
+    none.approved().says(Gate::Implement, Verdict::Done).is(State::InProgress, &["gate/open-tasks"]);
+}
+
+// covers: gated-workflow#a-pass-is-of-one-state-of-the-code/a-commit-after-a-pass
+#[test]
+fn what_is_built_after_a_pass_takes_it_away() {
+    let of = |commit: &'static str| move |record: &mut Record| record.commit = Some(commit.to_owned());
+    let mut done = change().handed_over();
+    done = done.says_as(Gate::Pm, Verdict::Pass, of("a1")).says_as(Gate::Test, Verdict::Pass, of("b2"));
+    done.past.rebuilt = [("add-x".to_owned(), [("a1".to_owned(), "src/x.rs".to_owned())].into())].into();
+    let done = done.is(State::Validation, &["gate/stale-pass"]);
+    let life = done.life();
+    assert_eq!(
+        (life.next.agents.as_slice(), life.issues[0].path.as_str()),
+        (&["pm-validator"][..], "gates/003-pm.yaml")
+    );
+    // The same validator settles it by a pass of the code as it is.
+    done.says_as(Gate::Pm, Verdict::Pass, of("c3")).is(State::Completed, &[]);
 }
 
 #[test]
+fn tasks_and_content_are_those_of_the_schema() {
+    let schema = "name: plan\nversion: 1\nartifacts:\n\
+        \x20 - {id: idea, generates: idea.md, description: d, template: t.md, requires: []}\n\
+        \x20 - {id: steps, generates: 'steps/*.md', description: d, template: t.md, requires: [idea]}\n\
+        \x20 - {id: look, generates: look.md, description: d, template: t.md, requires: [steps]}\n\
+        apply: {requires: [steps], tracks: 'steps/*.md'}\n";
+    let mut change = change().with(".openspec.yaml", "schema: plan\n").with("idea.md", "Idea.\n");
+    change.tree.put_file("openspec/schemas/plan/schema.yaml", schema.as_bytes());
+    change.tree.remove(&format!("{FOLDER}/tasks.md"));
+    let change = change.with("steps/1.md", "- [ ] one\n").with("steps/2.md", "- [ ] two\n").approved();
+    let half = change.clone().with("steps/2.md", "- [x] two\n").is(State::InProgress, &[]);
+    assert_eq!(half.life().tasks, Progress { total: 2, completed: 1 });
+    half.says(Gate::Implement, Verdict::Done).is(State::InProgress, &["gate/open-tasks"]);
+    change.clone().with("idea.md", "Another.\n").is(State::Draft, &["gate/stale-approval"]);
+    change.clone().with("steps/1.md", "- [ ] other\n").is(State::Draft, &["gate/stale-approval"]);
+    change.with("look.md", "What comes after it is made.\n").is(State::Approved, &[]);
+}
+
+// covers: gated-workflow#an-approval-is-of-one-content
+// covers: gated-workflow#an-approval-is-of-one-content/the-proposal-is-edited-after-it-was-approved
+// covers: gated-workflow#an-approval-is-of-one-content/words-beside-the-state
+// covers: gated-workflow#an-approval-is-of-one-content/what-it-depends-on-changes
+#[test]
 fn an_edit_of_the_content_takes_the_approval_away() {
     let stale = ["gate/stale-approval"];
-    let edits: [(&str, &str); 5] = [
+    let edits: [(&str, &str); 10] = [
         ("proposal.md", "# Add x\n\n## Why\nOther.\n"),
         ("specs/x/spec.md", "## REMOVED Requirements\n"),
         ("specs/y/spec.md", "## ADDED Requirements\n"),
         ("tasks.md", "## 1. Build\n- [ ] 1.1 one\n- [ ] 1.2 three\n"),
-        (".openspec.yaml", "schema: spec-driven\nretire_capabilities: true\n"),
+        (".openspec.yaml", "retire_capabilities: true\n"),
+        (".openspec.yaml", "depends_on: [other]\n"),
+        (".openspec.yaml", "schema: spec-driven\n"),
+        (".openspec.yaml", "author: human:bob\n"),
+        (".openspec.yaml", "x_base: {hash: blake3-128}\n"),
+        ("design.md", "Otherwise.\n"),
     ];
     for state in [State::Approved, State::InProgress, State::Blocked, State::Validation, State::Completed] {
         for (name, text) in edits {
             at(state).with(name, text).is(State::Draft, &stale);
         }
         let same = at(state).with("proposal.md", &format!("\u{feff}{}\r\n", PROPOSAL.replace('\n', "\r\n")));
-        let same = same.with("design.md", "Words.").with(".openspec.yaml", "schema: spec-driven\n");
+        let same =
+            same.with("implementation.md", "Words.").with(".openspec.yaml", "created: 2026-01-31\ngoal: words\n");
         same.is(state, &[]);
         let said = at(state).with("proposal.md", &format!("**Status:** {}\n{PROPOSAL}", state.name()));
-        assert_eq!(
-            said.life().content_hash,
-            at(state).with("proposal.md", &format!("**Status:** x\n{PROPOSAL}")).life().content_hash
-        );
+        let saying = |word: &str| at(state).with("proposal.md", &format!("**Status:** {word}\n{PROPOSAL}")).life();
+        assert_eq!(said.life().content_hash, saying("wip").content_hash);
+        // What stands there besides a state would otherwise be approved by nobody.
+        assert_ne!(said.life().content_hash, saying("wip; drop the table").content_hash);
     }
     // A new approval is of the new content, and what went before is told and no more.
     let again = change().approved().with("proposal.md", "# Other\n").says(Gate::Implement, Verdict::InProgress);
@@ -176,6 +244,7 @@ fn an_edit_of_the_content_takes_the_approval_away() {
     at(State::NeedsRevision).with("proposal.md", "# Other\n").is(State::Draft, &[]);
 }
 
+// covers: gated-workflow#author-architect-and-validators-are-different-parties
 #[test]
 fn nobody_judges_their_own_work() {
     let own = ["gate/self-approval"];
@@ -184,7 +253,19 @@ fn nobody_judges_their_own_work() {
     change().says_as(Gate::Architect, Verdict::NeedsRevision, by("human:ann")).is(State::NeedsRevision, &[]);
     let author = change().with(".openspec.yaml", "author: human:bob\n");
     author.clone().says_as(Gate::Architect, Verdict::Approved, by("human:bob")).is(State::Draft, &own);
-    author.says_as(Gate::Architect, Verdict::Approved, by("human:ann")).is(State::Approved, &[]);
+    // Both who the journal names and who the change names.
+    author.clone().says_as(Gate::Architect, Verdict::Approved, by("human:Ann")).is(State::Draft, &own);
+    author.says(Gate::Architect, Verdict::Approved).is(State::Approved, &[]);
+    for (author, actor) in [("Bob", "human:bob"), ("architect", "agent:architect"), ("human:BOB", "human:Bob")] {
+        let named = change().with(".openspec.yaml", &format!("author: {author}\n"));
+        let life = named.says_as(Gate::Architect, Verdict::Approved, by(actor)).life();
+        let codes: Vec<&str> = life.issues.iter().map(|issue| issue.code).collect();
+        let bad: &[&str] = if author.contains(':') { &own } else { &["gate/bad-author", "gate/self-approval"] };
+        assert_eq!((life.state, codes.as_slice()), (State::Draft, bad), "{author}");
+    }
+    for author in ["''", "[human:bob]", "1", "'human:'"] {
+        change().with(".openspec.yaml", &format!("author: {author}\n")).is(State::Draft, &["gate/bad-author"]);
+    }
     for actor in ["human:ann", "agent:architect", "agent:feature-implementer"] {
         for gate in [Gate::Pm, Gate::Test] {
             let refused = change().handed_over().says_as(gate, Verdict::Pass, by(actor)).is(State::Validation, &own);
@@ -195,6 +276,7 @@ fn nobody_judges_their_own_work() {
     }
 }
 
+// covers: gated-workflow#a-verdict-shows-why
 #[test]
 fn verdicts_show_why() {
     let code = ["gate/missing-evidence"];
@@ -202,11 +284,16 @@ fn verdicts_show_why() {
     change().says_as(Gate::Architect, Verdict::Approved, bare).is(State::Draft, &code);
     change().says_as(Gate::Architect, Verdict::NeedsRevision, bare).is(State::NeedsRevision, &code);
     change().approved().ticked().says_as(Gate::Implement, Verdict::Done, bare).is(State::InProgress, &code);
+    let hollow = |record: &mut Record| record.evidence = vec!["n/a".to_owned(), "TODO".to_owned(), "-".to_owned()];
+    change().approved().ticked().says_as(Gate::Implement, Verdict::Done, hollow).is(State::InProgress, &code);
     change().handed_over().says_as(Gate::Pm, Verdict::Pass, bare).is(State::Validation, &code);
     let wrong = |record: &mut Record| record.findings.push(crate::town::finding::Finding::error("x", "y"));
     change().says_as(Gate::Architect, Verdict::Approved, wrong).is(State::Draft, &["gate/contradiction"]);
 }
 
+// covers: gated-workflow#the-state-of-a-change-follows-from-its-gate-records/both-validators-pass
+// covers: gated-workflow#the-state-of-a-change-follows-from-its-gate-records/a-validator-takes-its-own-word-back
+// covers: gated-workflow#agents-speak-at-their-own-gate-and-in-their-own-name/two-validators-at-once
 #[test]
 fn validators_work_side_by_side() {
     let round = || change().handed_over();
@@ -217,6 +304,10 @@ fn validators_work_side_by_side() {
     let failed = round().says_as(Gate::Pm, Verdict::Fail, third).says_as(Gate::Test, Verdict::Pass, third);
     let failed = failed.is(State::InProgress, &[]);
     assert!(!failed.life().steps[3].counts);
+    // Its own word it does not take back without new work, and it says one thing only.
+    for gate in [Gate::Pm, Gate::Test] {
+        failed.clone().says(gate, Verdict::Pass).is(State::InProgress, &["gate/skipped"]);
+    }
     // A new round begins with neither.
     let again = failed.says(Gate::Implement, Verdict::Done).is(State::Validation, &[]);
     assert_eq!(again.life().next.agents, ["pm-validator", "test-validator"]);
@@ -237,15 +328,26 @@ fn a_change_is_archived_where_it_lies() {
         for (path, node) in change.tree.below(FOLDER) {
             tree.put(&path.replace("changes/", "changes/archive/2026-11-21-"), node.clone());
         }
-        Lifecycle::of(&tree, "openspec/changes/archive/2026-11-21-add-x", None)
+        let folder = "openspec/changes/archive/2026-11-21-add-x";
+        let authors = change.author.iter().map(|author| ("add-x".to_owned(), [(*author).to_owned()].into()));
+        let past = Past { authors: authors.collect(), ..Past::default() };
+        Lifecycle::of(&Project::new(&tree, "openspec"), folder, &past)
     };
     assert_eq!((moved(&done).state, moved(&done).issues), (State::Archived, Vec::new()));
     let early = moved(&at(State::Approved));
     assert_eq!((early.state, early.issues[0].code), (State::Archived, "gate/skipped"));
+    let unsaid = moved(&at(State::Completed));
+    assert_eq!((unsaid.state, unsaid.issues[0].code), (State::Archived, "gate/skipped"));
+    // Whoever wrote it by the journal, under the name that it had, does not pass it.
+    let own = moved(&Change { author: Some("agent:pm-validator"), ..done.clone() });
+    assert_eq!(own.issues[0].code, "gate/self-approval");
+    let edited = moved(&done.with("proposal.md", "# Other\n"));
+    assert!(edited.issues.iter().any(|issue| issue.code == "gate/stale-approval"), "{:?}", edited.issues);
     assert_eq!(moved(&at(State::Withdrawn)).state, State::Withdrawn);
     assert_eq!(moved(&change()).issues, Vec::new());
 }
 
+// covers: gated-workflow#the-status-line-repeats-the-records/a-line-that-is-ahead-of-the-records
 #[test]
 fn the_status_line_is_held_against_the_records() {
     let says = |text: &str| change().with("proposal.md", &format!("# X\r\n**Status:** {text}\r\n{PROPOSAL}"));
@@ -258,6 +360,7 @@ fn the_status_line_is_held_against_the_records() {
     says("Approved").approved().is(State::Approved, &[]);
 }
 
+// covers: gated-workflow#a-record-that-cannot-be-read-is-never-passed-over
 #[test]
 fn what_is_no_record_is_said_with_its_place_and_changes_nothing() {
     let good = "gate: architect\nverdict: approved\nactor: human:bob\ncontent_hash: b3:1\nevidence: [x]\n";
@@ -270,7 +373,8 @@ fn what_is_no_record_is_said_with_its_place_and_changes_nothing() {
         ("9999999999-architect.yaml", good.to_owned(), None),
         ("2026-11-21-architect.yaml", good.to_owned(), None),
         ("001-pm.yaml", good.to_owned(), None),
-        ("deep/001-architect.yaml", String::new(), Some(1)),
+        ("deep/001-architect.yaml", good.to_owned(), None),
+        ("999999999-architect.yaml", good.to_owned(), None),
         ("001-architect.yaml", String::new(), Some(1)),
         ("001-architect.yaml", good.replace("approved", "pass"), None),
         ("001-architect.yaml", good.replace("approved", "aproved"), Some(2)),
@@ -289,6 +393,12 @@ fn what_is_no_record_is_said_with_its_place_and_changes_nothing() {
         assert_eq!((first.code, first.level, first.line), (record::BAD, Level::Error, line), "{name}: {first:?}");
         assert!(first.path.starts_with("gates/") && first.fix.is_some(), "{first:?}");
     }
+    // A number that is far off takes nobody else's place.
+    let far = change().approved().with("gates/999999999-implement.yaml", good).life();
+    assert_eq!((far.last_number, far.state, far.is_legible()), (1, State::Approved, false));
+    let mut linked = change();
+    linked.tree.put(&format!("{FOLDER}/gates/001-architect.yaml"), Node::Dangling);
+    assert!(!linked.life().is_legible());
     let crlf = format!("\u{feff}{}", good.replace('\n', "\r\n").replace("b3:1", &change().life().content_hash));
     change().with("gates/0001-architect.yaml", &crlf).with("gates/.gitkeep", "").is(State::Approved, &[]);
 }

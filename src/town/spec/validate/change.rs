@@ -169,7 +169,7 @@ impl<'c> Change<'c> {
             Some(Node::LinkedFile { target, .. }) if !target.starts_with(folder) => {
                 Err(Stop::Whole(self.leads_out(&path)))
             }
-            Some(Node::LeadsOut | Node::Dangling | Node::LinkedFolder) => Err(Stop::Whole(self.leads_out(&path))),
+            Some(Node::LeadsOut | Node::Dangling | Node::LinkedFolder(_)) => Err(Stop::Whole(self.leads_out(&path))),
             Some(_) => Ok(self.main.text(&path).map_or(Main::Unreadable, Main::Text)),
         }
     }
@@ -232,7 +232,7 @@ impl<'c> Change<'c> {
             Some(Err(_)) => return Ok(()),
             None => None,
         };
-        plan_update::apply(&read.id, self.name, &read.text, &read.delta, target.as_deref()).map(|_| ())
+        plan_update::check(&read.id, self.name, &read.text, &read.delta, target.as_deref())
     }
 
     /// A target that cannot be told: a link on the way leads out, or a file stands where a folder should.
@@ -348,7 +348,7 @@ impl<'c> Change<'c> {
     fn holds_anything(&self, specs: &str) -> bool {
         match self.project().tree().get(specs) {
             None | Some(Node::Dangling) => false,
-            Some(Node::Folder) => self.project().has_any_file(specs),
+            Some(Node::Folder | Node::LinkedFolder(Some(_))) => self.project().has_any_file(specs),
             Some(_) => true,
         }
     }

@@ -16,10 +16,11 @@ mod text;
 mod unread;
 mod words;
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use super::issue::Issue;
 use super::lifecycle::Lifecycle;
+use super::past::Past;
 use super::project::Project;
 use super::rules::Profile;
 use siblings::Siblings;
@@ -32,7 +33,8 @@ pub struct Checker<'p, 't> {
     project: &'p Project<'t>,
     profile: Profile,
     words: Words,
-    siblings: OnceCell<Siblings>,
+    past: &'p Past,
+    siblings: OnceLock<Siblings>,
 }
 
 impl<'p, 't> Checker<'p, 't> {
@@ -43,7 +45,13 @@ impl<'p, 't> Checker<'p, 't> {
             Profile::Openspec1 => Words::default(),
             Profile::Ci | Profile::Gated => Words(project.config().normative_keywords.clone()),
         };
-        Self { project, profile, words, siblings: OnceCell::new() }
+        Self { project, profile, words, past: Past::NOTHING, siblings: OnceLock::new() }
+    }
+
+    /// The same, told what the files do not tell.
+    #[must_use]
+    pub fn knowing(self, past: &'p Past) -> Self {
+        Self { past, ..self }
     }
 
     /// What is wrong with a main spec, in the order of the reference.
@@ -57,7 +65,7 @@ impl<'p, 't> Checker<'p, 't> {
     pub fn change(&self, name: &str) -> Vec<Issue> {
         let mut issues = change::check(self, name);
         if self.profile == Profile::Gated {
-            issues.extend(Lifecycle::of(self.project.tree(), &self.project.change_path(name), None).issues);
+            issues.extend(Lifecycle::of(self.project, &self.project.change_path(name), self.past).issues);
         }
         issues
     }

@@ -34,12 +34,10 @@ impl Siblings {
     pub(super) fn of(project: &Project<'_>) -> Self {
         let overlaps = queue::overlap(project);
         let shared = overlaps.into_iter().map(|found| ((found.capability, found.requirement), found.changes)).collect();
-        let depends = project.changes().into_iter().map(|change| {
-            let metadata = project.metadata(change).ok().flatten();
-            (change.to_owned(), metadata.map(|metadata| metadata.depends_on).unwrap_or_default())
-        });
-        let depends: BTreeMap<String, Vec<String>> = depends.collect();
-        let is_free = depends.values().all(Vec::is_empty);
+        let read = project.changes().into_iter().map(|change| (change.to_owned(), queue::depends_on(project, change)));
+        let read: BTreeMap<String, Result<Vec<String>, String>> = read.collect();
+        let is_free = read.values().all(|depends| depends.as_ref().is_ok_and(Vec::is_empty));
+        let depends = read.into_iter().map(|(change, depends)| (change, depends.unwrap_or_default())).collect();
         let tangles = if is_free { Vec::new() } else { queue::queue(project).tangles };
         Self { shared, depends, tangles }
     }
@@ -120,16 +118,13 @@ impl Siblings {
     }
 
     fn tangled(&self, findings: &mut Findings, project: &Project<'_>, change: &str) {
-        for tangle in &self.tangles {
-            let concerns = match tangle {
-                Tangle::Cycle { changes } => changes.iter().any(|name| name == change),
-                Tangle::Unknown { change: named, .. } => named == change,
+        for tangle in self.tangles.iter().filter(|tangle| tangle.concerns(change)) {
+            let file = format!("{}/{}", project.change_path(change), metadata::FILE);
+            let fix = match tangle {
+                Tangle::Unread { .. } => "mend the file",
+                _ => "mend `depends_on`, which names open or archived changes that come before this one",
             };
-            if concerns {
-                let file = format!("{}/{}", project.change_path(change), metadata::FILE);
-                let fix = "mend `depends_on`, which names open or archived changes that come before this one";
-                findings.add(&rules::SIBLING_ORDER, Place::of(metadata::FILE, file), tangle.said(), fix);
-            }
+            findings.add(&rules::SIBLING_ORDER, Place::of(metadata::FILE, file), tangle.said(), fix);
         }
     }
 }

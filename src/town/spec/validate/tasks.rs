@@ -5,14 +5,17 @@ use std::borrow::Cow;
 
 use super::super::project::Project;
 use super::super::rules;
-use super::super::schema::Schema;
+use super::super::schema::{self, Schema};
+use super::super::schemas::Source;
 use super::super::tasks_lint::{self, Document, Odd, Oddity};
 use super::super::tree::Node;
 use super::findings::{Findings, Place};
 
 pub(super) fn check(findings: &mut Findings, project: &Project<'_>, change: &str) {
-    let folder = format!("{}/", project.change_path(change));
-    let Ok(tracked) = project.task_files(change) else { return };
+    let path = project.change_path(change);
+    let schema = project.schema_name(change).ok();
+    let Ok(tracked) = project.tracked_files(&path, schema.as_deref()) else { return };
+    let folder = format!("{path}/");
     let is_tracked = !tracked.is_empty();
     let files = if is_tracked { tracked } else { vec![format!("{folder}tasks.md")] };
     let mut texts: Vec<(String, Cow<'_, str>)> = Vec::new();
@@ -29,7 +32,7 @@ pub(super) fn check(findings: &mut Findings, project: &Project<'_>, change: &str
     if is_tracked && is_complete {
         report(findings, &folder, tasks_lint::boxes(&documents));
     }
-    if is_built_in(project, change) {
+    if schema.is_some_and(|name| is_built_in(project, &name)) {
         report(findings, &folder, tasks_lint::numbering(&documents));
     }
 }
@@ -41,15 +44,16 @@ fn collated(path: &str) -> (String, String) {
     (path.to_lowercase().replace('_', "\u{1}"), swapped.collect())
 }
 
-/// Whether the change follows the schema that is always there; one of the project with its name is another.
-fn is_built_in(project: &Project<'_>, change: &str) -> bool {
-    let Ok(name) = project.schema_name(change) else { return false };
-    let name = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).unwrap_or(&name);
+/// Whether it is the schema that is always there; one of the project with its name is another.
+fn is_built_in(project: &Project<'_>, name: &str) -> bool {
+    let name = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).unwrap_or(name);
     let own = project.below(&format!("schemas/{name}/schema.yaml"));
-    let built_in = Schema::spec_driven();
-    name == built_in.name
-        && project.schema(name).is_ok_and(|schema| *schema == built_in)
-        && !project.tree().get(&own).is_some_and(Node::is_file)
+    let is_same = || match project.schemas().get(name) {
+        Some((Source::Package, Ok(_))) => true,
+        Some((_, Ok(schema))) => *schema == Schema::spec_driven(),
+        Some((_, Err(_))) | None => false,
+    };
+    name == schema::DEFAULT && !project.tree().get(&own).is_some_and(Node::is_file) && is_same()
 }
 
 fn report(findings: &mut Findings, folder: &str, odd: Vec<Odd<'_>>) {

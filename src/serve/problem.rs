@@ -1,0 +1,99 @@
+//! Errors of the HTTP API, as RFC 9457 has them.
+//! Lives here: the document and its codes. Never here: when one is due.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// One problem: `application/problem+json`.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    /// The HTTP status.
+    #[serde(serialize_with = "number")]
+    pub status: StatusCode,
+    /// The kind, for programs.
+    pub code: &'static str,
+    /// The kind, for people.
+    pub title: &'static str,
+    /// What is wrong here, and what to do.
+    pub detail: String,
+    /// After how many seconds it is worth another try.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
+}
+
+fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    /// A problem with its parts.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, title, detail: detail.into(), retry_after: None }
+    }
+
+    /// A request that cannot be understood.
+    #[must_use]
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request cannot be understood", detail)
+    }
+
+    /// Nothing of this name.
+    #[must_use]
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here", detail)
+    }
+
+    /// Something that is not there now.
+    #[must_use]
+    pub fn unavailable(code: &'static str, detail: impl Into<String>, retry_after: u64) -> Self {
+        let title = "Not now";
+        Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, title, detail) }
+    }
+
+    /// Too many connections of one address.
+    #[must_use]
+    pub fn too_many(address: std::net::IpAddr, most: usize) -> Self {
+        Self::too_fast(format!("{address} has {most} connections open, and may have no more"), 1)
+    }
+
+    /// Too many requests.
+    #[must_use]
+    pub fn too_fast(detail: impl Into<String>, retry_after: u64) -> Self {
+        let title = "Too many requests";
+        Self { retry_after: Some(retry_after), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-fast", title, detail) }
+    }
+}
+
+impl Problem {
+    /// The document.
+    #[must_use]
+    pub fn json(&self) -> Vec<u8> {
+        let kind = format!("urn:monkeytown:problem:{}", self.code);
+        serde_json::to_vec(&Document { kind, problem: self }).unwrap_or_default()
+    }
+}
+
+/// The document: a problem with its kind as a URI.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(flatten)]
+    problem: &'a Problem,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = self.json();
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

@@ -1,0 +1,368 @@
+//! The relay: what is new in the repository goes into the stream.
+//! Lives here: the beginning out of git, following the journal and the default branch, histories that were rewritten. Never here:
+//! what an event means, who listens.
+//!
+//! Order: recorded events stand where the journal has them. A commit of the default branch takes the place behind everything that
+//! was there when it was seen; at the very first start commits are sorted in by their time.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use git2::Oid;
+use serde_json::value::RawValue;
+
+use crate::git::errors::GitError;
+use crate::git::home::Home;
+use crate::git::journal::read::Commit;
+use crate::git::journal::{Journal, JournalError, Tip};
+
+use super::frame::Hole;
+use super::hub::{Beginning, Hub, Incoming};
+use super::landed::{self, Landed};
+use super::offset;
+use super::places::Places;
+use super::ring::{Capacity, Offset};
+
+/// Commits of the default branch that the stream begins with, at the most.
+const COMMITS: usize = 100_000;
+
+/// Commits of the journal that go into the stream together, with one state behind them.
+const BATCH: usize = 64;
+
+/// Why the repository cannot be relayed now.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The repository cannot be read.
+    #[error("the repository cannot be read: {0}")]
+    Git(#[from] GitError),
+    /// The journal cannot be read.
+    #[error("the journal cannot be read: {0}")]
+    Journal(#[from] JournalError),
+    /// The repository cannot be opened.
+    #[error("the repository cannot be opened: {0}")]
+    Open(String),
+    /// The repository was here, and is not any more.
+    #[error("{0} is gone; what happens is relayed again when it is back")]
+    Gone(String),
+}
+
+/// How the relay does, for whoever asks.
+#[derive(Debug)]
+pub struct Health {
+    trouble: Mutex<Option<String>>,
+    /// In milliseconds; negative where nothing was relayed yet.
+    lag: AtomicI64,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { trouble: Mutex::default(), lag: AtomicI64::new(-1) }
+    }
+}
+
+impl Health {
+    /// Why nothing new is relayed, where that is so.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How old the newest event was when it was relayed, in milliseconds.
+    #[must_use]
+    pub fn lag_ms(&self) -> Option<u64> {
+        u64::try_from(self.lag.load(Ordering::Relaxed)).ok()
+    }
+
+    /// Says how old the newest event was.
+    pub fn lag(&self, lag: Option<u64>) {
+        if let Some(lag) = lag.and_then(|lag| i64::try_from(lag).ok()) {
+            self.lag.store(lag, Ordering::Relaxed);
+        }
+    }
+
+    /// Says how it went.
+    pub fn set(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+}
+
+/// How the relay reaches the repository and the world.
+pub struct Edge {
+    /// Opens the town's repository, without asking any remote.
+    pub open: Box<dyn Fn() -> Result<Home, String> + Send>,
+    /// Randomness for epochs.
+    pub random: Box<dyn Fn() -> u128 + Send>,
+    /// The moment that it is.
+    pub now: Box<dyn Fn() -> DateTime<Utc> + Send>,
+    /// The town as a URI reference.
+    pub source: String,
+}
+
+/// What follows the repository.
+pub struct Relay {
+    edge: Edge,
+    home: Option<Home>,
+    path: PathBuf,
+    places: Places,
+    /// The state and the journal's commit as they were relayed.
+    tip: Tip,
+    /// The default branch as it was relayed.
+    main: Option<Oid>,
+    /// How old the newest event was when it was relayed, in milliseconds.
+    lag: Option<u64>,
+}
+
+/// What is in the ring at the beginning, in the order of offsets.
+struct Past {
+    events: Vec<(Offset, Option<u64>, String, Box<RawValue>)>,
+    commits: Vec<Commit>,
+    tip: Tip,
+    main: Option<Oid>,
+    places: Places,
+    /// What stands at or before this offset is not among the events.
+    floor: Offset,
+}
+
+impl Relay {
+    /// Reads the repository, and makes the hub that stands at its end.
+    ///
+    /// # Errors
+    /// [`RelayError`] when the town cannot be read.
+    pub fn begin(edge: Edge, capacity: Capacity, limits: serde_json::Value) -> Result<(Self, Hub), RelayError> {
+        let home = (edge.open)().map_err(RelayError::Open)?;
+        let path = home.repo.private_dir()?.join("stream").join("places");
+        let past = past(&home, &edge, &path, capacity.frames)?;
+        let hub = Hub::new(capacity, limits);
+        let mut relay = Self {
+            edge,
+            home: Some(home),
+            path,
+            places: Places::default(),
+            tip: Tip::default(),
+            main: None,
+            lag: None,
+        };
+        relay.take_over(&hub, past);
+        Ok((relay, hub))
+    }
+
+    /// The stream stands from now on at the end of this past.
+    fn take_over(&mut self, hub: &Hub, past: Past) {
+        let newest = offset::of_seq(past.tip.at.seq).max(past.places.mark);
+        let beginning = Beginning {
+            epoch: past.places.epoch.clone(),
+            floor: past.floor,
+            newest,
+            lost: past.places.lost,
+            town: past.tip.town.clone(),
+            head: past.tip.oid.map(|oid| oid.to_string()),
+        };
+        hub.counts.runs.clear();
+        hub.counts.runs.add(past.commits.iter().flat_map(|commit| &commit.events));
+        let events = past.events.iter();
+        hub.restart(beginning, events.map(|(offset, seq, id, json)| Incoming { offset: *offset, seq: *seq, id, json }));
+        (self.tip, self.main, self.places) = (past.tip, past.main, past.places);
+        if let Some(oid) = self.tip.oid {
+            self.places.journal = Some((self.tip.at.seq, oid));
+        }
+        self.places.tidy();
+        self.places.mark(newest);
+    }
+
+    /// The git folder that is followed.
+    #[must_use]
+    pub fn git_dir(&self) -> Option<PathBuf> {
+        self.home.as_ref().map(|home| home.repo.common_dir().to_owned())
+    }
+
+    /// How old the newest event was when it was relayed, in milliseconds.
+    #[must_use]
+    pub const fn lag(&self) -> Option<u64> {
+        self.lag
+    }
+
+    /// The process is about to end: writes down what the next one can then know exactly.
+    pub fn end(mut self, hub: &Hub) {
+        let (newest, lost) = hub.fleeting();
+        self.places.end(newest, lost);
+    }
+
+    /// Looks once for what is new. Says whether there was something.
+    ///
+    /// # Errors
+    /// [`RelayError`]; the next look opens the repository again.
+    pub fn look(&mut self, hub: &Hub) -> Result<bool, RelayError> {
+        let home = match self.home.take() {
+            Some(home) => home,
+            None => (self.edge.open)().map_err(RelayError::Open)?,
+        };
+        // A folder that was taken away looks like one without any branch, and must not be taken for a history that was replaced.
+        if !home.repo.common_dir().join("HEAD").is_file() {
+            return Err(RelayError::Gone(home.repo.common_dir().display().to_string()));
+        }
+        let journal = self.journal(&home, hub)?;
+        let main = self.main(&home, hub)?;
+        self.home = Some(home);
+        self.places.mark(hub.now_at().1);
+        Ok(journal || main)
+    }
+
+    fn journal(&mut self, home: &Home, hub: &Hub) -> Result<bool, RelayError> {
+        let journal = Journal::new(&home.repo, None);
+        let head = journal.head()?;
+        if head == self.tip.oid {
+            return Ok(false);
+        }
+        let new = match head {
+            Some(_) => journal.commits_after(self.tip.at.seq)?,
+            None => Vec::new(),
+        };
+        let follows = new.first().is_some_and(|first| first.parent == self.tip.oid);
+        if !follows {
+            tracing::warn!(seq = self.tip.at.seq, "the journal was rewritten: the stream begins anew");
+            let _ = std::fs::remove_file(&self.path);
+            let past = past(home, &self.edge, &self.path, hub.capacity().frames)?;
+            self.take_over(hub, past);
+            return Ok(true);
+        }
+        for batch in new.chunks(BATCH) {
+            let Some(last) = batch.last() else { continue };
+            // Before anything is given a place behind it that no later process would know of.
+            self.places.mark(offset::of_seq(last.at.seq));
+            let mut lines = Vec::new();
+            for commit in batch {
+                hub.counts.runs.add(&commit.events);
+                self.tip.town.fold_on(&commit.events);
+                lines.extend((commit.first_seq()..).zip(self::lines(commit)));
+            }
+            let events = lines.iter().map(|(seq, (id, json))| {
+                let (offset, seq) = (offset::of_seq(*seq), Some(*seq));
+                Incoming { offset, seq, id, json }
+            });
+            hub.put_and_stand(events, &self.tip.town, last.oid.to_string());
+            (self.tip.oid, self.tip.at) = (Some(last.oid), last.at);
+            self.lag = last.events.last().map(|event| self.age(event.time));
+        }
+        if let Some(oid) = self.tip.oid {
+            self.places.relayed(self.tip.at.seq, oid);
+        }
+        Ok(true)
+    }
+
+    /// How long ago a moment was, in milliseconds.
+    fn age(&self, time: DateTime<Utc>) -> u64 {
+        u64::try_from(((self.edge.now)() - time).num_milliseconds()).unwrap_or_default()
+    }
+
+    fn main(&mut self, home: &Home, hub: &Hub) -> Result<bool, RelayError> {
+        let tip = home.main()?;
+        if self.main == Some(tip) {
+            return Ok(false);
+        }
+        let known: HashSet<Oid> = self.places.commits.keys().copied().collect();
+        let (new, joined) = landed::unknown(&home.repo, tip, &known, COMMITS)?;
+        let goes_on = match self.main {
+            Some(before) => home.repo.is_ancestor(before, tip).unwrap_or(joined),
+            None => true,
+        };
+        if !goes_on {
+            hub.gap(Hole::Rewritten);
+        }
+        let landed = landed::read_all(&home.repo, &new, &self.edge.source)?;
+        let events: Vec<(&str, &RawValue)> = landed.iter().map(|one| (one.id.as_str(), &*one.json)).collect();
+        let given = hub.place(&events);
+        let placed: Vec<(Oid, Offset)> = landed.iter().map(|one| one.oid).zip(given).collect();
+        self.places.keep(&placed);
+        self.main = Some(tip);
+        Ok(true)
+    }
+}
+
+fn lines(commit: &Commit) -> Vec<(String, Box<RawValue>)> {
+    let line = |event: &crate::town::envelope::Envelope| {
+        (event.id.clone(), serde_json::value::to_raw_value(event).unwrap_or_default())
+    };
+    commit.events.iter().map(line).collect()
+}
+
+/// Everything that the repository has, with the places that it had before.
+fn past(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result<Past, RelayError> {
+    let journal = Journal::new(&home.repo, None);
+    let tip = match journal.load() {
+        Ok(tip) => tip,
+        // What was rewritten is relayed as it is now; whether to build on it is for others to say.
+        Err(JournalError::Rewritten { .. }) => journal.refold()?,
+        Err(error) => return Err(error.into()),
+    };
+    let (commits, first) = recorded(&journal, &tip, tip.at.seq.saturating_sub(most as u64))?;
+    let known = Places::read(path).filter(|places| places.fits(&commits, first));
+    let goes_on = known.is_some();
+    let mut places = known.unwrap_or_else(|| Places::anew(path, (edge.random)()));
+    let main = home.main().ok();
+    let landed = match main {
+        Some(tip) => landed::unknown(&home.repo, tip, &HashSet::new(), COMMITS.min(most))?.0,
+        None => Vec::new(),
+    };
+    let landed = landed::read_all(&home.repo, &landed, &edge.source)?;
+    if !goes_on {
+        let sorted = sort_in(&commits, &landed, first);
+        places.keep(&sorted);
+    }
+    let mut events = Vec::with_capacity(commits.len() + landed.len());
+    for commit in &commits {
+        let seq = commit.first_seq();
+        let numbered = lines(commit).into_iter().zip(seq..);
+        events.extend(numbered.map(|((id, json), seq)| (offset::of_seq(seq), Some(seq), id, json)));
+    }
+    // Commits that landed while nobody looked get their places when the relay looks for the first time.
+    let placed = landed.into_iter().filter_map(|one| Some((*places.commits.get(&one.oid)?, None, one.id, one.json)));
+    events.extend(placed);
+    let floor = offset::of_seq(first);
+    events.retain(|(offset, ..)| *offset > floor);
+    events.sort_by_key(|(offset, ..)| *offset);
+    Ok(Past { events, commits, tip, main: main.filter(|main| places.commits.contains_key(main)), places, floor })
+}
+
+/// The commits of the journal behind a sequence number, and behind which one that is: a shallow clone has no more than it has.
+fn recorded(journal: &Journal<'_>, tip: &Tip, after: u64) -> Result<(Vec<Commit>, u64), RelayError> {
+    if tip.oid.is_none() {
+        return Ok((Vec::new(), after));
+    }
+    match journal.commits_after(after) {
+        Ok(commits) => {
+            let commits: Vec<Commit> = commits.into_iter().filter(|commit| commit.at.seq <= tip.at.seq).collect();
+            // A commit is relayed whole.
+            let first = commits.first().map_or(tip.at.seq, |first| first.first_seq() - 1);
+            Ok((commits, first))
+        }
+        Err(JournalError::Missing { .. }) => Ok((Vec::new(), tip.at.seq)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Places for commits that never had one: behind the last recorded event that is not younger.
+fn sort_in(commits: &[Commit], landed: &[Landed], first: u64) -> Vec<(Oid, Offset)> {
+    let mut ends = commits.iter().filter_map(|commit| Some((commit.events.last()?.time, commit.at.seq))).peekable();
+    let (mut seq, mut place) = (first, offset::of_seq(first));
+    let mut placed = Vec::with_capacity(landed.len());
+    for one in landed {
+        while let Some((_, end)) = ends.next_if(|(time, _)| *time <= one.time) {
+            seq = end;
+        }
+        place = offset::next(place.max(offset::of_seq(seq))).unwrap_or(place);
+        placed.push((one.oid, place));
+    }
+    placed
+}
+
+impl Places {
+    /// Whether what was written down is of this history.
+    fn fits(&self, commits: &[Commit], first: u64) -> bool {
+        self.journal.is_none_or(|(seq, oid)| {
+            seq <= first || commits.iter().any(|commit| commit.at.seq == seq && commit.oid == oid)
+        })
+    }
+}
