@@ -55,3 +55,11 @@ test("a document of any depth is written", () => {
   expect(write(deep).length).toBe(100_000 * 6 + 100_000 * 2 + 1);
   expect(write({ b: [undefined, null, -0, "\u2028"], a: {}, c: undefined, d: [] })).toBe('{"a":{},"b":[null,null,0,"\u2028"],"d":[]}');
 });
+
+test("what is done to a post, and which tools were used, has words", () => {
+  const of = (type: string, data: unknown, actor = "human:ana") => sentence({ ...(journal[0] as (typeof journal)[0]), type: `monkeytown.${type}.v1`, actor, data });
+  expect(of("post.hidden", { post: "issue-7", by: "bea", reason: "spam" })).toBe("bea hid issue-7");
+  expect(of("post.restored", { post: "issue-7" })).toBe("ana showed issue-7 again");
+  expect(of("tool.called", { run: "r", first: 0, calls: [{ tool: "Read" }, { tool: "Grep" }, { tool: "Read" }, null] }, "agent:madchimp")).toBe("madchimp used Read, Grep");
+  expect(of("run.started", { agent: "madchimp", slot: "manual-01M8" })).toBe("madchimp started a run by hand");
+});

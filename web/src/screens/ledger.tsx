@@ -37,8 +37,8 @@ function Verify({ ledger }: { ledger: LedgerInfo }) {
   const { verify } = ledger;
   if (!verify) return <span class="chip">not verified</span>;
   return (
-    <span class={verify.ok ? "chip ledger" : "chip bad"} title={verify.head}>
-      {verify.ok ? "▲ verified" : "✕ does not add up"} <code>{verify.head.slice(0, 10)}</code> event {Number(verify.seq)}
+    <span class={verify.ok ? "chip ledger" : "chip bad"} title={verify.head ?? undefined}>
+      {verify.ok ? "▲ verified" : "✕ does not add up"} {verify.head && <code>{verify.head.slice(0, 10)}</code>} event {Number(verify.seq)}
     </span>
   );
 }

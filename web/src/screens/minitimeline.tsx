@@ -29,9 +29,9 @@ function skyOf(hour: number): string {
 
 /** The sky of the hours behind the bars: the light that the map has at that time. */
 function paintSky(pen: CanvasRenderingContext2D, index: HistoryIndex, width: number, height: number): void {
-  const [from, to] = [Date.parse(index.from ?? ""), Date.parse(index.to ?? "")];
+  const told = index.buckets.reduce((sum, { from, to }) => sum + Date.parse(to) - Date.parse(from), 0);
   // Over more than a few days the nights would flicker.
-  const plain = !(to - from < 4 * 86_400_000);
+  const plain = !(told < 4 * 86_400_000);
   pen.fillStyle = "#191731";
   if (!plain) {
     const sky = pen.createLinearGradient(0, 0, width, 0);
@@ -122,10 +122,15 @@ export function timeAt(index: HistoryIndex, x: number): number {
   return from + (to - from) * (place - Math.floor(place));
 }
 
-/** What stands below the axis: hours of a short time, days of a long one. */
-function marks(index: HistoryIndex): string[] {
-  const long = Date.parse(index.to ?? "") - Date.parse(index.from ?? "") > 2 * 86_400_000;
-  const words = [0, 1, 2, 3, 4, 5].map((i) => stamp(timeAt(index, i / 6))).map((text) => (long ? text.slice(5, 10) : text.slice(11)));
+/** What stands below the axis: the hour, or the day where that is another one than before. */
+export function marks(index: HistoryIndex): string[] {
+  let day = index.to?.slice(0, 10);
+  const words = [0, 1, 2, 3, 4, 5].map((i) => {
+    const text = stamp(timeAt(index, i / 6));
+    const same = text.slice(0, 10) === day;
+    day = text.slice(0, 10);
+    return same ? text.slice(11) : day.slice(0, 4) === index.to?.slice(0, 4) ? day.slice(5) : day;
+  });
   return [...words, "now"];
 }
 

@@ -128,7 +128,7 @@ export function Stream() {
         <Mine />
         <Lag />
         <section class="panel" aria-label="The server"><h2>The server <small>as of {stamp(app.minute.value).slice(11)} UTC</small></h2>
-          {still ? <Empty title="There is no server">These are files on a host of files. `monkeytown serve` shows the town as it lives.</Empty> : <Got of={app.health.want()}>{(health) => <Health health={health} />}</Got>}
+          {still ? <Empty title="There is no server">These are files on a host of files. <code>monkeytown serve</code> shows the town as it lives.</Empty> : <Got of={app.health.want()}>{(health) => <Health health={health} />}</Got>}
         </section>
         <Gaps />
       </div>

@@ -17,6 +17,8 @@ interface Block {
   entries: Entry[];
   /** The place in `entries` of each recorded event. */
   places: number[];
+  /** The ids of the derived ones. */
+  derived: Set<string>;
   strides: Town[];
 }
 
@@ -86,7 +88,7 @@ export class Machine {
   recent(count: number): Entry[] {
     const { seq } = this.town;
     const block = this.blocks.get(blockOf(seq));
-    if (!block || seq === 0) return [];
+    if (!block) return [];
     const end = (block.places[seq - block.first + 1] ?? block.entries.length) as number;
     const here = block.entries.slice(Math.max(0, end - count), end);
     const before = this.blocks.get(blockOf(block.first - 1));
@@ -102,8 +104,8 @@ export class Machine {
     if (known && have >= Math.min(upTo, last)) return;
     if (last < first) return;
     const base = known?.strides[0] ?? (await this.base(index));
-    const entries = await this.history.events(have + 1, last);
-    const block = known ?? { first, entries: [], places: [], strides: [copy(base)] };
+    const entries = await this.history.events(have === 0 ? 0 : have + 1, last);
+    const block = known ?? { first, entries: [], places: [], derived: new Set(), strides: [copy(base)] };
     for (const entry of entries) this.add(block, entry);
     this.blocks.delete(index);
     this.blocks.set(index, block);
@@ -116,7 +118,8 @@ export class Machine {
     // What is there already, or does not follow, is left out: a state with a hole in it would be a lie.
     if (entry.seq !== null && entry.seq !== next) return;
     if (entry.seq !== null) block.places.push(block.entries.length);
-    else if (block.entries.some((known) => known.seq === null && known.event.id === entry.event.id)) return;
+    else if (block.derived.has(entry.event.id)) return;
+    else block.derived.add(entry.event.id);
     block.entries.push(entry);
   }
 

@@ -11,7 +11,7 @@ import { parse } from "../fold/json";
 import { adopt } from "../fold/state";
 import { Acts, Resource, type AgentInfo, type LedgerInfo, type PullDetail, type PullInfo, type SpecInfo, type StreamInfo, type TownInfo } from "./api";
 import { chance, steadyClock, wallClock } from "./edge";
-import { go, keepToken, route, takeToken } from "./route";
+import { go, keepSession, route, storedSession, takeToken } from "./route";
 
 const base = new URL(".", document.baseURI).href;
 
@@ -25,7 +25,8 @@ export const minute = signal(wallClock());
 export const missed = signal(0);
 export const notice = signal<string | null>(null);
 
-export let acts = new Acts(base, null);
+export const acts = new Acts(base, storedSession(), keepSession);
+let token: string | null = null;
 let connection: Connection | undefined;
 let history: History | undefined;
 let painting = false;
@@ -164,7 +165,7 @@ async function findTown(): Promise<TownInfo> {
 }
 
 export async function start(): Promise<void> {
-  if (!acts.possible) acts = new Acts(base, takeToken(), keepToken);
+  token = takeToken() ?? token;
   clock ??= setInterval(() => (minute.value = wallClock()), 10_000);
   failure.value = null;
   try {
@@ -177,10 +178,28 @@ export async function start(): Promise<void> {
     });
     if (info.value.static) await openExport();
     else openStream(info.value);
+    if (info.value.local) void openSession();
     stopFollowing?.();
     stopFollowing = effect(follow);
   } catch (error) {
     failure.value = (error as Error).message;
+  }
+}
+
+/** Whether this page may merge, reject and freeze here. */
+export function mayDecide(): boolean {
+  return info.value?.local === true && acts.by.value !== null;
+}
+
+/** Gives the token of the printed address away. A page that has a session needs none: a reloaded address is no mistake. */
+async function openSession(): Promise<void> {
+  const own = token;
+  token = null;
+  if (own === null) return;
+  try {
+    await acts.open(own);
+  } catch (error) {
+    if (acts.by.value === null) notice.value = `This page may look and not decide: ${(error as Error).message}.`;
   }
 }
 

@@ -1,5 +1,6 @@
 // What the address holds: the screen, what is selected, and the moment; nothing is decided from it here.
 import { signal } from "@preact/signals";
+import type { Session } from "./api";
 
 export const SCREENS = ["terrarium", "timeline", "gate", "board", "ledger", "specs", "agents", "stream"] as const;
 export type Screen = (typeof SCREENS)[number];
@@ -58,29 +59,30 @@ export function link(screen: Screen, selected: string | null = null): string {
 
 /** The one-time token of a local binary stands in the fragment once, and is taken out of the address at once. */
 export function takeToken(): string | null {
-  const found = /[#&?]token=([A-Za-z0-9_\-.~+/=]+)/.exec(location.hash);
-  if (!found) return storedToken();
-  const rest = location.hash.replace(found[0], "").replace(/^#/, "");
-  history.replaceState(null, "", `#${rest}`);
-  route.value = readRoute(`#${rest}`);
-  keepToken(found[1] ?? "");
-  return found[1] ?? null;
+  const found = /(^#|[&?/])token=([A-Za-z0-9_-]+)&?/.exec(location.hash);
+  if (!found) return null;
+  const rest = location.hash.replace(found[0], found[1] ?? "").replace(/[?&]$/, "");
+  history.replaceState(null, "", rest.length > 1 ? rest : `${location.pathname}${location.search}`);
+  route.value = readRoute(location.hash);
+  return found[2] ?? null;
 }
 
-const TOKEN = "monkeytown.token";
+const SESSION = "monkeytown.session";
 
-/** Keeps the next token for this tab alone, and no longer than it is open. */
-export function keepToken(token: string): void {
+/** Keeps the session for this tab alone, and no longer than it is open. */
+export function keepSession(session: Session | null): void {
   try {
-    sessionStorage.setItem(TOKEN, token);
+    if (session) sessionStorage.setItem(SESSION, JSON.stringify(session));
+    else sessionStorage.removeItem(SESSION);
   } catch {
-    // A browser that keeps nothing asks for the printed address again after a reload.
+    // A browser that keeps nothing asks for another address after a reload.
   }
 }
 
-function storedToken(): string | null {
+export function storedSession(): Session | null {
   try {
-    return sessionStorage.getItem(TOKEN);
+    const { id, by } = JSON.parse(sessionStorage.getItem(SESSION) ?? "{}") as Partial<Session>;
+    return typeof id === "string" ? { id, by: by ?? null } : null;
   } catch {
     return null;
   }
