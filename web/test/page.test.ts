@@ -13,6 +13,7 @@ test("an address holds the screen, what is selected and the moment, and reads ba
     { screen: "gate", selected: "12", at: 3, event: null },
     { screen: "agents", selected: "a/b?c#d%", at: 0, event: null },
     { screen: "timeline", selected: null, at: null, event: "01M8/E1" },
+    { screen: "terrarium", selected: null, at: 0, event: null, moment: 1_790_000_000_000 },
   ];
   for (const route of routes) expect(readRoute(writeRoute(route))).toEqual(route);
   expect(readRoute("#/nowhere/%E0%A4%A?at=-1")).toEqual({ screen: "terrarium", selected: "%E0%A4%A", at: null, event: null });

@@ -8,7 +8,7 @@ import { hiddenAfter, people, reactionsOf, threads } from "../src/screens/board-
 import { OTHERS, accounts, csv, overTime, runsUntil, sumsBy, type RunRow } from "../src/screens/ledger-sums";
 import { changeAt, columnOf, weight, type Change } from "../src/screens/specs-columns";
 import { bytes, duration, histogram, millis, quantile } from "../src/screens/stream-figures";
-import { BLOCK, Blocks, MAIN, OTHERS as PEOPLE, lanesOf, placeOf, placesOf, windowOf } from "../src/screens/timeline-window";
+import { BLOCK, Blocks, MAIN, OTHERS as PEOPLE, lanesOf, around, placeOf, placesOf, windowOf } from "../src/screens/timeline-window";
 import type { Entry } from "../src/stream/wire";
 import { entries, townAt } from "./fixture";
 
@@ -36,7 +36,7 @@ describe("the window of the lanes", () => {
     const first = await blocks.read(1, 300);
     await blocks.read(1, 300);
     await blocks.read(1, 301);
-    expect(asked).toEqual([[1, 250], [251, 300], [251, 301]]);
+    expect(asked).toEqual([[0, 250], [251, 300], [251, 301]]);
     expect(first.map(({ event }) => event.id)).toEqual(["commit", "1", "251"]);
   });
 
@@ -92,7 +92,16 @@ describe("lanes", () => {
     expect(placesOf([at(0), at(1), at(4)], "time")).toEqual([0, 0.25, 1]);
     expect(placesOf([at(0), at(4)], "event")).toEqual([0.25, 0.75]);
     expect(placesOf([at(2)], "time")).toEqual([0.5]);
-    expect(placeOf([at(0), made("c", "commit.landed", {}), at(4)], 3)).toBe(0);
+    const three = [at(0), made("c", "commit.landed", {}, null, "2026-01-01T00:00:02Z"), at(4)];
+    expect([placeOf(three, 3), placeOf(three, 3, Date.parse("2026-01-01T00:00:02Z")), placeOf(three, 3, 0), placeOf(three.slice(1), 0, Infinity)]).toEqual([0, 1, 0, 0]);
+  });
+
+  it("are drawn around the moment where there are many, and are the same ones while it moves a little", () => {
+    const many = Array.from({ length: 5000 }, (_, i) => made(`${i}`, "x.y", {}, i + 1));
+    expect(around(many, 2510)).toEqual(around(many, 2590));
+    expect(around(many, 2510)).toContain(many[2510]);
+    expect([around(many, 0).length, around(many.slice(0, 900), 3).length]).toEqual([1000, 900]);
+    expect(around(many, 4999).at(-1)).toBe(many[4999]);
   });
 });
 

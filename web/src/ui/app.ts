@@ -75,7 +75,7 @@ export function town(): Town {
 /** The last events before the moment that is shown, oldest first. */
 export function recent(count = 200): Entry[] {
   void version.value;
-  return past.value ? (replay?.machine.recent(count) ?? []) : live.recent.slice(-count);
+  return past.value ? (replay?.machine.recent(count, replay.until) ?? []) : live.recent.slice(-count);
 }
 
 /** The moment that is shown, in milliseconds. */
@@ -146,7 +146,9 @@ function heard(frame: Frame): void {
 /** A page that just came has something to tell: the last events from before. */
 async function rememberTail(): Promise<void> {
   try {
-    live.remember((await history?.events(Math.max(1, live.town.seq - 199), live.town.seq)) ?? []);
+    const { seq } = live.town;
+    // Where nobody has run yet, commits are all that there is to tell.
+    live.remember((await history?.events(seq === 0 ? 0 : Math.max(1, seq - 199), seq))?.slice(-500) ?? []);
   } catch {
     // The tail is a comfort; the state is there without it.
   }
@@ -258,6 +260,7 @@ function follow(): void {
     return;
   }
   const there = event === null && (at === replay.seq || replay.playing.on) && arrived.peek();
+  if (there && !replay.playing.on) replay.look(route.value.moment);
   if (there || wanted === refused) return;
   wish = wanted;
   if (!seeking) void seek();
@@ -282,6 +285,7 @@ async function seek(): Promise<void> {
 
 async function toSeq(seq: number): Promise<void> {
   await replay?.seek(seq);
+  if (route.value.at === seq) replay?.look(route.value.moment);
   arrived.value = true;
   // There is nothing behind the last event.
   if (replay && route.value.at === seq && replay.seq !== seq) go({ at: replay.seq }, true);
@@ -294,9 +298,9 @@ async function toEvent(id: string): Promise<void> {
   go({ screen: "timeline", selected: seq === undefined ? null : id, at: seq ?? null }, true);
 }
 
-/** Goes to a moment of the past; the address follows. */
-export function rewind(seq: number): void {
-  go({ at: Math.max(0, Math.min(seq, head())) }, true);
+/** Goes to a moment of the past, after an event and, where one is given, up to a moment before the next; the address follows. */
+export function rewind(seq: number, moment?: number): void {
+  go({ at: Math.max(0, Math.min(seq, head())), ...(moment === undefined ? {} : { moment }) }, true);
 }
 
 /** Tries again to read the moment that could not be read. */
