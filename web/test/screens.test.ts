@@ -37,7 +37,7 @@ describe("the window of the lanes", () => {
     await blocks.read(1, 300);
     await blocks.read(1, 301);
     expect(asked).toEqual([[0, 250], [251, 300], [251, 301]]);
-    expect(first.map(({ event }) => event.id)).toEqual(["commit", "1", "251"]);
+    expect(first.map(({ event }) => event.id)).toEqual(["commit", "0", "251"]);
   });
 
   it("tries again after a failure", async () => {
