@@ -9,6 +9,9 @@ use super::block::Block;
 use super::js;
 use super::scenario_rename::{self, Pair};
 
+/// Pairs of scenarios that are compared to find one again under another name, at the most. Where there are more, both are shown.
+const COMPARED: usize = 10_000;
+
 /// Both sides changed the same piece, each in its own way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
@@ -87,6 +90,36 @@ fn named<'p>(pieces: &'p mut Pieces, wanted: &str) -> Option<&'p mut (String, St
     pieces.scenarios.iter_mut().find(|(name, _)| name == wanted)
 }
 
+/// The scenarios that others gave another name and left as they were, where the change has other steps for them. What the change
+/// leaves as it was follows what others did anyway.
+fn known_again(base: &Prints, ours: &mut Pieces, theirs: &Pieces) -> Vec<Renamed> {
+    let before = scenario_rename::counted(base.scenarios.iter().map(|(name, _)| name.as_str()));
+    let here: HashSet<String> = ours.scenarios.iter().map(|(name, _)| name.clone()).collect();
+    let there: HashMap<&str, &String> = theirs.scenarios.iter().map(|(name, text)| (name.as_str(), text)).collect();
+    let is_lost = |(name, print): &&(String, Print)| {
+        let is_edited = there.get(name.as_str()).is_some_and(|text| Print::of(text) != *print);
+        before.get(name.as_str()) == Some(&1) && !here.contains(name) && is_edited
+    };
+    let lost: Vec<&(String, Print)> = base.scenarios.iter().filter(is_lost).collect();
+    let is_new = |name: &str| !before.contains_key(name) && !there.contains_key(name);
+    let mut new: Vec<&mut (String, String)> = ours.scenarios.iter_mut().filter(|(name, _)| is_new(name)).collect();
+    if lost.len().saturating_mul(new.len()) > COMPARED {
+        return Vec::new();
+    }
+    let heading = |from: &str| there.get(from).and_then(|text| text.split('\n').next()).unwrap_or_default();
+    let mut pairs: Vec<(usize, usize)> = Vec::new();
+    for (at, (from, print)) in lost.iter().enumerate() {
+        let is_it =
+            |(_, scenario): &(usize, &&mut (String, String))| Print::of(&headed(&scenario.1, heading(from))) == *print;
+        pairs.extend(new.iter().enumerate().filter(is_it).map(|(to, _)| (at, to)));
+    }
+    // Steps that two of them share tell neither from the other.
+    let is_alone =
+        |pair: &&(usize, usize)| pairs.iter().filter(|other| other.0 == pair.0 || other.1 == pair.1).count() == 1;
+    let found = pairs.iter().filter(is_alone);
+    found.map(|(at, to)| Renamed::take(new[*to], &lost[*at].0, heading(&lost[*at].0))).collect()
+}
+
 /// Gives every scenario that one side renamed its old name: the change by what it says, the main spec by what stayed the same.
 fn take_off(
     base: &Prints,
@@ -118,22 +151,7 @@ fn take_off(
             }
         }
     }
-    for (from, print) in
-        base.scenarios.iter().filter(|(from, _)| before.iter().filter(|name| *name == from).count() == 1)
-    {
-        // What the change leaves as it was follows what others did.
-        let own = theirs.scenarios.iter().find(|(name, text)| name == from && Print::of(text) != *print);
-        let (Some((_, own)), None) = (own, named(ours, from)) else { continue };
-        let heading = own.split('\n').next().unwrap_or_default();
-        let known = names(theirs);
-        let is_it = |(name, text): &&mut (String, String)| {
-            !before.contains(name) && !known.contains(name) && Print::of(&headed(text, heading)) == *print
-        };
-        let mut found = ours.scenarios.iter_mut().filter(is_it);
-        if let (Some(old), None) = (found.next(), found.next()) {
-            renamed.push(Renamed::take(old, from, heading));
-        }
-    }
+    renamed.extend(known_again(base, ours, theirs));
     Ok(renamed)
 }
 

@@ -10,6 +10,8 @@
 //! - TO: `#### Scenario: A heavy parcel`
 //! ```
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::block::{self, Block, number};
 use super::delta::{Named, quoted, sections};
 use super::heading;
@@ -27,11 +29,19 @@ pub struct ScenarioRename {
     pub to: Named,
 }
 
+impl ScenarioRename {
+    /// Both names.
+    #[must_use]
+    pub fn pair(&self) -> Pair<'_> {
+        (&self.from.name, &self.to.name)
+    }
+}
+
 /// What the section says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScenarioRenames {
-    /// Whole renames.
-    pub renames: Vec<ScenarioRename>,
+    /// Whole renames, by the name of the requirement.
+    renames: BTreeMap<String, Vec<ScenarioRename>>,
     /// Lines that are part of none.
     pub strays: Vec<u32>,
 }
@@ -59,8 +69,8 @@ impl ScenarioRenames {
                 let before = from.take();
                 match (line, &requirement, before) {
                     (Some(Line::To(to)), Some(requirement), Some(from)) => {
-                        read.renames.push(ScenarioRename { requirement: requirement.clone(), from, to: named(to) });
-                        continue;
+                        let rename = ScenarioRename { requirement: requirement.clone(), from, to: named(to) };
+                        read.renames.entry(requirement.name.clone()).or_default().push(rename);
                     }
                     (Some(Line::In(name)), _, None) => requirement = Some(named(heading::name(name))),
                     (Some(Line::From(name)), _, None) => from = Some(named(name)),
@@ -82,8 +92,12 @@ impl ScenarioRenames {
     /// The renames in one requirement.
     #[must_use]
     pub fn of_requirement(&self, name: &str) -> Vec<Pair<'_>> {
-        let own = self.renames.iter().filter(|rename| rename.requirement.name == name);
-        own.map(|rename| (rename.from.name.as_str(), rename.to.name.as_str())).collect()
+        self.renames.get(name).into_iter().flatten().map(ScenarioRename::pair).collect()
+    }
+
+    /// All of them, requirement by requirement.
+    pub fn by_requirement(&self) -> impl Iterator<Item = (&str, &[ScenarioRename])> {
+        self.renames.iter().map(|(name, renames)| (name.as_str(), renames.as_slice()))
     }
 }
 
@@ -91,17 +105,25 @@ impl ScenarioRenames {
 /// way round. No name has a part in two.
 #[must_use]
 pub fn holding<'d>(pairs: &[Pair<'d>], old: &[String], new: &[String]) -> Vec<Pair<'d>> {
-    let count = |names: &[String], name: &str| names.iter().filter(|found| *found == name).count();
-    let is_alone = |(from, to): &Pair<'_>| {
-        pairs.iter().filter(|(other, _)| other == from).count() == 1
-            && pairs.iter().filter(|(_, other)| other == to).count() == 1
-    };
-    let holds = |pair: &&Pair<'d>| {
-        let (from, to) = **pair;
-        let counts = [count(old, from), count(new, from), count(new, to), count(old, to)];
-        counts == [1, 0, 1, 0] && is_alone(pair)
+    if pairs.is_empty() {
+        return Vec::new();
+    }
+    let (old, new) = (counted(old.iter().map(String::as_str)), counted(new.iter().map(String::as_str)));
+    let (froms, tos) = (counted(pairs.iter().map(|(from, _)| *from)), counted(pairs.iter().map(|(_, to)| *to)));
+    let count = |names: &HashMap<&str, usize>, name: &str| names.get(name).copied().unwrap_or_default();
+    let holds = |(from, to): &&Pair<'d>| {
+        let is_alone = count(&froms, from) == 1 && count(&tos, to) == 1;
+        is_alone && [count(&old, from), count(&new, from), count(&new, to), count(&old, to)] == [1, 0, 1, 0]
     };
     pairs.iter().filter(holds).copied().collect()
+}
+
+/// How often each name stands there.
+#[must_use]
+pub fn counted<'n>(names: impl Iterator<Item = &'n str>) -> HashMap<&'n str, usize> {
+    let mut counts = HashMap::new();
+    names.for_each(|name| *counts.entry(name).or_default() += 1);
+    counts
 }
 
 /// The names of a block's scenarios, in their order.

@@ -105,7 +105,11 @@ fn two_names_for_one_scenario_are_a_conflict() {
         let Merged::Conflict(conflict) = merged else { panic!("no conflict: {merged:?}") };
         assert_eq!(conflict.scenario.as_deref(), Some(scenario), "{ours:?}");
     }
-    // Steps that two scenarios share tell neither from the other.
+    // Steps that two scenarios share tell neither from the other, on either side.
+    let base_of_two = block("It SHALL.", &[("a", "- 1"), ("b", "- 1")]);
+    let one = block("It SHALL.", &[("one", "- 1")]);
+    let both = block("It SHALL.", &[("a", "- 2"), ("b", "- 3")]);
+    assert!(matches!(merge(&Prints::of(&base_of_two), &one, &both, &[]), Merged::Conflict(_)));
     let twins = block("It SHALL.", &[("a", "- 1"), ("b", "- 1")]);
     let theirs = block("It SHALL.", &[("one", "- 2")]);
     assert!(matches!(merge(&Prints::of(&base), &twins, &theirs, &[]), Merged::Conflict(_)));
