@@ -85,7 +85,7 @@ function Detail({ number }: { number: string }) {
             {(pull?.state ?? one.state) === "open" && <Actions pull={one} />}
           </header>
           <details open><summary>What it says</summary><Prose text={one.body} /></details>
-          {(one.comments ?? []).map((comment) => <blockquote key={comment.id}><b>{comment.by}</b> <When at={comment.at} /><p><Said text={comment.text} /></p></blockquote>)}
+          {(one.comments ?? []).map((comment) => <blockquote key={comment.id}><b><Said text={comment.by} /></b> <When at={comment.at} /><p><Said text={comment.text} /></p></blockquote>)}
           <div class="diff-bar">
             <span>{`${one.files.filter((file) => seen.value.has(`${headOf(one)}/${file.path}`)).length} of ${many(one.files.length, "file")} seen`}</span>
             <button type="button" aria-pressed={split.value} onClick={() => (split.value = !split.value)}>{split.value ? "Unified" : "Split"} <kbd>s</kbd></button>
