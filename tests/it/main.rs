@@ -18,6 +18,7 @@ mod crashes;
 mod damage;
 mod demo;
 mod gated;
+mod gated_archive;
 mod help;
 mod hostile;
 mod listing;

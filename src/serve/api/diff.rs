@@ -231,10 +231,12 @@ mod tests {
 
     #[test]
     fn a_long_patch_ends_at_a_line_and_bytes_are_no_text() {
-        let long = "ä line that is long enough\n".repeat(20_000);
-        let diff = of(&change("x", None, Some(&long)), None);
-        assert!(diff.cut && diff.patch.len() <= PATCH && diff.patch.ends_with('\n'));
-        assert_eq!(diff.adds, 0, "beyond what is compared, nothing is counted");
+        let line = "ä line that is long enough\n";
+        let diff = of(&change("x", None, Some(&line.repeat(10_000))), None);
+        assert!(diff.cut && diff.patch.len() <= PATCH && diff.patch.ends_with("enough\n"));
+        assert_eq!(diff.adds, 10_000, "all are counted, shown or not");
+        let huge = of(&change("x", None, Some(&line.repeat(20_000))), None);
+        assert!(huge.binary && huge.adds == 0, "beyond what is compared, nothing is shown or counted");
         let binary = of(&change("x", None, Some("a\0b")), None);
         assert!(binary.binary && binary.patch.starts_with("Binary"));
     }

@@ -1,5 +1,5 @@
 //! Pull requests as a witness judges them: what differs, what is risky, what it cost.
-//! Lives here: `/api/pulls`. Never here: the verdict (see [`super::local`]), the checks (see [`crate::town::gate`]).
+//! Lives here: `/api/pulls`. Never here: a verdict, the checks (see [`crate::town::gate`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -6,11 +6,12 @@ import { ServedHistory, StaticHistory, fetchText, type History, type HistoryInde
 import { Live } from "../stream/live";
 import { Machine } from "../stream/machine";
 import { Replay } from "../stream/replay";
+import { ranked } from "../stream/shards";
 import type { Entry, Frame } from "../stream/wire";
 import { parse } from "../fold/json";
 import { adopt } from "../fold/state";
 import { Acts, Resource, type AgentInfo, type LedgerInfo, type PullDetail, type PullInfo, type SpecInfo, type StreamInfo, type TownInfo } from "./api";
-import { chance, steadyClock, wallClock } from "./edge";
+import { chance, steadyClock, wallClock, witness } from "./edge";
 import { go, keepSession, route, storedSession, takeToken } from "./route";
 
 const base = new URL(".", document.baseURI).href;
@@ -212,7 +213,7 @@ async function openExport(): Promise<void> {
 }
 
 function openStream(town: TownInfo): void {
-  const bases = town.shards?.length ? town.shards.map((one) => new URL(one, base).href) : [base];
+  const bases = town.shards?.length ? ranked(town.shards, witness()).map((one) => new URL(one, base).href) : [base];
   const outside = {
     ways: WAYS,
     chance,
