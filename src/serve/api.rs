@@ -190,7 +190,7 @@ fn lines(shared: &Shared, part: &Part) -> Result<(Document, Option<Offset>), Fai
     if part.after.is_none() && to.saturating_sub(from) >= LINES {
         return Err(Failure::Bad(format!("from={from}&to={to}: an answer has at most {LINES} events")));
     }
-    if to < from {
+    if part.after.is_none() && to < from {
         return Err(Failure::Bad(format!("from={from}&to={to}: the end comes before the beginning")));
     }
     let place = |seq: u64| if seq > u64::from(u32::MAX) { Offset::MAX } else { offset::of_seq(seq) };
