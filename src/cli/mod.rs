@@ -24,6 +24,7 @@ pub mod serve;
 pub mod spec;
 pub mod state;
 pub mod sync;
+pub mod token;
 pub mod workflows;
 
 use std::path::PathBuf;
@@ -99,6 +100,8 @@ pub enum Command {
     Schema(schema::Args),
     /// Show the town to browsers: its history, and what happens, as it happens
     Serve(serve::Args),
+    /// Make a token with which an agent's runs publish what they are at
+    Token(token::Args),
     /// Make a small town in a folder of its own and let its agents work
     Demo(demo::Args),
     /// Say what this machine can enforce around commands that agents run
@@ -181,6 +184,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Thaw(args) => freeze::thaw(context, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Serve(args) => serve::run(context, &args),
+        Command::Token(args) => token::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::SandboxExec(args) => sandbox_exec::run(&args),

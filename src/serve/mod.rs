@@ -26,6 +26,7 @@ pub mod offset;
 pub mod places;
 pub mod poll;
 pub mod problem;
+pub mod publish;
 pub mod relay;
 pub mod ring;
 pub mod router;
@@ -48,6 +49,7 @@ use tokio::sync::watch;
 use self::api::desk::Desk;
 use self::doorman::Doorman;
 use self::hub::Hub;
+use self::publish::Publishers;
 use self::relay::Health;
 
 /// Close codes of the WebSocket: those of RFC 6455 §7.4.1, and our own of the range for applications.
@@ -155,6 +157,8 @@ pub struct Shared {
     pub town: About,
     /// Where events come from.
     pub hub: Hub,
+    /// Who may publish.
+    pub publishers: Publishers,
     /// Where the API reads the repository.
     pub desk: Desk,
     /// What is allowed.

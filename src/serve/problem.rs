@@ -52,6 +52,12 @@ impl Problem {
         Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, title, detail) }
     }
 
+    /// A request with more than may be in one.
+    #[must_use]
+    pub fn too_big(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-big", "Too much at once", detail)
+    }
+
     /// Too many connections of one address.
     #[must_use]
     pub fn too_many(address: std::net::IpAddr, most: usize) -> Self {
@@ -91,6 +97,9 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
