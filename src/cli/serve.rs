@@ -1,6 +1,8 @@
 //! `monkeytown serve`: the event stream and its server.
 //! Lives here: arguments, the address, the relay's thread, the end. Never here: what is served.
 
+mod publishers;
+
 use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -16,9 +18,7 @@ use tokio::sync::watch;
 
 use super::{Context, Usage, open, say, verdict};
 use crate::config::Secret;
-use crate::git::home::Home;
 use crate::git::journal::{Journal, JournalError};
-use crate::git::repo::Repo;
 use crate::run::house::House;
 use crate::serve::api::desk::Desk;
 use crate::serve::api::local::{Local, Perform};
@@ -74,6 +74,8 @@ pub struct Args {
     /// Requests of one address in a second; four times as many at once
     #[arg(long, value_name = "N", default_value = "50")]
     requests: NonZeroU32,
+    #[command(flatten)]
+    publishers: publishers::Args,
     /// Events that are kept for who comes back
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     ring_events: usize,
@@ -104,6 +106,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
 pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     let house = open::house(context, Some(args.remote.as_deref().unwrap_or("none")))?;
     let clock = open::Source::new(context)?;
+    let publishers = args.publishers.read(&house)?;
     let capacity = Capacity { frames: args.ring_events.max(1), bytes: args.ring_mib.max(1) << 20 };
     let limits = Limits { subscribers: args.witnesses, connections_per_address: args.connections, ..Limits::default() };
     let source = crate::run::source_of(&house.settings.name);
@@ -117,10 +120,10 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     let clock = Arc::new(clock);
     let desk = {
         let clock = clock.clone();
-        Desk::new(opener(context, args, house.home.branch.clone()), Box::new(move || clock.now()))
+        Desk::new(open::opener(context, args.remote.clone(), house.home.branch.clone()), Box::new(move || clock.now()))
     };
     let edge = Edge {
-        open: opener(context, args, house.home.branch.clone()),
+        open: open::opener(context, args.remote.clone(), house.home.branch.clone()),
         random: Box::new(crate::config::random),
         now: Box::new({
             let clock = clock.clone();
@@ -145,6 +148,7 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
             doorman: Doorman::new(rules(args, address)),
             town: about,
             hub,
+            publishers,
             desk,
             local: token.as_ref().map(|token| Local::new(token, names(address, &[]), by, performer(context))),
             limits,
@@ -258,16 +262,6 @@ fn plainly(error: RelayError) -> anyhow::Error {
         RelayError::Journal(error) => error.into(),
         other => other.into(),
     }
-}
-
-/// How the relay opens the repository: as it is here, since another thread asks the remote.
-fn opener(context: &Context, args: &Args, branch: String) -> Box<dyn Fn() -> Result<Home, String> + Send + Sync> {
-    let (dir, remote) = (context.dir.clone(), args.remote.clone());
-    Box::new(move || {
-        let repo = Repo::open(&dir).map_err(|error| error.to_string())?;
-        let remote = remote.as_deref().map(|name| repo.remote(name)).transpose().map_err(|error| error.to_string())?;
-        Ok(Home { repo, remote, branch: branch.clone(), online: std::cell::Cell::new(false) })
-    })
 }
 
 /// What asks the remote from time to time.
