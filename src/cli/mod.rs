@@ -25,6 +25,7 @@ pub mod serve;
 pub mod spec;
 pub mod state;
 pub mod sync;
+pub mod verdict;
 pub mod workflows;
 
 use std::path::PathBuf;

@@ -1,10 +1,11 @@
 //! What is known of the town, as JSON.
-//! Lives here: the paths below `/api/` that read. Never here: the stream (see [`super::poll`]).
+//! Lives here: the paths below `/api/` that read. Never here: the stream (see [`super::poll`]), verdicts (see [`local`]).
 
 pub mod agents;
 pub mod desk;
 pub mod diff;
 pub mod ledger;
+pub mod local;
 pub mod past;
 pub mod pulls;
 pub mod specs;
@@ -19,6 +20,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use git2::Oid;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -49,6 +51,7 @@ pub fn router() -> Router<Arc<Shared>> {
         .route("/api/pulls/{number}", get(pull))
         .route("/api/history", get(history))
         .route("/api/history/index", get(index))
+        .merge(local::router())
 }
 
 /// What an answer is worked out from: all of one moment.
@@ -288,21 +291,30 @@ async fn state_at(shared: Arc<Shared>, seq: u64, headers: &HeaderMap) -> Respons
 
 /// `GET /api/town`: what the town is, and what may be done here.
 async fn town(State(shared): State<Arc<Shared>>) -> Response {
-    axum::Json(described(&shared.town, &shared.hub.state(), shared.limits.told())).into_response()
+    // While the repository cannot be read, all else is still told.
+    let main = worked_out(shared.clone(), |shared| shared.desk.with(|home| Ok(home.main()?))).await.ok();
+    let (standing, limits) = (shared.hub.state(), shared.limits.told());
+    axum::Json(described(&shared.town, &standing, main, shared.local.is_some(), limits)).into_response()
 }
 
 /// What the town is, and what may be done where it is shown.
-pub(super) fn described(about: &About, standing: &Standing, limits: serde_json::Value) -> serde_json::Value {
+pub(super) fn described(
+    about: &About,
+    standing: &Standing,
+    main: Option<Oid>,
+    local: bool,
+    limits: serde_json::Value,
+) -> serde_json::Value {
     let Standing { epoch, offset, town, head } = standing;
     json!({
         "name": about.name,
         "description": about.description,
         "source": about.source,
-        "repository": { "branch": about.branch },
+        "repository": { "branch": about.branch, "head": main.map(|main| main.to_string()) },
         "epoch": epoch,
         "offset": offset.to_string(),
         "journal": { "head": head, "seq": town.seq },
-        "local": false,
+        "local": local,
         "freeze": town.frozen.is_some(),
         "server": env!("CARGO_PKG_VERSION"),
         "shards": about.shards,

@@ -19,6 +19,7 @@ mod damage;
 mod demo;
 mod export;
 mod gated;
+mod gated_archive;
 mod help;
 mod hostile;
 mod listing;

@@ -91,6 +91,7 @@ impl Station {
                 },
                 hub,
                 desk,
+                local: None,
                 limits: plan.limits,
                 now: Box::new(|| crate::village::MORNING.to_owned()),
                 stop: tokio::sync::watch::Sender::new(false),
@@ -186,6 +187,14 @@ impl Station {
         }
         panic!("{path} never answers {status}");
     }
+}
+
+/// The address that a program prints, and its token where it has one.
+#[track_caller]
+pub fn page(printed: &str) -> (SocketAddr, Option<String>) {
+    let rest = printed.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{printed}"));
+    let (address, token) = rest.split_once("/#token=").map_or((rest, None), |(address, token)| (address, Some(token)));
+    (address.parse().unwrap(), token.map(str::to_owned))
 }
 
 pub fn connect(address: SocketAddr) -> TcpStream {

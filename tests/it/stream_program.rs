@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::station::{Ear, Station, connect, place_of};
+use crate::station::{Ear, Station, connect, page, place_of};
 use crate::village::Village;
 
 /// The real program, until it is killed.
@@ -18,8 +18,7 @@ fn program(village: &Village, more: &[&str]) -> (Child, SocketAddr) {
 fn address_of(mut child: Child) -> (Child, SocketAddr) {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{line}")).parse().unwrap();
-    (child, address)
+    (child, page(&line).0)
 }
 
 fn kill(mut child: Child) {
