@@ -190,7 +190,7 @@ fn lines(shared: &Shared, part: &Part) -> Result<(Document, Option<Offset>), Fai
     if part.after.is_none() && to.saturating_sub(from) >= LINES {
         return Err(Failure::Bad(format!("from={from}&to={to}: an answer has at most {LINES} events")));
     }
-    if to < from {
+    if part.after.is_none() && to < from {
         return Err(Failure::Bad(format!("from={from}&to={to}: the end comes before the beginning")));
     }
     let place = |seq: u64| if seq > u64::from(u32::MAX) { Offset::MAX } else { offset::of_seq(seq) };
@@ -293,33 +293,37 @@ async fn state_at(shared: Arc<Shared>, seq: u64, headers: &HeaderMap) -> Respons
 async fn town(State(shared): State<Arc<Shared>>) -> Response {
     // While the repository cannot be read, all else is still told.
     let main = worked_out(shared.clone(), |shared| shared.desk.with(|home| Ok(home.main()?))).await.ok();
-    let (standing, limits) = (shared.hub.state(), shared.limits.told());
-    axum::Json(described(&shared.town, &standing, main, shared.local.is_some(), limits)).into_response()
+    let here = Here { main, local: shared.local.is_some(), limits: shared.limits.told() };
+    axum::Json(described(&shared.town, &shared.hub.state(), here)).into_response()
+}
+
+/// What is so where the town is shown.
+pub(super) struct Here {
+    /// The default branch, where it can be read.
+    pub main: Option<Oid>,
+    /// Whether a person at this machine may decide there.
+    pub local: bool,
+    /// What is allowed, where something listens.
+    pub limits: serde_json::Value,
 }
 
 /// What the town is, and what may be done where it is shown.
-pub(super) fn described(
-    about: &About,
-    standing: &Standing,
-    main: Option<Oid>,
-    local: bool,
-    limits: serde_json::Value,
-) -> serde_json::Value {
+pub(super) fn described(about: &About, standing: &Standing, here: Here) -> serde_json::Value {
     let Standing { epoch, offset, town, head } = standing;
     json!({
         "name": about.name,
         "description": about.description,
         "source": about.source,
-        "repository": { "branch": about.branch, "head": main.map(|main| main.to_string()) },
+        "repository": { "branch": about.branch, "head": here.main.map(|main| main.to_string()) },
         "epoch": epoch,
         "offset": offset.to_string(),
         "journal": { "head": head, "seq": town.seq },
-        "local": local,
+        "local": here.local,
         "freeze": town.frozen.is_some(),
         "server": env!("CARGO_PKG_VERSION"),
         "shards": about.shards,
         "world": null,
-        "limits": limits,
+        "limits": here.limits,
     })
 }
 

@@ -168,7 +168,8 @@ fn answers(
     let town = &standing.town;
     let state = to_raw_value(&**town).map_err(Failure::from)?;
     folder.put("state.json", &api::placed(&standing.epoch, standing.offset, town.seq, &state))?;
-    put(folder, "town.json", &api::described(about, standing, Some(now.main), false, serde_json::json!({})))?;
+    let here = api::Here { main: Some(now.main), local: false, limits: serde_json::json!({}) };
+    put(folder, "town.json", &api::described(about, standing, here))?;
     let index = lock(&desk.past).index();
     put(folder, "history/index.json", &index)?;
     put(folder, "agents.json", &desk.with(|home| agents::agents(desk, home, now))?)?;

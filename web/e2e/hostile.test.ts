@@ -105,6 +105,7 @@ test("each open pull request of theirs is shown as text, with its diff", async (
 
 test("what nobody can see is named in a diff, a title and Markdown", async () => {
   const override = "\u202E";
+  town.run("pulls", "reject", `${town.pull("primatedesigner").number}`, "--reason", "other", "Room for another");
   const [opened, commented] = propose("primatedesigner", 23, `plain${override}nialp`);
   town.record([{ ...(opened as Event), data: { ...(opened as { data: object }).data, body: `It says abc${override}cba\n\n- [x] done` } }, commented as Event]);
   const witness = await (await Witness.open(browser, `${server.origin}/#/gate/23`)).ready();

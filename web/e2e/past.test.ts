@@ -33,7 +33,7 @@ test("rewinding shows the town as the program folds it up to there, and the way 
     await expect.poll(() => witness.seq()).toBe(at);
     await expect.poll(async () => /(\d+) open/.exec(await gate.innerText())?.[1] ?? "0").toBe(`${openAt(at)}`);
   }
-  await witness.page.getByText("You look at the past").waitFor();
+  await witness.page.locator(".banner.replay").waitFor();
   // One step with a key, and back to live.
   await witness.page.keyboard.press(",");
   await expect.poll(() => witness.seq()).toBe(head - 4);
@@ -83,7 +83,7 @@ test("what is of the past is shown on every screen, and axe finds nothing seriou
   for (const screen of ["terrarium", "timeline", "gate", "board", "ledger", "specs", "agents", "agents/chaostester", "stream"]) {
     await witness.show(`${screen}?at=30`);
     expect(await witness.seq(), screen).toBe(30);
-    await witness.page.getByText("You look at the past").first().waitFor();
+    await witness.page.locator(".banner.replay").waitFor();
     const barriers = await witness.barriers();
     if (barriers.length > 0) found[screen] = barriers;
   }
