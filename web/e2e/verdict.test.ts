@@ -94,6 +94,10 @@ test("reject with a reason by keyboard: the agent hears it before its next run",
   await page.keyboard.press("r");
   await expect.poll(() => focus(witness)).toContain("SELECT reason");
   expect(await witness.barriers()).toEqual([]);
+  // Nobody rejects without a reason by pressing one key too many.
+  await page.keyboard.press("Enter");
+  await witness.settled();
+  expect(pullOf(number)?.state).toBe("open");
   await page.keyboard.type("wrong");
   await page.keyboard.press("Tab");
   await page.keyboard.type("It is the example of the manual <b>&");
