@@ -17,6 +17,7 @@ mod closing;
 mod crashes;
 mod damage;
 mod demo;
+mod export;
 mod gated;
 mod gated_archive;
 mod help;

@@ -83,7 +83,12 @@ impl Station {
                     origins: plan.origins,
                     proxy_header: plan.proxy_header,
                 }),
-                town: About { name: "smalltown".to_owned(), branch: "main".to_owned(), ..About::default() },
+                town: About {
+                    name: "smalltown".to_owned(),
+                    source: "/towns/smalltown".to_owned(),
+                    branch: "main".to_owned(),
+                    ..About::default()
+                },
                 hub,
                 desk,
                 local: None,

@@ -185,15 +185,16 @@ impl Past {
                     cursor = oldest;
                 }
                 Some(taken) if taken.is_empty() => break,
-                Some(taken) => taken.iter().for_each(|(_, frame)| self.see(frame)),
+                Some(taken) => taken.iter().filter_map(|(_, frame)| line(frame)).for_each(|(line, _)| self.see(&line)),
             }
         }
         self.cursor = Some(cursor);
     }
 
-    fn see(&mut self, frame: &[u8]) {
-        let Some((line, seq)) = line(frame) else { return };
-        let Ok(read) = serde_json::from_slice::<Line<'_>>(&line) else { return };
+    /// Takes the next line of history.
+    pub fn see(&mut self, line: &[u8]) {
+        let Ok(read) = serde_json::from_slice::<Line<'_>>(line) else { return };
+        let seq = read.seq.unwrap_or_default();
         let Ok(seen) = serde_json::from_str::<Seen<'_>>(read.event.get()) else { return };
         let noun = seen.kind.strip_prefix("monkeytown.").and_then(|rest| rest.split('.').next()).unwrap_or("other");
         let noun = self.noun(noun);
