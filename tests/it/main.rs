@@ -24,6 +24,7 @@ mod help;
 mod hostile;
 mod listing;
 mod live;
+mod local;
 mod meanwhile;
 mod memory;
 mod network;

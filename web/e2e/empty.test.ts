@@ -16,6 +16,7 @@ afterAll(async () => {
   await town.end();
 });
 
+// covers: terrarium#nothing-moves-without-an-event/a-town-where-nobody-has-run
 test("an empty journal is an empty, labelled clearing", async () => {
   const server = await town.serve();
   const witness = await (await Witness.open(browser, server.printed)).ready();

@@ -23,6 +23,7 @@ afterAll(async () => {
 /** The first row of the feed: what happened last before the moment that is shown. */
 const last = (witness: Witness) => witness.page.getByRole("region", { name: "Village feed" }).getByRole("listitem").first();
 
+// covers: terrarium#nothing-moves-without-an-event/an-old-repository
 test("every year of it is on the axis, and each moment shows what was done by then", async () => {
   const witness = await (await Witness.open(browser, server.origin)).ready();
   const { buckets } = await server.json<{ buckets: { count: number; kinds: { commit?: number } }[] }>("/api/history/index");

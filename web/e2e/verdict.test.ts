@@ -43,6 +43,7 @@ async function walkTo(witness: Witness, number: number): Promise<void> {
 /** What has the focus. */
 const focus = (witness: Witness) => witness.page.evaluate(() => `${document.activeElement?.tagName} ${document.activeElement?.getAttribute("name") ?? document.activeElement?.textContent ?? ""}`);
 
+// covers: terrarium#a-verdict-needs-no-mouse/the-token
 test("the token leaves the address at once, and a page that is loaded again may still decide", async () => {
   expect(new URL(server.printed).hash).toMatch(/^#token=.{20,}/);
   const witness = await (await Witness.open(browser, server.printed)).ready();
@@ -60,6 +61,7 @@ test("the token leaves the address at once, and a page that is loaded again may 
   await witness.end();
 });
 
+// covers: terrarium#a-verdict-needs-no-mouse/a-merge
 test("merge by keyboard names the head, the program says the same, and the lantern hangs", async () => {
   const { number, head } = town.pull("chaostester");
   const witness = await (await Witness.open(browser, server.printed)).ready();
@@ -86,6 +88,7 @@ test("merge by keyboard names the head, the program says the same, and the lante
   await witness.end();
 });
 
+// covers: terrarium#a-verdict-needs-no-mouse/a-rejection
 test("reject with a reason by keyboard: the agent hears it before its next run", async () => {
   const { number } = town.pull("junglesecurity");
   const witness = await (await Witness.open(browser, server.printed)).ready();
@@ -94,6 +97,10 @@ test("reject with a reason by keyboard: the agent hears it before its next run",
   await page.keyboard.press("r");
   await expect.poll(() => focus(witness)).toContain("SELECT reason");
   expect(await witness.barriers()).toEqual([]);
+  // Nobody rejects without a reason by pressing one key too many.
+  await page.keyboard.press("Enter");
+  await witness.settled();
+  expect(pullOf(number)?.state).toBe("open");
   await page.keyboard.type("wrong");
   await page.keyboard.press("Tab");
   await page.keyboard.type("It is the example of the manual <b>&");
@@ -109,6 +116,7 @@ test("reject with a reason by keyboard: the agent hears it before its next run",
   await witness.end();
 });
 
+// covers: terrarium#a-verdict-needs-no-mouse/the-head-moved
 test("a head that moved since it was looked at is refused, and the new one is decided over when it was looked at", async () => {
   const { number, head, branch } = { branch: "", ...town.pull("chaostester") };
   const witness = await (await Witness.open(browser, server.printed, { fine: /409/ })).ready();
@@ -167,6 +175,7 @@ test("the town is frozen with a reason and thawed again, and not from the past",
   await witness.end();
 });
 
+// covers: terrarium#the-past-can-be-walked-through/no-verdict-in-the-past
 test("in the past nothing can be decided", async () => {
   const witness = await (await Witness.open(browser, server.printed)).ready();
   const { page } = witness;
@@ -202,6 +211,7 @@ test("a server that was started again knows no session, and the page says what t
   await witness.end();
 });
 
+// covers: terrarium#a-verdict-needs-no-mouse/the-demo
 test("in the demo a merge hangs a lantern, and that agent's next run says so", async () => {
   const root = mkdtempSync(join(tmpdir(), "terrarium-demo-"));
   const demo = Town.at(root);
