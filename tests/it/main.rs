@@ -19,6 +19,7 @@ mod damage;
 mod demo;
 mod gated;
 mod help;
+mod hook;
 mod hostile;
 mod listing;
 mod live;

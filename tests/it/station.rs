@@ -87,6 +87,7 @@ impl Station {
                 hub,
                 desk,
                 local: None,
+                hook: None,
                 limits: plan.limits,
                 now: Box::new(|| crate::village::MORNING.to_owned()),
                 stop: tokio::sync::watch::Sender::new(false),
