@@ -76,6 +76,9 @@ pub struct Args {
     /// A file with the secret of a GitHub webhook, which makes the server fetch at once; or set MONKEYTOWN_WEBHOOK_SECRET
     #[arg(long, value_name = "FILE", requires = "remote")]
     webhook_secret_file: Option<PathBuf>,
+    /// Take no verdicts: nobody merges, rejects or freezes in the page
+    #[arg(long)]
+    read_only: bool,
     /// Witnesses at one time
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     witnesses: usize,
@@ -88,9 +91,6 @@ pub struct Args {
     /// Events that are kept for who comes back
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     ring_events: usize,
-    /// Take no verdicts: nobody merges, rejects or freezes in the page
-    #[arg(long)]
-    read_only: bool,
     /// Mebibytes that these events may take
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     ring_mib: usize,
