@@ -25,6 +25,7 @@ pub mod serve;
 pub mod spec;
 pub mod state;
 pub mod sync;
+pub mod token;
 pub mod verdict;
 pub mod workflows;
 
@@ -104,6 +105,8 @@ pub enum Command {
     Serve(serve::Args),
     /// Write the town as files that any web server can show
     Export(export::Args),
+    /// Make a token with which an agent's runs publish what they are at
+    Token(token::Args),
     /// Make a small town in a folder of its own and let its agents work
     Demo(demo::Args),
     /// Say what this machine can enforce around commands that agents run
@@ -187,6 +190,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Schema(args) => schema::run(&args),
         Command::Serve(args) => serve::run(context, &args),
         Command::Export(args) => export::run(context, &args),
+        Command::Token(args) => token::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::SandboxExec(args) => sandbox_exec::run(&args),

@@ -1,6 +1,8 @@
 //! `monkeytown serve`: the event stream and its server.
 //! Lives here: arguments, the address, the relay's thread, the end. Never here: what is served.
 
+mod publishers;
+
 use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -72,6 +74,8 @@ pub struct Args {
     /// Requests of one address in a second; four times as many at once
     #[arg(long, value_name = "N", default_value = "50")]
     requests: NonZeroU32,
+    #[command(flatten)]
+    publishers: publishers::Args,
     /// Events that are kept for who comes back
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     ring_events: usize,
@@ -102,6 +106,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
 pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     let house = open::house(context, Some(args.remote.as_deref().unwrap_or("none")))?;
     let clock = open::Source::new(context)?;
+    let publishers = args.publishers.read(&house)?;
     let capacity = Capacity { frames: args.ring_events.max(1), bytes: args.ring_mib.max(1) << 20 };
     let limits = Limits { subscribers: args.witnesses, connections_per_address: args.connections, ..Limits::default() };
     let source = crate::run::source_of(&house.settings.name);
@@ -143,6 +148,7 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
             doorman: Doorman::new(rules(args, address)),
             town: about,
             hub,
+            publishers,
             desk,
             local: token.as_ref().map(|token| Local::new(token, names(address, &[]), by, performer(context))),
             limits,

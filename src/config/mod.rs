@@ -304,10 +304,7 @@ impl Stopwatch {
 /// When the system has none.
 pub fn secret() -> std::io::Result<Secret> {
     use base64::Engine as _;
-    let mut bytes = [0; 32];
-    let random = ring::rand::SystemRandom::new();
-    let none = |_| std::io::Error::other("the system gives no randomness");
-    ring::rand::SecureRandom::fill(&random, &mut bytes).map_err(none)?;
+    let bytes = secret_bytes().ok_or_else(|| std::io::Error::other("the system gives no randomness for a secret"))?;
     Ok(Secret(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)))
 }
 
@@ -315,6 +312,12 @@ pub fn secret() -> std::io::Result<Secret> {
 #[must_use]
 pub fn random() -> u128 {
     ulid::Ulid::generate().random()
+}
+
+/// Randomness for a secret, where the system gives any.
+#[must_use]
+pub fn secret_bytes() -> Option<[u8; 32]> {
+    ring::rand::generate(&ring::rand::SystemRandom::new()).ok().map(|bytes| ring::rand::Random::expose(bytes))
 }
 
 #[cfg(test)]

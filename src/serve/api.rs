@@ -101,7 +101,7 @@ pub(super) fn tips(home: &Home, town: &Town) -> Result<String, Failure> {
 }
 
 /// Waits for a turn and works out something that reads the repository.
-async fn worked_out<T: Send + 'static>(
+pub(super) async fn worked_out<T: Send + 'static>(
     shared: Arc<Shared>,
     act: impl FnOnce(&Shared) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Problem> {

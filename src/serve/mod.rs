@@ -27,6 +27,7 @@ pub mod offset;
 pub mod places;
 pub mod poll;
 pub mod problem;
+pub mod publish;
 pub mod relay;
 pub mod ring;
 pub mod router;
@@ -52,6 +53,7 @@ use self::api::local::Local;
 use self::doorman::Doorman;
 use self::hub::Hub;
 use self::problem::Problem;
+use self::publish::Publishers;
 use self::relay::Health;
 
 /// Close codes of the WebSocket: those of RFC 6455 §7.4.1, and our own of the range for applications.
@@ -159,6 +161,8 @@ pub struct Shared {
     pub town: About,
     /// Where events come from.
     pub hub: Hub,
+    /// Who may publish.
+    pub publishers: Publishers,
     /// Where the API reads the repository.
     pub desk: Desk,
     /// How the person at this machine decides; none where they may not do so here.

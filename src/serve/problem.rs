@@ -60,13 +60,6 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, "It stays as it is", detail)
     }
 
-    /// A body that is too long.
-    #[must_use]
-    pub fn too_big(most: usize) -> Self {
-        let title = "The body is too long";
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-big", title, format!("at most {most} bytes are taken"))
-    }
-
     /// Something that failed here.
     #[must_use]
     pub fn failed(detail: impl Into<String>) -> Self {
@@ -85,6 +78,12 @@ impl Problem {
     pub fn unavailable(code: &'static str, detail: impl Into<String>, retry_after: u64) -> Self {
         let title = "Not now";
         Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, title, detail) }
+    }
+
+    /// A request with more than may be in one.
+    #[must_use]
+    pub fn too_big(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-big", "Too much at once", detail)
     }
 
     /// Too many connections of one address.
@@ -126,6 +125,9 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

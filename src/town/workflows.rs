@@ -49,8 +49,9 @@ const MODELS: &str = "workflow-models";
 const FOREIGN: &str = "workflow-foreign";
 const DRIFT: &str = "workflow-drift";
 
-/// The workflow that lets one agent have its turn, and the one that brings news from GitHub.
-const RUN: &str = "monkeytown-run";
+/// The workflow that lets one agent have its turn.
+pub const RUN: &str = "monkeytown-run";
+/// The workflow that brings news from GitHub.
 const SYNC: &str = "monkeytown-sync";
 /// Minutes of a job beside those of the run: for installing, and for publishing what is there when time is over.
 const MARGIN_MINUTES: u32 = 30;

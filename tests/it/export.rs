@@ -61,7 +61,8 @@ fn with_a_pull() -> Village {
 
 fn turn(village: &Village, file: &str, title: &str) {
     village.says([write(&format!("qa/{file}.md"), &format!("{title}.\n")), finish(title)]);
-    village.run("chaostester").says(0, "opened");
+    let ended = village.run("chaostester");
+    assert!(matches!(ended.text("outcome").as_str(), "opened" | "updated"), "{ended:#?}");
 }
 
 /// All lines of history of an export.
@@ -98,7 +99,7 @@ fn it_holds_what_a_server_answers() {
     }
     assert_eq!(station.get("/api/history?from=0", &[]).body, history(&site));
     let of_no_life = |mut value: Value| {
-        ["epoch", "limits"].map(|field| value.as_object_mut().unwrap().remove(field));
+        value.as_object_mut().unwrap().retain(|field, _| field != "epoch" && field != "limits");
         value
     };
     for (path, name) in [("/api/state", "state.json"), ("/api/town", "town.json")] {

@@ -11,6 +11,7 @@ use monkeytown::git::home::{Home, Wanted};
 use monkeytown::git::repo::Repo;
 use monkeytown::serve::api::desk::Desk;
 use monkeytown::serve::doorman::{Doorman, Rules};
+use monkeytown::serve::publish::{Publishers, Tokens};
 use monkeytown::serve::relay::{Edge, Health, Relay};
 use monkeytown::serve::ring::Capacity;
 use monkeytown::serve::server::Server;
@@ -33,12 +34,15 @@ pub struct Plan {
     pub capacity: Capacity,
     pub origins: Vec<String>,
     pub proxy_header: Option<String>,
+    pub publishers: Publishers,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let limits = Limits { connections_per_address: 1_000, ..Limits::default() };
-        Self { limits, capacity: Capacity { frames: 10_000, bytes: 64 << 20 }, origins: Vec::new(), proxy_header: None }
+        let publishers = Publishers::new(Tokens::default(), None, NonZeroU32::new(1_000).unwrap());
+        let capacity = Capacity { frames: 10_000, bytes: 64 << 20 };
+        Self { limits, capacity, origins: Vec::new(), proxy_header: None, publishers }
     }
 }
 
@@ -90,6 +94,7 @@ impl Station {
                     ..About::default()
                 },
                 hub,
+                publishers: plan.publishers,
                 desk,
                 local: None,
                 limits: plan.limits,
