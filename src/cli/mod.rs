@@ -23,8 +23,10 @@ pub mod senses;
 pub mod serve;
 pub mod spec;
 pub mod state;
+pub mod stream;
 pub mod sync;
 pub mod token;
+pub mod verdict;
 pub mod workflows;
 
 use std::path::PathBuf;

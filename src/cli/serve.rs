@@ -3,6 +3,7 @@
 
 mod publishers;
 
+use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -15,12 +16,14 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use super::{Context, Usage, open, say};
+use super::{Context, Usage, open, say, verdict};
+use crate::config::Secret;
 use crate::git::home::Home;
 use crate::git::journal::{Journal, JournalError};
 use crate::git::repo::Repo;
 use crate::run::house::House;
 use crate::serve::api::desk::Desk;
+use crate::serve::api::local::{Local, Perform};
 use crate::serve::doorman::{Doorman, Rules};
 use crate::serve::relay::{Edge, Health, Relay, RelayError};
 use crate::serve::ring::Capacity;
@@ -74,10 +77,13 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "50")]
     requests: NonZeroU32,
     #[command(flatten)]
-    publishers: publishers::Args,
+    publishers: publishers::Publishing,
     /// Events that are kept for who comes back
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     ring_events: usize,
+    /// Take no verdicts: nobody merges, rejects or freezes in the page
+    #[arg(long)]
+    read_only: bool,
     /// Mebibytes that these events may take
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     ring_mib: usize,
@@ -89,7 +95,7 @@ pub struct Args {
 /// As [`start`].
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     let running = start(context, args)?;
-    announce(context, running.address);
+    announce(context, &running);
     running.wait_until(|| false);
     running.end();
     Ok(0)
@@ -127,22 +133,18 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
         }),
         source,
     };
+    let is_local = takes_verdicts(context, args, &house);
+    let by = verdict::me(context, &house).ok().map(|who| who.name);
     let fetching = args.remote.is_some().then(|| Fetching::start(house, clock.clone(), args.fetch)).transpose()?;
     // Before anything is written down: where the address is taken, nothing has begun.
     let listener = listening(args.listen)?;
     let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(plainly)?;
-    if let Some(files) = descriptors::raise()
-        && files < args.witnesses as u64 + SPARE
-    {
-        tracing::warn!(
-            "{files} files may be open, which is too few for {} witnesses; raise `ulimit -n`",
-            args.witnesses
-        );
-    }
+    raise_descriptors(args.witnesses);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (address, shared, server) = runtime.block_on(async {
+    let (address, token, shared, server) = runtime.block_on(async {
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
+        let token = is_local.then(crate::config::secret).transpose()?;
         let shared = Arc::new(Shared {
             relay: Arc::new(Health::default()),
             doorman: Doorman::new(rules(args, address)),
@@ -150,15 +152,30 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
             hub,
             publishers,
             desk,
+            local: token.as_ref().map(|token| Local::new(token, names(address, &[]), by, performer(context))),
             limits,
             now: Box::new(move || clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)),
             stop: watch::Sender::new(false),
         });
         let server = Server::start(listener, shared.clone(), relay)?;
-        anyhow::Ok((address, shared, server))
+        anyhow::Ok((address, token, shared, server))
     })?;
     let told = runtime.block_on(told_to_end())?;
-    Ok(Running { address, shared, told, runtime, server, fetching })
+    Ok(Running { address, token, shared, told, runtime, server, fetching })
+}
+
+/// Whether the person at this machine may decide in the page: nothing of this server is for anybody else.
+fn takes_verdicts(context: &Context, args: &Args, house: &House) -> bool {
+    let is_private = args.remote.is_none() && args.proxy_header.is_none() && !args.read_only;
+    is_private && verdict::may_be_given(context, house, args.listen.ip())
+}
+
+fn raise_descriptors(witnesses: usize) {
+    if let Some(files) = descriptors::raise()
+        && files < witnesses as u64 + SPARE
+    {
+        tracing::warn!("{files} files may be open, which is too few for {witnesses} witnesses; raise `ulimit -n`");
+    }
 }
 
 /// Takes the address.
@@ -175,6 +192,7 @@ pub struct Running {
     pub address: SocketAddr,
     /// What its connections share.
     pub shared: Arc<Shared>,
+    token: Option<Secret>,
     told: watch::Receiver<bool>,
     runtime: Runtime,
     server: Server,
@@ -182,6 +200,16 @@ pub struct Running {
 }
 
 impl Running {
+    /// The address for a browser; with the token, as long as nobody has exchanged it.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let is_waiting = self.shared.local.as_ref().is_some_and(|local| local.session.is_waiting());
+        match self.token.as_ref().filter(|_| is_waiting) {
+            Some(token) => format!("http://{}/#token={}", self.address, token.reveal()),
+            None => format!("http://{}", self.address),
+        }
+    }
+
     /// Whether a signal told the process to end.
     #[must_use]
     pub fn is_told_to_end(&self) -> bool {
@@ -300,13 +328,25 @@ fn names(address: SocketAddr, said: &[String]) -> Vec<String> {
     names
 }
 
-fn announce(context: &Context, address: SocketAddr) {
+/// What carries out what the page asks for: each time with a context of its own, as a command is.
+fn performer(context: &Context) -> Perform {
+    let (dir, env) = (context.dir.clone(), context.env.clone());
+    Box::new(move |act| {
+        let context = Context { dir: dir.clone(), json: false, env: env.clone(), secrets: RefCell::default() };
+        verdict::perform(&context, act)
+    })
+}
+
+fn announce(context: &Context, running: &Running) {
     if context.json {
-        say::answer(&format!(r#"{{"address":"http://{address}"}}"#));
+        say::answer(
+            &serde_json::json!({"address": format!("http://{}", running.address), "page": running.page()}).to_string(),
+        );
     } else {
-        say::answer(&format!("http://{address}"));
+        say::answer(&running.page());
         if std::io::stdout().is_terminal() {
-            say::story(context, "open it in a browser; Ctrl-C ends it");
+            let may = if running.token.is_some() { "; who opens it first may merge and reject there" } else { "" };
+            say::story(context, &format!("open it in a browser{may}; Ctrl-C ends it"));
         }
     }
 }

@@ -298,16 +298,23 @@ impl Stopwatch {
     }
 }
 
+/// A secret that nobody can guess: 256 bits of the system's randomness, as text for an address or a header.
+///
+/// # Errors
+/// When the system has none.
+pub fn secret() -> std::io::Result<Secret> {
+    use base64::Engine as _;
+    let mut bytes = [0; 32];
+    let random = ring::rand::SystemRandom::new();
+    let none = |_| std::io::Error::other("the system gives no randomness");
+    ring::rand::SecureRandom::fill(&random, &mut bytes).map_err(none)?;
+    Ok(Secret(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)))
+}
+
 /// Randomness for ids: 80 bits are used.
 #[must_use]
 pub fn random() -> u128 {
     ulid::Ulid::generate().random()
-}
-
-/// Randomness for a secret, where the system gives any.
-#[must_use]
-pub fn secret_bytes() -> Option<[u8; 32]> {
-    ring::rand::generate(&ring::rand::SystemRandom::new()).ok().map(|bytes| ring::rand::Random::expose(bytes))
 }
 
 #[cfg(test)]
@@ -354,5 +361,7 @@ mod tests {
     #[test]
     fn randomness_differs() {
         assert_ne!(random(), random());
+        let (one, other) = (secret().unwrap(), secret().unwrap());
+        assert!(one != other && one.reveal().len() == 43, "256 bits of base64");
     }
 }

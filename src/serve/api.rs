@@ -1,10 +1,11 @@
 //! What is known of the town, as JSON.
-//! Lives here: the paths below `/api/` that read. Never here: the stream (see [`super::poll`]).
+//! Lives here: the paths below `/api/` that read. Never here: the stream (see [`super::poll`]), verdicts (see [`local`]).
 
 pub mod agents;
 pub mod desk;
 pub mod diff;
 pub mod ledger;
+pub mod local;
 pub mod past;
 pub mod pulls;
 pub mod specs;
@@ -49,6 +50,7 @@ pub fn router() -> Router<Arc<Shared>> {
         .route("/api/pulls/{number}", get(pull))
         .route("/api/history", get(history))
         .route("/api/history/index", get(index))
+        .merge(local::router())
 }
 
 /// What an answer is worked out from: all of one moment.
@@ -284,16 +286,18 @@ async fn state_at(shared: Arc<Shared>, seq: u64, headers: &HeaderMap) -> Respons
 
 /// `GET /api/town`: what the town is, and what may be done here.
 async fn town(State(shared): State<Arc<Shared>>) -> Response {
+    // While the repository cannot be read, all else is still told.
+    let main = worked_out(shared.clone(), |shared| shared.desk.with(|home| Ok(home.main()?))).await.ok();
     let Standing { epoch, offset, town, head } = shared.hub.state();
     axum::Json(json!({
         "name": shared.town.name,
         "description": shared.town.description,
         "source": shared.town.source,
-        "repository": { "branch": shared.town.branch },
+        "repository": { "branch": shared.town.branch, "head": main.map(|main| main.to_string()) },
         "epoch": epoch,
         "offset": offset.to_string(),
         "journal": { "head": head, "seq": town.seq },
-        "local": false,
+        "local": shared.local.is_some(),
         "freeze": town.frozen.is_some(),
         "server": env!("CARGO_PKG_VERSION"),
         "shards": shared.town.shards,

@@ -32,6 +32,7 @@ pub mod ring;
 pub mod router;
 pub mod seat;
 pub mod server;
+pub mod session;
 pub mod socket;
 pub mod sse;
 pub mod stall;
@@ -47,8 +48,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use self::api::desk::Desk;
+use self::api::local::Local;
 use self::doorman::Doorman;
 use self::hub::Hub;
+use self::problem::Problem;
 use self::publish::Publishers;
 use self::relay::Health;
 
@@ -161,10 +164,24 @@ pub struct Shared {
     pub publishers: Publishers,
     /// Where the API reads the repository.
     pub desk: Desk,
+    /// How the person at this machine decides; none where they may not do so here.
+    pub local: Option<Local>,
     /// What is allowed.
     pub limits: Limits,
     /// The moment, in RFC 3339.
     pub now: Box<dyn Fn() -> String + Send + Sync>,
     /// Becomes true when the server is to end.
     pub stop: watch::Sender<bool>,
+}
+
+impl Shared {
+    /// How the person at this machine decides.
+    ///
+    /// # Errors
+    /// A problem where they may not do so here.
+    pub fn local(&self) -> Result<&Local, Problem> {
+        let detail = "this server takes no verdicts: it does so where it listens at 127.0.0.1 alone, the town and its pull \
+                      requests are in this clone, and it was started without --read-only";
+        self.local.as_ref().ok_or_else(|| Problem::forbidden("not-local", detail))
+    }
 }

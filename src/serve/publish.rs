@@ -36,7 +36,8 @@ use super::problem::Problem;
 use super::ring::Offset;
 use crate::config::Stopwatch;
 use crate::town::envelope::BadEvent;
-use crate::town::ids::AgentId;
+use crate::town::fold::Town;
+use crate::town::ids::{AgentId, RunId};
 use crate::town::limits::PUBLISHED_A_SECOND;
 use crate::town::step::{Admitted, BadStep, admit};
 
@@ -129,7 +130,7 @@ impl Publishers {
             }
             Err(_) => {
                 let detail = format!("{events} events at once; {agent} may publish {most} a second (--publish-rate)");
-                return Err(Problem::too_big(detail));
+                return Err(Problem::too_much(detail));
             }
         }
         match self.of_all.check_n(events) {
@@ -138,7 +139,7 @@ impl Publishers {
                 let wait = not_until.wait_time_from(self.clock.now());
                 Err(too_fast("all agents together publish".to_owned(), PUBLISHED_A_SECOND.max(most.get()), wait))
             }
-            Err(_) => Err(Problem::too_big(format!("{events} events at once"))),
+            Err(_) => Err(Problem::too_much(format!("{events} events at once"))),
         }
     }
 
@@ -217,11 +218,12 @@ async fn taken(shared: &Arc<Shared>, parts: &Parts, body: Body) -> Result<Respon
     let body = read(body, mode.most()).await?;
     let lines = mode.events(&body)?;
     publishers.allow(&agent, lines.len().saturating_sub(1))?;
+    let town = shared.hub.state().town;
     let mut events = Vec::with_capacity(lines.len());
     for (at, line) in lines.iter().enumerate() {
         let place = if lines.len() == 1 { String::new() } else { format!("event {at}: ") };
         let event = admit(line, &shared.town.source, &agent).map_err(|error| refused(&place, &error))?;
-        if let Some(other) = event.run.as_ref().and_then(|run| owner(shared, run.as_str(), &agent)) {
+        if let Some(other) = event.run.as_ref().and_then(|run| owner(&town, run, &agent)) {
             return Err(forbidden("not-yours", format!("{place}the run in flight is one of {other}")));
         }
         events.push(event);
@@ -242,7 +244,7 @@ async fn read(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
         }
         Ok(Ok(body)) => Ok(body.to_bytes().into()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Problem::too_big(format!("the body has more than {most} bytes")))
+            Err(Problem::too_much(format!("the body has more than {most} bytes")))
         }
         Ok(Err(error)) => Err(Problem::bad_request(format!("the body cannot be read: {error}"))),
     }
@@ -262,19 +264,17 @@ async fn is_registered(shared: &Arc<Shared>, agent: &AgentId) -> Result<bool, Pr
 }
 
 /// Another agent whose run in flight this is.
-fn owner(shared: &Shared, run: &str, agent: &AgentId) -> Option<AgentId> {
-    let town = shared.hub.state().town;
-    let is_of = |(name, other): &(&AgentId, &crate::town::fold::Agent)| {
-        *name != agent && other.active.as_ref().is_some_and(|active| active.run.as_str() == run)
-    };
-    town.agents.iter().find(is_of).map(|(name, _)| name.clone())
+fn owner(town: &Town, run: &RunId, agent: &AgentId) -> Option<AgentId> {
+    let mut others = town.agents.iter().filter(|(name, _)| *name != agent);
+    let found = others.find(|(_, other)| other.active.as_ref().is_some_and(|active| active.run == *run));
+    found.map(|(name, _)| name.clone())
 }
 
 fn refused(place: &str, error: &BadStep) -> Problem {
     let why = std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"));
     let detail = format!("{place}{error}{why}");
     match error {
-        BadStep::Event(BadEvent::TooLong { .. }) => Problem::too_big(detail),
+        BadStep::Event(BadEvent::TooLong { .. }) => Problem::too_much(detail),
         BadStep::Kind(_) => forbidden("not-ephemeral", detail),
         BadStep::Foreign { .. } => forbidden("not-yours", detail),
         BadStep::Event(_) | BadStep::Data(_) | BadStep::Words { .. } | BadStep::Id { .. } => {

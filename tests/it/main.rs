@@ -6,6 +6,7 @@
 #![allow(clippy::zombie_processes, reason = "a killed child is waited for by its caller")]
 #![allow(clippy::unwrap_used)]
 
+mod issuer;
 mod station;
 mod story;
 mod village;
@@ -18,6 +19,7 @@ mod crashes;
 mod damage;
 mod demo;
 mod gated;
+mod gated_archive;
 mod help;
 mod hostile;
 mod listing;
@@ -25,6 +27,7 @@ mod live;
 mod meanwhile;
 mod memory;
 mod network;
+mod publish;
 mod races;
 mod refusals;
 mod report;
@@ -38,5 +41,6 @@ mod spec_history;
 mod stream;
 mod stream_limits;
 mod stream_program;
+mod telling;
 mod verdicts;
 mod workflows;

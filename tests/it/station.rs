@@ -96,6 +96,7 @@ impl Station {
                 hub,
                 publishers: plan.publishers,
                 desk,
+                local: None,
                 limits: plan.limits,
                 now: Box::new(|| crate::village::MORNING.to_owned()),
                 stop: tokio::sync::watch::Sender::new(false),
@@ -136,6 +137,24 @@ impl Station {
 
     pub fn get_at(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut stream = Self::ask_at(address, path, headers);
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        Answer::of(&String::from_utf8(bytes).unwrap())
+    }
+
+    /// Sends something, and gives the answer.
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        Self::post_at(self.address, path, headers, body)
+    }
+
+    pub fn post_at(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut stream = connect(address);
+        let mut head = format!("POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        // Who is refused early may find the rest not taken.
+        let _ = stream.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes());
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         Answer::of(&String::from_utf8(bytes).unwrap())
@@ -191,6 +210,14 @@ impl Station {
         }
         panic!("{path} never answers {status}");
     }
+}
+
+/// The address that a program prints, and its token where it has one.
+#[track_caller]
+pub fn page(printed: &str) -> (SocketAddr, Option<String>) {
+    let rest = printed.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{printed}"));
+    let (address, token) = rest.split_once("/#token=").map_or((rest, None), |(address, token)| (address, Some(token)));
+    (address.parse().unwrap(), token.map(str::to_owned))
 }
 
 pub fn connect(address: SocketAddr) -> TcpStream {

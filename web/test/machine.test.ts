@@ -141,3 +141,48 @@ describe("playing", () => {
     expect(one.seq).toBe(40);
   });
 });
+
+describe("between two events", () => {
+  const commit = (id: string, time: string): Entry => ({ offset: id, seq: null, event: { ...(journal[0] as Envelope), id, type: "monkeytown.commit.landed.v1", time, data: { author: "ana", subject: id } } });
+  const event = (seq: number, time: string): Entry => ({ offset: `${seq}`, seq, event: { ...(journal[seq - 1] as Envelope), id: `e${seq}`, time } });
+  const all = [commit("a", "2020-01-01T00:00:00Z"), commit("b", "2021-01-01T00:00:00Z"), event(1, "2026-01-01T00:00:00Z"), commit("c", "2026-01-02T00:00:00Z"), event(2, "2026-01-03T00:00:00Z")];
+  const history = { index: () => Promise.reject(new Error("not asked")), events: (from: number, to: number) => Promise.resolve(between(all, from, to)), state: () => Promise.resolve(undefined) };
+
+  test("what was in git before the first event is there, up to the moment that is looked at", async () => {
+    const machine = new Machine(history, () => 2);
+    const replay = new Replay(machine, () => 2, () => undefined);
+    const shown = () => machine.recent(9, replay.until).map((entry) => entry.event.id).join("");
+    await replay.seek(0);
+    expect(shown()).toBe("ab");
+    replay.look(Date.parse("2020-06-01T00:00:00Z"));
+    expect([shown(), replay.now]).toEqual(["a", Date.parse("2020-06-01T00:00:00Z")]);
+    replay.look(Date.parse("2019-01-01T00:00:00Z"));
+    expect(shown()).toBe("");
+    await replay.seek(1);
+    expect(shown()).toBe("abe1c");
+    replay.look(Date.parse("2026-01-01T12:00:00Z"));
+    expect(shown()).toBe("abe1");
+    replay.look(undefined);
+    expect([shown(), replay.now]).toEqual(["abe1c", Date.parse("2026-01-01T00:00:00Z")]);
+  });
+
+  test("playing by time passes commits one by one, and waits before none of them for years", async () => {
+    const machine = new Machine(history, () => 2);
+    const replay = new Replay(machine, () => 2, () => undefined);
+    await replay.seek(0);
+    replay.look(Date.parse("2019-12-31T00:00:00Z"));
+    Object.assign(replay.playing, { on: true, speed: 3600 });
+    const seen = new Set<string>();
+    for (let i = 0; i < 400 && replay.seq < 2; i++) {
+      replay.tick(100);
+      seen.add(machine.recent(9, replay.until).map((entry) => entry.event.id).join(""));
+    }
+    expect([...seen]).toEqual(["", "a", "ab", "abe1", "abe1c", "abe1ce2"]);
+  });
+
+  test("a town where nobody has run has its commits all the same", async () => {
+    const machine = new Machine({ ...history, events: (from, to) => Promise.resolve(between(all.slice(0, 2), from, to)) }, () => 0);
+    await machine.seek(0);
+    expect(machine.recent(9).map((entry) => entry.event.id)).toEqual(["a", "b"]);
+  });
+});

@@ -9,6 +9,8 @@ pub mod artifacts;
 pub mod base;
 pub mod block;
 pub mod builtin;
+pub mod changelog;
+pub mod comments;
 pub mod config;
 pub mod content;
 pub mod data;

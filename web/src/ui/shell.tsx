@@ -1,7 +1,7 @@
 // The frame around every screen: the name, the way about, the line to the server, what has to be said above all; no screen lives here.
 import type { ComponentType } from "preact";
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { openPulls } from "../fold/state";
 import Terrarium from "../screens/terrarium";
 import { darkness, hourOf } from "../world/sky";
@@ -40,10 +40,14 @@ function Screen({ name }: { name: Screen }) {
 
 function Navigation() {
   const waiting = openPulls(app.town()).length;
+  const bar = useRef<HTMLElement>(null);
+  const { screen: open } = route.value;
+  // On a telephone there is no room for all of them at once.
+  useEffect(() => bar.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [open]);
   return (
-    <nav class="screens" aria-label="Screens">
+    <nav class="screens" aria-label="Screens" ref={bar}>
       {SCREENS.map((screen) => (
-        <a key={screen} href={link(screen)} aria-current={route.value.screen === screen ? "page" : undefined}>
+        <a key={screen} href={link(screen)} aria-current={open === screen ? "page" : undefined}>
           {NAMES[screen]}
           {screen === "gate" && waiting > 0 && <span class="count"><span aria-hidden="true">{waiting}</span><span class="sr">{` ${waiting} open`}</span></span>}
         </a>

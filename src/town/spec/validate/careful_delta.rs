@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 
 use super::super::block::{Block, number};
+use super::super::comments::Comments;
 use super::super::delta::Delta;
 use super::super::heading;
 use super::super::js;
 use super::super::lines::Lines;
 use super::super::main_spec::Requirements;
 use super::super::rules;
-use super::careful::{Comments, bare, commented, commented_words, fence, unspaced};
+use super::careful::{bare, commented, commented_words, fence, unspaced};
 use super::findings::{Findings, Place};
 use super::unread;
 use super::words::Words;
