@@ -18,9 +18,7 @@ use tokio::sync::watch;
 
 use super::{Context, Usage, open, say, verdict};
 use crate::config::Secret;
-use crate::git::home::Home;
 use crate::git::journal::{Journal, JournalError};
-use crate::git::repo::Repo;
 use crate::run::house::House;
 use crate::serve::api::desk::Desk;
 use crate::serve::api::local::{Local, Perform};
@@ -122,10 +120,10 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     let clock = Arc::new(clock);
     let desk = {
         let clock = clock.clone();
-        Desk::new(opener(context, args, house.home.branch.clone()), Box::new(move || clock.now()))
+        Desk::new(open::opener(context, args.remote.clone(), house.home.branch.clone()), Box::new(move || clock.now()))
     };
     let edge = Edge {
-        open: opener(context, args, house.home.branch.clone()),
+        open: open::opener(context, args.remote.clone(), house.home.branch.clone()),
         random: Box::new(crate::config::random),
         now: Box::new({
             let clock = clock.clone();
@@ -264,16 +262,6 @@ fn plainly(error: RelayError) -> anyhow::Error {
         RelayError::Journal(error) => error.into(),
         other => other.into(),
     }
-}
-
-/// How the relay opens the repository: as it is here, since another thread asks the remote.
-fn opener(context: &Context, args: &Args, branch: String) -> Box<dyn Fn() -> Result<Home, String> + Send + Sync> {
-    let (dir, remote) = (context.dir.clone(), args.remote.clone());
-    Box::new(move || {
-        let repo = Repo::open(&dir).map_err(|error| error.to_string())?;
-        let remote = remote.as_deref().map(|name| repo.remote(name)).transpose().map_err(|error| error.to_string())?;
-        Ok(Home { repo, remote, branch: branch.clone(), online: std::cell::Cell::new(false) })
-    })
 }
 
 /// What asks the remote from time to time.

@@ -304,10 +304,7 @@ impl Stopwatch {
 /// When the system has none.
 pub fn secret() -> std::io::Result<Secret> {
     use base64::Engine as _;
-    let mut bytes = [0; 32];
-    let random = ring::rand::SystemRandom::new();
-    let none = |_| std::io::Error::other("the system gives no randomness");
-    ring::rand::SecureRandom::fill(&random, &mut bytes).map_err(none)?;
+    let bytes = secret_bytes().ok_or_else(|| std::io::Error::other("the system gives no randomness for a secret"))?;
     Ok(Secret(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)))
 }
 

@@ -20,6 +20,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use git2::Oid;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -32,7 +33,7 @@ use self::desk::{Document, Failure, TownNow, lock};
 use super::hub::Standing;
 use super::problem::Problem;
 use super::ring::Offset;
-use super::{Shared, offset};
+use super::{About, Shared, offset};
 
 /// Events of one answer of history.
 const LINES: u64 = 5_000;
@@ -91,7 +92,7 @@ async fn document<T: Serialize>(
 }
 
 /// The commits that the branches of open pull requests stand at.
-fn tips(home: &Home, town: &Town) -> Result<String, Failure> {
+pub(super) fn tips(home: &Home, town: &Town) -> Result<String, Failure> {
     let mut tips = String::new();
     for pull in town.open_pulls() {
         tips.push_str(&home.tip(&pull.offer.branch)?.map(|tip| tip.to_string()).unwrap_or_default());
@@ -113,7 +114,7 @@ pub(super) async fn worked_out<T: Send + 'static>(
 
 /// `GET /api/agents`: charters and memories.
 async fn agents(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    document(shared, &headers, "agents".to_owned(), |a| agents::agents(a.shared, a.home, a.now)).await
+    document(shared, &headers, "agents".to_owned(), |a| agents::agents(&a.shared.desk, a.home, a.now)).await
 }
 
 /// `GET /api/specs`: OpenSpec.
@@ -123,12 +124,12 @@ async fn specs(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respons
 
 /// `GET /api/ledger`: what runs cost.
 async fn ledger(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    document(shared, &headers, "ledger".to_owned(), |a| ledger::ledger(a.shared, a.home, a.town)).await
+    document(shared, &headers, "ledger".to_owned(), |a| ledger::ledger(&a.shared.desk, a.home, a.town)).await
 }
 
 /// `GET /api/pulls`: pull requests with what to look at.
 async fn pulls(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    document(shared, &headers, "pulls".to_owned(), |a| pulls::pulls(a.shared, a.home, a.now, a.town)).await
+    document(shared, &headers, "pulls".to_owned(), |a| pulls::pulls(&a.shared.desk, a.home, a.now, a.town)).await
 }
 
 /// `GET /api/pulls/{number}`: one with what differs.
@@ -136,7 +137,7 @@ async fn pull(State(shared): State<Arc<Shared>>, Path(number): Path<String>, hea
     let Ok(number) = number.parse::<u64>() else {
         return Problem::not_found(format!("{number:?} is no number of a pull request")).into_response();
     };
-    let make = move |a: &Asked<'_>| pulls::page(a.shared, a.home, a.now, a.town, number);
+    let make = move |a: &Asked<'_>| pulls::page(&a.shared.desk, a.home, a.now, a.town, number);
     document(shared, &headers, format!("pulls/{number}"), make).await
 }
 
@@ -189,7 +190,7 @@ fn lines(shared: &Shared, part: &Part) -> Result<(Document, Option<Offset>), Fai
     if part.after.is_none() && to.saturating_sub(from) >= LINES {
         return Err(Failure::Bad(format!("from={from}&to={to}: an answer has at most {LINES} events")));
     }
-    if to < from {
+    if part.after.is_none() && to < from {
         return Err(Failure::Bad(format!("from={from}&to={to}: the end comes before the beginning")));
     }
     let place = |seq: u64| if seq > u64::from(u32::MAX) { Offset::MAX } else { offset::of_seq(seq) };
@@ -247,6 +248,11 @@ struct Answer<'a> {
     state: &'a RawValue,
 }
 
+/// A state as JSON, with the place that it stands at.
+pub(super) fn placed(epoch: &str, offset: Offset, seq: u64, state: &RawValue) -> Vec<u8> {
+    serde_json::to_vec(&Answer { epoch, offset: offset.to_string(), seq, state }).unwrap_or_default()
+}
+
 /// A moment of the past.
 #[derive(Debug, Deserialize)]
 struct Moment {
@@ -267,8 +273,7 @@ async fn state(
     let Standing { epoch, offset, town, .. } = shared.hub.state();
     tagged(&headers, &format!("{epoch}:{offset}"), || {
         let state = shared.hub.rendered(&town);
-        let answer = Answer { epoch: &epoch, offset: offset.to_string(), seq: town.seq, state: &state };
-        serde_json::to_vec(&answer).unwrap_or_default()
+        placed(&epoch, offset, town.seq, &state)
     })
 }
 
@@ -288,23 +293,38 @@ async fn state_at(shared: Arc<Shared>, seq: u64, headers: &HeaderMap) -> Respons
 async fn town(State(shared): State<Arc<Shared>>) -> Response {
     // While the repository cannot be read, all else is still told.
     let main = worked_out(shared.clone(), |shared| shared.desk.with(|home| Ok(home.main()?))).await.ok();
-    let Standing { epoch, offset, town, head } = shared.hub.state();
-    axum::Json(json!({
-        "name": shared.town.name,
-        "description": shared.town.description,
-        "source": shared.town.source,
-        "repository": { "branch": shared.town.branch, "head": main.map(|main| main.to_string()) },
+    let here = Here { main, local: shared.local.is_some(), limits: shared.limits.told() };
+    axum::Json(described(&shared.town, &shared.hub.state(), here)).into_response()
+}
+
+/// What is so where the town is shown.
+pub(super) struct Here {
+    /// The default branch, where it can be read.
+    pub main: Option<Oid>,
+    /// Whether a person at this machine may decide there.
+    pub local: bool,
+    /// What is allowed, where something listens.
+    pub limits: serde_json::Value,
+}
+
+/// What the town is, and what may be done where it is shown.
+pub(super) fn described(about: &About, standing: &Standing, here: Here) -> serde_json::Value {
+    let Standing { epoch, offset, town, head } = standing;
+    json!({
+        "name": about.name,
+        "description": about.description,
+        "source": about.source,
+        "repository": { "branch": about.branch, "head": here.main.map(|main| main.to_string()) },
         "epoch": epoch,
         "offset": offset.to_string(),
         "journal": { "head": head, "seq": town.seq },
-        "local": shared.local.is_some(),
+        "local": here.local,
         "freeze": town.frozen.is_some(),
         "server": env!("CARGO_PKG_VERSION"),
-        "shards": shared.town.shards,
+        "shards": about.shards,
         "world": null,
-        "limits": shared.limits.told(),
-    }))
-    .into_response()
+        "limits": here.limits,
+    })
 }
 
 /// `GET /api/stream`: how the stream does.

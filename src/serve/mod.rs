@@ -14,6 +14,7 @@ pub mod cursor;
 pub mod descriptors;
 pub mod doorman;
 pub mod doors;
+pub mod export;
 pub mod filter;
 pub mod frame;
 pub mod histogram;

@@ -60,13 +60,6 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, "It stays as it is", detail)
     }
 
-    /// A body that is too long.
-    #[must_use]
-    pub fn too_big(most: usize) -> Self {
-        let title = "The body is too long";
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-big", title, format!("at most {most} bytes are taken"))
-    }
-
     /// Something that failed here.
     #[must_use]
     pub fn failed(detail: impl Into<String>) -> Self {

@@ -163,6 +163,40 @@ fn two_changes_of_one_requirement_are_merged_or_refused() {
     assert!(spec_now.contains("it is missed") && !spec_now.contains("twice"), "{spec_now}");
 }
 
+// covers: gated-workflow#a-renamed-scenario-is-the-same-scenario
+#[test]
+fn one_change_renames_a_scenario_and_another_edits_it() {
+    let rename = "\n## RENAMED Scenarios\n- IN: `### Requirement: Count`\n- FROM: `#### Scenario: second`\n\
+                  - TO: `#### Scenario: going out`\n";
+    let same = "it is counted";
+    let renames = counting(same, same).replace("Scenario: second\n", "Scenario: going out\n") + rename;
+    let edits = counting(same, "it is missed");
+    for (first, second) in [("rename", "edit"), ("edit", "rename")] {
+        let village = village(&[("rename", &renames), ("edit", &edits)]);
+        let reference = village.monkeytown(&["openspec", "validate", "rename", "--json"]);
+        assert_eq!(reference.code, 1, "{reference:?}");
+        let ours = village.monkeytown(&["spec", "validate", "rename", "--profile", "ci", "--json"]);
+        let codes: Vec<&str> =
+            ours.json["items"][0]["issues"].as_array().unwrap().iter().map(|i| i["code"].as_str().unwrap()).collect();
+        assert!(codes.iter().all(|code| code.starts_with("sibling/") || code.starts_with("proposal/")), "{codes:?}");
+        for name in [first, second] {
+            let done = spec(&village, &format!("archive {name} --yes --branch main"));
+            assert_eq!(done.code, 0, "{name}: {done:?}");
+        }
+        let merged = village.show("main", MAIN);
+        assert!(merged.contains("Scenario: going out\n") && merged.contains("it is missed"), "{merged}");
+        assert!(!merged.contains("Scenario: second\n"), "{merged}");
+        // Taking the rename back leaves what the other one wrote.
+        let back = spec(&village, "unarchive rename --branch main");
+        assert_eq!(back.code, 0, "{back:?}");
+        let now = village.show("main", MAIN);
+        assert!(
+            now.contains("Scenario: second\n") && now.contains("it is missed") && !now.contains("going out"),
+            "{now}"
+        );
+    }
+}
+
 /// A base that is recorded counts more than the commit at which the change began.
 #[test]
 fn a_change_that_was_brought_up_to_date_is_no_conflict() {

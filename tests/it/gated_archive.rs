@@ -30,6 +30,7 @@ fn completes(village: &Village, folder: &str, spec: &str) {
     );
     let out = village.monkeytown(&["spec", "status", "--change", name, "--json"]);
     let hash = out.json["lifecycle"]["content_hash"].as_str().unwrap_or_else(|| panic!("{out:#?}")).to_owned();
+    let commit = village.git(["rev-parse", "main"]);
     let records: Vec<(String, String)> = [
         ("001-architect", "architect", "approved", "architect"),
         ("002-implement", "implement", "done", "feature-implementer"),
@@ -38,7 +39,7 @@ fn completes(village: &Village, folder: &str, spec: &str) {
     ]
     .map(|(file, gate, verdict, agent)| {
         let text = format!(
-            "gate: {gate}\nverdict: {verdict}\nactor: \"agent:{agent}\"\nrun: {RUN}\ncontent_hash: \"{hash}\"\nfindings: []\nevidence:\n  - tests/run.sh:1\n"
+            "gate: {gate}\nverdict: {verdict}\nactor: \"agent:{agent}\"\nrun: {RUN}\ncommit: {commit}\ncontent_hash: \"{hash}\"\nfindings: []\nevidence:\n  - tests/run.sh:1\n"
         );
         (path(&format!("gates/{file}.yaml")), text)
     })
@@ -115,6 +116,9 @@ fn what_is_archived_is_held_against_its_records() {
     acts(&village, "architect", "archive add-stamps");
     let folder = "openspec/changes/archive/2026-11-21-add-stamps";
     let (fine, none) = ((0, Vec::new()), |code: &str| vec![code.to_owned()]);
+    // Whatever is built under its name once it is archived is not its own any more.
+    let later = "weigh() { echo \"$1 bananas\"; }\n# Later.\n";
+    edits(&village, &[("src/post.sh", later)], "Stamp it again\n\nChange: add-stamps\n");
     stand_on_main(&village);
     assert_eq!(judged(&village, "gated"), fine);
     for (file, from, to, code) in [
@@ -135,6 +139,25 @@ fn what_is_archived_is_held_against_its_records() {
     // Without the record of it nobody said that it was put away.
     std::fs::remove_file(village.dir().join(format!("{folder}/gates/004-archive.yaml"))).unwrap();
     assert_eq!(judged(&village, "gated"), (0, none("gate/skipped")));
+}
+
+// covers: gated-workflow#a-pass-is-of-one-state-of-the-code/built-before-the-archive-was-merged
+#[test]
+fn what_was_built_between_a_pass_and_the_archive_is_found_afterwards() {
+    let village = town();
+    completes(&village, STAMPS, STAMP);
+    let archive = without_a_mind(&village, "architect");
+    let number = archive.json["pull"].as_u64().unwrap_or_else(|| panic!("{archive:#?}"));
+    let built = |code: &str| edits(&village, &[("src/post.sh", code)], "Stamp it\n\nChange: add-stamps\n");
+    built("weigh() { echo \"$1 bananas\"; }\n# Between the two.\n");
+    merged(&village, number);
+    stand_on_main(&village);
+    let stale = "gate/stale-pass".to_owned();
+    assert_eq!(judged(&village, "gated"), (1, vec![stale.clone(), stale.clone(), "gate/skipped".to_owned()]));
+    let status = village.monkeytown(&["spec", "status", "--change", "add-stamps", "--json"]);
+    let issues = status.json["lifecycle"]["issues"].as_array().unwrap();
+    assert!(issues.iter().any(|issue| issue["code"] == stale && issue["message"].to_string().contains("src/post.sh")));
+    assert_eq!(judged(&village, "ci"), (0, Vec::new()));
 }
 
 // covers: gated-workflow#the-status-line-repeats-the-records/two-passes-side-by-side

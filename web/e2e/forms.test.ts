@@ -23,6 +23,7 @@ afterAll(async () => {
   await town.end();
 });
 
+// covers: terrarium#everybody-can-use-it/axe
 test.each([["a desk", {}], ["a telephone", PHONE]])("axe finds nothing serious on any screen of %s", async (_where, options) => {
   const witness = await (await Witness.open(browser, server.printed, options)).ready();
   const found: { [screen: string]: string[] } = {};
@@ -35,6 +36,7 @@ test.each([["a desk", {}], ["a telephone", PHONE]])("axe finds nothing serious o
   await witness.end();
 });
 
+// covers: terrarium#everybody-can-use-it/a-telephone
 test("at 390 px nothing is wider than the screen, and what is touched is large enough", async () => {
   const witness = await (await Witness.open(browser, server.printed, PHONE)).ready();
   const wrong: string[] = [];
@@ -51,6 +53,7 @@ test("at 390 px nothing is wider than the screen, and what is touched is large e
   await witness.end();
 });
 
+// covers: terrarium#everybody-can-use-it/less-motion
 test("who asked for less motion sees still frames, and each event still arrives", async () => {
   const witness = await (await Witness.open(browser, server.printed, { reducedMotion: "reduce" })).ready();
   const { page } = witness;
@@ -95,6 +98,7 @@ test("the map is walked by arrow keys, and a live region names who is reached", 
   await witness.end();
 });
 
+// covers: terrarium#everybody-can-use-it/the-list
 test("the list tells what the map shows", async () => {
   const witness = await (await Witness.open(browser, server.printed)).ready();
   const shown = await witness.page.locator(".world-who, .world-place").allInnerTexts();

@@ -18,6 +18,7 @@ afterAll(async () => {
   await town.end();
 });
 
+// covers: terrarium#the-gate-shows-what-a-verdict-needs/the-diff
 test("the queue is walked by key, and each diff is what git says", async () => {
   const witness = await (await Witness.open(browser, server.origin)).ready();
   const { page } = witness;
@@ -50,6 +51,7 @@ test("a file that was looked at is ticked by key, and stays so", async () => {
   await witness.end();
 });
 
+// covers: terrarium#the-gate-shows-what-a-verdict-needs/what-the-gate-refuses
 test("what the gate refuses stands in front, and says why", async () => {
   const { number, head, branch } = { branch: "", ...town.pull("madchimp") };
   // Somebody pushes on an agent's branch what its agent does not own.

@@ -85,6 +85,7 @@ test.each(["terrarium", "timeline", "gate", "board", "ledger", "specs", "agents"
   await witness.end();
 });
 
+// covers: terrarium#what-others-write-stays-text/a-corpus-of-attacks
 test("each open pull request of theirs is shown as text, with its diff", async () => {
   for (const number of [20, 21, 22]) {
     const { title } = town.pulls().find((pull) => pull.number === number) as unknown as { title: string };
@@ -103,8 +104,10 @@ test("each open pull request of theirs is shown as text, with its diff", async (
   }
 });
 
+// covers: terrarium#what-others-write-stays-text/invisible-characters
 test("what nobody can see is named in a diff, a title and Markdown", async () => {
   const override = "\u202E";
+  town.run("pulls", "reject", `${town.pull("primatedesigner").number}`, "--reason", "other", "Room for another");
   const [opened, commented] = propose("primatedesigner", 23, `plain${override}nialp`);
   town.record([{ ...(opened as Event), data: { ...(opened as { data: object }).data, body: `It says abc${override}cba\n\n- [x] done` } }, commented as Event]);
   const witness = await (await Witness.open(browser, `${server.origin}/#/gate/23`)).ready();
@@ -117,6 +120,7 @@ test("what nobody can see is named in a diff, a title and Markdown", async () =>
   await witness.end();
 });
 
+// covers: terrarium#what-others-write-stays-text/a-corpus-of-attacks
 test("the feed says them letter by letter as they arrive", async () => {
   const witness = await (await Witness.open(browser, server.origin)).ready();
   for (const [nth, say] of CORPUS.entries()) {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Browser } from "playwright-core";
 import { Witness, browse } from "./look";
-import { Town, type Server } from "./town";
+import { FIRST_DAY, Town, type Server } from "./town";
 
 const COMMITS = 6000;
 
@@ -23,6 +23,7 @@ afterAll(async () => {
 /** The first row of the feed: what happened last before the moment that is shown. */
 const last = (witness: Witness) => witness.page.getByRole("region", { name: "Village feed" }).getByRole("listitem").first();
 
+// covers: terrarium#nothing-moves-without-an-event/an-old-repository
 test("every year of it is on the axis, and each moment shows what was done by then", async () => {
   const witness = await (await Witness.open(browser, server.origin)).ready();
   const { buckets } = await server.json<{ buckets: { count: number; kinds: { commit?: number } }[] }>("/api/history/index");
@@ -31,9 +32,9 @@ test("every year of it is on the axis, and each moment shows what was done by th
   const axis = await witness.page.locator(".scrubber canvas").boundingBox();
   for (const share of [0.5, 0.1, 0.8]) {
     await witness.page.mouse.click((axis?.x ?? 0) + (axis?.width ?? 0) * share, (axis?.y ?? 0) + 40);
-    await witness.page.getByText("You look at the past").waitFor();
+    await witness.page.locator(".banner.replay").waitFor();
     const at = Number(/[?&]t=(\d+)/.exec(witness.page.url())?.[1]);
-    const day = Math.floor((at / 1000 - 1_500_000_000) / 86_400) + 1;
+    const day = Math.floor((at / 1000 - FIRST_DAY) / 86_400) + 1;
     await expect.poll(() => last(witness).innerText(), { timeout: 20_000 }).toContain(`Work of day ${day}”`);
     expect(await witness.text(".clock")).toContain(new Date(at).toISOString().slice(0, 10));
   }

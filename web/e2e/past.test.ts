@@ -24,6 +24,7 @@ function openAt(seq: number): number {
   return Object.values(pulls).filter((pull) => pull.state === "open").length;
 }
 
+// covers: terrarium#the-past-can-be-walked-through/a-moment
 test("rewinding shows the town as the program folds it up to there, and the way back", async () => {
   const witness = await (await Witness.open(browser, server.printed)).ready();
   const head = await witness.seq();
@@ -33,7 +34,7 @@ test("rewinding shows the town as the program folds it up to there, and the way 
     await expect.poll(() => witness.seq()).toBe(at);
     await expect.poll(async () => /(\d+) open/.exec(await gate.innerText())?.[1] ?? "0").toBe(`${openAt(at)}`);
   }
-  await witness.page.getByText("You look at the past").waitFor();
+  await witness.page.locator(".banner.replay").waitFor();
   // One step with a key, and back to live.
   await witness.page.keyboard.press(",");
   await expect.poll(() => witness.seq()).toBe(head - 4);
@@ -43,6 +44,7 @@ test("rewinding shows the town as the program folds it up to there, and the way 
   await witness.end();
 });
 
+// covers: terrarium#the-past-can-be-walked-through/a-link
 test("a link to an event leads to it, and to the moment when it happened", async () => {
   const { events } = await server.json<{ events: { seq: number | null; event: { id: string; type: string } }[] }>("/api/events?after=0&limit=500");
   const opened = events.filter(({ event }) => event.type === "monkeytown.pull.opened.v1")[2];
@@ -77,13 +79,14 @@ test("an event that nobody knows is said to be none, and the town stays where it
   await witness.end();
 });
 
+// covers: terrarium#everybody-can-use-it/axe
 test("what is of the past is shown on every screen, and axe finds nothing serious there", async () => {
   const witness = await (await Witness.open(browser, `${server.origin}/#/terrarium?at=30`)).ready();
   const found: { [screen: string]: string[] } = {};
   for (const screen of ["terrarium", "timeline", "gate", "board", "ledger", "specs", "agents", "agents/chaostester", "stream"]) {
     await witness.show(`${screen}?at=30`);
     expect(await witness.seq(), screen).toBe(30);
-    await witness.page.getByText("You look at the past").first().waitFor();
+    await witness.page.locator(".banner.replay").waitFor();
     const barriers = await witness.barriers();
     if (barriers.length > 0) found[screen] = barriers;
   }

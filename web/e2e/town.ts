@@ -10,6 +10,9 @@ export const PROGRAM = process.env["MONKEYTOWN"] ?? join(import.meta.dirname, ".
 
 const JOURNAL = "refs/heads/monkeytown/journal";
 
+/** When the work on an old repository began, in seconds. */
+export const FIRST_DAY = 1_200_000_000;
+
 export interface Event {
   id: string;
   type: string;
@@ -128,7 +131,7 @@ export class Town {
     const town = new Town(mkdtempSync(join(tmpdir(), "terrarium-")));
     mkdirSync(town.dir);
     town.git("init", "-q", "-b", "main");
-    const first = 1_500_000_000;
+    const first = FIRST_DAY;
     const stream = Array.from({ length: commits }, (_, nth) => {
       const [subject, text] = [`Work of day ${nth + 1}`, `${nth + 1}\n`];
       return `commit refs/heads/main\ncommitter Ada <ada@example.invalid> ${first + nth * 86_400} +0000\ndata ${subject.length}\n${subject}\nM 644 inline diary.txt\ndata ${text.length}\n${text}\n`;

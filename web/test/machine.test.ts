@@ -97,6 +97,21 @@ describe("the time machine", () => {
     expect(write(machine.town)).toBe(write(townAt(100)));
     expect(readLines("\n{}\n[1]\n")).toEqual([]);
   });
+
+  test("a month of nothing but commits is read with the months around it", async () => {
+    const landed = (id: string): Entry => ({ offset: id, seq: null, event: { ...(journal[0] as Envelope), id, type: "monkeytown.commit.landed.v1" } });
+    const months = [[landed("before")], entries.slice(0, 4), [landed("between")], entries.slice(4, 6), [landed("after")]];
+    const chunks = months.map((month, nth) => ({ name: `2026-0${nth + 1}`, first: month[0]?.seq ?? 0, last: month.at(-1)?.seq ?? 0 }));
+    const get = (url: URL) => {
+      const nth = chunks.findIndex(({ name }) => url.pathname.endsWith(`${name}.ndjson`));
+      return Promise.resolve(new Response(nth < 0 ? JSON.stringify({ chunks }) : (months[nth] ?? []).map((entry) => JSON.stringify(entry)).join("\n")));
+    };
+    const read = async (from: number, to: number) => (await new StaticHistory("http://host/", get).events(from, to)).map(({ seq, event }) => seq ?? event.id);
+    expect(await read(0, 6)).toEqual(["before", 1, 2, 3, 4, "between", 5, 6, "after"]);
+    expect(await read(1, 4)).toEqual([1, 2, 3, 4, "between"]);
+    expect(await read(5, 6)).toEqual([5, 6, "after"]);
+    expect(await read(7, 9)).toEqual([]);
+  });
 });
 
 describe("playing", () => {

@@ -185,15 +185,16 @@ impl Past {
                     cursor = oldest;
                 }
                 Some(taken) if taken.is_empty() => break,
-                Some(taken) => taken.iter().for_each(|(_, frame)| self.see(frame)),
+                Some(taken) => taken.iter().filter_map(|(_, frame)| line(frame)).for_each(|(line, _)| self.see(&line)),
             }
         }
         self.cursor = Some(cursor);
     }
 
-    fn see(&mut self, frame: &[u8]) {
-        let Some((line, seq)) = line(frame) else { return };
-        let Ok(read) = serde_json::from_slice::<Line<'_>>(&line) else { return };
+    /// Takes the next line of history.
+    pub fn see(&mut self, line: &[u8]) {
+        let Ok(read) = serde_json::from_slice::<Line<'_>>(line) else { return };
+        let seq = read.seq.unwrap_or_default();
         let Ok(seen) = serde_json::from_str::<Seen<'_>>(read.event.get()) else { return };
         let noun = seen.kind.strip_prefix("monkeytown.").and_then(|rest| rest.split('.').next()).unwrap_or("other");
         let noun = self.noun(noun);
@@ -342,5 +343,30 @@ impl Past {
             }
         }
         chunks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_busy_minute_after_years_of_quiet_is_told_finely() {
+        let minute = 1_790_000_000_000;
+        let years = (0..3).map(|year| minute - (year + 1) * 31_536_000_000);
+        let marks = years.rev().chain((0..60).map(|second| minute + second * 1_000));
+        let mark = |at| Mark { seq: 0, at, noun: 0 };
+        let past = Past { marks: marks.map(mark).collect(), nouns: vec!["run".to_owned()], ..Past::default() };
+        let buckets = past.buckets();
+        assert!((40..=FINE).contains(&buckets.len()), "{}", buckets.len());
+        assert_eq!(buckets.iter().map(|bucket| bucket.count).sum::<u64>(), 63);
+        assert!(buckets.windows(2).all(|two| two[0].to <= two[1].from));
+    }
+
+    #[test]
+    fn no_index_has_more_buckets_than_can_be_drawn() {
+        let mark = |at: i64| Mark { seq: 0, at: at * 3_600_000, noun: 0 };
+        let past = Past { marks: (0..9_000).map(mark).collect(), nouns: vec!["run".to_owned()], ..Past::default() };
+        assert_eq!(past.buckets().len() as i64, BUCKETS);
     }
 }

@@ -81,7 +81,7 @@ pub fn plan(project: &Project<'_>, change: &str, counts: Counts) -> Result<Optio
         let why = "there is no heading `## [Unreleased]`, below which the change would be entered".to_owned();
         return Err(misfit(first.map(|(at, _)| number(at)), why, &fix));
     };
-    if section.names(change) {
+    if section.holds(&entry, change) {
         return Ok(None);
     }
     let (at, written) = section.place(&entry);
@@ -103,8 +103,11 @@ impl Entry {
         let title = one_line(&show::title(&proposal, change), TITLE_CHARS).replace("**", "");
         let why = why(&proposal);
         let colon = if why.is_empty() { "" } else { ": " };
-        let names: Vec<String> =
-            project.deltas(change).iter().take(CAPABILITIES).map(|delta| code(&delta.id)).collect();
+        let deltas = project.deltas(change);
+        let mut names: Vec<String> = deltas.iter().take(CAPABILITIES).map(|delta| code(&delta.id)).collect();
+        if deltas.len() > CAPABILITIES {
+            names.push("…".to_owned());
+        }
         let about = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
         let kind = match (counts.added, counts.modified + counts.renamed, counts.removed) {
             (1.., 0, 0) => "Added",
@@ -164,12 +167,14 @@ impl<'t> Unreleased<'t> {
         Some(Self { at: headings[from].0, end, kinds, lines })
     }
 
-    /// Whether an entry names the change, as this program writes it.
-    fn names(&self, change: &str) -> bool {
-        let name = format!("({}", code(change));
+    /// Whether a line is the entry of the change: this one, or one that ends with the change's name as this one does.
+    fn holds(&self, entry: &Entry, change: &str) -> bool {
+        let name = code(change);
         let is_it = |line: &str| {
-            let ends = |(at, _): (usize, &str)| line[at + name.len()..].starts_with([')', ':']);
-            line.match_indices(&name).any(ends)
+            let end = js::trim_end(line).trim_end_matches('.');
+            let about = end.rfind("(`").map_or("", |at| &end[at + 1..]).strip_suffix(')');
+            let rest = about.and_then(|about| about.strip_prefix(&name));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':')) || line == entry.line
         };
         (self.at..self.end).any(|at| is_it(self.lines.get(at)))
     }

@@ -90,8 +90,9 @@ impl Lifecycle {
     pub fn of(project: &Project<'_>, folder: &str, past: &Past) -> Self {
         let tree = project.tree();
         let name = folder.rsplit('/').next().unwrap_or(folder);
-        // The journal knows an archived change by the name that it had.
-        let known = || past.authors.keys().find(|known| plan::archived_on(project, known, name).is_some());
+        // Journal and history know an archived change by the name that it had.
+        let mut known = past.authors.keys().chain(past.rebuilt.keys());
+        let mut known = || known.find(|known| plan::archived_on(project, known, name).is_some());
         let name = if project.is_archived(folder) { known().map_or(name, String::as_str) } else { name };
         let content_hash = content::hash(project, folder);
         let (said, bad_author) = author_of(tree, folder);

@@ -46,6 +46,7 @@ pub mod putaway;
 pub mod queue;
 pub mod record;
 pub mod rules;
+pub mod scenario_rename;
 pub mod schema;
 pub mod schemas;
 pub mod sections;

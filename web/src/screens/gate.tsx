@@ -85,7 +85,7 @@ function Detail({ number }: { number: string }) {
             {(pull?.state ?? one.state) === "open" && <Actions pull={one} />}
           </header>
           <details open><summary>What it says</summary><Prose text={one.body} /></details>
-          {(one.comments ?? []).map((comment) => <blockquote key={comment.id}><b>{comment.by}</b> <When at={comment.at} /><p><Said text={comment.text} /></p></blockquote>)}
+          {(one.comments ?? []).map((comment) => <blockquote key={comment.id}><b><Said text={comment.by} /></b> <When at={comment.at} /><p><Said text={comment.text} /></p></blockquote>)}
           <div class="diff-bar">
             <span>{`${one.files.filter((file) => seen.value.has(`${headOf(one)}/${file.path}`)).length} of ${many(one.files.length, "file")} seen`}</span>
             <button type="button" aria-pressed={split.value} onClick={() => (split.value = !split.value)}>{split.value ? "Unified" : "Split"} <kbd>s</kbd></button>
@@ -99,11 +99,13 @@ function Detail({ number }: { number: string }) {
 }
 
 /** Keys of the gate: j and k walk the queue, m merges, r rejects, s splits, x ticks the next file as seen. */
-function useKeys(numbers: string[], current: string | undefined): void {
+function useKeys(): void {
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
       if (isWriting(event)) return;
-      const at = numbers.indexOf(current ?? "");
+      // Keys may come faster than frames: what counts is the state, not what was painted last.
+      const numbers = queue().map(({ pull }) => `${pull.number}`);
+      const at = numbers.indexOf(route.value.selected ?? numbers[0] ?? "");
       if (event.key === "j" || event.key === "k") walk(numbers[Math.max(0, Math.min(numbers.length - 1, at + (event.key === "j" ? 1 : -1)))]);
       else if (event.key === "s") split.value = !split.value;
       else if (event.key === "x") document.querySelector<HTMLInputElement>(".file-head input:not(:checked)")?.click();
@@ -112,14 +114,13 @@ function useKeys(numbers: string[], current: string | undefined): void {
     };
     window.addEventListener("keydown", key);
     return () => window.removeEventListener("keydown", key);
-  });
+  }, []);
 }
 
 export default function Gate() {
   const waiting = queue();
-  const numbers = waiting.map(({ pull }) => `${pull.number}`);
-  const current = route.value.selected ?? numbers[0];
-  useKeys(numbers, current);
+  const current = route.value.selected ?? waiting[0]?.pull.number.toString();
+  useKeys();
   return (
     <div class="gate two">
       <nav class="queue" aria-label="Open pull requests">

@@ -109,7 +109,7 @@ function RejectForm({ number, head }: { number: string; head: string }) {
   return (
     <Ask name={`Reject #${number}`} kind="reject" send={send}>
       <p>Reject <b>#{number}</b> at <code>{short(head)}</code>. Its agent reads why before its next run.</p>
-      <label>Reason <select name="reason">{REASONS.map((reason) => <option key={reason}>{reason}</option>)}</select></label>
+      <label>Reason <select name="reason" required><option value="">choose…</option>{REASONS.map((reason) => <option key={reason}>{reason}</option>)}</select></label>
       <label>In words <textarea name="text" rows={2} maxLength={2000} /></label>
       <button type="submit" class="bad" disabled={busy.value}>Reject it <kbd>Enter</kbd></button>
       <Cancel />

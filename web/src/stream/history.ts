@@ -135,7 +135,10 @@ export class StaticHistory implements History {
 
   async events(from: number, to: number): Promise<Entry[]> {
     const { chunks } = await this.index();
-    const needed = chunks.filter((chunk) => chunk.last >= from && chunk.first <= to);
+    // A month in which nothing was recorded has commits that belong to the event before it.
+    const first = from === 0 ? 0 : chunks.findIndex((chunk) => chunk.last >= from);
+    const beyond = chunks.findIndex((chunk) => chunk.first > to);
+    const needed = first < 0 ? [] : chunks.slice(first, beyond < 0 ? chunks.length : beyond);
     const parts = await Promise.all(needed.map((chunk) => this.file(chunk.name)));
     return between(parts.flat(), from, to);
   }

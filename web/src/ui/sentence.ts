@@ -46,7 +46,7 @@ export function personOf(actor: string): string {
 function toolsOf(event: Envelope): string {
   const { calls } = (event.data ?? {}) as { calls?: unknown };
   const names = Array.isArray(calls) ? calls.map((call) => (call as { tool?: unknown } | null)?.tool).filter((name) => typeof name === "string") : [];
-  const who = personOf(event.actor);
+  const who = event.actor.startsWith("agent:") ? personOf(event.actor) : "a run";
   return names.length > 0 ? `${who} used ${[...new Set(names)].join(", ")}` : `${who} used tools`;
 }
 

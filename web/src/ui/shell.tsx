@@ -9,7 +9,7 @@ import * as app from "./app";
 import { Freeze } from "./freeze";
 import { Icon, Logo } from "./icons";
 import { Keys, useKeys } from "./keys";
-import { Empty, stamp, wait } from "./parts";
+import { Empty, Said, stamp, wait } from "./parts";
 import { many } from "./sentence";
 import { SCREENS, link, route, type Screen } from "./route";
 
@@ -107,7 +107,7 @@ function Banners() {
           <button type="button" onClick={app.goLive}>Back to live <kbd>l</kbd></button>
         </p>
       )}
-      {frozen && <p class="banner frozen" role="status"><b>The town is frozen</b> <span>by <bdi>{frozen.by}</bdi>: <bdi>{frozen.reason}</bdi></span></p>}
+      {frozen && <p class="banner frozen" role="status"><b>The town is frozen</b> <span>by <Said text={frozen.by} />: <Said text={frozen.reason} /></span></p>}
       {down && <p class="banner bad" role="status"><b>The server cannot be heard</b> <span>{`${line.value?.why}. What you see is from before; it is caught up when the line is back.`}</span> <button type="button" onClick={app.retry}>Try now</button></p>}
       {notice.value && <p class="banner" role="alert"><span>{notice.value}</span> <button type="button" onClick={() => app.tell(null)}>Dismiss</button></p>}
     </div>

@@ -156,6 +156,11 @@ fn the_entry_of_the_change_passes_and_not_a_word_beside_it() {
     without.changes.retain(|change| change.path != "CHANGELOG.md");
     without.specs.put_file("CHANGELOG.md", tree.bytes("CHANGELOG.md").unwrap());
     assert!(rules(&without).contains(&"stays-in-own-paths".to_owned()));
+    tree.put_file("openspec/config.yaml", b"changelog: agents/tester.md\n".as_slice());
+    tree.put_file("agents/tester.md", b"## [Unreleased]\n".as_slice());
+    let charter = put_away(&Project::new(&tree, OPENSPEC), "add-x", "2026-11-21", Base::default()).unwrap();
+    assert!(charter.files.contains_key("agents/tester.md"));
+    assert!(rules(&archives(&tree, &charter)).contains(&"stays-in-own-paths".to_owned()));
     let mut named = archives(&standing(&COMPLETE), &put);
     let config = FileChange {
         path: "openspec/config.yaml".to_owned(),
