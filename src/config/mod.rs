@@ -314,6 +314,12 @@ pub fn random() -> u128 {
     ulid::Ulid::generate().random()
 }
 
+/// Randomness for a secret, where the system gives any.
+#[must_use]
+pub fn secret_bytes() -> Option<[u8; 32]> {
+    ring::rand::generate(&ring::rand::SystemRandom::new()).ok().map(|bytes| ring::rand::Random::expose(bytes))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

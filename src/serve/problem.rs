@@ -82,7 +82,7 @@ impl Problem {
 
     /// A request with more than may be in one.
     #[must_use]
-    pub fn too_much(detail: impl Into<String>) -> Self {
+    pub fn too_big(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-big", "Too much at once", detail)
     }
 

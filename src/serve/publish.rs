@@ -130,7 +130,7 @@ impl Publishers {
             }
             Err(_) => {
                 let detail = format!("{events} events at once; {agent} may publish {most} a second (--publish-rate)");
-                return Err(Problem::too_much(detail));
+                return Err(Problem::too_big(detail));
             }
         }
         match self.of_all.check_n(events) {
@@ -139,7 +139,7 @@ impl Publishers {
                 let wait = not_until.wait_time_from(self.clock.now());
                 Err(too_fast("all agents together publish".to_owned(), PUBLISHED_A_SECOND.max(most.get()), wait))
             }
-            Err(_) => Err(Problem::too_much(format!("{events} events at once"))),
+            Err(_) => Err(Problem::too_big(format!("{events} events at once"))),
         }
     }
 
@@ -244,7 +244,7 @@ async fn read(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
         }
         Ok(Ok(body)) => Ok(body.to_bytes().into()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Problem::too_much(format!("the body has more than {most} bytes")))
+            Err(Problem::too_big(format!("the body has more than {most} bytes")))
         }
         Ok(Err(error)) => Err(Problem::bad_request(format!("the body cannot be read: {error}"))),
     }
@@ -274,7 +274,7 @@ fn refused(place: &str, error: &BadStep) -> Problem {
     let why = std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"));
     let detail = format!("{place}{error}{why}");
     match error {
-        BadStep::Event(BadEvent::TooLong { .. }) => Problem::too_much(detail),
+        BadStep::Event(BadEvent::TooLong { .. }) => Problem::too_big(detail),
         BadStep::Kind(_) => forbidden("not-ephemeral", detail),
         BadStep::Foreign { .. } => forbidden("not-yours", detail),
         BadStep::Event(_) | BadStep::Data(_) | BadStep::Words { .. } | BadStep::Id { .. } => {

@@ -76,7 +76,7 @@ impl Mode {
                 let events: Vec<&RawValue> = serde_json::from_slice(body).map_err(bad)?;
                 if events.len() > PUBLISH_EVENTS {
                     let detail = format!("{} events; one request publishes {PUBLISH_EVENTS} at the most", events.len());
-                    return Err(Problem::too_much(detail));
+                    return Err(Problem::too_big(detail));
                 }
                 Ok(events.into_iter().map(|event| event.get().to_owned()).collect())
             }
