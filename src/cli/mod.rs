@@ -24,6 +24,7 @@ pub mod senses;
 pub mod serve;
 pub mod spec;
 pub mod state;
+pub mod stream;
 pub mod sync;
 pub mod token;
 pub mod verdict;

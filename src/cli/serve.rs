@@ -89,7 +89,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "50")]
     requests: NonZeroU32,
     #[command(flatten)]
-    publishers: publishers::Args,
+    publishers: publishers::Publishing,
     /// Events that are kept for who comes back
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     ring_events: usize,

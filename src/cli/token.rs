@@ -25,8 +25,7 @@ pub struct Args {
 /// # Errors
 /// When the system has no randomness.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
-    let Some(random) = config::secret_bytes() else { anyhow::bail!("the system gives no randomness for a secret") };
-    let (token, hash) = publish::token(&random);
+    let (token, hash) = publish::token(config::secret()?.reveal());
     let line = format!("{} {hash}", args.agent);
     if context.json {
         say::json(&serde_json::json!({"agent": args.agent, "token": token, "line": line}))?;

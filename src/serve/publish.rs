@@ -36,7 +36,8 @@ use super::problem::Problem;
 use super::ring::Offset;
 use crate::config::Stopwatch;
 use crate::town::envelope::BadEvent;
-use crate::town::ids::AgentId;
+use crate::town::fold::Town;
+use crate::town::ids::{AgentId, RunId};
 use crate::town::limits::PUBLISHED_A_SECOND;
 use crate::town::step::{Admitted, BadStep, admit};
 
@@ -217,11 +218,12 @@ async fn taken(shared: &Arc<Shared>, parts: &Parts, body: Body) -> Result<Respon
     let body = read(body, mode.most()).await?;
     let lines = mode.events(&body)?;
     publishers.allow(&agent, lines.len().saturating_sub(1))?;
+    let town = shared.hub.state().town;
     let mut events = Vec::with_capacity(lines.len());
     for (at, line) in lines.iter().enumerate() {
         let place = if lines.len() == 1 { String::new() } else { format!("event {at}: ") };
         let event = admit(line, &shared.town.source, &agent).map_err(|error| refused(&place, &error))?;
-        if let Some(other) = event.run.as_ref().and_then(|run| owner(shared, run.as_str(), &agent)) {
+        if let Some(other) = event.run.as_ref().and_then(|run| owner(&town, run, &agent)) {
             return Err(forbidden("not-yours", format!("{place}the run in flight is one of {other}")));
         }
         events.push(event);
@@ -260,12 +262,10 @@ async fn is_registered(shared: &Arc<Shared>, agent: &AgentId) -> Result<bool, Pr
 }
 
 /// Another agent whose run in flight this is.
-fn owner(shared: &Shared, run: &str, agent: &AgentId) -> Option<AgentId> {
-    let town = shared.hub.state().town;
-    let is_of = |(name, other): &(&AgentId, &crate::town::fold::Agent)| {
-        *name != agent && other.active.as_ref().is_some_and(|active| active.run.as_str() == run)
-    };
-    town.agents.iter().find(is_of).map(|(name, _)| name.clone())
+fn owner(town: &Town, run: &RunId, agent: &AgentId) -> Option<AgentId> {
+    let mut others = town.agents.iter().filter(|(name, _)| *name != agent);
+    let found = others.find(|(_, other)| other.active.as_ref().is_some_and(|active| active.run == *run));
+    found.map(|(name, _)| name.clone())
 }
 
 fn refused(place: &str, error: &BadStep) -> Problem {

@@ -143,6 +143,24 @@ impl Station {
         Answer::of(&String::from_utf8(bytes).unwrap())
     }
 
+    /// Sends something, and gives the answer.
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        Self::post_at(self.address, path, headers, body)
+    }
+
+    pub fn post_at(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut stream = connect(address);
+        let mut head = format!("POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        // Who is refused early may find the rest not taken.
+        let _ = stream.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes());
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        Answer::of(&String::from_utf8(bytes).unwrap())
+    }
+
     /// One request whose answer is read by the test.
     pub fn ask(&self, path: &str, headers: &[(&str, &str)]) -> TcpStream {
         Self::ask_at(self.address, path, headers)

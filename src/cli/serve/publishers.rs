@@ -4,7 +4,7 @@
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use clap::Args as ClapArgs;
+use clap::Args;
 
 use crate::cli::Usage;
 use crate::config::files::read_up_to;
@@ -13,8 +13,8 @@ use crate::serve::publish::{FILE_BYTES, ISSUER, Keys, Oidc, PAUSE, Publishers, T
 use crate::town::limits::PUBLISHED_BY_ONE;
 
 /// Who may publish what running agents tell.
-#[derive(Clone, Debug, ClapArgs)]
-pub struct Args {
+#[derive(Clone, Debug, Args)]
+pub struct Publishing {
     /// A file outside of the repository with a line for each agent that may publish, as `monkeytown token` prints it
     #[arg(long, value_name = "FILE")]
     publish_tokens: Option<PathBuf>,
@@ -49,7 +49,7 @@ fn repository(text: &str) -> Result<String, String> {
     }
 }
 
-impl Args {
+impl Publishing {
     /// Reads who may publish in the town of this house.
     ///
     /// # Errors

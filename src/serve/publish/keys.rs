@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::config::Stopwatch;
-use crate::http::Http;
+use crate::http::{Http, trusted};
 use crate::serve::api::desk::lock;
 
 /// How long an answer of the issuer may take, and how large it may be.
@@ -175,23 +175,4 @@ fn usable(jwk: Jwk) -> Option<(String, Arc<Key>)> {
     };
     let components = RsaPublicKeyComponents { n: number(jwk.n?)?, e: number(jwk.e?)? };
     fits.then_some((jwk.kid?, Arc::new(Key(components))))
-}
-
-/// Whether what comes from an address can be believed: it is of the web and encrypted, or of this machine.
-///
-/// # Errors
-/// With the reason.
-pub fn trusted(address: &str) -> Result<(), String> {
-    let url = url::Url::parse(address).map_err(|error| format!("{address:?} is no address: {error}"))?;
-    let here = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err(format!("{address:?} has no host")),
-    };
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if here => Ok(()),
-        _ => Err(format!("{address:?} is not https")),
-    }
 }

@@ -75,10 +75,10 @@ impl Tokens {
     }
 }
 
-/// A token out of 32 random bytes, and the hash of it for the file.
+/// A token out of randomness, and the hash of it for the file.
 #[must_use]
-pub fn token(random: &[u8; 32]) -> (String, String) {
-    let token = format!("{PREFIX}{}", hex(random));
+pub fn token(random: &str) -> (String, String) {
+    let token = format!("{PREFIX}{random}");
     let hash = hex(&hash(&token));
     (token, hash)
 }
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_token_is_its_agents_and_nobody_elses() {
-        let ((one, first), (two, second), (other, _)) = (token(&[1; 32]), token(&[2; 32]), token(&[3; 32]));
+        let ((one, first), (two, second), (other, _)) = (token("one"), token("two"), token("three"));
         let file = format!("# who speaks\n\nada {first}\r\n  bob\t{}\nada {}\n", second.to_uppercase(), "0".repeat(64));
         let tokens = Tokens::read(&file).unwrap();
         let of = |token: &str| tokens.agent_of(token).map(AgentId::as_str);
