@@ -116,7 +116,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
 /// When there is no town here or the address cannot be had.
 pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     let house = open::house(context, Some(args.remote.as_deref().unwrap_or("none")))?;
-    let clock = open::Source::new(context)?;
+    let clock = Arc::new(open::Source::new(context)?);
     let publishers = args.publishers.read(&house)?;
     let capacity = Capacity { frames: args.ring_events.max(1), bytes: args.ring_mib.max(1) << 20 };
     let limits = Limits { subscribers: args.witnesses, connections_per_address: args.connections, ..Limits::default() };
@@ -128,7 +128,6 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
         branch: house.home.branch.clone(),
         shards: args.shard.clone(),
     };
-    let clock = Arc::new(clock);
     let desk = {
         let clock = clock.clone();
         Desk::new(open::opener(context, args.remote.clone(), house.home.branch.clone()), Box::new(move || clock.now()))
