@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::{Context, Usage, open, say, verdict};
-use crate::config::Secret;
+use crate::config::{Secret, Stopwatch};
 use crate::git::journal::{Journal, JournalError};
 use crate::run::house::House;
 use crate::serve::api::desk::Desk;
@@ -26,6 +27,7 @@ use crate::serve::doorman::{Doorman, Rules};
 use crate::serve::relay::{Edge, Health, Relay, RelayError};
 use crate::serve::ring::Capacity;
 use crate::serve::server::Server;
+use crate::serve::webhook::Hook;
 use crate::serve::{About, Limits, Shared, descriptors};
 
 /// Descriptors beside those of witnesses: the repository's, and requests.
@@ -33,6 +35,12 @@ const SPARE: u64 = 64;
 
 /// How many times the requests of a second may come at once.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+
+/// How long a fetch is apart from the one before, however often a webhook asks for it.
+const APART: Duration = Duration::from_secs(1);
+
+/// The variable with the webhook's secret.
+const WEBHOOK_SECRET: &str = "MONKEYTOWN_WEBHOOK_SECRET";
 
 /// Show the town to browsers: its history, and what happens, as it happens
 #[derive(Debug, ClapArgs)]
@@ -65,6 +73,12 @@ pub struct Args {
     /// Seconds between two fetches from the remote
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400), requires = "remote")]
     fetch: u64,
+    /// A file with the secret of a GitHub webhook, which makes the server fetch at once; or set MONKEYTOWN_WEBHOOK_SECRET
+    #[arg(long, value_name = "FILE", requires = "remote")]
+    webhook_secret_file: Option<PathBuf>,
+    /// Take no verdicts: nobody merges, rejects or freezes in the page
+    #[arg(long)]
+    read_only: bool,
     /// Witnesses at one time
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     witnesses: usize,
@@ -79,9 +93,6 @@ pub struct Args {
     /// Events that are kept for who comes back
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     ring_events: usize,
-    /// Take no verdicts: nobody merges, rejects or freezes in the page
-    #[arg(long)]
-    read_only: bool,
     /// Mebibytes that these events may take
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     ring_mib: usize,
@@ -133,7 +144,9 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     };
     let is_local = takes_verdicts(context, args, &house);
     let by = verdict::me(context, &house).ok().map(|who| who.name);
+    let secret = webhook_secret(context, args)?;
     let fetching = args.remote.is_some().then(|| Fetching::start(house, clock.clone(), args.fetch)).transpose()?;
+    let hook = fetching.as_ref().zip(secret).map(|(fetching, secret)| Hook::new(&secret, fetching.waker()));
     // Before anything is written down: where the address is taken, nothing has begun.
     let listener = listening(args.listen)?;
     let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(plainly)?;
@@ -151,6 +164,7 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
             publishers,
             desk,
             local: token.as_ref().map(|token| Local::new(token, names(address, &[]), by, performer(context))),
+            hook,
             limits,
             now: Box::new(move || clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)),
             stop: watch::Sender::new(false),
@@ -264,24 +278,39 @@ fn plainly(error: RelayError) -> anyhow::Error {
     }
 }
 
+/// The secret of the webhook, where one is taken.
+fn webhook_secret(context: &Context, args: &Args) -> anyhow::Result<Option<Secret>> {
+    let Some(path) = &args.webhook_secret_file else { return Ok(context.env.secret(WEBHOOK_SECRET)) };
+    let bad = |why: String| Usage(format!("{}: {why}; write the webhook's secret into it", path.display()));
+    match crate::config::secret_in(path) {
+        Ok(Some(secret)) => Ok(Some(secret)),
+        Ok(None) => Err(bad("it is empty".to_owned()).into()),
+        Err(error) => Err(bad(error.to_string()).into()),
+    }
+}
+
 /// What asks the remote from time to time.
 struct Fetching {
     thread: std::thread::JoinHandle<()>,
-    end: mpsc::Sender<()>,
+    tell: mpsc::Sender<Fetch>,
+}
+
+/// What the thread that fetches is told.
+#[derive(PartialEq, Eq)]
+enum Fetch {
+    Now,
+    End,
 }
 
 impl Fetching {
     fn start(house: House, clock: Arc<open::Source>, seconds: u64) -> anyhow::Result<Self> {
-        let (end, ended) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
         let (home, name) = (house.home, house.settings.name);
-        let fetch = move || {
-            let fetch = || -> Result<(), JournalError> {
-                home.refresh()?;
-                let journal = Journal::new(&home.repo, home.remote.as_ref());
-                journal.sync(&clock.stamp(&name))?;
-                Ok(())
-            };
-            fetch()
+        let fetch = move || -> Result<(), JournalError> {
+            home.refresh()?;
+            let journal = Journal::new(&home.repo, home.remote.as_ref());
+            journal.sync(&clock.stamp(&name))?;
+            Ok(())
         };
         // The first fetch is waited for: the stream begins with all that there is.
         if let Err(error) = fetch() {
@@ -289,19 +318,55 @@ impl Fetching {
         }
         let pause = Duration::from_secs(seconds);
         let again = move || {
-            while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+            while is_due(&told, pause) {
                 if let Err(error) = fetch() {
                     tracing::warn!(%error, "the remote cannot be asked; trying again in {seconds} s");
                 }
             }
         };
         let thread = std::thread::Builder::new().name("fetch".to_owned()).spawn(again)?;
-        Ok(Self { thread, end })
+        Ok(Self { thread, tell })
+    }
+
+    /// What makes it fetch soon.
+    fn waker(&self) -> Box<dyn Fn() + Send + Sync> {
+        let tell = self.tell.clone();
+        Box::new(move || drop(tell.send(Fetch::Now)))
     }
 
     fn end(self) {
-        drop(self.end);
+        let _ = self.tell.send(Fetch::End);
         let _ = self.thread.join();
+    }
+}
+
+/// Waits until it is time to fetch; no, when it is to end. Many that want it at once get it once, and never more often than
+/// [`APART`].
+fn is_due(told: &mpsc::Receiver<Fetch>, pause: Duration) -> bool {
+    match told.recv_timeout(APART) {
+        Ok(Fetch::End) | Err(RecvTimeoutError::Disconnected) => return false,
+        // Right after a fetch: the rest of the breath is waited for.
+        Ok(Fetch::Now) => return settle(told),
+        Err(RecvTimeoutError::Timeout) => {}
+    }
+    match told.recv_timeout(pause.saturating_sub(APART)) {
+        Ok(Fetch::End) | Err(RecvTimeoutError::Disconnected) => false,
+        Ok(Fetch::Now) => told.try_iter().all(|told| told == Fetch::Now),
+        Err(RecvTimeoutError::Timeout) => true,
+    }
+}
+
+/// Lets a breath go by; no, when it is to end.
+fn settle(told: &mpsc::Receiver<Fetch>) -> bool {
+    let (began, breath) = (Stopwatch::start(), APART.as_millis() as u64);
+    loop {
+        let left = breath.saturating_sub(began.millis());
+        match told.recv_timeout(Duration::from_millis(left)) {
+            Ok(Fetch::Now) if left > 0 => {}
+            Ok(Fetch::Now) => return told.try_iter().all(|told| told == Fetch::Now),
+            Ok(Fetch::End) | Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => return true,
+        }
     }
 }
 

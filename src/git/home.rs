@@ -74,11 +74,11 @@ impl Home {
                 Err(error) => return Err(error),
             }
         }
-        if let (Wanted::Auto, Some(there)) = (wanted, &remote) {
-            if !Self::lives_at(&repo, there, branch.or(head.as_deref())) {
-                let here = repo.default_branch(None, branch)?;
-                return Ok(Self { repo, remote: None, branch: here.name, online: Cell::new(true) });
-            }
+        if let (Wanted::Auto, Some(there)) = (wanted, &remote)
+            && !Self::lives_at(&repo, there, branch.or(head.as_deref()))
+        {
+            let here = repo.default_branch(None, branch)?;
+            return Ok(Self { repo, remote: None, branch: here.name, online: Cell::new(true) });
         }
         let name = remote.as_ref().map(|remote| remote.name.clone());
         let found = repo.default_branch(name.as_deref(), branch.or(head.as_deref()))?;

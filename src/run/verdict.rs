@@ -218,7 +218,7 @@ pub fn reject(
         if judged.seen.is_some() && *now != looked.head {
             return Err(Rejected::Moved { number, seen: looked.head.clone(), head: now.clone() });
         }
-        Ok(decide::decide(town, &command, stamp.time)?)
+        decide::decide(town, &command, stamp.time)
     })?)
 }
 

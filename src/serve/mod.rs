@@ -39,6 +39,7 @@ pub mod sse;
 pub mod stall;
 pub mod tally;
 pub mod view;
+pub mod webhook;
 
 #[cfg(test)]
 mod resume_tests;
@@ -55,6 +56,7 @@ use self::hub::Hub;
 use self::problem::Problem;
 use self::publish::Publishers;
 use self::relay::Health;
+use self::webhook::Hook;
 
 /// Close codes of the WebSocket: those of RFC 6455 §7.4.1, and our own of the range for applications.
 pub mod close {
@@ -167,6 +169,8 @@ pub struct Shared {
     pub desk: Desk,
     /// How the person at this machine decides; none where they may not do so here.
     pub local: Option<Local>,
+    /// Where GitHub's webhook arrives, where it may.
+    pub hook: Option<Hook>,
     /// What is allowed.
     pub limits: Limits,
     /// The moment, in RFC 3339.

@@ -80,6 +80,12 @@ impl Problem {
         Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, title, detail) }
     }
 
+    /// A body of more bytes than are taken.
+    #[must_use]
+    pub fn too_long(most: usize) -> Self {
+        Self::too_big(format!("the body has more than {most} bytes"))
+    }
+
     /// A request with more than may be in one.
     #[must_use]
     pub fn too_big(detail: impl Into<String>) -> Self {

@@ -243,9 +243,7 @@ async fn read(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The request takes too long", detail))
         }
         Ok(Ok(body)) => Ok(body.to_bytes().into()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Problem::too_big(format!("the body has more than {most} bytes")))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_long(most)),
         Ok(Err(error)) => Err(Problem::bad_request(format!("the body cannot be read: {error}"))),
     }
 }

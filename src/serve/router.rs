@@ -24,7 +24,7 @@ use super::problem::Problem;
 use super::ring::Offset;
 use super::socket::{self, Wish};
 use super::stall::Stalling;
-use super::{Shared, api, assets, metrics, poll, publish, sse};
+use super::{Shared, api, assets, metrics, poll, publish, sse, webhook};
 
 /// The router of one server.
 pub fn router(shared: Arc<Shared>) -> Router {
@@ -37,6 +37,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::metrics))
         .merge(api::router())
+        .merge(webhook::router())
         .fallback(fallback)
         .method_not_allowed_fallback(method)
         .layer(middleware::from_fn_with_state(shared.clone(), guard))

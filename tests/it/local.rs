@@ -277,7 +277,8 @@ fn requests_that_the_own_page_did_not_make_are_refused() {
     let page = Page::open_with(&village, &["--origin", "https://pages.example", "--host", "town.example"]);
     let (port, before) = (page.address.port(), stand(&village));
     let foreign = format!("http://localhost:{port}");
-    let cases: [(&[(&str, &str)], u16, &str); 12] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], u16, &'a str);
+    let cases: [Case<'_>; 12] = [
         (&[("origin", "")], 403, "no-origin"),
         (&[("origin", "null")], 403, "wrong-origin"),
         (&[("origin", "http://evil.example")], 403, "wrong-origin"),

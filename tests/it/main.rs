@@ -22,6 +22,7 @@ mod export;
 mod gated;
 mod gated_archive;
 mod help;
+mod hook;
 mod hostile;
 mod listing;
 mod live;

@@ -97,6 +97,7 @@ impl Station {
                 publishers: plan.publishers,
                 desk,
                 local: None,
+                hook: None,
                 limits: plan.limits,
                 now: Box::new(|| crate::village::MORNING.to_owned()),
                 stop: tokio::sync::watch::Sender::new(false),

@@ -248,7 +248,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Told<T> {
 
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let bytes = Bytes::from_request(request, shared).await.map_err(|bad| match bad.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_big(format!("the body has more than {BODY} bytes")),
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_long(BODY),
             _ => Problem::bad_request(bad.body_text()),
         })?;
         serde_json::from_slice(&bytes).map(Self).map_err(|bad| Problem::bad_request(format!("the body: {bad}")))

@@ -52,12 +52,15 @@ pub enum NoKey {
     Unreachable(String),
 }
 
+/// Keys by their ids, and how long ago they came.
+type Known = (HashMap<String, Arc<Key>>, Option<Stopwatch>);
+
 /// An issuer's keys.
 pub struct Keys {
     http: Http,
     issuer: String,
     pause: Duration,
-    known: Mutex<(HashMap<String, Arc<Key>>, Option<Stopwatch>)>,
+    known: Mutex<Known>,
     /// When somebody asked last; held while one asks.
     asked: tokio::sync::Mutex<Option<Stopwatch>>,
 }

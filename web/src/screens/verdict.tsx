@@ -1,7 +1,7 @@
 // A person's verdict over what was looked at: merge or reject by keyboard, a head that moved, and why not; what is looked at is drawn by gate.tsx.
 import type { ComponentChildren } from "preact";
 import { signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { REASONS, type Reason } from "../fold/event";
 import { Refused, type PullDetail } from "../ui/api";
 import * as app from "../ui/app";
@@ -62,7 +62,7 @@ async function act(number: string, head: string, run: () => Promise<unknown>, do
   } catch (error) {
     if (error instanceof Refused && error.code === "head-moved") await lookAgain(number, head);
     else answer.value = `#${number} stays as it is: ${(error as Error).message}.`;
-    await app.pulls.load();
+    void app.pulls.load();
   }
   asking.value = null;
   busy.value = false;
@@ -71,7 +71,8 @@ async function act(number: string, head: string, run: () => Promise<unknown>, do
 /** A form in the place of the buttons: Enter sends it, Escape puts it away. */
 function Ask({ name, kind, send, children }: { name: string; kind: string; send: (form: FormData) => void; children: ComponentChildren }) {
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => form.current?.querySelector<HTMLElement>("select, button")?.focus(), []);
+  // Before anything is painted: the next key may be there already.
+  useLayoutEffect(() => form.current?.querySelector<HTMLElement>("select, button")?.focus(), []);
   const key = (event: KeyboardEvent) => {
     const written = /^(SELECT|TEXTAREA)$/.test((event.target as HTMLElement).tagName);
     if (event.key === "Escape") asking.value = null;
