@@ -109,7 +109,7 @@ impl Keys {
     /// The key of this name. The issuer is asked where it is not known or what is known is old, and not more often than that.
     ///
     /// # Errors
-    /// [`NoKey`].
+    /// `NoKey`.
     pub async fn key(&self, name: &str) -> Result<Arc<Key>, NoKey> {
         if let (Some(key), true) = self.known(name) {
             return Ok(key);

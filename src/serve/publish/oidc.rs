@@ -81,7 +81,7 @@ impl Oidc {
     /// Whom a token speaks for at this moment.
     ///
     /// # Errors
-    /// [`BadToken`].
+    /// `BadToken`.
     pub async fn speaker(&self, token: &str, now: DateTime<Utc>) -> Result<AgentId, BadToken> {
         let invalid = |why: &str| BadToken::Invalid(why.to_owned());
         let parts: Vec<&str> = token.split('.').collect();
