@@ -22,7 +22,7 @@ async function alike(one: Witness, other: Witness): Promise<void> {
     const [here, there] = [await one.list(), await other.list()].map((list) => list.join("\n"));
     return here === there ? "" : `${here}\n--\n${there}`;
   };
-  await expect.poll(differ, { timeout: 40_000, interval: 300 }).toBe("");
+  await expect.poll(differ, { timeout: 60_000, interval: 300 }).toBe("");
 }
 
 // covers: terrarium#nothing-moves-without-an-event/a-run

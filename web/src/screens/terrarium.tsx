@@ -52,8 +52,18 @@ function Map({ shown }: { shown: WorldModel }) {
   return <div class="map" ref={host} />;
 }
 
-/** The same as the map, in words. */
+/** Ticks while the list is looked at. */
+const second = signal(0);
+
+/** The same as the map, in words. Who walks there walks on here, between events too. */
 function List({ shown }: { shown: WorldModel }) {
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (!document.hidden) second.value += 1;
+    }, 1_000);
+    return () => clearInterval(timer);
+  }, []);
+  void second.value;
   const rows = listOf(shown, app.shownNow());
   return (
     <div class="list" role="region" aria-label="The town as a list">

@@ -32,6 +32,8 @@ let connection: Connection | undefined;
 let history: History | undefined;
 let painting = false;
 let stopFollowing: (() => void) | undefined;
+/** Whether a server has said hello before. */
+let greeted = false;
 let clock: ReturnType<typeof setInterval> | undefined;
 
 export const live = new Live(beforePaint, told, wallClock);
@@ -139,6 +141,9 @@ const REASONS: { [reason: string]: string } = { evicted: "the server keeps no mo
 function heard(frame: Frame): void {
   if (frame.kind === "gap") notice.value = `Events ${frame.from} to ${frame.to} did not come through here: ${REASONS[frame.reason] ?? frame.reason}. The town is read anew, whole.`;
   const first = frame.kind === "snapshot" && !live.ready;
+  // What was asked for while nobody answered is asked for again, whatever came through meanwhile.
+  if (frame.kind === "hello" && greeted) for (const one of [agents, pulls, specs, ledger, health, index, ...details.values()]) one.stale();
+  greeted ||= frame.kind === "hello";
   live.take(frame);
   if (frame.kind === "snapshot" && connection) line.value = { ...connection.line };
   if (first) void rememberTail();
