@@ -43,8 +43,9 @@ const FUNCTION_LINES: usize = 60;
 const LONG_FILES: &[(&str, usize)] = &[];
 /// Functions that are longer than they should be, likewise. This list only shrinks.
 const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[];
-/// Packages in `Cargo.lock`: each costs every newcomer build time.
-const PACKAGES: usize = 380;
+/// Packages in `Cargo.lock`: each costs every newcomer build time. The last to come were those of `serve`: axum for paths and
+/// bodies, tungstenite for what witnesses say, governor for rates, and notify, which brings a part for each system.
+const PACKAGES: usize = 406;
 
 /// Where clock and environment are read besides `config`, and why.
 const EDGES: &[(&str, &str)] =

@@ -125,6 +125,8 @@ impl Shell {
     }
 }
 
+// covers: embedded-brain#the-facts-become-the-agent-s-page/a-first-page, embedded-brain#it-needs-nothing-from-outside
+// covers: town-files#a-repository-becomes-a-town-without-losing-anything/a-first-town
 #[test]
 fn the_walkthrough_in_the_readme_is_true() {
     let steps = steps(&page("README.md"));

@@ -153,6 +153,7 @@ mod tests {
         assert_eq!(ask(&transcript, update()).await.unwrap(), finish);
     }
 
+    // covers: embedded-brain#an-unchanged-page-is-left-alone
     #[tokio::test]
     async fn it_has_nothing_to_do_when_the_page_stays() {
         let reply = ask(&briefed(), PageOutcome::Unchanged("all links hold".into())).await.unwrap();

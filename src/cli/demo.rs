@@ -1,18 +1,20 @@
-//! `monkeytown demo`: a small real town in a folder of its own, and its agents at work in it.
-//! Lives here: making the town, running everybody's slot, the display, and what to do next.
+//! `monkeytown demo`: a small real town in a folder of its own, its agents at work in it, and its page in the browser.
+//! Lives here: making the town, running everybody's slot, the display, and what to do next; who answers a verdict.
 //! Never here: a shortcut: every run goes through the whole pipeline.
 
 mod show;
 mod town;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, Parser as _};
 
 use self::show::Show;
-use super::{Context, run as run_command, say};
+use super::{Context, run as run_command, say, serve};
 use crate::git::system;
 use crate::run::{Ending, Report, Request, SlotChoice};
 use crate::town::ids::AgentId;
@@ -21,11 +23,25 @@ use crate::town::starter;
 /// Make a small town in a folder of its own and let its agents work in it, offline and without any key
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-The town stays where it is, so that you can look at its pull requests, merge and reject them, and run its agents again.")]
+The town stays where it is, so that you can look at its pull requests, merge and reject them, and run its agents again.
+On a terminal it is served to your browser too: merge or reject there or here, and that agent has its next turn.")]
 pub struct Args {
     /// The folder to make it in, which must not exist or be empty; a new temporary one when left out
     #[arg(long = "dir", value_name = "DIR")]
     place: Option<PathBuf>,
+    /// Serve the town to a browser until Ctrl-C, as on a terminal
+    #[arg(long, conflicts_with = "no_serve")]
+    serve: bool,
+    /// End when every agent had its turn, also on a terminal
+    #[arg(long)]
+    no_serve: bool,
+}
+
+/// The arguments of a server as they are when nobody says any.
+#[derive(Debug, clap::Parser)]
+struct Usual {
+    #[command(flatten)]
+    args: serve::Args,
 }
 
 /// Runs the command.
@@ -41,12 +57,21 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         "  a project with a few faults, three people's commits, and nine charters: `monkeytown init` made it a town\n",
     );
     let inside = Context { dir: place.clone(), json: false, env: context.env.clone(), secrets: RefCell::default() };
+    let is_watched = std::io::stdout().is_terminal() && say::is_live(context);
+    let served = (args.serve || is_watched && !args.no_serve).then(|| served(&inside, &show)).transpose()?;
     let mut reports = Vec::new();
     for (agent, _) in starter::MONKEYS {
         let agent: AgentId = agent.parse()?;
-        reports.push(turn(&inside, &show, &agent)?);
+        if served.as_ref().is_some_and(serve::Running::is_told_to_end) {
+            break;
+        }
+        reports.push(turn(&inside, &show, &agent, SlotChoice::Planned)?);
     }
     summary(&inside, &show, &place, &reports);
+    if let Some(served) = served {
+        answer(&inside, &show, &served)?;
+        served.end();
+    }
     Ok(u8::from(reports.iter().any(|report| report.outcome == Ending::Failed)))
 }
 
@@ -64,9 +89,40 @@ fn place(wanted: Option<&Path>) -> anyhow::Result<PathBuf> {
     system::canonical(dir).with_context(|| format!("find {}", dir.display()))
 }
 
-/// One agent takes its planned slot.
-fn turn(context: &Context, show: &Show, agent: &AgentId) -> anyhow::Result<Report> {
-    let request = Request { agent: agent.clone(), slot: SlotChoice::Planned, brain: None, task: None, dry_run: false };
+/// Serves the town at the usual port, or at any where that is taken.
+fn served(context: &Context, show: &Show) -> anyhow::Result<serve::Running> {
+    let at = |listen: &str| -> anyhow::Result<serve::Running> {
+        serve::start(context, &Usual::try_parse_from(["serve", "--listen", listen])?.args)
+    };
+    let served = at("127.0.0.1:4180").or_else(|_| at("127.0.0.1:0"))?;
+    show.say(&format!("  watch it at http://{}\n", served.address));
+    Ok(served)
+}
+
+/// Lets each agent have its next turn whose pull request was merged or rejected, until Ctrl-C.
+fn answer(context: &Context, show: &Show, served: &serve::Running) -> anyhow::Result<()> {
+    show.say(&format!("\n  http://{} shows it; merge or reject, and see who answers. Ctrl-C ends it.", served.address));
+    let mut known = BTreeSet::new();
+    loop {
+        let mut next = None;
+        let is_one = || {
+            let town = served.shared.hub.state().town;
+            let mut pulls = town.pulls.values().filter(|pull| pull.verdict.is_some());
+            next = pulls.find(|pull| known.insert(pull.number)).map(|pull| pull.agent.clone());
+            next.is_some()
+        };
+        if !served.wait_until(is_one) {
+            return Ok(());
+        }
+        if let Some(agent) = next {
+            turn(context, show, &agent, SlotChoice::Auto)?;
+        }
+    }
+}
+
+/// One agent takes a slot.
+fn turn(context: &Context, show: &Show, agent: &AgentId, slot: SlotChoice) -> anyhow::Result<Report> {
+    let request = Request { agent: agent.clone(), slot, brain: None, task: None, dry_run: false };
     let line = show.begin(agent.as_str());
     let how = run_command::How { remote: Some("none"), ..run_command::How::default() };
     let report = run_command::once(context, &how, &request, &|progress| line.step(progress));

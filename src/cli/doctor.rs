@@ -150,6 +150,7 @@ mod tests {
         Capabilities { bubblewrap: own(bubblewrap), landlock: own(Err("no")), machine }
     }
 
+    // covers: sandbox#no-command-without-a-sandbox/a-machine-that-enforces-nothing
     #[test]
     fn advice_follows_from_what_is_missing() {
         assert!(advice(&found(Ok("0.8.0"), Machine::default()), true).is_empty());

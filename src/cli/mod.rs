@@ -144,7 +144,7 @@ pub fn main() -> ExitCode {
         }
     };
     let env = Env::from_process();
-    start_log(&env);
+    start_log(&env, &cli.command);
     let context = Context { dir: cli.dir, json: cli.json, env, secrets: std::cell::RefCell::default() };
     if !context.dir.is_dir() {
         say::error(&context, &Usage(format!("there is no folder {}", context.dir.display())).into());
@@ -242,14 +242,20 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     1
 }
 
-/// The story goes to stderr: as text for people, as JSON lines under CI.
-fn start_log(env: &Env) {
+/// The story goes to stderr: as text for people, as JSON lines under CI and where a server's is not read on a terminal.
+fn start_log(env: &Env, command: &Command) {
+    use std::io::IsTerminal as _;
     use tracing_subscriber::{EnvFilter, fmt};
+    let (usual, is_server) = match command {
+        // Each request is a line.
+        Command::Serve(_) => ("info", true),
+        _ => ("warn", false),
+    };
     let filter =
-        EnvFilter::try_new(env.get("MONKEYTOWN_LOG").unwrap_or("warn")).unwrap_or_else(|_| EnvFilter::new("warn"));
+        EnvFilter::try_new(env.get("MONKEYTOWN_LOG").unwrap_or(usual)).unwrap_or_else(|_| EnvFilter::new(usual));
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if env.is_ci() {
-        builder.json().init();
+    if env.is_ci() || is_server && !std::io::stderr().is_terminal() {
+        builder.json().flatten_event(true).with_span_list(false).init();
     } else {
         builder.without_time().with_target(false).compact().init();
     }

@@ -10,24 +10,32 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 use super::{Context, Usage, open, say};
 use crate::git::home::Home;
+use crate::git::journal::{Journal, JournalError};
+use crate::git::repo::Repo;
 use crate::run::house::House;
+use crate::serve::api::desk::Desk;
 use crate::serve::doorman::{Doorman, Rules};
-use crate::serve::relay::{Edge, Health, Relay};
+use crate::serve::relay::{Edge, Health, Relay, RelayError};
 use crate::serve::ring::Capacity;
-use crate::serve::{About, Limits, Shared, http, router};
+use crate::serve::server::Server;
+use crate::serve::{About, Limits, Shared, descriptors};
 
-/// How often the repository is looked at.
-const LOOK: Duration = Duration::from_millis(100);
-/// How long is waited between two looks at a repository that cannot be read.
-const TROUBLE: Duration = Duration::from_secs(1);
+/// Descriptors beside those of witnesses: the repository's, and requests.
+const SPARE: u64 = 64;
+
+/// How many times the requests of a second may come at once.
+const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
 /// Show the town to browsers: its history, and what happens, as it happens
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Exit codes: 0 after SIGINT or SIGTERM · 2 the address cannot be had, or here is no town · 3 the repository cannot be read
+Exit codes: 0 after SIGINT or SIGTERM · 1 the journal is damaged · 2 the address cannot be had, or
+here is no town · 3 try again later
 Examples:
   monkeytown serve
   monkeytown serve --listen 0.0.0.0:4180 --host town.example --origin https://pages.example
@@ -39,15 +47,30 @@ pub struct Args {
     /// A name under which browsers ask for this server, with its port where it has one; can be repeated
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
-    /// Another origin whose pages may connect, as in https://pages.example; can be repeated
-    #[arg(long, value_name = "ORIGIN")]
+    /// Another origin whose pages may connect, such as `https://pages.example`; can be repeated
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     origin: Vec<String>,
+    /// The address of a server of this town, this one among them, where several serve it; can be repeated
+    #[arg(long, value_name = "URL", value_parser = origin)]
+    shard: Vec<String>,
     /// The header in which a proxy before the server tells the client's address, as in X-Forwarded-For
     #[arg(long, value_name = "HEADER")]
     proxy_header: Option<String>,
+    /// The remote where the town lives; without it, the town in this clone is shown
+    #[arg(long, value_name = "NAME")]
+    remote: Option<String>,
+    /// Seconds between two fetches from the remote
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400), requires = "remote")]
+    fetch: u64,
     /// Witnesses at one time
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     witnesses: usize,
+    /// Connections of one address at one time
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    connections: usize,
+    /// Requests of one address in a second; four times as many at once
+    #[arg(long, value_name = "N", default_value = "50")]
+    requests: NonZeroU32,
     /// Events that are kept for who comes back
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     ring_events: usize,
@@ -59,57 +82,205 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// When there is no town here or the address cannot be had.
+/// As [`start`].
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
-    let house = open::house(context, Some("none"))?;
+    let running = start(context, args)?;
+    announce(context, running.address);
+    running.wait_until(|| false);
+    running.end();
+    Ok(0)
+}
+
+/// Starts serving.
+///
+/// # Errors
+/// When there is no town here or the address cannot be had.
+pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
+    let house = open::house(context, Some(args.remote.as_deref().unwrap_or("none")))?;
     let clock = open::Source::new(context)?;
     let capacity = Capacity { frames: args.ring_events.max(1), bytes: args.ring_mib.max(1) << 20 };
-    let limits = Limits { subscribers: args.witnesses, ..Limits::default() };
+    let limits = Limits { subscribers: args.witnesses, connections_per_address: args.connections, ..Limits::default() };
     let source = crate::run::source_of(&house.settings.name);
     let about = About {
         name: house.settings.name.clone(),
         description: String::new(),
         source: source.clone(),
         branch: house.home.branch.clone(),
+        shards: args.shard.clone(),
     };
-    let dir = context.dir.clone();
+    let clock = Arc::new(clock);
+    let desk = {
+        let clock = clock.clone();
+        Desk::new(opener(context, args, house.home.branch.clone()), Box::new(move || clock.now()))
+    };
     let edge = Edge {
-        open: Box::new(move || reopen(&dir)),
+        open: opener(context, args, house.home.branch.clone()),
         random: Box::new(crate::config::random),
+        now: Box::new({
+            let clock = clock.clone();
+            move || clock.now()
+        }),
         source,
     };
-    drop(house);
-    let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let (rate, burst) = (NonZeroU32::new(50), NonZeroU32::new(200));
+    let fetching = args.remote.is_some().then(|| Fetching::start(house, clock.clone(), args.fetch)).transpose()?;
+    // Before anything is written down: where the address is taken, nothing has begun.
+    let listener = listening(args.listen)?;
+    let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(plainly)?;
+    if let Some(files) = descriptors::raise()
+        && files < args.witnesses as u64 + SPARE
+    {
+        tracing::warn!(
+            "{files} files may be open, which is too few for {} witnesses; raise `ulimit -n`",
+            args.witnesses
+        );
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind(args.listen)
-            .await
-            .map_err(|error| Usage(format!("cannot listen at {}: {error}; name another address with --listen", args.listen)))?;
+    let (address, shared, server) = runtime.block_on(async {
+        let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
-        let doorman = Doorman::new(Rules {
-            a_second: rate.unwrap_or(NonZeroU32::MIN),
-            at_once: burst.unwrap_or(NonZeroU32::MIN),
-            names: names(address, &args.host),
-            origins: args.origin.clone(),
-            proxy_header: args.proxy_header.as_ref().map(|name| name.to_ascii_lowercase()),
-        });
         let shared = Arc::new(Shared {
             relay: Arc::new(Health::default()),
-            doorman,
+            doorman: Doorman::new(rules(args, address)),
             town: about,
             hub,
+            desk,
             limits,
             now: Box::new(move || clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)),
-            stop: tokio::sync::watch::Sender::new(false),
+            stop: watch::Sender::new(false),
         });
-        announce(context, address);
-        serve(listener, shared, relay).await
+        let server = Server::start(listener, shared.clone(), relay)?;
+        anyhow::Ok((address, shared, server))
+    })?;
+    let told = runtime.block_on(told_to_end())?;
+    Ok(Running { address, shared, told, runtime, server, fetching })
+}
+
+/// Takes the address.
+fn listening(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
+    let bad = |error| Usage(format!("cannot listen at {address}: {error}; name another address with --listen"));
+    let listener = std::net::TcpListener::bind(address).map_err(bad)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// A server that runs beside whatever else this process does.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What its connections share.
+    pub shared: Arc<Shared>,
+    told: watch::Receiver<bool>,
+    runtime: Runtime,
+    server: Server,
+    fetching: Option<Fetching>,
+}
+
+impl Running {
+    /// Whether a signal told the process to end.
+    #[must_use]
+    pub fn is_told_to_end(&self) -> bool {
+        *self.told.borrow()
+    }
+
+    /// Waits until this is so after some event, and says yes; or no, when a signal tells the process to end.
+    pub fn wait_until(&self, mut is_so: impl FnMut() -> bool) -> bool {
+        let (mut passes, mut told) = (self.shared.hub.watch(), self.told.clone());
+        self.runtime.block_on(async {
+            let so = async {
+                while !is_so() {
+                    let _ = passes.changed().await;
+                }
+            };
+            tokio::select! { () = so => true, _ = told.wait_for(|told| *told) => false }
+        })
+    }
+
+    /// Ends it, so that those who listen know where to resume.
+    pub fn end(self) {
+        self.runtime.block_on(self.server.stop());
+        if let Some(fetching) = self.fetching {
+            fetching.end();
+        }
+    }
+}
+
+/// Reads an origin: a URL of which only scheme, host and port are said.
+fn origin(text: &str) -> Result<String, String> {
+    let bad = || format!("{text:?} is no origin, such as https://pages.example");
+    let url = url::Url::parse(text).map_err(|_| bad())?;
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let is_web = matches!(url.scheme(), "http" | "https");
+    if is_bare && is_web { Ok(url.origin().ascii_serialization()) } else { Err(bad()) }
+}
+
+fn rules(args: &Args, address: SocketAddr) -> Rules {
+    Rules {
+        a_second: args.requests,
+        at_once: args.requests.saturating_mul(BURST),
+        names: names(address, &args.host),
+        origins: args.origin.iter().chain(&args.shard).cloned().collect(),
+        proxy_header: args.proxy_header.as_ref().map(|name| name.to_ascii_lowercase()),
+    }
+}
+
+/// The error as the room below has it, from which the exit code follows.
+fn plainly(error: RelayError) -> anyhow::Error {
+    match error {
+        RelayError::Git(error) => error.into(),
+        RelayError::Journal(error) => error.into(),
+        other => other.into(),
+    }
+}
+
+/// How the relay opens the repository: as it is here, since another thread asks the remote.
+fn opener(context: &Context, args: &Args, branch: String) -> Box<dyn Fn() -> Result<Home, String> + Send + Sync> {
+    let (dir, remote) = (context.dir.clone(), args.remote.clone());
+    Box::new(move || {
+        let repo = Repo::open(&dir).map_err(|error| error.to_string())?;
+        let remote = remote.as_deref().map(|name| repo.remote(name)).transpose().map_err(|error| error.to_string())?;
+        Ok(Home { repo, remote, branch: branch.clone(), online: std::cell::Cell::new(false) })
     })
 }
 
-fn reopen(dir: &std::path::Path) -> Result<Home, String> {
-    House::open(dir, Some("none"), &|_| None).map(|house| house.home).map_err(|error| error.to_string())
+/// What asks the remote from time to time.
+struct Fetching {
+    thread: std::thread::JoinHandle<()>,
+    end: mpsc::Sender<()>,
+}
+
+impl Fetching {
+    fn start(house: House, clock: Arc<open::Source>, seconds: u64) -> anyhow::Result<Self> {
+        let (end, ended) = mpsc::channel();
+        let (home, name) = (house.home, house.settings.name);
+        let fetch = move || {
+            let fetch = || -> Result<(), JournalError> {
+                home.refresh()?;
+                let journal = Journal::new(&home.repo, home.remote.as_ref());
+                journal.sync(&clock.stamp(&name))?;
+                Ok(())
+            };
+            fetch()
+        };
+        // The first fetch is waited for: the stream begins with all that there is.
+        if let Err(error) = fetch() {
+            tracing::warn!(%error, "the remote cannot be asked");
+        }
+        let pause = Duration::from_secs(seconds);
+        let again = move || {
+            while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                if let Err(error) = fetch() {
+                    tracing::warn!(%error, "the remote cannot be asked; trying again in {seconds} s");
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("fetch".to_owned()).spawn(again)?;
+        Ok(Self { thread, end })
+    }
+
+    fn end(self) {
+        drop(self.end);
+        let _ = self.thread.join();
+    }
 }
 
 /// The names that a browser may ask under. On loopback that is what leads here and nothing else, so that no page of another name
@@ -134,57 +305,22 @@ fn announce(context: &Context, address: SocketAddr) {
     }
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>, relay: Relay) -> anyhow::Result<u8> {
-    let (end, ended) = mpsc::channel::<()>();
-    let following = {
-        let shared = shared.clone();
-        std::thread::Builder::new().name("relay".to_owned()).spawn(move || follow(relay, &shared, &ended))?
-    };
-    let pacing = {
-        let shared = shared.clone();
-        tokio::spawn(async move { shared.hub.pace().await })
-    };
-    let serving = tokio::spawn(http::serve(listener, router::router(shared.clone()), shared.clone()));
-    told_to_end().await?;
-    shared.stop.send_replace(true);
-    let _ = serving.await;
-    pacing.abort();
-    drop(end);
-    let _ = following.join();
-    Ok(0)
-}
-
-async fn told_to_end() -> anyhow::Result<()> {
+/// Listens for signals from now on; becomes true with the first. None is lost while nobody waits.
+async fn told_to_end() -> anyhow::Result<watch::Receiver<bool>> {
+    let (tell, told) = watch::channel(false);
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
+        tokio::spawn(async move {
+            tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
+            tell.send_replace(true);
+        });
     }
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await?;
-    Ok(())
-}
-
-/// Follows the repository until the other end of the channel is gone.
-fn follow(mut relay: Relay, shared: &Shared, ended: &mpsc::Receiver<()>) {
-    loop {
-        let pause = match relay.look(&shared.hub) {
-            Ok(_) => {
-                shared.relay.set(None);
-                LOOK
-            }
-            Err(error) => {
-                if shared.relay.trouble().is_none() {
-                    tracing::warn!(%error, "nothing new is relayed");
-                }
-                shared.relay.set(Some(error.to_string()));
-                TROUBLE
-            }
-        };
-        match ended.recv_timeout(pause) {
-            Err(RecvTimeoutError::Timeout) => {}
-            _ => return,
-        }
-    }
+    tokio::spawn(async move {
+        let _ = tokio::signal::ctrl_c().await;
+        tell.send_replace(true);
+    });
+    Ok(told)
 }

@@ -72,15 +72,19 @@ pub fn clear(path: &Path) -> io::Result<()> {
     removed.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
-/// Writes a file that is not there yet, down to the disk. No link is followed.
+/// Writes a file that is not there yet, down to the disk, or leaves none. No link is followed.
 ///
 /// # Errors
 /// It is there, or the system refuses.
 pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    Ok(file)
+    match file.write_all(bytes).and_then(|()| file.sync_all()) {
+        Ok(()) => Ok(file),
+        Err(error) => {
+            let _ = fs::remove_file(path);
+            Err(error)
+        }
+    }
 }
 
 /// A name beside a path that no reader of OpenSpec looks at.

@@ -63,6 +63,7 @@ pub fn each(root: &Path, wanted: impl Fn(&str) -> bool, mut show: impl FnMut(&st
 mod tests {
     use super::*;
 
+    // covers: traceability#tags-in-comments/a-file-that-is-no-text
     #[test]
     fn texts_are_shown_and_all_else_is_passed_over() {
         let place = tempfile::tempdir().unwrap();

@@ -11,12 +11,17 @@ use git2::{Oid, Tree};
 use super::errors::GitError;
 use super::objects::{check_count, check_depth, mode_of, show};
 use super::repo::{Repo, id};
-use crate::town::changeset::{Blob, FileChange, HiddenBlob, Mode};
+use super::spec_tree;
+use crate::town::changeset::{Blob, FileChange, HiddenBlob, Mode, NamedBytes, Proposal};
 use crate::town::limits::CHANGESET_BYTES;
 
 /// How much content a proposal may make us read, on each of its sides. The gate refuses far smaller ones by name;
 /// this only keeps an absurd one from filling the memory.
 const PROPOSAL_BYTES: u64 = 4 * CHANGESET_BYTES;
+/// Files of an agent that are compared with what it proposes.
+const EARLIER_FILES: usize = 200;
+/// How large such a file may be, in bytes.
+const EARLIER_BYTES: u64 = 64 * 1024;
 
 /// One path that differs between two trees.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,6 +166,34 @@ impl Repo {
     pub fn file_changes(&self, before: Oid, after: Oid) -> Result<Vec<FileChange>, GitError> {
         let raw = self.changes_between(Some(before), Some(after))?;
         self.with_content(raw, &mut Budget::new("the content of the proposal"))
+    }
+
+    /// What differs between two trees, and what the checks look at besides.
+    pub fn fill(&self, proposal: &mut Proposal, before: Oid, after: Oid) -> Result<(), GitError> {
+        proposal.changes = self.file_changes(before, after)?;
+        proposal.tree = self.paths(after)?;
+        proposal.specs = spec_tree::of_tree(self, after)?;
+        proposal.earlier = self.earlier(proposal, before)?;
+        Ok(())
+    }
+
+    /// The agent's own text files before the change, to recognise a near-copy of one.
+    fn earlier(&self, proposal: &Proposal, before: Oid) -> Result<Vec<NamedBytes>, GitError> {
+        let mut found = Vec::new();
+        if proposal.agent.is_none() {
+            return Ok(found);
+        }
+        for path in self.paths(before)? {
+            if found.len() == EARLIER_FILES || !proposal.owns.iter().any(|pattern| pattern.matches(&path)) {
+                continue;
+            }
+            if let Some((Mode::File, blob)) = self.entry(before, &path)?
+                && self.blob_size(blob)? <= EARLIER_BYTES
+            {
+                found.push((path, self.read_blob(blob)?.into()));
+            }
+        }
+        Ok(found)
     }
 
     /// How many bytes the files have that differ between two trees, as the later one has them, without reading them.

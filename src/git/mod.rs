@@ -34,6 +34,7 @@ pub mod spec_history;
 pub mod spec_origin;
 pub mod spec_tree;
 pub mod system;
+pub mod town_files;
 mod version;
 pub mod workspace;
 

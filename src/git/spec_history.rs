@@ -8,6 +8,9 @@ use git2::Oid;
 use super::errors::GitError;
 use super::propose;
 use super::repo::Repo;
+use crate::town::event::Offer;
+use crate::town::fold::{PullState, Town};
+use crate::town::ids::Oid as Id;
 use crate::town::pattern::Pattern;
 use crate::town::spec::lifecycle::Lifecycle;
 use crate::town::spec::past::Past;
@@ -85,5 +88,33 @@ impl Repo {
             }
         }
         Ok(rebuilt)
+    }
+
+    /// Who wrote each OpenSpec change that came in by a pull request: the agents whose merged work brought its proposal.
+    ///
+    /// # Errors
+    /// [`GitError`] when an object cannot be read.
+    pub fn authors_of_changes(&self, town: &Town) -> Result<BTreeMap<String, BTreeSet<String>>, GitError> {
+        let mut authors: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for pull in town.pulls.values().filter(|pull| pull.state == PullState::Merged) {
+            for path in &pull.offer.paths {
+                let name = path.strip_prefix("openspec/changes/").and_then(|rest| rest.strip_suffix("/proposal.md"));
+                let Some(name) = name.filter(|name| !name.contains('/')) else { continue };
+                if self.brought(&pull.offer, path)? {
+                    authors.entry(name.to_owned()).or_default().insert(format!("agent:{}", pull.agent));
+                }
+            }
+        }
+        Ok(authors)
+    }
+
+    /// Whether an offer brought a file that was not there before. Where its commits are not here any more, it may have.
+    fn brought(&self, offer: &Offer, path: &str) -> Result<bool, GitError> {
+        let has = |commit: &Id, otherwise: bool| -> Result<bool, GitError> {
+            let commit = super::repo::oid(commit)?;
+            if self.has(commit) { Ok(self.entry(self.tree_of(commit)?, path)?.is_some()) } else { Ok(otherwise) }
+        };
+        let archived = offer.paths.iter().any(|other| other.starts_with("openspec/changes/archive/"));
+        Ok(has(&offer.head, !archived)? && !has(&offer.base, false)?)
     }
 }

@@ -7,8 +7,9 @@ use super::errors::GitError;
 use super::files::{Content, Entry, Files};
 use super::repo::Repo;
 use crate::town::changeset::Mode;
-use crate::town::limits::{SPEC_FILE_BYTES, SPEC_OTHER_BYTES, SPEC_TREE_BYTES};
+use crate::town::limits::{SPEC_FILE_BYTES, SPEC_OTHER_BYTES, SPEC_TREE_BYTES, TEXT_BYTES, TEXT_FILES};
 use crate::town::spec::putaway::OPENSPEC;
+use crate::town::spec::trace::{self, Tag};
 use crate::town::spec::tree::{Archive, Fault, Node, Tree, is_followed};
 
 /// A link's text, in bytes, at the most.
@@ -63,6 +64,32 @@ impl Read<'_, '_> {
 /// When the tree cannot be read.
 pub fn of_tree(repo: &Repo, tree: Oid) -> Result<Tree, GitError> {
     Ok(read(&Files::below(repo.git(), tree, OPENSPEC)?, OPENSPEC, Archive::Whole))
+}
+
+/// What the texts of a tree say that they cover, as `monkeytown spec trace` looks for it.
+///
+/// # Errors
+/// When an object cannot be read.
+pub fn tags(repo: &Repo, tree: Oid) -> Result<Vec<Tag>, GitError> {
+    let mut tags = Vec::new();
+    for path in repo.paths(tree)?.iter().filter(|path| trace::is_looked_through(path, OPENSPEC)).take(TEXT_FILES) {
+        if let Some(text) = text_of(repo, tree, path, TEXT_BYTES)? {
+            tags.extend(trace::tags(path, &text));
+        }
+    }
+    Ok(tags)
+}
+
+/// The text of a file, where it is one and not too large.
+///
+/// # Errors
+/// When an object cannot be read.
+pub fn text_of(repo: &Repo, tree: Oid, path: &str, most: u64) -> Result<Option<String>, GitError> {
+    let Some((Mode::File | Mode::Executable, blob)) = repo.entry(tree, path)? else { return Ok(None) };
+    if repo.blob_size(blob)? > most {
+        return Ok(None);
+    }
+    Ok(String::from_utf8(repo.read_blob(blob)?).ok())
 }
 
 fn file(files: &Files<'_>, entry: &Entry, left: &mut u64) -> Node {

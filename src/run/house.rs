@@ -8,16 +8,17 @@ use git2::Oid;
 
 use super::RunError;
 use crate::git::errors::GitError;
-use crate::git::files::{Content, Files};
+use crate::git::files::Files;
 use crate::git::home::{Home, Wanted};
 use crate::git::program::HttpToken;
 use crate::git::repo::{self, Repo};
+use crate::git::town_files;
 use crate::town::charter::Charter;
 use crate::town::check::{self, TownFiles};
 use crate::town::event::AgentSeen;
 use crate::town::finding::{Finding, any_error};
 use crate::town::ids::AgentId;
-use crate::town::limits::{TOWN_FILE, TOWN_FILE_BYTES};
+use crate::town::limits::TOWN_FILE;
 use crate::town::settings::Settings;
 
 /// What opens the town's remote, where the process was given a token for it.
@@ -75,7 +76,7 @@ impl House {
         let base = home.main()?;
         let (checked, has_town_file) = {
             let files = Files::open(home.repo.git(), base)?;
-            (check::check(&town_files(&files)), files.get(TOWN_FILE).is_some())
+            (check::check(&town_files::of(&files)), files.get(TOWN_FILE).is_some())
         };
         let Some(settings) = checked.settings else {
             let branch = home.branch.clone();
@@ -141,22 +142,5 @@ impl House {
 /// # Errors
 /// [`RunError::Git`] when the tree cannot be read.
 pub fn town_files_of(home: &Home) -> Result<TownFiles, RunError> {
-    Ok(town_files(&Files::open(home.repo.git(), home.main()?)?))
-}
-
-fn town_files(files: &Files<'_>) -> TownFiles {
-    let mut found = TownFiles::default();
-    for entry in files.entries() {
-        if check::is_town_file(&entry.path) && entry.is_file() {
-            let bytes = match files.content(entry, TOWN_FILE_BYTES as u64) {
-                Content::Bytes(object) => object.data().to_vec(),
-                // The check refuses it by its size.
-                Content::TooLarge(_) => vec![b' '; TOWN_FILE_BYTES + 1],
-                Content::Missing => continue,
-            };
-            found.files.push((entry.path.clone(), bytes));
-        }
-        found.all_paths.push(entry.path.clone());
-    }
-    found
+    Ok(town_files::of(&Files::open(home.repo.git(), home.main()?)?))
 }

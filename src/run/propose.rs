@@ -9,22 +9,18 @@ use super::stand::Stand;
 use super::{Edge, RunError, workflow};
 use crate::git::merge::Merged;
 use crate::git::propose::Message;
-use crate::git::{repo, spec_tree};
-use crate::town::changeset::{FileChange, Mode, NamedBytes, Proposal};
+use crate::git::repo;
+use crate::town::changeset::{FileChange, Proposal, lines};
 use crate::town::charter::Charter;
 use crate::town::event::Offer;
 use crate::town::finding::Finding;
 use crate::town::fold::{Run, Town, Verdict};
 use crate::town::gate;
 use crate::town::ids::Oid as Id;
+use crate::town::limits;
 use crate::town::outgoing::{self, Changes};
 use crate::town::turn::Finish;
-use crate::town::{limits, ownership};
 
-/// Files of the agent that are compared with what it proposes.
-const EARLIER_FILES: usize = 200;
-/// How large such a file may be, in bytes.
-const EARLIER_BYTES: u64 = 64 * 1024;
 /// How many paths an offer lists by name.
 const PATHS_LISTED: usize = 100;
 
@@ -127,9 +123,9 @@ impl Proposer<'_> {
             change: work.finish.change.clone(),
             runs: workflow::runs(self.town, &self.charter.name, self.run),
             past: workflow::past(house, self.town, Some(&self.charter.name), trees.base)?,
-            ..rules(house, Some(self.charter))
+            ..Proposal::under(&house.settings, Some(self.charter))
         };
-        fill(house, &mut proposal, before, trees.offered)?;
+        house.home.repo.fill(&mut proposal, before, trees.offered)?;
         let findings = gate::judge(&proposal);
         if findings.iter().any(Finding::is_error) {
             return Ok(Outcome::Refused { findings, tree: trees.offered });
@@ -209,50 +205,6 @@ impl Proposer<'_> {
     }
 }
 
-/// What the town allows this agent, or anybody.
-fn rules(house: &House, charter: Option<&Charter>) -> Proposal {
-    let settings = &house.settings;
-    Proposal {
-        agent: charter.map(|charter| charter.name.clone()),
-        owns: charter.map(|charter| ownership::owned(charter, settings)).unwrap_or_default(),
-        grants: charter.and_then(|charter| settings.grants.get(&charter.name).cloned()).unwrap_or_default(),
-        guarded: settings.guarded.clone(),
-        executable: settings.executable.clone(),
-        max_files: charter.map_or(u32::MAX, |charter| charter.limits.files),
-        ..Proposal::default()
-    }
-}
-
-/// What differs between two trees, and what the checks look at besides.
-fn fill(house: &House, proposal: &mut Proposal, before: Oid, after: Oid) -> Result<(), RunError> {
-    let repo = &house.home.repo;
-    proposal.changes = repo.file_changes(before, after)?;
-    proposal.tree = repo.paths(after)?;
-    proposal.specs = spec_tree::of_tree(repo, after)?;
-    proposal.earlier = earlier(house, proposal, before)?;
-    Ok(())
-}
-
-/// The agent's own text files before the change, to recognise a near-copy of one.
-fn earlier(house: &House, proposal: &Proposal, before: Oid) -> Result<Vec<NamedBytes>, RunError> {
-    let repo = &house.home.repo;
-    let mut found = Vec::new();
-    if proposal.agent.is_none() {
-        return Ok(found);
-    }
-    for path in repo.paths(before)? {
-        if found.len() == EARLIER_FILES || !proposal.owns.iter().any(|pattern| pattern.matches(&path)) {
-            continue;
-        }
-        if let Some((Mode::File, blob)) = repo.entry(before, &path)?
-            && repo.blob_size(blob)? <= EARLIER_BYTES
-        {
-            found.push((path, repo.read_blob(blob)?.into()));
-        }
-    }
-    Ok(found)
-}
-
 /// A diff between two commits as the gate judges it, intermediate commits included.
 ///
 /// # Errors
@@ -266,14 +218,14 @@ pub fn of_commits(
     exclude: &[Oid],
 ) -> Result<Proposal, RunError> {
     let repo = &house.home.repo;
-    let mut proposal = rules(house, charter);
+    let mut proposal = Proposal::under(&house.settings, charter);
     let message = repo.message_of(head)?;
     let (title, body) = message.split_once('\n').unwrap_or((&message, ""));
     proposal.title = title.trim().to_owned();
     proposal.body = body.trim().to_owned();
     proposal.change = crate::git::propose::trailer(&message, "Change");
     proposal.past = workflow::past(house, town, charter.map(|charter| &charter.name), base)?;
-    fill(house, &mut proposal, repo.tree_of(base)?, repo.tree_of(head)?)?;
+    repo.fill(&mut proposal, repo.tree_of(base)?, repo.tree_of(head)?)?;
     proposal.hidden = repo.proposal(base, head, exclude)?.hidden;
     Ok(proposal)
 }
@@ -335,22 +287,6 @@ fn rejected_before(town: &Town, charter: &Charter, hash: &str) -> Option<String>
     })?;
     let reason = rejected.verdict.as_ref().and_then(|verdict| verdict.reason).map_or("other", |reason| reason.code());
     Some(format!("the same content was rejected as #{} ({reason})", rejected.number))
-}
-
-/// Lines added and deleted, by a line diff.
-fn lines(changes: &[FileChange]) -> (u64, u64) {
-    let text = |blob: &Option<crate::town::changeset::Blob>| {
-        blob.as_ref().map(|blob| String::from_utf8_lossy(&blob.bytes).into_owned()).unwrap_or_default()
-    };
-    let (mut adds, mut dels) = (0, 0);
-    for change in changes {
-        let (before, after) = (text(&change.before), text(&change.after));
-        for op in similar::TextDiff::from_lines(&before, &after).ops() {
-            adds += op.new_range().len() as u64 * u64::from(op.tag() != similar::DiffTag::Equal);
-            dels += op.old_range().len() as u64 * u64::from(op.tag() != similar::DiffTag::Equal);
-        }
-    }
-    (adds, dels)
 }
 
 /// The id of a tree or commit for an event.

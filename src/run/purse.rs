@@ -130,6 +130,7 @@ mod tests {
         transcript
     }
 
+    // covers: budgets#nothing-is-asked-that-could-cross-a-cap/one-unit-too-much
     #[test]
     fn a_question_fits_shrinks_or_is_not_put() {
         // 5,000 for the prompt and 10 for each token of the reply.

@@ -127,6 +127,7 @@ mod tests {
     use super::*;
     use crate::run::think::CommandLine;
 
+    // covers: command-agents#it-works-in-the-sandbox
     #[test]
     fn a_command_line_agent_without_a_sandbox_is_refused_with_the_reason() {
         let program = |path: Option<&str>| Edge {

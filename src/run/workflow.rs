@@ -2,7 +2,7 @@
 //! Lives here: gathering it from the repository and the journal's state. Never here: what a role does about it (see
 //! [`crate::town::roles`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use git2::Oid;
 
@@ -13,15 +13,13 @@ use super::stand::Stand;
 use super::think::Thinker;
 use super::turn::Mission;
 use super::{Edge, RunError};
-use crate::git::{GitError, repo, repo::Repo, spec_tree};
+use crate::git::{repo, spec_tree};
 use crate::tools::Keeper;
 use crate::town::briefing::Quote;
-use crate::town::changeset::Mode;
 use crate::town::event::Offer;
 use crate::town::facts::Facts;
-use crate::town::fold::{PullState, Run, Town};
-use crate::town::ids::{AgentId, Oid as Id};
-use crate::town::limits::{TEXT_BYTES, TEXT_FILES};
+use crate::town::fold::{Run, Town};
+use crate::town::ids::AgentId;
 use crate::town::roles::{self, Act, Desk};
 use crate::town::spec::lifecycle::Lifecycle;
 use crate::town::spec::past::Past;
@@ -30,7 +28,6 @@ use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::queue;
 use crate::town::spec::record::{GATES, Gate};
 use crate::town::spec::state::State;
-use crate::town::spec::trace::{self, Tag};
 use crate::town::spec::tree::Tree;
 use crate::town::text::truncate_middle;
 
@@ -52,7 +49,7 @@ pub fn past(house: &House, town: &Town, agent: Option<&AgentId>, head: Oid) -> R
     let tree = spec_tree::of_tree(repo, repo.tree_of(head)?)?;
     let project = Project::new(&tree, OPENSPEC);
     let rebuilt = house.home.with_depth(|| repo.reopen()?.rebuilt(head, &project, &house.settings.guarded))?;
-    let mut past = Past { authors: authors(repo, town)?, rebuilt, ..Past::default() };
+    let mut past = Past { authors: repo.authors_of_changes(town)?, rebuilt, ..Past::default() };
     if agent.is_some_and(|agent| agent.as_str() == Gate::Archive.agent()) {
         for name in changes_in(&tree, State::Completed, &past) {
             let mut base = repo.spec_base(head, &project, &name);
@@ -64,34 +61,6 @@ pub fn past(house: &House, town: &Town, agent: Option<&AgentId>, head: Oid) -> R
         }
     }
     Ok(past)
-}
-
-/// Who wrote each OpenSpec change that came in by a pull request: the agents whose merged work brought its proposal.
-///
-/// # Errors
-/// [`RunError::Git`] when an object cannot be read.
-fn authors(repo: &Repo, town: &Town) -> Result<BTreeMap<String, BTreeSet<String>>, GitError> {
-    let mut authors: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for pull in town.pulls.values().filter(|pull| pull.state == PullState::Merged) {
-        for path in &pull.offer.paths {
-            let name = path.strip_prefix("openspec/changes/").and_then(|rest| rest.strip_suffix("/proposal.md"));
-            let Some(name) = name.filter(|name| !name.contains('/')) else { continue };
-            if brought(repo, &pull.offer, path)? {
-                authors.entry(name.to_owned()).or_default().insert(format!("agent:{}", pull.agent));
-            }
-        }
-    }
-    Ok(authors)
-}
-
-/// Whether an offer brought a file that was not there before. Where its commits are not here any more, it may have.
-fn brought(repo: &Repo, offer: &Offer, path: &str) -> Result<bool, GitError> {
-    let has = |commit: &Id, otherwise: bool| -> Result<bool, GitError> {
-        let commit = repo::oid(commit)?;
-        if repo.has(commit) { Ok(repo.entry(repo.tree_of(commit)?, path)?.is_some()) } else { Ok(otherwise) }
-    };
-    let archived = offer.paths.iter().any(|other| other.starts_with("openspec/changes/archive/"));
-    Ok(has(&offer.head, !archived)? && !has(&offer.base, false)?)
 }
 
 /// The runs in whose name the agent may speak, each with the commit that it read: this one, and those before it whose records its
@@ -138,7 +107,7 @@ pub(super) fn act(
     let in_validation = changes_in(&tree, State::Validation, &keeper.past);
     let is = |name: &str| agent.as_str() == name && !in_validation.is_empty();
     let touched = if is("test-validator") { touched(house, base, &in_validation)? } else { BTreeMap::new() };
-    let tags = if is("pm-validator") { tags(repo, stand.tree()?)? } else { Vec::new() };
+    let tags = if is("pm-validator") { spec_tree::tags(repo, stand.tree()?)? } else { Vec::new() };
     let desk = Desk {
         tree: &tree,
         main: &main,
@@ -184,31 +153,11 @@ fn touched(house: &House, base: Oid, names: &[String]) -> Result<BTreeMap<String
         let own = |path: &String| !path.starts_with("openspec/") && !path.starts_with(".monkeytown/");
         let mut files = Vec::new();
         for path in paths.into_iter().filter(own).take(TOUCHED) {
-            files.extend(text_of(&repo, tree, &path, FILE_BYTES)?.map(|text| (path, text)));
+            files.extend(spec_tree::text_of(&repo, tree, &path, FILE_BYTES)?.map(|text| (path, text)));
         }
         found.insert(change.clone(), files);
     }
     Ok(found)
-}
-
-/// The text of a file, where it is one and not too large.
-fn text_of(repo: &Repo, tree: Oid, path: &str, most: u64) -> Result<Option<String>, RunError> {
-    let Some((Mode::File | Mode::Executable, blob)) = repo.entry(tree, path)? else { return Ok(None) };
-    if repo.blob_size(blob)? > most {
-        return Ok(None);
-    }
-    Ok(String::from_utf8(repo.read_blob(blob)?).ok())
-}
-
-/// What the texts of a tree say that they cover, as `monkeytown spec trace` looks for it.
-fn tags(repo: &Repo, tree: Oid) -> Result<Vec<Tag>, RunError> {
-    let mut tags = Vec::new();
-    for path in repo.paths(tree)?.iter().filter(|path| trace::is_looked_through(path, OPENSPEC)).take(TEXT_FILES) {
-        if let Some(text) = text_of(repo, tree, path, TEXT_BYTES)? {
-            tags.extend(trace::tags(path, &text));
-        }
-    }
-    Ok(tags)
 }
 
 /// The change whose next step is the agent's, as it stands: what its records say, and every file of it.

@@ -26,6 +26,7 @@ fn only_what_is_wanted_is_sensed() {
     }
 }
 
+// covers: senses#the-same-commit-gives-the-same-facts
 #[test]
 fn a_hostile_tree_gives_the_same_facts_twice_within_the_bounds() {
     let sample = Sample::new();

@@ -40,6 +40,7 @@ fn good_links_are_left_alone() {
     }
 }
 
+// covers: senses#nine-senses-are-at-hand/a-broken-link
 #[test]
 fn broken_links_are_named_with_line_and_the_nearest_thing() {
     use LinkProblem::{Empty, NoSuchAnchor, NoSuchPath, Outside, UndefinedReference, WrongCase};

@@ -60,6 +60,7 @@ mod tests {
     use super::*;
     use crate::town::charter::Sense;
 
+    // covers: senses#secrets-are-never-repeated
     #[test]
     fn finds_places_and_never_shows_the_secret() {
         let token = format!("{}{}", "ghp_", "a1B2".repeat(9));

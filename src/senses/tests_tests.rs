@@ -83,6 +83,7 @@ fn a_missing_command_is_a_fact() {
     assert_eq!(ran("no-such-command-here", 20_000).outcome, TestOutcome::Exited { code: 127 });
 }
 
+// covers: senses#nothing-runs-unless-a-person-configured-it/no-command-is-configured
 #[test]
 fn manifests_suggest_commands() {
     let sample = Sample::new();

@@ -6,11 +6,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
+use super::doors::{Doors, Pass, neighbourhood};
 use super::http::Peer;
 use super::problem::Problem;
 
@@ -34,6 +36,8 @@ pub struct Doorman {
     rules: Rules,
     rate: RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, DefaultClock>,
     clock: DefaultClock,
+    /// Those that listen through a proxy.
+    listening: Arc<Doors>,
 }
 
 impl Doorman {
@@ -41,7 +45,7 @@ impl Doorman {
     #[must_use]
     pub fn new(rules: Rules) -> Arc<Self> {
         let rate = RateLimiter::keyed(Quota::per_second(rules.a_second).allow_burst(rules.at_once));
-        Arc::new(Self { rules, rate, clock: DefaultClock::default() })
+        Arc::new(Self { rules, rate, clock: DefaultClock::default(), listening: Arc::default() })
     }
 
     /// The rules.
@@ -57,7 +61,7 @@ impl Doorman {
     pub fn look(&self, request: &Request) -> Result<(), Problem> {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
         if let Some(address) = self.address(request, peer)
-            && let Err(not_until) = self.rate.check_key(&address)
+            && let Err(not_until) = self.rate.check_key(&neighbourhood(address))
         {
             let wait = not_until.wait_time_from(self.clock.now()).as_secs() + 1;
             let detail = format!("{address} asks more than {} times a second; wait {wait} s", self.rules.a_second);
@@ -66,7 +70,12 @@ impl Doorman {
         let host = header_of(request, header::HOST).unwrap_or_default();
         if !self.rules.names.is_empty() && !self.rules.names.iter().any(|name| name.eq_ignore_ascii_case(host)) {
             let detail = format!("this server is not called {host:?}; it is {}", self.rules.names.join(", "));
-            return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "Another server was asked for", detail));
+            return Err(Problem::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                "wrong-host",
+                "Another server was asked for",
+                detail,
+            ));
         }
         match header_of(request, header::ORIGIN) {
             Some(origin) if !self.knows(origin, host) => {
@@ -77,20 +86,40 @@ impl Doorman {
         }
     }
 
+    /// Lets somebody listen who comes through a proxy; whoever comes by itself was counted when it connected.
+    ///
+    /// # Errors
+    /// The problem to answer with where its address listens too often already.
+    pub fn listen(&self, request: &Parts, most: usize) -> Result<Option<Pass>, Problem> {
+        let told = self.rules.proxy_header.as_deref().and_then(|name| told_by(&request.headers, name));
+        let Some(address) = told else { return Ok(None) };
+        self.listening.enter(address, most).map(Some).ok_or_else(|| Problem::too_many(address, most))
+    }
+
+    /// The origin of a foreign page that asks and may, for the header that lets its browser read the answer.
+    #[must_use]
+    pub fn foreign(&self, request: &Request) -> Option<HeaderValue> {
+        let origin = request.headers().get(header::ORIGIN)?;
+        let known = origin.to_str().is_ok_and(|origin| self.names(origin));
+        known.then(|| origin.clone())
+    }
+
+    fn names(&self, origin: &str) -> bool {
+        self.rules.origins.iter().any(|known| known.eq_ignore_ascii_case(origin))
+    }
+
     /// Whether a page of this origin is the server's own, or one that was named.
     #[must_use]
     pub fn knows(&self, origin: &str, host: &str) -> bool {
         let own = origin.split_once("://").is_some_and(|(_, name)| name.eq_ignore_ascii_case(host));
-        own || self.rules.origins.iter().any(|known| known.eq_ignore_ascii_case(origin))
+        own || self.names(origin)
     }
 
     /// The address of who asks: the other side, or what the proxy before us says of it. The last entry of a list is the proxy's
     /// own; what stands before could be anybody's.
     #[must_use]
     pub fn address(&self, request: &Request, peer: Option<IpAddr>) -> Option<IpAddr> {
-        let told = self.rules.proxy_header.as_deref().and_then(|name| request.headers().get_all(name).iter().next_back());
-        let last = told.and_then(|value| value.to_str().ok()).and_then(|list| list.rsplit(',').next());
-        last.and_then(|address| address.trim().parse().ok()).or(peer)
+        self.rules.proxy_header.as_deref().and_then(|name| told_by(request.headers(), name)).or(peer)
     }
 
     /// Forgets addresses that have not asked for a while.
@@ -98,6 +127,12 @@ impl Doorman {
         self.rate.retain_recent();
         self.rate.shrink_to_fit();
     }
+}
+
+/// The address that a proxy tells in this header.
+fn told_by(headers: &HeaderMap, name: &str) -> Option<IpAddr> {
+    let last = headers.get_all(name).iter().next_back()?.to_str().ok()?.rsplit(',').next()?;
+    last.trim().parse().ok()
 }
 
 fn header_of(request: &Request, name: header::HeaderName) -> Option<&str> {
@@ -136,7 +171,8 @@ mod tests {
     fn names_and_origins() {
         let doorman = Doorman::new(Rules { at_once: NonZeroU32::new(100).unwrap(), ..rules() });
         let own = ("host", "localhost:4180");
-        let cases: [(&[(&str, &str)], Option<&str>); 7] = [
+        type Case<'c> = (&'c [(&'c str, &'c str)], Option<&'c str>);
+        let cases: [Case<'_>; 7] = [
             (&[own], None),
             (&[("host", "LOCALHOST:4180")], None),
             (&[], Some("wrong-host")),

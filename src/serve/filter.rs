@@ -94,9 +94,8 @@ fn fits(patterns: &[String], value: &str) -> bool {
 fn names(part: &'static str, list: Option<&str>) -> Result<Vec<String>, BadFilter> {
     let Some(list) = list.filter(|list| !list.is_empty()) else { return Ok(Vec::new()) };
     let mut names: Vec<String> = list.split(',').map(|name| name.trim().to_owned()).collect();
-    let good = |name: &str| {
-        (1..=NAME_BYTES).contains(&name.len()) && !name.strip_suffix('*').unwrap_or(name).contains('*')
-    };
+    let good =
+        |name: &str| (1..=NAME_BYTES).contains(&name.len()) && !name.strip_suffix('*').unwrap_or(name).contains('*');
     if let Some(bad) = names.iter().find(|name| !good(name)) {
         return Err(BadFilter::Name { part, name: bad.chars().take(NAME_BYTES).collect() });
     }

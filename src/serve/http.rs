@@ -1,10 +1,10 @@
 //! Connections: who is let in, and what they are served by.
 //! Lives here: accepting, limits for each address, timeouts, the end. Never here: what a path answers (see [`super::router`]).
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,6 +16,9 @@ use tokio::task::JoinSet;
 use tower_service::Service as _;
 
 use super::Shared;
+use super::doors::{Doors, Pass};
+use super::problem::Problem;
+use super::stall::Stalling;
 
 /// Time in which a request's head must have come.
 const HEAD: Duration = Duration::from_secs(10);
@@ -36,7 +39,7 @@ pub struct Peer(pub SocketAddr);
 pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
     let mut stop = shared.stop.subscribe();
     let mut connections = JoinSet::new();
-    let doors = Arc::new(Doors::default());
+    let (doors, mut is_full) = (Arc::new(Doors::default()), false);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -45,22 +48,33 @@ pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                let Some(pass) = doors.enter(peer.ip(), shared.limits.connections_per_address) else {
-                    // Closed without a word: who holds too many open would only be given another thing to hold.
-                    shared.hub.counts.refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                is_full = false;
+                // A proxy holds the connections of all its clients; there each is counted when it wants to listen.
+                let is_proxied = shared.doorman.rules().proxy_header.is_some();
+                let most = if is_proxied { usize::MAX } else { shared.limits.connections_per_address };
+                let Some(pass) = doors.enter(peer.ip(), most) else {
+                    shared.hub.counts.refused.fetch_add(1, Ordering::Relaxed);
+                    refuse(&stream, peer.ip(), most);
                     continue;
                 };
-                connections.spawn(connection(stream, peer, router.clone(), shared.clone(), pass));
+                connections.spawn(connection(stream, Peer(peer), router.clone(), shared.clone(), Arc::new(pass)));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection; trying again in {} ms", BREATH.as_millis());
+                if !is_full {
+                    tracing::warn!(%error, "no connection can be accepted now; trying again every {BREATH:?}");
+                }
+                is_full = true;
                 tokio::time::sleep(BREATH).await;
             }
         }
     }
     drop(listener);
-    let rest = async { while connections.join_next().await.is_some() {} };
+    // A connection that became a WebSocket is served elsewhere, and holds its pass until it ends.
+    let rest = async {
+        while connections.join_next().await.is_some() {}
+        doors.all_gone().await;
+    };
     if tokio::time::timeout(GRACE, rest).await.is_err() {
         tracing::warn!("some connections did not end within {} s and were cut", GRACE.as_secs());
     }
@@ -72,12 +86,25 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shared: Arc<Shared>, _pass: Pass) {
+/// Says why, as far as that goes without waiting: who holds too many open is not given another thing to hold.
+fn refuse(stream: &TcpStream, address: IpAddr, most: usize) {
+    let body = Problem::too_many(address, most).json();
+    let head = format!(
+        "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
+         connection: close\r\nretry-after: 1\r\n\r\n",
+        body.len()
+    );
+    let _ = stream.try_write(&[head.as_bytes(), &body].concat());
+}
+
+async fn connection(stream: TcpStream, peer: Peer, router: Router, shared: Arc<Shared>, pass: Arc<Pass>) {
     let _ = stream.set_nodelay(true);
+    let stream = Stalling::new(stream, shared.limits.stalled);
     let mut stop = shared.stop.subscribe();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         let mut router = router.clone();
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(pass.clone());
         async move { router.call(request).await }
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -98,40 +125,5 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shared:
 fn log(ended: Result<(), hyper::Error>) {
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended");
-    }
-}
-
-/// How many connections each address has open.
-#[derive(Debug, Default)]
-struct Doors {
-    open: Mutex<HashMap<IpAddr, usize>>,
-}
-
-impl Doors {
-    fn enter(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Pass> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(address).or_default();
-        (*count < most).then(|| {
-            *count += 1;
-            Pass { doors: self.clone(), address }
-        })
-    }
-}
-
-/// One open connection.
-struct Pass {
-    doors: Arc<Doors>,
-    address: IpAddr,
-}
-
-impl Drop for Pass {
-    fn drop(&mut self) {
-        let mut open = self.doors.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.address);
-            }
-        }
     }
 }

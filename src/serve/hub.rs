@@ -1,32 +1,45 @@
-//! The hub: where events come in, and where everybody who listens reads on.
-//! Lives here: the order of events, their offsets, the state behind them, who stands where. Never here: sockets and git.
+//! The hub: where events come in, and where everybody who listens joins.
+//! Lives here: the order of events, their offsets, the state behind them. Never here: sockets and git, and how a subscriber reads
+//! on (see [`super::cursor`]).
 //!
-//! One lock holds the ring and the state together, so that a snapshot and the place where it stands are of one moment. A
-//! subscriber is a [`Cursor`]; it reads under the same lock, and nothing is kept for it but its place.
+//! One lock holds the ring and the state together, so that a snapshot and the place where it stands are of one moment. Events
+//! come in by [`Hub::put_and_stand`] and [`Hub::place`] out of git and by [`Hub::publish`] from agents that run, and by nothing
+//! else: who wants to feed the ring from another place does it here.
 
-use std::io::{self, IoSlice};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
+use axum::http::StatusCode;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, watch};
 
+use crate::config::Stopwatch;
 use crate::town::fold::Town;
 
-use super::frame::{self, Hole, Message};
+use super::cursor::Cursor;
+use super::filter::Filter;
+use super::frame::{Hole, Message};
+use super::histogram::Histogram;
 use super::offset;
 use super::ring::{Capacity, Offset, Position, Ring, Seek};
-use super::view::{View, Views};
-use super::filter::Filter;
+use super::tally::Tally;
+use super::view::Views;
 
-/// Bytes that one subscriber is given at a time, so that no one holds up the others.
-const AT_ONCE: u64 = 1 << 20;
+/// The longest time between two passes.
+const PASS: Duration = Duration::from_millis(20);
+/// Moments of arrival that are remembered, and how long one stands for all that comes.
+const ARRIVALS: usize = 4_096;
+const ARRIVAL: u64 = 1_000;
 
 /// Counters since the start.
 #[derive(Debug, Default)]
 pub struct Counts {
     /// Events that came in from git.
     pub recorded: AtomicU64,
+    /// Commits of the default branch that came in.
+    pub landed: AtomicU64,
     /// Events that came in from running agents.
     pub published: AtomicU64,
     /// Frames that were handed to sockets.
@@ -37,47 +50,84 @@ pub struct Counts {
     pub witnesses: AtomicU64,
     /// Connections that were not let in.
     pub refused: AtomicU64,
+    /// Requests that were answered, by the first digit of the status.
+    pub answers: [AtomicU64; 5],
+    /// How runs ended.
+    pub runs: Tally,
+    /// From an event's arrival to its way into a socket.
+    pub delivery: Histogram,
+    /// From a request to publish to its answer.
+    pub publish: Histogram,
+}
+
+impl Counts {
+    /// Counts an answer.
+    pub fn answered(&self, status: StatusCode) {
+        if let Some(count) = self.answers.get(usize::from(status.as_u16() / 100).wrapping_sub(1)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Everything that subscribers read.
-struct Inner {
-    epoch: String,
+pub(super) struct Inner {
+    pub(super) epoch: String,
     /// Grows with each epoch of this process.
-    generation: u64,
-    ring: Ring,
+    pub(super) generation: u64,
+    pub(super) ring: Ring,
     /// The newest offset that was given away, in the ring or before this process.
-    newest: Offset,
+    pub(super) newest: Offset,
     /// What only a process before this one knew lies at or before this offset.
     lost: Option<Offset>,
+    /// The newest offset of what only this process knows.
+    fleeting: Option<Offset>,
     town: Arc<Town>,
     head: Option<String>,
-    /// The state as JSON, as of a sequence number.
-    rendered: Option<(u64, Arc<RawValue>)>,
+    /// Where the ring stood, and when, in microseconds.
+    arrivals: VecDeque<(Position, u64)>,
 }
 
 /// The meeting point of what happens and who listens.
 pub struct Hub {
     inner: RwLock<Inner>,
     views: Views,
+    /// The state as JSON; made once for each state.
+    rendered: Mutex<Option<(Arc<Town>, Arc<RawValue>)>>,
     /// Grows with each pass: who waits, waits for this.
     passes: watch::Sender<u64>,
     dirty: Notify,
+    clock: Stopwatch,
     limits: serde_json::Value,
     /// Counters.
     pub counts: Counts,
 }
 
-/// What the relay knows when it begins.
+/// What a life of the stream begins with.
 #[derive(Debug, Default)]
 pub struct Beginning {
     /// The life of the stream.
     pub epoch: String,
+    /// What stands at or before this offset is not in the ring.
+    pub floor: Offset,
     /// The newest offset that may have been given away before.
     pub newest: Offset,
-    /// Whether a process before this one gave away offsets that only it knew.
-    pub lost: bool,
+    /// A process before this one gave away offsets up to this one that only it knew.
+    pub lost: Option<Offset>,
     /// The state.
     pub town: Town,
+    /// The newest commit of the journal.
+    pub head: Option<String>,
+}
+
+/// The state at one moment.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The life of the stream.
+    pub epoch: String,
+    /// The newest offset behind the state.
+    pub offset: Offset,
+    /// The state.
+    pub town: Arc<Town>,
     /// The newest commit of the journal.
     pub head: Option<String>,
 }
@@ -108,73 +158,34 @@ pub enum Start {
     AfterId(String),
 }
 
-/// A subscriber's place.
-#[derive(Debug)]
-pub struct Cursor {
-    generation: u64,
-    position: Position,
-    /// The last offset behind it.
-    pub last: Offset,
-    view: Option<Arc<View>>,
-    /// The rest of a frame that a socket took a part of.
-    pub rest: Vec<u8>,
-}
-
-impl Cursor {
-    /// Whether nothing of a frame is left to be sent before something else may be.
-    #[must_use]
-    pub const fn is_between_frames(&self) -> bool {
-        self.rest.is_empty()
-    }
-}
-
 /// What a new subscriber is told first, and where it reads on.
 #[derive(Debug)]
 pub struct Joined {
+    /// The life of the stream.
+    pub epoch: String,
     /// Messages as JSON, to be sent in this order.
     pub greeting: Vec<Vec<u8>>,
     /// Where it reads on.
     pub cursor: Cursor,
 }
 
-/// How far a subscriber came.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// There is nothing more for it now.
-    Idle,
-    /// There is more, or the socket took no more.
-    More,
-    /// What comes next for it has left the ring.
-    Lagged,
-    /// The stream began anew.
-    Reset,
-}
-
 impl Hub {
-    /// A hub that knows the state, and whose ring is empty.
+    /// A hub that knows nothing yet; [`Hub::restart`] begins its first life.
     #[must_use]
-    pub fn new(capacity: Capacity, limits: serde_json::Value, beginning: Beginning) -> Self {
-        let inner = Inner {
-            epoch: beginning.epoch,
-            generation: 0,
-            ring: Ring::new(capacity),
-            newest: beginning.newest,
-            lost: beginning.lost.then_some(beginning.newest),
-            town: Arc::new(beginning.town),
-            head: beginning.head,
-            rendered: None,
-        };
+    pub fn new(capacity: Capacity, limits: serde_json::Value) -> Self {
         Self {
-            inner: RwLock::new(inner),
+            inner: RwLock::new(Inner::new(0, capacity, Beginning::default())),
             views: Views::default(),
+            rendered: Mutex::default(),
             passes: watch::Sender::new(0),
             dirty: Notify::new(),
+            clock: Stopwatch::start(),
             limits,
             counts: Counts::default(),
         }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Inner> {
         self.inner.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -182,57 +193,51 @@ impl Hub {
         self.inner.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts events in, in order; those that came in before are left out. Says how many were new.
-    pub fn put<'a>(&self, events: impl IntoIterator<Item = Incoming<'a>>) -> usize {
-        let mut new = 0;
-        {
+    /// Changes what is inside, and wakes who waits.
+    fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        let changed = {
             let mut inner = self.write();
-            for event in events {
-                new += usize::from(inner.put(&event));
-            }
-        }
-        if new > 0 {
-            self.dirty.notify_one();
-        }
-        new
+            let (before, now) = (inner.ring.head(), self.clock.micros());
+            let changed = change(&mut inner);
+            inner.arrived(before, now);
+            changed
+        };
+        self.dirty.notify_one();
+        changed
     }
 
-    /// Gives what is not recorded in the journal the next offsets, and puts it in.
-    pub fn place(&self, events: &[(&str, &RawValue)]) -> Vec<Offset> {
-        let mut given = Vec::with_capacity(events.len());
-        {
-            let mut inner = self.write();
-            for (id, json) in events {
-                let Some(offset) = offset::next(inner.newest) else { break };
-                inner.put(&Incoming { offset, seq: None, id, json });
-                given.push(offset);
-            }
-        }
-        self.dirty.notify_one();
+    /// Puts events in, in order, that have their offsets; those that came in before are left out. Says how many were new.
+    pub fn put<'a>(&self, events: impl IntoIterator<Item = Incoming<'a>>) -> usize {
+        self.change(|inner| events.into_iter().filter(|event| inner.put(event)).count())
+    }
+
+    /// Gives commits the next offsets, and puts them in. Fewer offsets than commits come back where there are no more.
+    pub fn place(&self, commits: &[(&str, &RawValue)]) -> Vec<Offset> {
+        let given = self.change(|inner| inner.append(commits));
+        self.counts.landed.fetch_add(given.len() as u64, Ordering::Relaxed);
         given
     }
 
-    /// Puts the events of one commit of the journal in, together with the state after them.
-    pub fn put_and_stand<'a>(&self, events: impl IntoIterator<Item = Incoming<'a>>, town: &Town, head: String) {
-        let town = Arc::new(town.clone());
-        {
-            let mut inner = self.write();
-            for event in events {
-                let new = inner.put(&event);
-                self.counts.recorded.fetch_add(u64::from(new), Ordering::Relaxed);
-            }
-            inner.town = town;
-            inner.head = Some(head);
-        }
-        self.dirty.notify_one();
+    /// Gives what running agents tell the next offsets, and puts it in. It is lost with this process.
+    pub fn publish(&self, events: &[(&str, &RawValue)]) -> Vec<Offset> {
+        let given = self.change(|inner| {
+            let given = inner.append(events);
+            inner.fleeting = given.last().copied().or(inner.fleeting);
+            given
+        });
+        self.counts.published.fetch_add(given.len() as u64, Ordering::Relaxed);
+        given
     }
 
-    /// Nothing at or before this offset is given away again; where a process before this one gave some away that only it knew,
-    /// who comes back from then is told.
-    pub fn begin_behind(&self, newest: Offset, lost: bool) {
-        let mut inner = self.write();
-        inner.newest = inner.newest.max(newest);
-        inner.lost = lost.then_some(inner.newest);
+    /// Puts events of the journal in, together with the state after them and the commit that has the last of them.
+    pub fn put_and_stand<'a>(&self, events: impl IntoIterator<Item = Incoming<'a>>, town: &Town, head: String) {
+        let town = Arc::new(town.clone());
+        let new = self.change(|inner| {
+            let new = events.into_iter().filter(|event| inner.put(event)).count();
+            (inner.town, inner.head) = (town, Some(head));
+            new
+        });
+        self.counts.recorded.fetch_add(new as u64, Ordering::Relaxed);
     }
 
     /// How much the ring holds.
@@ -241,28 +246,30 @@ impl Hub {
         self.read().ring.capacity()
     }
 
-    /// Begins anew: another epoch, an empty ring, another state. Everybody is told.
-    pub fn restart(&self, beginning: Beginning) {
+    /// Begins anew with these events: another life, another state. Everybody who listens is told. Nobody sees it half done.
+    pub fn restart<'a>(&self, beginning: Beginning, events: impl IntoIterator<Item = Incoming<'a>>) {
+        let (generation, capacity) = {
+            let inner = self.read();
+            (inner.generation + 1, inner.ring.capacity())
+        };
+        let mut anew = Inner::new(generation, capacity, beginning);
+        let newest = anew.newest;
+        anew.newest = 0;
+        for event in events {
+            anew.put(&event);
+        }
+        anew.newest = anew.newest.max(newest);
         {
             let mut inner = self.write();
-            let capacity = inner.ring.capacity();
-            inner.generation += 1;
-            inner.epoch = beginning.epoch;
-            inner.ring = Ring::new(capacity);
-            inner.newest = beginning.newest;
-            inner.lost = None;
-            inner.town = Arc::new(beginning.town);
-            inner.head = beginning.head;
-            inner.rendered = None;
+            *inner = anew;
+            self.views.clear();
         }
-        self.views.clear();
         self.dirty.notify_one();
     }
 
     /// Tells everybody of a hole in what they see.
     pub fn gap(&self, reason: Hole) {
-        {
-            let mut inner = self.write();
+        self.change(|inner| {
             let from = inner.newest;
             if let Some(to) = offset::next(from) {
                 let frame = Message::Gap { from, to, reason }.frame();
@@ -270,8 +277,7 @@ impl Hub {
                     inner.newest = to;
                 }
             }
-        }
-        self.dirty.notify_one();
+        });
     }
 
     /// The life of the stream, and its newest offset.
@@ -279,6 +285,13 @@ impl Hub {
     pub fn now_at(&self) -> (String, Offset) {
         let inner = self.read();
         (inner.epoch.clone(), inner.newest)
+    }
+
+    /// The newest offset that was given away, and up to where what was given away is in no repository.
+    #[must_use]
+    pub fn fleeting(&self) -> (Offset, Option<Offset>) {
+        let inner = self.read();
+        (inner.newest, inner.fleeting.max(inner.lost))
     }
 
     /// Frames and bytes in the ring, and the offset of the oldest.
@@ -289,11 +302,16 @@ impl Hub {
         (inner.ring.len(), inner.ring.bytes(), oldest)
     }
 
-    /// The state, the newest offset behind it, and the newest commit of the journal.
+    /// The state, and where it stands.
     #[must_use]
-    pub fn state(&self) -> (Arc<Town>, Offset, Option<String>) {
+    pub fn state(&self) -> Standing {
         let inner = self.read();
-        (inner.town.clone(), inner.newest, inner.head.clone())
+        Standing {
+            epoch: inner.epoch.clone(),
+            offset: inner.newest,
+            town: inner.town.clone(),
+            head: inner.head.clone(),
+        }
     }
 
     /// What becomes true when there may be something new.
@@ -302,172 +320,130 @@ impl Hub {
         self.passes.subscribe()
     }
 
+    /// Microseconds since the hub was made.
+    #[must_use]
+    pub(super) fn micros(&self) -> u64 {
+        self.clock.micros()
+    }
+
+    /// How long the hub is there.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        Duration::from_micros(self.clock.micros())
+    }
+
     /// Lets a subscriber in.
     #[must_use]
     pub fn join(&self, start: &Start, filter: Filter, now: &str) -> Joined {
-        let hold = (!filter.is_everything()).then(|| self.views.of(filter));
-        let (cursor, hole, snapshot) = {
+        let (epoch, hello, cursor, hole, snapshot) = {
             let inner = self.read();
+            let view = (!filter.is_everything()).then(|| self.views.of(filter));
             let (position, last, hole) = inner.seek(start);
             let snapshot = *start == Start::Snapshot || hole.is_some_and(|(_, _, reason)| reason != Hole::Restarted);
-            let cursor = Cursor { generation: inner.generation, position, last, view: hold, rest: Vec::new() };
-            (cursor, hole, snapshot.then(|| (inner.town.clone(), inner.newest)))
+            let cursor = Cursor::new(inner.generation, position, last, view);
+            let hello = inner.hello(&self.limits, now);
+            (inner.epoch.clone(), hello, cursor, hole, snapshot.then(|| (inner.town.clone(), inner.newest)))
         };
-        let mut greeting = vec![self.hello(now)];
+        let mut greeting = vec![hello];
         if let Some((from, to, reason)) = hole {
             greeting.push(Message::Gap { from, to, reason }.json());
         }
         if let Some((town, offset)) = snapshot {
             greeting.push(Message::Snapshot { offset, seq: town.seq, state: &self.rendered(&town) }.json());
         }
-        Joined { greeting, cursor }
+        Joined { epoch, greeting, cursor }
     }
 
-    fn hello(&self, now: &str) -> Vec<u8> {
-        let inner = self.read();
-        Message::Hello {
-            epoch: &inner.epoch,
-            offset: inner.newest,
-            head: inner.head.as_deref(),
-            server: env!("CARGO_PKG_VERSION"),
-            limits: &self.limits,
-            now,
-        }
-        .json()
-    }
-
-    /// The state as JSON; made once for each state.
+    /// The state as JSON; made once for each state, however many ask at the same time.
     #[must_use]
-    pub fn rendered(&self, town: &Town) -> Arc<RawValue> {
-        if let Some((seq, json)) = &self.read().rendered
-            && *seq == town.seq
+    pub fn rendered(&self, town: &Arc<Town>) -> Arc<RawValue> {
+        let mut rendered = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, json)) = &*rendered
+            && Arc::ptr_eq(of, town)
         {
             return json.clone();
         }
-        let json: Arc<RawValue> = serde_json::value::to_raw_value(town).unwrap_or_default().into();
-        let mut inner = self.write();
-        // Not where the stream began anew meanwhile: another history may have the same numbers.
-        if inner.town.seq == town.seq && *inner.town == *town {
-            inner.rendered = Some((town.seq, json.clone()));
-        }
+        let json: Arc<RawValue> = serde_json::value::to_raw_value(&**town).unwrap_or_default().into();
+        *rendered = Some((town.clone(), json.clone()));
         json
-    }
-
-    /// Lets a subscriber's socket take what comes next; `sink` is told bytes and says how many it took.
-    ///
-    /// # Errors
-    /// What `sink` says; `WouldBlock` is none.
-    pub fn feed(
-        &self,
-        cursor: &mut Cursor,
-        sink: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> io::Result<Progress> {
-        if !cursor.rest.is_empty() {
-            let took = match sink(&[IoSlice::new(&cursor.rest)]) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Progress::More),
-                took => took?,
-            };
-            cursor.rest.drain(..took);
-            if !cursor.rest.is_empty() {
-                return Ok(Progress::More);
-            }
-        }
-        let inner = self.read();
-        if cursor.generation != inner.generation {
-            return Ok(Progress::Reset);
-        }
-        if cursor.position < inner.ring.tail() {
-            self.counts.lagged.fetch_add(1, Ordering::Relaxed);
-            return Ok(Progress::Lagged);
-        }
-        let (from, to) = match &cursor.view {
-            None => (cursor.position, inner.ring.head()),
-            Some(view) => match view.next(&inner.ring, cursor.position) {
-                Some(run) => run,
-                None => {
-                    cursor.position = inner.ring.head();
-                    return Ok(Progress::Idle);
-                }
-            },
-        };
-        if from == to {
-            return Ok(Progress::Idle);
-        }
-        let end = inner.end_of_turn(from, to);
-        let Some(parts) = inner.ring.span(from, end) else { return Ok(Progress::Lagged) };
-        let took = match sink(&parts.map(IoSlice::new)) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            took => took?,
-        };
-        let frames = inner.advance(cursor, from, took);
-        self.counts.delivered.fetch_add(frames, Ordering::Relaxed);
-        let all = cursor.position == inner.ring.head() && cursor.rest.is_empty();
-        Ok(if all { Progress::Idle } else { Progress::More })
-    }
-
-    /// The next frames for a subscriber that reads them one by one, at most so many; `None` where they have left the ring.
-    #[must_use]
-    pub fn take(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
-        let mut taken = Vec::new();
-        let inner = self.read();
-        if cursor.generation != inner.generation || cursor.position < inner.ring.tail() {
-            return None;
-        }
-        while taken.len() < most {
-            let (from, to) = match &cursor.view {
-                None => (cursor.position, inner.ring.head()),
-                Some(view) => view.next(&inner.ring, cursor.position).unwrap_or_else(|| (inner.ring.head(), inner.ring.head())),
-            };
-            cursor.position = from;
-            if from == to {
-                break;
-            }
-            for placed in inner.ring.frames(from).take_while(|placed| placed.end <= to).take(most - taken.len()) {
-                taken.push((placed.offset, frame::payload(&inner.ring.copy(placed)).to_vec()));
-                (cursor.position, cursor.last) = (placed.end, placed.offset);
-            }
-        }
-        self.counts.delivered.fetch_add(taken.len() as u64, Ordering::Relaxed);
-        Some(taken)
-    }
-
-    /// Whether anything waits for a cursor, as far as that is known without its filter.
-    #[must_use]
-    pub fn is_behind(&self, cursor: &Cursor) -> bool {
-        let inner = self.read();
-        cursor.generation != inner.generation || cursor.position < inner.ring.head()
     }
 
     /// Wakes those who wait, once for many events where many come.
     pub async fn pace(&self) {
-        let mut pause = std::time::Duration::ZERO;
+        let mut pause = Duration::ZERO;
         loop {
             self.dirty.notified().await;
             let before = self.read().ring.pushed();
             self.passes.send_modify(|pass| *pass += 1);
             tokio::time::sleep(pause).await;
             // An idle stream is instant; the more came during the pause, the longer the next one.
-            let came = self.read().ring.pushed() - before;
+            let came = self.read().ring.pushed().saturating_sub(before);
             pause = PASS.min(match came {
-                0..=1 => std::time::Duration::ZERO,
-                _ => (pause * 2).max(std::time::Duration::from_millis(1)),
+                0..=1 => Duration::ZERO,
+                _ => (pause * 2).max(Duration::from_millis(1)),
             });
         }
     }
 }
 
-/// The longest time between two passes.
-const PASS: std::time::Duration = std::time::Duration::from_millis(20);
-
 impl Inner {
+    fn new(generation: u64, capacity: Capacity, beginning: Beginning) -> Self {
+        let mut ring = Ring::new(capacity);
+        ring.begin_after(beginning.floor);
+        Self {
+            epoch: beginning.epoch,
+            generation,
+            ring,
+            newest: beginning.newest,
+            lost: beginning.lost,
+            fleeting: None,
+            town: Arc::new(beginning.town),
+            head: beginning.head,
+            arrivals: VecDeque::new(),
+        }
+    }
+
     fn put(&mut self, event: &Incoming<'_>) -> bool {
-        if event.offset <= self.newest && self.ring.newest().is_some_and(|newest| event.offset <= newest) {
+        if self.ring.newest().is_some_and(|newest| event.offset <= newest) {
             return false;
         }
         let frame = Message::Event { offset: event.offset, seq: event.seq, event: event.json }.frame();
         let pushed = self.ring.push(event.offset, key(event.id), &frame).is_ok();
         self.newest = self.newest.max(event.offset);
         pushed
+    }
+
+    fn append(&mut self, events: &[(&str, &RawValue)]) -> Vec<Offset> {
+        let mut given = Vec::with_capacity(events.len());
+        for (id, json) in events {
+            let Some(offset) = offset::next(self.newest) else { break };
+            self.put(&Incoming { offset, seq: None, id, json });
+            given.push(offset);
+        }
+        given
+    }
+
+    /// Remembers when what lies behind a position came.
+    fn arrived(&mut self, before: Position, now: u64) {
+        if self.ring.head() == before || self.arrivals.back().is_some_and(|(_, time)| now < time + ARRIVAL) {
+            return;
+        }
+        if self.arrivals.len() >= ARRIVALS {
+            self.arrivals.pop_front();
+        }
+        self.arrivals.push_back((before, now));
+    }
+
+    /// When the frame at a position came, in microseconds; `None` where that is long ago.
+    pub(super) fn arrival(&self, position: Position) -> Option<u64> {
+        let next = self.arrivals.partition_point(|(start, _)| *start <= position);
+        self.arrivals.get(next.checked_sub(1)?).map(|(_, time)| *time)
+    }
+
+    fn hello(&self, limits: &serde_json::Value, now: &str) -> Vec<u8> {
+        let head = self.head.as_deref();
+        let server = env!("CARGO_PKG_VERSION");
+        Message::Hello { epoch: &self.epoch, offset: self.newest, head, server, limits, now }.json()
     }
 
     /// Where a subscriber begins, its last offset, and the hole it has to be told of.
@@ -490,34 +466,10 @@ impl Inner {
         let lost = self.lost.filter(|lost| asked < *lost).map(|lost| (asked, lost, Hole::Restarted));
         match self.ring.after(asked) {
             Seek::At(position) => (position, asked, lost),
+            // Behind everything that is here, and not behind what a process before this one gave away.
             Seek::Ahead => (head.0, asked, lost),
             Seek::Evicted { .. } => over(asked, Hole::Evicted),
         }
-    }
-
-    /// Where a turn ends: at the end of a frame, so that nobody gets more than a share at once.
-    fn end_of_turn(&self, from: Position, to: Position) -> Position {
-        if to.since(from) <= AT_ONCE {
-            return to;
-        }
-        self.ring.at(from.advance(AT_ONCE)).map_or(to, |placed| if placed.start > from { placed.start } else { placed.end })
-    }
-
-    /// Moves a cursor by what a socket took, and keeps the rest of a frame that it took a part of. Says how many frames went.
-    fn advance(&self, cursor: &mut Cursor, from: Position, took: usize) -> u64 {
-        let reached = from.advance(took as u64);
-        cursor.position = reached;
-        if took == 0 {
-            return 0;
-        }
-        if let Some(cut) = self.ring.at(reached).filter(|placed| placed.start < reached) {
-            cursor.rest = self.ring.span(reached, cut.end).map(|parts| parts.concat()).unwrap_or_default();
-            cursor.position = cut.end;
-        }
-        if let Some(last) = self.ring.before(cursor.position) {
-            cursor.last = last.offset;
-        }
-        self.ring.count(from, cursor.position)
     }
 }
 

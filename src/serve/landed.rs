@@ -8,6 +8,7 @@ use git2::Oid;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::config::parallel;
 use crate::git::errors::GitError;
 use crate::git::propose::trailer;
 use crate::git::repo::Repo;
@@ -17,6 +18,8 @@ use crate::town::markdown::visible;
 
 /// The type of these events.
 pub const KIND: &str = "monkeytown.commit.landed.v1";
+/// Commits that one thread reads at a time.
+const SHARE: usize = 256;
 /// Paths that one event names.
 const PATHS: usize = 50;
 /// Characters of a commit's subject and of its author's name.
@@ -91,6 +94,22 @@ pub fn read(repo: &Repo, oid: Oid, source: &str) -> Result<Landed, GitError> {
     };
     let id = envelope.id.clone();
     Ok(Landed { oid, id, time, json: serde_json::value::to_raw_value(&envelope).unwrap_or_default() })
+}
+
+/// Reads many commits, in their order.
+///
+/// # Errors
+/// [`GitError`] when one cannot be read.
+pub fn read_all(repo: &Repo, oids: &[Oid], source: &str) -> Result<Vec<Landed>, GitError> {
+    let each = |repo: &Repo, oids: &[Oid]| oids.iter().map(|oid| read(repo, *oid, source)).collect();
+    if oids.len() <= SHARE {
+        return each(repo, oids);
+    }
+    // A handle of git belongs to one thread, and is opened in no time beside reading a share.
+    let (shares, dir): (Vec<&[Oid]>, _) = (oids.chunks(SHARE).collect(), repo.common_dir());
+    let read = |share: &&[Oid]| Repo::open(dir).and_then(|repo| each(&repo, share));
+    let read: Result<Vec<Vec<Landed>>, GitError> = parallel::map(&shares, 1, read).into_iter().collect();
+    Ok(read?.into_iter().flatten().collect())
 }
 
 /// The commits of the branch that are not known, along first parents, oldest first; and whether the walk came upon one that is,

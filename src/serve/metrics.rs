@@ -17,29 +17,73 @@ pub async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 fn page(shared: &Shared) -> String {
-    let hub = &shared.hub;
-    let (town, _, _) = hub.state();
-    let (events, bytes, _) = hub.fill();
-    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed).to_string();
     let mut page = Page::default();
-    page.one("monkeytown_witnesses", "gauge", "Subscribers that are connected.", &count(&hub.counts.witnesses));
-    page.head("monkeytown_stream_events_total", "counter", "Events that came into the stream, by where they came from.");
-    page.line("monkeytown_stream_events_total{kind=\"recorded\"}", &count(&hub.counts.recorded));
-    page.line("monkeytown_stream_events_total{kind=\"published\"}", &count(&hub.counts.published));
-    page.one("monkeytown_stream_delivered_total", "counter", "Frames that were handed to subscribers.", &count(&hub.counts.delivered));
-    page.one("monkeytown_stream_lagged_total", "counter", "Subscribers that read too slowly and were let go.", &count(&hub.counts.lagged));
-    page.one("monkeytown_connections_refused_total", "counter", "Connections beyond what one address may have.", &count(&hub.counts.refused));
+    stream(&mut page, shared);
+    town(&mut page, shared);
+    page.text
+}
+
+/// What goes through.
+fn stream(page: &mut Page, shared: &Shared) {
+    let (hub, counts) = (&shared.hub, &shared.hub.counts);
+    let (events, bytes, _) = hub.fill();
+    let capacity = hub.capacity();
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed).to_string();
+    page.one("monkeytown_witnesses", "gauge", "Subscribers that are connected.", &count(&counts.witnesses));
+    page.one(
+        "monkeytown_witnesses_limit",
+        "gauge",
+        "Subscribers that may be connected.",
+        &shared.limits.subscribers.to_string(),
+    );
+    page.head(
+        "monkeytown_stream_events_total",
+        "counter",
+        "Events that came into the stream, by where they came from.",
+    );
+    for (kind, counter) in
+        [("recorded", &counts.recorded), ("landed", &counts.landed), ("published", &counts.published)]
+    {
+        page.line(&format!("monkeytown_stream_events_total{{kind=\"{kind}\"}}"), &count(counter));
+    }
+    let delivered = count(&counts.delivered);
+    page.one("monkeytown_stream_delivered_total", "counter", "Frames that were handed to subscribers.", &delivered);
+    let lagged = count(&counts.lagged);
+    page.one("monkeytown_stream_lagged_total", "counter", "Subscribers that read too slowly.", &lagged);
+    let refused = count(&counts.refused);
+    page.one("monkeytown_connections_refused_total", "counter", "Connections beyond those of one address.", &refused);
+    page.head("monkeytown_http_answers_total", "counter", "Requests that were answered, by class of status.");
+    for (class, counter) in (1..).zip(&counts.answers) {
+        page.line(&format!("monkeytown_http_answers_total{{class=\"{class}xx\"}}"), &count(counter));
+    }
+    page.head("monkeytown_stream_publish_seconds", "histogram", "From a request to publish to its answer.");
+    counts.publish.write("monkeytown_stream_publish_seconds", &mut page.text);
+    page.head("monkeytown_stream_delivery_seconds", "histogram", "From an event's arrival to its way into a socket.");
+    counts.delivery.write("monkeytown_stream_delivery_seconds", &mut page.text);
     page.one("monkeytown_ring_events", "gauge", "Frames in the ring.", &events.to_string());
+    page.one("monkeytown_ring_events_limit", "gauge", "Frames that the ring holds.", &capacity.frames.to_string());
     page.one("monkeytown_ring_bytes", "gauge", "Bytes in the ring.", &bytes.to_string());
-    page.one("monkeytown_journal_seq", "gauge", "Sequence number of the newest event of the journal.", &town.seq.to_string());
-    page.head("monkeytown_runs_total", "counter", "Runs of the town over all history.");
-    page.line("monkeytown_runs_total{outcome=\"started\"}", &town.totals.runs.to_string());
-    page.line("monkeytown_runs_total{outcome=\"failed\"}", &town.totals.failed.to_string());
+    page.one("monkeytown_ring_bytes_limit", "gauge", "Bytes that the ring holds.", &capacity.bytes.to_string());
+}
+
+/// What the town says.
+fn town(page: &mut Page, shared: &Shared) {
+    let town = shared.hub.state().town;
+    let seq = town.seq.to_string();
+    page.one("monkeytown_journal_seq", "gauge", "Sequence number of the newest event of the journal.", &seq);
+    page.head("monkeytown_runs_total", "counter", "Runs that ended, as far back as the ring was filled.");
+    for (agent, outcome, count) in shared.hub.counts.runs.runs() {
+        let name = format!("monkeytown_runs_total{{agent=\"{agent}\",outcome=\"{outcome}\"}}");
+        page.line(&name, &count.to_string());
+    }
     let up = u8::from(shared.relay.trouble().is_none());
     page.one("monkeytown_relay_up", "gauge", "1 while the repository can be read.", &up.to_string());
+    if let Some(lag) = shared.relay.lag_ms() {
+        let lag = format!("{}.{:03}", lag / 1_000, lag % 1_000);
+        page.one("monkeytown_relay_lag_seconds", "gauge", "Age of the newest event when it was relayed.", &lag);
+    }
     page.head("monkeytown_build_info", "gauge", "The program that runs.");
     page.line(&format!("monkeytown_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), "1");
-    page.text
 }
 
 #[derive(Default)]

@@ -10,13 +10,18 @@
 
 pub mod api;
 pub mod assets;
+pub mod cursor;
+pub mod descriptors;
 pub mod doorman;
+pub mod doors;
 pub mod filter;
 pub mod frame;
+pub mod histogram;
 pub mod http;
 pub mod hub;
 pub mod landed;
 pub mod metrics;
+pub mod notices;
 pub mod offset;
 pub mod places;
 pub mod poll;
@@ -24,15 +29,23 @@ pub mod problem;
 pub mod relay;
 pub mod ring;
 pub mod router;
+pub mod seat;
+pub mod server;
 pub mod socket;
 pub mod sse;
+pub mod stall;
+pub mod tally;
 pub mod view;
+
+#[cfg(test)]
+mod resume_tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use self::api::desk::Desk;
 use self::doorman::Doorman;
 use self::hub::Hub;
 use self::relay::Health;
@@ -126,6 +139,10 @@ pub struct About {
     pub source: String,
     /// The default branch.
     pub branch: String,
+    /// Origins of all servers of this town, this one among them, where there are several. A page takes one of them, and the next
+    /// where that one is full or gone: each relays the same history with the same offsets of recorded events, because git is the
+    /// truth; only the epoch is its own.
+    pub shards: Vec<String>,
 }
 
 /// What all connections share.
@@ -138,6 +155,8 @@ pub struct Shared {
     pub town: About,
     /// Where events come from.
     pub hub: Hub,
+    /// Where the API reads the repository.
+    pub desk: Desk,
     /// What is allowed.
     pub limits: Limits,
     /// The moment, in RFC 3339.
@@ -145,5 +164,3 @@ pub struct Shared {
     /// Becomes true when the server is to end.
     pub stop: watch::Sender<bool>,
 }
-
-

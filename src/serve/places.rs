@@ -6,8 +6,9 @@
 //! so that clients begin with the state, and nothing else.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use git2::Oid;
@@ -28,6 +29,8 @@ pub struct Places {
     pub commits: HashMap<Oid, Offset>,
     /// No offset above this one was given away, other than those of recorded events.
     pub mark: Offset,
+    /// What stands at or before this offset may be in no repository, and known to nobody any more.
+    pub lost: Option<Offset>,
     /// The newest commit of the journal that was relayed, and its sequence number.
     pub journal: Option<(u64, Oid)>,
 }
@@ -54,7 +57,15 @@ impl Places {
         let words: Vec<&str> = line.split(' ').collect();
         match *words.as_slice() {
             ["epoch", epoch] => epoch.clone_into(&mut self.epoch),
-            ["mark", offset] => self.mark = offset.parse().ok()?,
+            ["mark", offset] => {
+                self.mark = offset.parse().ok()?;
+                self.lost = Some(self.mark);
+            }
+            // A process that was told to end says exactly what the mark before only bounds.
+            ["end", newest, lost] => {
+                self.mark = newest.parse().ok()?;
+                self.lost = Some(lost.parse().ok()?).filter(|lost| *lost > 0);
+            }
             ["commit", offset, oid] => {
                 self.commits.insert(Oid::from_str(oid).ok()?, offset.parse().ok()?);
             }
@@ -72,6 +83,25 @@ impl Places {
         let line = format!("epoch {}\n", places.epoch);
         places.append(&line);
         places
+    }
+
+    /// Writes the file again without what was said better later.
+    pub fn tidy(&mut self) {
+        let mut lines = format!("epoch {}\n", self.epoch);
+        for (oid, offset) in &self.commits {
+            let _ = writeln!(lines, "commit {offset} {oid}");
+        }
+        if let Some((seq, oid)) = self.journal {
+            let _ = writeln!(lines, "journal {seq} {oid}");
+        }
+        if self.mark > 0 {
+            let _ = writeln!(lines, "end {} {}", self.mark, self.lost.unwrap_or_default());
+        }
+        let beside = self.path.with_extension("new");
+        // Where this cannot be, the long file is as good.
+        if fs::write(&beside, lines).and_then(|()| fs::rename(&beside, &self.path)).is_ok() {
+            self.file = None;
+        }
     }
 
     fn append(&mut self, lines: &str) {
@@ -105,9 +135,15 @@ impl Places {
         self.append(&format!("journal {seq} {oid}\n"));
     }
 
+    /// Writes down the newest offset, and the newest of what is lost with this process.
+    pub fn end(&mut self, newest: Offset, lost: Option<Offset>) {
+        (self.mark, self.lost) = (newest, lost);
+        self.append(&format!("end {newest} {}\n", lost.unwrap_or_default()));
+    }
+
     /// Writes down that offsets up to this one, and some more, may be given away without being written down one by one.
     pub fn mark(&mut self, offset: Offset) {
-        if offset > self.mark || self.mark == 0 {
+        if offset.saturating_add(MARK / 2) > self.mark {
             self.mark = offset.saturating_add(MARK);
             self.append(&format!("mark {}\n", self.mark));
         }
@@ -134,7 +170,14 @@ mod tests {
         places.mark(12);
         let read = Places::read(&path).unwrap();
         assert_eq!((read.epoch.as_str(), read.journal), ("00000000000000000abc", Some((3, oid('c')))));
-        assert_eq!((read.commits.len(), read.commits[&oid('b')], read.mark), (2, 9, 12 + MARK));
+        assert_eq!((read.commits.len(), read.commits[&oid('b')]), (2, 9));
+        assert_eq!((read.mark, read.lost), (12 + MARK, Some(12 + MARK)));
+        for lost in [None, Some(11)] {
+            places.end(15, lost);
+            places.tidy();
+            let read = Places::read(&path).unwrap();
+            assert_eq!((read.mark, read.lost), (15, lost));
+        }
     }
 
     #[test]

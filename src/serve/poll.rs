@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -12,9 +12,8 @@ use serde_json::value::RawValue;
 
 use super::Shared;
 use super::frame::{Hole, is_gap};
-use super::hub::{Hub, Start};
+use super::hub::{Joined, Start};
 use super::problem::Problem;
-use super::ring::Offset;
 use super::router::Asked;
 
 /// Events in one answer, at the most and where nobody says.
@@ -48,7 +47,7 @@ struct One {
 }
 
 /// `GET /api/events?after=&limit=&wait=`: what came after a place, or what comes within the seconds that are waited.
-pub async fn events(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+pub async fn events(State(shared): State<Arc<Shared>>, asked: Asked, headers: HeaderMap) -> Response {
     match answer(&shared, &asked).await {
         Err(problem) => problem.into_response(),
         Ok(answer) => {
@@ -75,19 +74,23 @@ async fn answer(shared: &Shared, asked: &Asked) -> Result<Answer, Problem> {
     }
     let begin = asked.start("now");
     if begin == Start::Snapshot {
-        return Err(Problem::bad_request("after=snapshot is for /ws and /events; ask /api/state, and then after its offset"));
+        return Err(Problem::bad_request(
+            "after=snapshot is for /ws and /events; ask /api/state, and then after its offset",
+        ));
     }
     let hub = &shared.hub;
-    let joined = hub.join(&begin, asked.filter()?, "");
-    let (mut cursor, mut passes) = (joined.cursor, hub.watch());
+    let filter = asked.filter()?;
+    let (mut joined, mut passes) = (hub.join(&begin, filter.clone(), ""), hub.watch());
     let mut stop = shared.stop.subscribe();
-    let mut gap = joined.greeting.iter().find(|json| is_gap(json)).and_then(|json| gap_of(json));
+    let mut gap = told(&joined);
     let until = tokio::time::sleep(Duration::from_secs(wait));
     let mut until = std::pin::pin!(until);
     let events = loop {
         passes.mark_unchanged();
-        let Some(taken) = hub.take(&mut cursor, most) else {
-            gap = gap.or_else(|| Some(Gap::new(cursor.last, hub.now_at().1, Hole::Evicted)));
+        let Some(taken) = hub.take(&mut joined.cursor, most) else {
+            // While it waited, what comes next left the ring, or the stream began anew.
+            joined = hub.join(&Start::After(Some(joined.epoch), joined.cursor.last), filter, "");
+            gap = told(&joined);
             break Vec::new();
         };
         if !taken.is_empty() || gap.is_some() {
@@ -101,21 +104,12 @@ async fn answer(shared: &Shared, asked: &Asked) -> Result<Answer, Problem> {
     };
     gap = gap.or_else(|| events.iter().find(|(_, json)| is_gap(json)).and_then(|(_, json)| gap_of(json)));
     let events = events.iter().filter_map(|(_, json)| serde_json::from_slice::<One>(json).ok()).collect();
-    Ok(Answer { epoch: hub.now_at().0, next: next(hub, cursor.last, gap.as_ref()), gap, events })
+    Ok(Answer { epoch: joined.epoch, next: joined.cursor.last.to_string(), gap, events })
 }
 
-/// After a hole it goes on at the newest, as with the other ways to listen.
-fn next(hub: &Hub, last: Offset, gap: Option<&Gap>) -> String {
-    match gap {
-        Some(Gap { reason: Hole::Evicted | Hole::Rewritten, .. }) => hub.now_at().1.to_string(),
-        _ => last.to_string(),
-    }
-}
-
-impl Gap {
-    fn new(from: Offset, to: Offset, reason: Hole) -> Self {
-        Self { from: from.to_string(), to: to.to_string(), reason }
-    }
+/// The hole that a greeting tells of. After one, it goes on at the newest, as with the other ways to listen.
+fn told(joined: &Joined) -> Option<Gap> {
+    joined.greeting.iter().find(|json| is_gap(json)).and_then(|json| gap_of(json))
 }
 
 #[derive(Deserialize)]

@@ -52,6 +52,12 @@ impl Problem {
         Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, title, detail) }
     }
 
+    /// Too many connections of one address.
+    #[must_use]
+    pub fn too_many(address: std::net::IpAddr, most: usize) -> Self {
+        Self::too_fast(format!("{address} has {most} connections open, and may have no more"), 1)
+    }
+
     /// Too many requests.
     #[must_use]
     pub fn too_fast(detail: impl Into<String>, retry_after: u64) -> Self {
@@ -60,9 +66,27 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The document.
+    #[must_use]
+    pub fn json(&self) -> Vec<u8> {
+        let kind = format!("urn:monkeytown:problem:{}", self.code);
+        serde_json::to_vec(&Document { kind, problem: self }).unwrap_or_default()
+    }
+}
+
+/// The document: a problem with its kind as a URI.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(flatten)]
+    problem: &'a Problem,
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let body = self.json();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

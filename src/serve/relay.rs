@@ -7,8 +7,10 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use git2::Oid;
 use serde_json::value::RawValue;
 
@@ -27,6 +29,9 @@ use super::ring::{Capacity, Offset};
 /// Commits of the default branch that the stream begins with, at the most.
 const COMMITS: usize = 100_000;
 
+/// Commits of the journal that go into the stream together, with one state behind them.
+const BATCH: usize = 64;
+
 /// Why the repository cannot be relayed now.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
@@ -36,15 +41,26 @@ pub enum RelayError {
     /// The journal cannot be read.
     #[error("the journal cannot be read: {0}")]
     Journal(#[from] JournalError),
-    /// The town cannot be opened.
-    #[error("the town cannot be opened: {0}")]
+    /// The repository cannot be opened.
+    #[error("the repository cannot be opened: {0}")]
     Open(String),
+    /// The repository was here, and is not any more.
+    #[error("{0} is gone; what happens is relayed again when it is back")]
+    Gone(String),
 }
 
 /// How the relay does, for whoever asks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Health {
     trouble: Mutex<Option<String>>,
+    /// In milliseconds; negative where nothing was relayed yet.
+    lag: AtomicI64,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { trouble: Mutex::default(), lag: AtomicI64::new(-1) }
+    }
 }
 
 impl Health {
@@ -52,6 +68,19 @@ impl Health {
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How old the newest event was when it was relayed, in milliseconds.
+    #[must_use]
+    pub fn lag_ms(&self) -> Option<u64> {
+        u64::try_from(self.lag.load(Ordering::Relaxed)).ok()
+    }
+
+    /// Says how old the newest event was.
+    pub fn lag(&self, lag: Option<u64>) {
+        if let Some(lag) = lag.and_then(|lag| i64::try_from(lag).ok()) {
+            self.lag.store(lag, Ordering::Relaxed);
+        }
     }
 
     /// Says how it went.
@@ -62,10 +91,12 @@ impl Health {
 
 /// How the relay reaches the repository and the world.
 pub struct Edge {
-    /// Opens the town's repository.
+    /// Opens the town's repository, without asking any remote.
     pub open: Box<dyn Fn() -> Result<Home, String> + Send>,
     /// Randomness for epochs.
     pub random: Box<dyn Fn() -> u128 + Send>,
+    /// The moment that it is.
+    pub now: Box<dyn Fn() -> DateTime<Utc> + Send>,
     /// The town as a URI reference.
     pub source: String,
 }
@@ -80,15 +111,19 @@ pub struct Relay {
     tip: Tip,
     /// The default branch as it was relayed.
     main: Option<Oid>,
+    /// How old the newest event was when it was relayed, in milliseconds.
+    lag: Option<u64>,
 }
 
 /// What is in the ring at the beginning, in the order of offsets.
 struct Past {
     events: Vec<(Offset, Option<u64>, String, Box<RawValue>)>,
+    commits: Vec<Commit>,
     tip: Tip,
     main: Option<Oid>,
     places: Places,
-    lost: bool,
+    /// What stands at or before this offset is not among the events.
+    floor: Offset,
 }
 
 impl Relay {
@@ -100,8 +135,16 @@ impl Relay {
         let home = (edge.open)().map_err(RelayError::Open)?;
         let path = home.repo.private_dir()?.join("stream").join("places");
         let past = past(&home, &edge, &path, capacity.frames)?;
-        let hub = Hub::new(capacity, limits, Beginning { epoch: past.places.epoch.clone(), ..Beginning::default() });
-        let mut relay = Self { edge, home: Some(home), path, places: Places::default(), tip: Tip::default(), main: None };
+        let hub = Hub::new(capacity, limits);
+        let mut relay = Self {
+            edge,
+            home: Some(home),
+            path,
+            places: Places::default(),
+            tip: Tip::default(),
+            main: None,
+            lag: None,
+        };
         relay.take_over(&hub, past);
         Ok((relay, hub))
     }
@@ -109,20 +152,42 @@ impl Relay {
     /// The stream stands from now on at the end of this past.
     fn take_over(&mut self, hub: &Hub, past: Past) {
         let newest = offset::of_seq(past.tip.at.seq).max(past.places.mark);
-        hub.restart(Beginning {
+        let beginning = Beginning {
             epoch: past.places.epoch.clone(),
-            newest: 0,
-            lost: false,
+            floor: past.floor,
+            newest,
+            lost: past.places.lost,
             town: past.tip.town.clone(),
             head: past.tip.oid.map(|oid| oid.to_string()),
-        });
-        hub.put(past.events.iter().map(|(offset, seq, id, json)| Incoming { offset: *offset, seq: *seq, id, json }));
-        hub.begin_behind(newest, past.lost);
+        };
+        hub.counts.runs.clear();
+        hub.counts.runs.add(past.commits.iter().flat_map(|commit| &commit.events));
+        let events = past.events.iter();
+        hub.restart(beginning, events.map(|(offset, seq, id, json)| Incoming { offset: *offset, seq: *seq, id, json }));
         (self.tip, self.main, self.places) = (past.tip, past.main, past.places);
-        self.places.mark(newest);
         if let Some(oid) = self.tip.oid {
-            self.places.relayed(self.tip.at.seq, oid);
+            self.places.journal = Some((self.tip.at.seq, oid));
         }
+        self.places.tidy();
+        self.places.mark(newest);
+    }
+
+    /// The git folder that is followed.
+    #[must_use]
+    pub fn git_dir(&self) -> Option<PathBuf> {
+        self.home.as_ref().map(|home| home.repo.common_dir().to_owned())
+    }
+
+    /// How old the newest event was when it was relayed, in milliseconds.
+    #[must_use]
+    pub const fn lag(&self) -> Option<u64> {
+        self.lag
+    }
+
+    /// The process is about to end: writes down what the next one can then know exactly.
+    pub fn end(mut self, hub: &Hub) {
+        let (newest, lost) = hub.fleeting();
+        self.places.end(newest, lost);
     }
 
     /// Looks once for what is new. Says whether there was something.
@@ -134,6 +199,10 @@ impl Relay {
             Some(home) => home,
             None => (self.edge.open)().map_err(RelayError::Open)?,
         };
+        // A folder that was taken away looks like one without any branch, and must not be taken for a history that was replaced.
+        if !home.repo.common_dir().join("HEAD").is_file() {
+            return Err(RelayError::Gone(home.repo.common_dir().display().to_string()));
+        }
         let journal = self.journal(&home, hub)?;
         let main = self.main(&home, hub)?;
         self.home = Some(home);
@@ -159,21 +228,33 @@ impl Relay {
             self.take_over(hub, past);
             return Ok(true);
         }
-        for commit in &new {
-            let first = commit.first_seq();
-            self.tip.town.fold_on(&commit.events);
-            let lines = lines(commit);
-            let events = lines.iter().enumerate().map(|(at, (id, json))| {
-                let seq = first + at as u64;
-                Incoming { offset: offset::of_seq(seq), seq: Some(seq), id, json }
+        for batch in new.chunks(BATCH) {
+            let Some(last) = batch.last() else { continue };
+            // Before anything is given a place behind it that no later process would know of.
+            self.places.mark(offset::of_seq(last.at.seq));
+            let mut lines = Vec::new();
+            for commit in batch {
+                hub.counts.runs.add(&commit.events);
+                self.tip.town.fold_on(&commit.events);
+                lines.extend((commit.first_seq()..).zip(self::lines(commit)));
+            }
+            let events = lines.iter().map(|(seq, (id, json))| {
+                let (offset, seq) = (offset::of_seq(*seq), Some(*seq));
+                Incoming { offset, seq, id, json }
             });
-            hub.put_and_stand(events, &self.tip.town, commit.oid.to_string());
-            (self.tip.oid, self.tip.at) = (Some(commit.oid), commit.at);
+            hub.put_and_stand(events, &self.tip.town, last.oid.to_string());
+            (self.tip.oid, self.tip.at) = (Some(last.oid), last.at);
+            self.lag = last.events.last().map(|event| self.age(event.time));
         }
         if let Some(oid) = self.tip.oid {
             self.places.relayed(self.tip.at.seq, oid);
         }
         Ok(true)
+    }
+
+    /// How long ago a moment was, in milliseconds.
+    fn age(&self, time: DateTime<Utc>) -> u64 {
+        u64::try_from(((self.edge.now)() - time).num_milliseconds()).unwrap_or_default()
     }
 
     fn main(&mut self, home: &Home, hub: &Hub) -> Result<bool, RelayError> {
@@ -190,8 +271,7 @@ impl Relay {
         if !goes_on {
             hub.gap(Hole::Rewritten);
         }
-        let landed: Vec<Landed> =
-            new.into_iter().map(|oid| landed::read(&home.repo, oid, &self.edge.source)).collect::<Result<_, _>>()?;
+        let landed = landed::read_all(&home.repo, &new, &self.edge.source)?;
         let events: Vec<(&str, &RawValue)> = landed.iter().map(|one| (one.id.as_str(), &*one.json)).collect();
         let given = hub.place(&events);
         let placed: Vec<(Oid, Offset)> = landed.iter().map(|one| one.oid).zip(given).collect();
@@ -217,22 +297,17 @@ fn past(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result
         Err(JournalError::Rewritten { .. }) => journal.refold()?,
         Err(error) => return Err(error.into()),
     };
-    let first = tip.at.seq.saturating_sub(most as u64);
-    let commits: Vec<Commit> = match tip.oid {
-        None => Vec::new(),
-        Some(_) => journal.commits_after(first)?.into_iter().filter(|commit| commit.at.seq <= tip.at.seq).collect(),
-    };
+    let (commits, first) = recorded(&journal, &tip, tip.at.seq.saturating_sub(most as u64))?;
     let known = Places::read(path).filter(|places| places.fits(&commits, first));
-    let lost = known.is_some();
+    let goes_on = known.is_some();
     let mut places = known.unwrap_or_else(|| Places::anew(path, (edge.random)()));
     let main = home.main().ok();
     let landed = match main {
-        Some(tip) => landed::unknown(&home.repo, tip, &HashSet::new(), COMMITS)?.0,
+        Some(tip) => landed::unknown(&home.repo, tip, &HashSet::new(), COMMITS.min(most))?.0,
         None => Vec::new(),
     };
-    let landed: Vec<Landed> =
-        landed.into_iter().map(|oid| landed::read(&home.repo, oid, &edge.source)).collect::<Result<_, _>>()?;
-    if !lost {
+    let landed = landed::read_all(&home.repo, &landed, &edge.source)?;
+    if !goes_on {
         let sorted = sort_in(&commits, &landed, first);
         places.keep(&sorted);
     }
@@ -245,8 +320,27 @@ fn past(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result
     // Commits that landed while nobody looked get their places when the relay looks for the first time.
     let placed = landed.into_iter().filter_map(|one| Some((*places.commits.get(&one.oid)?, None, one.id, one.json)));
     events.extend(placed);
+    let floor = offset::of_seq(first);
+    events.retain(|(offset, ..)| *offset > floor);
     events.sort_by_key(|(offset, ..)| *offset);
-    Ok(Past { events, tip, main: main.filter(|main| places.commits.contains_key(main)), places, lost })
+    Ok(Past { events, commits, tip, main: main.filter(|main| places.commits.contains_key(main)), places, floor })
+}
+
+/// The commits of the journal behind a sequence number, and behind which one that is: a shallow clone has no more than it has.
+fn recorded(journal: &Journal<'_>, tip: &Tip, after: u64) -> Result<(Vec<Commit>, u64), RelayError> {
+    if tip.oid.is_none() {
+        return Ok((Vec::new(), after));
+    }
+    match journal.commits_after(after) {
+        Ok(commits) => {
+            let commits: Vec<Commit> = commits.into_iter().filter(|commit| commit.at.seq <= tip.at.seq).collect();
+            // A commit is relayed whole.
+            let first = commits.first().map_or(tip.at.seq, |first| first.first_seq() - 1);
+            Ok((commits, first))
+        }
+        Err(JournalError::Missing { .. }) => Ok((Vec::new(), tip.at.seq)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Places for commits that never had one: behind the last recorded event that is not younger.

@@ -90,6 +90,11 @@ impl Ring {
         Self { capacity, bytes: Vec::new(), slots: VecDeque::new(), end: 0, pushed: 0, newest: None, evicted: None }
     }
 
+    /// Says that what stands at or before an offset is not coming. For a ring that is still empty.
+    pub fn begin_after(&mut self, floor: Offset) {
+        self.evicted = (floor > 0).then_some(floor);
+    }
+
     /// Puts a frame at the head, and lets go of the oldest as far as there is no room. The key is what [`Ring::find`] finds it by.
     ///
     /// # Errors
@@ -196,16 +201,14 @@ impl Ring {
     /// What comes after an offset.
     #[must_use]
     pub fn after(&self, offset: Offset) -> Seek {
+        if let Some(up_to) = self.evicted.filter(|gone| offset < *gone) {
+            return Seek::Evicted { at: self.tail(), up_to };
+        }
         if self.newest.is_none_or(|newest| offset > newest) {
             return Seek::Ahead;
         }
-        match self.evicted.filter(|gone| offset < *gone) {
-            Some(up_to) => Seek::Evicted { at: self.tail(), up_to },
-            None => {
-                let next = self.slots.partition_point(|slot| slot.offset <= offset);
-                Seek::At(Position(self.slots.get(next).map_or(self.end, |slot| slot.start)))
-            }
-        }
+        let next = self.slots.partition_point(|slot| slot.offset <= offset);
+        Seek::At(Position(self.slots.get(next).map_or(self.end, |slot| slot.start)))
     }
 
     /// How many frames begin between two positions.
@@ -355,6 +358,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_was_never_put_in_is_gone_like_what_was_let_go() {
+        let mut ring = Ring::new(Capacity { frames: 4, bytes: 100 });
+        ring.begin_after(10);
+        assert!(matches!(ring.after(9), Seek::Evicted { up_to: 10, .. }));
+        assert_eq!(ring.after(10), Seek::Ahead);
+        ring.push(11, 0, b"a").unwrap();
+        assert!(matches!(ring.after(9), Seek::Evicted { up_to: 10, .. }));
+        assert_eq!(ring.after(10), Seek::At(Position(0)));
     }
 
     #[test]

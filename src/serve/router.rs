@@ -3,27 +3,30 @@
 //! [`super::socket`]) and what is in the repository (see [`super::api`]).
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Router;
-use axum::extract::{Query, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::extract::{FromRequestParts, Query, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use tokio::net::TcpStream;
+use tracing::Instrument as _;
 
+use crate::config::Stopwatch;
+
+use super::doors::Pass;
 use super::filter::Filter;
 use super::hub::Start;
 use super::problem::Problem;
 use super::ring::Offset;
 use super::socket::{self, Wish};
+use super::stall::Stalling;
 use super::{Shared, api, assets, metrics, poll, sse};
 
 /// The router of one server.
-#[must_use]
 pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/ws", get(web_socket))
@@ -34,6 +37,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .merge(api::router())
         .fallback(fallback)
+        .method_not_allowed_fallback(method)
         .layer(middleware::from_fn_with_state(shared.clone(), guard))
         .with_state(shared)
 }
@@ -45,6 +49,11 @@ async fn fallback(uri: Uri, headers: HeaderMap) -> Response {
     assets::answer(uri.path(), &headers)
 }
 
+async fn method(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{} does not take {method}", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Another method is asked for", detail)
+}
+
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     match shared.relay.trouble() {
         None => "ready\n".into_response(),
@@ -52,13 +61,17 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
-/// Headers that every answer has: the page runs nothing but its own, and nobody frames it.
-const HEADERS: [(HeaderName, &str); 6] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; \
+/// What the page may do: it runs nothing but its own, asks the servers of its town, and nobody frames it.
+fn policy(shards: &[String]) -> String {
+    format!(
+        "default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss: {}; object-src 'none'; base-uri 'none'; \
          frame-ancestors 'none'; require-trusted-types-for 'script'",
-    ),
+        shards.join(" ")
+    )
+}
+
+/// Headers that every answer has.
+const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -66,13 +79,41 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// The header with the name of one request: what a proxy calls it, or else a name of ours.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+fn request_id(request: &Request) -> String {
+    let told = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let plain = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    told.filter(plain).map_or_else(|| format!("{:020x}", crate::config::random()), str::to_owned)
+}
+
 /// Before and after every request: the name that it was asked under, its rate, and headers that all answers have.
 async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let took = Stopwatch::start();
+    let (id, foreign) = (request_id(&request), shared.doorman.foreign(&request));
+    let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
     let mut response = match shared.doorman.look(&request) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => next.run(request).instrument(span.clone()).await,
         Err(problem) => problem.into_response(),
     };
+    shared.hub.counts.answered(response.status());
+    span.in_scope(|| tracing::info!(status = response.status().as_u16(), ms = took.millis(), "answered"));
     let headers = response.headers_mut();
+    if let Some(origin) = foreign {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers
+            .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, retry-after, x-request-id"));
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+    }
+    if let Ok(policy) = HeaderValue::from_str(&policy(&shared.town.shards)) {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -95,6 +136,28 @@ pub struct Asked {
     pub limit: Option<usize>,
     /// Seconds to wait for one.
     pub wait: Option<u64>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        match Query::try_from_uri(&parts.uri) {
+            Ok(Query(asked)) => Ok(asked),
+            Err(bad) => Err(Problem::bad_request(bad.body_text())),
+        }
+    }
+}
+
+/// The leave to listen; held for as long as that lasts.
+pub struct Listen(pub Option<Pass>);
+
+impl FromRequestParts<Arc<Shared>> for Listen {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        shared.doorman.listen(parts, shared.limits.connections_per_address).map(Self)
+    }
 }
 
 impl Asked {
@@ -132,33 +195,23 @@ pub fn start(after: &str) -> Start {
     }
 }
 
-/// Whether there is room for another subscriber.
-///
-/// # Errors
-/// A problem that names the limit.
-pub fn room(shared: &Shared) -> Result<(), Problem> {
-    let most = shared.limits.subscribers;
-    let now = shared.hub.counts.witnesses.load(Ordering::Relaxed);
-    if usize::try_from(now).is_ok_and(|now| now < most) {
-        return Ok(());
-    }
-    Err(Problem::unavailable("full", format!("{most} witnesses watch, and no more are let in; try another server of this town"), 10))
-}
-
-async fn web_socket(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked>, request: Request) -> Response {
-    match upgrade(&shared, &asked, request) {
+async fn web_socket(State(shared): State<Arc<Shared>>, listen: Listen, asked: Asked, request: Request) -> Response {
+    match upgrade(&shared, &asked, listen.0, request) {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     }
 }
 
 /// The handshake of RFC 6455 §4.2.
-fn upgrade(shared: &Arc<Shared>, asked: &Asked, mut request: Request) -> Result<Response, Problem> {
+fn upgrade(shared: &Arc<Shared>, asked: &Asked, pass: Option<Pass>, mut request: Request) -> Result<Response, Problem> {
     let headers = request.headers();
     let has = |name: HeaderName, wanted: &str| {
-        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|value| {
-            value.trim().eq_ignore_ascii_case(wanted)
-        })
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|value| value.trim().eq_ignore_ascii_case(wanted))
     };
     if !has(header::CONNECTION, "upgrade") || !has(header::UPGRADE, "websocket") {
         let mut problem = Problem::new(
@@ -176,22 +229,29 @@ fn upgrade(shared: &Arc<Shared>, asked: &Asked, mut request: Request) -> Result<
         problem.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return Ok(problem);
     }
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(|| Problem::bad_request("Sec-WebSocket-Key is missing"))?;
+    let key =
+        headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(|| Problem::bad_request("Sec-WebSocket-Key is missing"))?;
     let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
     let wish = Wish { start: asked.start("now"), filter: asked.filter()? };
-    room(shared)?;
+    let passes = (pass, request.extensions().get::<Arc<Pass>>().cloned());
     let upgraded = hyper::upgrade::on(&mut request);
     let shared = shared.clone();
-    tokio::spawn(async move {
+    let watch = async move {
+        // Held as long as the connection is open: it counts for its address, and the end of the server waits for it.
+        let _passes = passes;
         let Ok(upgraded) = upgraded.await else { return };
         // Every connection here is one; anything else would be a mistake of ours, and ends.
-        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
-        socket::serve(parts.io.into_inner(), &parts.read_buf, wish, shared).await;
-    });
+        let Ok(parts) = upgraded.downcast::<TokioIo<Stalling>>() else { return };
+        socket::serve(parts.io.into_inner().into_inner(), &parts.read_buf, wish, shared).await;
+    };
+    tokio::spawn(watch.in_current_span());
     let headers = [
         (header::CONNECTION, HeaderValue::from_static("upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),
-        (header::SEC_WEBSOCKET_ACCEPT, HeaderValue::from_str(&accept).map_err(|_| Problem::bad_request("the key is no key"))?),
+        (
+            header::SEC_WEBSOCKET_ACCEPT,
+            HeaderValue::from_str(&accept).map_err(|_| Problem::bad_request("the key is no key"))?,
+        ),
     ];
     Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
 }

@@ -7,17 +7,19 @@
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tungstenite::error::{CapacityError, Error as Broken};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
+use super::cursor::{Cursor, Progress};
 use super::filter::Filter;
 use super::frame::{self, Message};
-use super::hub::{Cursor, Progress, Start};
+use super::hub::Start;
+use super::seat::Seat;
 use super::{Shared, close};
 
 /// What one read of a socket takes.
@@ -34,13 +36,14 @@ pub struct Wish {
 
 /// Serves one witness until it goes, or is let go.
 pub async fn serve(stream: TcpStream, early: &[u8], wish: Wish, shared: Arc<Shared>) {
-    let hub = &shared.hub;
-    hub.counts.witnesses.fetch_add(1, Ordering::Relaxed);
+    let Some(_seat) = Seat::take(&shared) else {
+        // After the handshake, because a browser's page is told the code of a close, and nothing of an answer's status.
+        return farewell(&mut { stream }, &frame::close(close::FULL, &Seat::none_left(&shared))).await;
+    };
     let mut witness = Witness::new(stream, early, wish, &shared);
     let ended = witness.run().await;
+    tracing::debug!(reason = ?ended, "a witness leaves");
     witness.say_goodbye(&ended).await;
-    hub.counts.witnesses.fetch_sub(1, Ordering::Relaxed);
-    tracing::debug!(reason = ?ended, "a witness left");
 }
 
 /// Why it ends.
@@ -59,12 +62,20 @@ struct Witness<'s> {
     out: Vec<u8>,
     cursor: Cursor,
     wish: Wish,
+    /// The life of the stream that the cursor belongs to.
+    epoch: String,
     shared: &'s Shared,
+    /// Messages and bytes of the witness since the clock's `counting`.
+    said: u32,
+    came: usize,
+}
+
+/// Moments that timeouts are counted from, as exact as the tick.
+struct Clock {
+    now: Instant,
     heard: Instant,
     wrote: Instant,
     pinged: Instant,
-    /// Messages of the witness since `counting`.
-    said: u32,
     counting: Instant,
 }
 
@@ -72,29 +83,23 @@ impl<'s> Witness<'s> {
     fn new(stream: TcpStream, early: &[u8], wish: Wish, shared: &'s Shared) -> Self {
         let joined = shared.hub.join(&wish.start, wish.filter.clone(), &(shared.now)());
         let out = joined.greeting.iter().flat_map(|json| frame::text(json)).collect();
-        let now = Instant::now();
-        Self {
-            stream,
-            reader: Reader::new(early, shared.limits.message_bytes),
-            out,
-            cursor: joined.cursor,
-            wish,
-            shared,
-            heard: now,
-            wrote: now,
-            pinged: now,
-            said: 0,
-            counting: now,
-        }
+        let reader = Reader::new(early, shared.limits.message_bytes);
+        let (epoch, cursor) = (joined.epoch, joined.cursor);
+        Self { stream, reader, out, cursor, wish, epoch, shared, said: 0, came: 0 }
     }
 
     async fn run(&mut self) -> Ended {
         let mut passes = self.shared.hub.watch();
         let mut stop = self.shared.stop.subscribe();
         let mut tick = every(self.shared.limits.tick);
+        let mut clock = Clock::start(tick.tick().await);
+        // What came together with the handshake.
+        if let Some(ended) = self.heard(&mut clock) {
+            return ended;
+        }
         loop {
             passes.mark_unchanged();
-            let blocked = match self.write() {
+            let blocked = match self.write(&mut clock) {
                 Ok(Wrote::All) => false,
                 Ok(Wrote::Blocked) => true,
                 Ok(Wrote::Some) => {
@@ -110,21 +115,28 @@ impl<'s> Witness<'s> {
                 ready = self.stream.writable(), if blocked => if ready.is_err() { return Ended::Gone },
                 ready = self.stream.readable() => {
                     if ready.is_err() { return Ended::Gone }
-                    if let Some(ended) = self.read() { return ended }
+                    if let Some(ended) = self.read(&mut clock) { return ended }
                 }
-                _ = tick.tick() => if let Some(ended) = self.look_at_the_clock(blocked) { return ended },
+                now = tick.tick() => {
+                    clock.now = now;
+                    if let Some(ended) = self.look_at_the_clock(&mut clock, blocked) { return ended }
+                }
                 _ = stop.wait_for(|stop| *stop) => return self.going(),
             }
         }
     }
 
+    /// Ends with a code, and with the place to resume at.
+    fn resume(&self, code: u16, why: &str) -> Ended {
+        Ended::Told(code, format!("{why}; resume after {}:{}", self.epoch, self.cursor.last))
+    }
+
     fn going(&self) -> Ended {
-        let (epoch, _) = self.shared.hub.now_at();
-        Ended::Told(close::GOING_AWAY, format!("resume after {epoch}:{}", self.cursor.last))
+        self.resume(close::GOING_AWAY, "the server goes")
     }
 
     /// Writes what there is, as far as the socket takes it.
-    fn write(&mut self) -> io::Result<Wrote> {
+    fn write(&mut self, clock: &mut Clock) -> io::Result<Wrote> {
         if self.reader.has_answers() && self.cursor.is_between_frames() {
             self.out.append(&mut self.reader.pipe.answers);
         }
@@ -132,7 +144,7 @@ impl<'s> Witness<'s> {
             match self.stream.try_write(&self.out) {
                 Ok(took) => {
                     self.out.drain(..took);
-                    self.wrote = Instant::now();
+                    clock.wrote = clock.now;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Wrote::Blocked),
                 Err(error) => return Err(error),
@@ -153,7 +165,7 @@ impl<'s> Witness<'s> {
         };
         let progress = self.shared.hub.feed(&mut self.cursor, &mut sink)?;
         if took > 0 {
-            self.wrote = Instant::now();
+            clock.wrote = clock.now;
         }
         Ok(match progress {
             _ if blocked => Wrote::Blocked,
@@ -169,21 +181,19 @@ impl<'s> Witness<'s> {
     }
 
     fn lagged(&self) -> Ended {
-        let (epoch, _) = self.shared.hub.now_at();
-        Ended::Told(close::LAGGED, format!("lagged; resume after {epoch}:{}", self.cursor.last))
+        self.resume(close::LAGGED, "lagged")
     }
 
     /// The stream began anew: the witness is told, and gets the new state.
     fn start_over(&mut self) {
-        let epoch = String::new();
-        let start = Start::After(Some(epoch), self.cursor.last);
+        let start = Start::After(Some(std::mem::take(&mut self.epoch)), self.cursor.last);
         let joined = self.shared.hub.join(&start, self.wish.filter.clone(), &(self.shared.now)());
         self.out.extend(joined.greeting.iter().flat_map(|json| frame::text(json)));
-        self.cursor = joined.cursor;
+        (self.epoch, self.cursor) = (joined.epoch, joined.cursor);
     }
 
     /// Reads what came in. Nothing that a witness says changes anything.
-    fn read(&mut self) -> Option<Ended> {
+    fn read(&mut self, clock: &mut Clock) -> Option<Ended> {
         let mut bytes = [0; READ];
         match self.stream.try_read(&mut bytes) {
             Ok(0) => return Some(Ended::Gone),
@@ -191,36 +201,50 @@ impl<'s> Witness<'s> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
             Err(_) => return Some(Ended::Gone),
         }
-        self.heard = Instant::now();
-        if self.counting.elapsed() > self.shared.limits.message_window {
-            (self.said, self.counting) = (0, Instant::now());
+        self.heard(clock)
+    }
+
+    /// Looks at what came in, and counts it.
+    fn heard(&mut self, clock: &mut Clock) -> Option<Ended> {
+        let limits = &self.shared.limits;
+        clock.heard = clock.now;
+        if clock.now.duration_since(clock.counting) > limits.message_window {
+            (self.said, self.came, clock.counting) = (0, 0, clock.now);
         }
+        self.came += self.reader.pipe.came.len();
         match self.reader.read() {
             Ok(messages) => self.said += messages,
             Err(ended) => return Some(ended),
         }
-        let most = self.shared.limits.messages;
-        (self.said > most).then(|| {
-            let seconds = self.shared.limits.message_window.as_secs();
-            Ended::Told(close::TOO_FAST, format!("more than {most} messages in {seconds} s"))
+        // As many bytes as so many messages have, so that control frames and crumbs of messages are counted too.
+        let most = limits.message_bytes.saturating_mul(limits.messages as usize);
+        let too_fast = self.said > limits.messages || self.came > most;
+        too_fast.then(|| {
+            let seconds = limits.message_window.as_secs();
+            Ended::Told(
+                close::TOO_FAST,
+                format!("more than {} messages or {most} bytes in {seconds} s", limits.messages),
+            )
         })
     }
 
-    fn look_at_the_clock(&mut self, blocked: bool) -> Option<Ended> {
+    fn look_at_the_clock(&mut self, clock: &mut Clock, blocked: bool) -> Option<Ended> {
         let limits = &self.shared.limits;
-        if self.heard.elapsed() > limits.idle {
-            return Some(Ended::Told(close::POLICY, format!("no sign of life for {} s", limits.idle.as_secs())));
+        let since = |then: Instant| clock.now.duration_since(then);
+        if since(clock.heard) > limits.idle {
+            return Some(Ended::Told(close::POLICY, format!("no sign of life for {:?}", limits.idle)));
         }
-        if blocked && self.wrote.elapsed() > limits.stalled {
-            return Some(Ended::Told(close::LAGGED, format!("took nothing for {} s", limits.stalled.as_secs())));
+        if blocked && since(clock.wrote) > limits.stalled {
+            return Some(self.resume(close::LAGGED, &format!("took nothing for {:?}", limits.stalled)));
         }
-        if self.pinged.elapsed() > limits.ping {
-            self.pinged = Instant::now();
+        if !blocked && since(clock.wrote) >= limits.heartbeat {
+            // Not the newest that there is, but the newest that this witness was given: it may resume from there.
+            let beat = Message::Heartbeat { offset: self.cursor.last, now: &(self.shared.now)() };
+            self.out.extend_from_slice(&beat.frame());
+        }
+        if since(clock.pinged) > limits.ping {
+            clock.pinged = clock.now;
             self.out.extend_from_slice(&frame::PING);
-        }
-        if !blocked && self.wrote.elapsed() >= limits.heartbeat {
-            let (_, offset) = self.shared.hub.now_at();
-            self.out.extend_from_slice(&Message::Heartbeat { offset, now: &(self.shared.now)() }.frame());
         }
         None
     }
@@ -233,18 +257,28 @@ impl<'s> Witness<'s> {
         if let Ended::Told(code, reason) = ended {
             last.extend_from_slice(&frame::close(*code, reason));
         }
-        let stream = &mut self.stream;
-        let _ = tokio::time::timeout(GOODBYE, async {
-            tokio::io::AsyncWriteExt::write_all(stream, &last).await?;
-            tokio::io::AsyncWriteExt::shutdown(stream).await?;
-            // Until the other side has closed too: what it still sends must not make the system reset the connection, or the
-            // reason would be lost.
-            let mut sink = [0; READ];
-            while tokio::io::AsyncReadExt::read(stream, &mut sink).await? > 0 {}
-            io::Result::Ok(())
-        })
-        .await;
+        farewell(&mut self.stream, &last).await;
     }
+}
+
+impl Clock {
+    const fn start(now: Instant) -> Self {
+        Self { now, heard: now, wrote: now, pinged: now, counting: now }
+    }
+}
+
+/// Sends the last bytes, as far as the other side takes them within a moment.
+async fn farewell(stream: &mut TcpStream, last: &[u8]) {
+    let _ = tokio::time::timeout(GOODBYE, async {
+        stream.write_all(last).await?;
+        stream.shutdown().await?;
+        // Until the other side has closed too: what it still sends must not make the system reset the connection, or the
+        // reason would be lost.
+        let mut sink = [0; READ];
+        while stream.read(&mut sink).await? > 0 {}
+        io::Result::Ok(())
+    })
+    .await;
 }
 
 /// How long a witness that is let go has to hear why.
@@ -294,7 +328,7 @@ impl Read for Pipe {
 
 impl Write for Pipe {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.answers.write(bytes)
+        Write::write(&mut self.answers, bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -316,15 +350,15 @@ impl Reader {
         !self.pipe.answers.is_empty()
     }
 
-    /// Reads all that came; says how many messages with content there were.
+    /// Reads all that came; says how many messages there were that nobody asked for.
     fn read(&mut self) -> Result<u32, Ended> {
         let mut messages = 0;
         loop {
             let read = self.context.read(&mut self.pipe);
             let _ = self.context.flush(&mut self.pipe);
             match read {
-                Ok(message) if message.is_text() || message.is_binary() => messages += 1,
-                Ok(_) => {}
+                // A pong is an answer to us; everything else costs us one.
+                Ok(message) => messages += u32::from(!message.is_pong()),
                 Err(Broken::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok(messages),
                 Err(Broken::ConnectionClosed | Broken::AlreadyClosed) => return Err(Ended::Gone),
                 Err(error) => return Err(ended_by(&error)),

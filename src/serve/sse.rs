@@ -3,62 +3,77 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use tokio::time::Interval;
 
 use super::Shared;
-use super::frame::{Hole, Message};
-use super::hub::Cursor;
+use super::cursor::Cursor;
+use super::filter::Filter;
+use super::frame::Message;
+use super::hub::{Joined, Start};
+use super::problem::Problem;
 use super::ring::Offset;
-use super::router::{Asked, room, start};
+use super::router::{Asked, Listen, start};
+use super::seat::Seat;
 
 /// Frames that are looked at together.
 const AT_ONCE: usize = 256;
-/// Milliseconds after which a browser tries again.
+/// Seconds after which it is worth another try where all seats are taken.
+const FULL: u64 = 10;
+/// Time after which a browser tries again.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// `GET /events`: the messages of the WebSocket, each as an event named after its kind with `epoch:offset` as its id.
-pub async fn events(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+pub async fn events(State(shared): State<Arc<Shared>>, listen: Listen, asked: Asked, headers: HeaderMap) -> Response {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
     let begin = last.map_or_else(|| asked.start("now"), start);
-    match asked.filter().and_then(|filter| room(&shared).map(|()| filter)) {
-        Err(problem) => problem.into_response(),
-        Ok(filter) => {
-            let joined = shared.hub.join(&begin, filter, &(shared.now)());
-            let quiet = shared.limits.heartbeat;
-            let state = Watching::new(shared, joined.cursor, joined.greeting);
-            let keep = KeepAlive::new().interval(quiet).text("quiet");
-            Sse::new(stream::unfold(state, Watching::next)).keep_alive(keep).into_response()
-        }
-    }
+    let filter = match asked.filter() {
+        Ok(filter) => filter,
+        Err(problem) => return problem.into_response(),
+    };
+    let Some(seat) = Seat::take(&shared) else {
+        return Problem::unavailable("full", Seat::none_left(&shared), FULL).into_response();
+    };
+    let joined = shared.hub.join(&begin, filter.clone(), &(shared.now)());
+    let stream = Sse::new(stream::unfold(Watching::new(shared, (seat, listen), filter, joined), Watching::next));
+    // Said to a proxy that would collect some of it before it hands it on.
+    ([("x-accel-buffering", "no")], stream).into_response()
 }
 
-/// One that watches; it counts as a witness as long as it is there.
+/// One that watches.
 struct Watching {
     shared: Arc<Shared>,
+    _place: (Seat, Listen),
+    filter: Filter,
     cursor: Cursor,
     epoch: String,
     ready: std::collections::VecDeque<(Option<Offset>, Vec<u8>)>,
-    ended: bool,
+    /// Ticks after a time without anything that was sent.
+    quiet: Interval,
 }
 
 impl Watching {
-    fn new(shared: Arc<Shared>, cursor: Cursor, greeting: Vec<Vec<u8>>) -> Self {
-        shared.hub.counts.witnesses.fetch_add(1, Ordering::Relaxed);
-        let epoch = shared.hub.now_at().0;
-        let last = cursor.last;
-        let mut ready: std::collections::VecDeque<_> = greeting.into_iter().map(|json| (None, json)).collect();
-        // From here on a browser that comes back says where it was.
-        if let Some(newest) = ready.back_mut() {
-            newest.0 = Some(last);
+    fn new(shared: Arc<Shared>, place: (Seat, Listen), filter: Filter, joined: Joined) -> Self {
+        let ready = std::collections::VecDeque::new();
+        let quiet = tokio::time::interval(shared.limits.heartbeat);
+        let mut watching =
+            Self { shared, _place: place, filter, cursor: joined.cursor, epoch: joined.epoch, ready, quiet };
+        watching.greet(joined.greeting);
+        watching
+    }
+
+    /// From the last message of a greeting on, a browser that comes back says where it was.
+    fn greet(&mut self, greeting: Vec<Vec<u8>>) {
+        self.ready.extend(greeting.into_iter().map(|json| (None, json)));
+        if let Some(newest) = self.ready.back_mut() {
+            newest.0 = Some(self.cursor.last);
         }
-        Self { shared, cursor, epoch, ready, ended: false }
     }
 
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
@@ -67,15 +82,14 @@ impl Watching {
         loop {
             passes.mark_unchanged();
             if let Some((offset, json)) = self.ready.pop_front() {
+                self.quiet.reset();
                 return Some((Ok(self.event(offset, &json)), self));
             }
-            if self.ended {
-                return None;
-            }
             match self.shared.hub.take(&mut self.cursor, AT_ONCE) {
-                None => self.fell_behind(),
+                None => self.start_over(),
                 Some(taken) if taken.is_empty() => tokio::select! {
                     _ = passes.changed() => {}
+                    _ = self.quiet.tick() => self.beat(),
                     _ = stop.wait_for(|stop| *stop) => return None,
                 },
                 Some(taken) => self.ready.extend(taken.into_iter().map(|(offset, json)| (Some(offset), json))),
@@ -83,29 +97,29 @@ impl Watching {
         }
     }
 
-    /// The browser is told what it misses, and comes back for the state.
-    fn fell_behind(&mut self) {
-        let (_, to) = self.shared.hub.now_at();
-        let gap = Message::Gap { from: self.cursor.last, to, reason: Hole::Evicted }.json();
-        self.ready.push_back((None, gap));
-        self.ended = true;
+    /// What comes next has left the ring, or the stream began anew: the browser is told what it misses, and given the state.
+    fn start_over(&mut self) {
+        let start = Start::After(Some(std::mem::take(&mut self.epoch)), self.cursor.last);
+        let joined = self.shared.hub.join(&start, self.filter.clone(), &(self.shared.now)());
+        (self.epoch, self.cursor) = (joined.epoch, joined.cursor);
+        self.greet(joined.greeting);
+    }
+
+    fn beat(&mut self) {
+        let beat = Message::Heartbeat { offset: self.cursor.last, now: &(self.shared.now)() }.json();
+        self.ready.push_back((Some(self.cursor.last), beat));
     }
 
     fn event(&self, offset: Option<Offset>, json: &[u8]) -> Event {
         // JSON has no line feed outside of strings, and none unescaped within, so it is one line of data.
         let text = String::from_utf8_lossy(json);
-        let kind = kind_of(&text).to_owned();
-        let event = Event::default().event(kind).data(text).retry(RETRY);
+        let kind = kind_of(&text);
+        let event = Event::default().event(kind).data(&text);
+        let event = if kind == "hello" { event.retry(RETRY) } else { event };
         match offset {
             Some(offset) => event.id(format!("{}:{offset}", self.epoch)),
             None => event,
         }
-    }
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        self.shared.hub.counts.witnesses.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

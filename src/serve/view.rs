@@ -42,8 +42,12 @@ impl Seen {
             self.runs.clear();
             (first, last) = (from, from);
         }
-        while self.runs.front().is_some_and(|(start, _)| *start < tail) {
+        while self.runs.front().is_some_and(|(_, end)| *end <= tail) {
             self.runs.pop_front();
+        }
+        // Of a run that was let go of in part, the rest is still here.
+        if let Some((start, _)) = self.runs.front_mut() {
+            *start = (*start).max(tail);
         }
         first = first.max(tail);
         if from < first {

@@ -15,6 +15,8 @@ use crate::town::spec::past::Past;
 use crate::town::spec::project::Project;
 use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::record::{GATES, Gate, Record, Verdict};
+use crate::town::spec::state::State;
+use crate::town::spec::status_line::project_status;
 use crate::town::spec::tree::{Node, Tree};
 
 /// The tool's name.
@@ -109,7 +111,8 @@ impl RecordGate {
             },
         });
         let text = "Writes the next gate record of a change with your verdict. Number, actor, run, commit and content hash are \
-                    filled in. Called again in the same run it replaces what you said before.";
+                    filled in. The Status: line of the proposal is rewritten too. \
+                    Called again in the same run it replaces what you said before.";
         Self { spec: spec(RECORD_GATE, text, fields, &["change", "verdict"]), keeper }
     }
 }
@@ -136,6 +139,15 @@ fn tree(context: &Context<'_>) -> Result<Tree, ToolError> {
     Ok(tree)
 }
 
+/// Lets the `Status:` line of the proposal say a state.
+fn project(tree: &mut Tree, folder: &str, state: State) {
+    let path = format!("{folder}/proposal.md");
+    let text = tree.bytes(&path).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    if let Some(text) = text.and_then(|text| project_status(text, state)) {
+        tree.put_file(&path, text.into_bytes());
+    }
+}
+
 #[async_trait]
 impl Tool for RecordGate {
     fn spec(&self) -> &ToolSpec {
@@ -153,9 +165,12 @@ impl Tool for RecordGate {
             Finding { path, line, rule, severity, message, remedy }
         });
         let (folder, tree) = change_tree(context, &change)?;
-        let (path, record) = self.keeper.record(&tree, &folder, gate, verdict, findings.collect(), evidence);
-        context.may_write(&path)?;
         let mut after = tree;
+        // Whatever the line says besides a state would be content that nobody judged.
+        let now = Lifecycle::of(&Project::new(&after, OPENSPEC), &folder, &self.keeper.past).state;
+        project(&mut after, &folder, now);
+        let (path, record) = self.keeper.record(&after, &folder, gate, verdict, findings.collect(), evidence);
+        context.may_write(&path)?;
         after.put_file(&path, record.clone().into_bytes());
         let life = Lifecycle::of(&Project::new(&after, OPENSPEC), &folder, &self.keeper.past);
         let wrong = life.issues.iter().find(|issue| issue.file == path && issue.level == Level::Error);
@@ -164,6 +179,13 @@ impl Tool for RecordGate {
             return tell(format!("Not recorded: {} ({}). {fix}", issue.message, issue.code));
         }
         context.put(&path, &record)?;
+        project(&mut after, &folder, life.state);
+        let proposal = format!("{folder}/proposal.md");
+        let written = context.read(&proposal)?.map(|blob| blob.bytes);
+        let text = after.bytes(&proposal).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        if let Some(text) = text.filter(|text| written.as_deref() != Some(text.as_bytes())) {
+            context.put(&proposal, text)?;
+        }
         let (state, next) = (life.state.name(), life.next.act);
         Ok(ToolOutput::changed(format!("Recorded as {path}. Once it is merged the change is {state}; next: {next}.")))
     }

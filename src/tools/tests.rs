@@ -67,6 +67,7 @@ async fn read_numbers_lines_and_names_the_window() {
     assert_eq!(ok(&mut files, "Read", json!({"file_path": "docs/empty.md"})).await, "(the file is empty)");
 }
 
+// covers: tools#outputs-are-bounded-and-marked-as-data
 #[tokio::test]
 async fn read_tells_what_it_cannot_show() {
     let town = small();
@@ -88,6 +89,7 @@ async fn read_tells_what_it_cannot_show() {
     assert!(beyond.contains("has 3 lines"), "{beyond}");
 }
 
+// covers: tools#outputs-are-bounded-and-marked-as-data
 #[tokio::test]
 async fn read_bounds_long_files_and_long_lines() {
     let long = format!("{}\n{}", "é".repeat(5_000), "line\n".repeat(20_000));
@@ -113,6 +115,7 @@ async fn links_are_named_and_never_followed() {
     assert!(ok(&mut files, "Grep", json!({"pattern": "passwd"})).await.contains("No line matches"));
 }
 
+// covers: tools#outputs-are-bounded-and-marked-as-data/a-file-with-a-hidden-instruction
 #[tokio::test]
 async fn what_hides_in_a_file_is_shown() {
     let town = Town::of(&[("docs/trap.md", "safe\u{202e}evil".as_bytes())]);
@@ -121,6 +124,7 @@ async fn what_hides_in_a_file_is_shown() {
     assert!(output.contains("safe\\u{202E}evil") && output.contains("1 invisible"), "{output}");
 }
 
+// covers: tools#searching-keeps-to-the-files
 #[tokio::test]
 async fn glob_lists_sorted_and_bounded() {
     let town = small();
@@ -195,6 +199,7 @@ async fn delete_and_move_change_what_is_owned() {
     assert_eq!(files.list("docs/sub").unwrap(), Vec::<String>::new());
 }
 
+// covers: tools#edits-land-where-they-were-meant/two-places
 #[tokio::test]
 async fn edit_replaces_exactly_one_place_or_all() {
     let edit = |old: &str, new: &str, all: bool| json!({"file_path": "docs/a.md", "old_string": old, "new_string": new, "replace_all": all});
@@ -209,6 +214,7 @@ async fn edit_replaces_exactly_one_place_or_all() {
     assert!(told(&mut files, "Edit", edit("x", "x", false)).await.contains("the same"));
 }
 
+// covers: tools#edits-land-where-they-were-meant
 #[tokio::test]
 async fn an_edit_that_does_not_match_names_the_nearest_line() {
     let edit = |old: &str| json!({"file_path": "docs/a.md", "old_string": old, "new_string": "x"});
@@ -351,6 +357,7 @@ async fn wrong_calls_are_invalid_and_say_why() {
     }
 }
 
+// covers: sandbox#no-command-without-a-sandbox, tools#only-the-charter-s-tools
 #[test]
 fn a_charter_gets_what_it_lists_and_hears_what_is_absent() {
     let names = |wanted: &[&str]| {

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::charter::Charter;
 use super::ids::{AgentId, Oid};
+use super::ownership;
 use super::pattern::Pattern;
+use super::settings::Settings;
 use super::spec::past::Past;
 use super::spec::tree::Tree;
 
@@ -96,6 +99,22 @@ pub struct Proposal {
     pub earlier: Vec<NamedBytes>,
 }
 
+impl Proposal {
+    /// Nothing yet, by an agent or by anybody, with what the town allows it.
+    #[must_use]
+    pub fn under(settings: &Settings, charter: Option<&Charter>) -> Self {
+        Self {
+            agent: charter.map(|charter| charter.name.clone()),
+            owns: charter.map(|charter| ownership::owned(charter, settings)).unwrap_or_default(),
+            grants: charter.and_then(|charter| settings.grants.get(&charter.name).cloned()).unwrap_or_default(),
+            guarded: settings.guarded.clone(),
+            executable: settings.executable.clone(),
+            max_files: charter.map_or(u32::MAX, |charter| charter.limits.files),
+            ..Self::default()
+        }
+    }
+}
+
 impl Blob {
     /// A plain file with this content.
     #[must_use]
@@ -132,8 +151,26 @@ pub fn unified(changes: &[FileChange]) -> String {
     out
 }
 
+/// Lines added and deleted, by a line diff.
+#[must_use]
+pub fn lines(changes: &[FileChange]) -> (u64, u64) {
+    let text = |blob: &Option<Blob>| {
+        blob.as_ref().map(|blob| String::from_utf8_lossy(&blob.bytes).into_owned()).unwrap_or_default()
+    };
+    let (mut adds, mut dels) = (0, 0);
+    for change in changes {
+        let (before, after) = (text(&change.before), text(&change.after));
+        for op in similar::TextDiff::from_lines(&before, &after).ops() {
+            adds += op.new_range().len() as u64 * u64::from(op.tag() != similar::DiffTag::Equal);
+            dels += op.old_range().len() as u64 * u64::from(op.tag() != similar::DiffTag::Equal);
+        }
+    }
+    (adds, dels)
+}
+
 /// The text of one side; nothing where that would show no text.
-fn text_of(blob: Option<&Blob>) -> Option<&str> {
+#[must_use]
+pub fn text_of(blob: Option<&Blob>) -> Option<&str> {
     match blob {
         None => Some(""),
         Some(blob) if blob.bytes.len() > DIFF_BYTES => None,

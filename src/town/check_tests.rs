@@ -91,6 +91,7 @@ fn rules_across_files() {
     assert_eq!(remedies, ["did you mean `agent-one`?", "take the name off, or write the agent's charter"]);
 }
 
+// covers: town-files#no-two-agents-can-own-the-same-path/a-reserved-path
 #[test]
 fn a_grant_is_judged_at_its_line_and_lifts_what_is_reserved() {
     let a = charter("a", "owns: [\".github/workflows/**\", \"src/x/**\"]");
@@ -131,6 +132,7 @@ fn a_charter_that_cannot_be_read_does_not_make_its_agent_unknown() {
     assert!(found.findings.iter().any(Finding::is_error));
 }
 
+// covers: town-files#every-finding-can-be-acted-on/a-brain-that-cannot-be-asked
 #[test]
 fn what_keeps_an_agent_from_thinking_is_found_and_the_town_is_in_order_all_the_same() {
     let priced = "prices: { m: { input: 1, output: 2 }, openai/n: { input: 0, output: 0 } }";

@@ -133,6 +133,7 @@ pub fn any_error(findings: &[Finding]) -> bool {
 mod tests {
     use super::*;
 
+    // covers: town-files#every-finding-can-be-acted-on
     #[test]
     fn reads_as_place_severity_rule_message_and_remedy() {
         let finding = Finding::error("size", "the file is 12 MiB").at("a.bin").line(3_usize).fix("split it");

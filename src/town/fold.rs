@@ -110,8 +110,9 @@ impl Town {
                 self.end(&e.agent, &e.run, outcome, &e.reason, e.pull, at)
             }
             Event::RunFailed(e) => {
+                self.end(&e.agent, &e.run, "failed", &e.reason, None, at)?;
                 self.totals.failed += 1;
-                self.end(&e.agent, &e.run, "failed", &e.reason, None, at)
+                Ok(())
             }
             Event::RunExpired(e) => self.run_expired(&e.agent, &e.run, at),
             Event::ToolsCalled(e) => {
@@ -366,19 +367,20 @@ impl Town {
 }
 
 impl Tokens {
-    /// All buckets together.
+    /// All buckets together, as far as they can be counted.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.input + self.cached + self.cache_write + self.output + self.reasoning
+        let prompt = self.input.saturating_add(self.cached).saturating_add(self.cache_write);
+        prompt.saturating_add(self.output).saturating_add(self.reasoning)
     }
 
     /// Adds another count.
     pub const fn add(&mut self, other: &Self) {
-        self.input += other.input;
-        self.cached += other.cached;
-        self.cache_write += other.cache_write;
-        self.output += other.output;
-        self.reasoning += other.reasoning;
+        self.input = self.input.saturating_add(other.input);
+        self.cached = self.cached.saturating_add(other.cached);
+        self.cache_write = self.cache_write.saturating_add(other.cache_write);
+        self.output = self.output.saturating_add(other.output);
+        self.reasoning = self.reasoning.saturating_add(other.reasoning);
     }
 }
 

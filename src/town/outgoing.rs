@@ -329,6 +329,7 @@ mod tests {
         (text, changes.to_string())
     }
 
+    // covers: outgoing#words-have-no-effect
     #[test]
     fn what_could_do_something_only_says_it() {
         let cases = [
@@ -412,6 +413,7 @@ mod tests {
     }
 
     proptest! {
+        // covers: outgoing#words-have-no-effect
         #[test]
         fn nothing_is_left_to_change(text in "([@/<>!\\[\\]()`\\\\#&; \n*-]|bob|fixes|o/r|&#64;|<b>|<!--|-->|\\$|12|```){0,24}") {
             let (once, _) = markdown(&text, 10_000, &[]);

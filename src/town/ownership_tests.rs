@@ -34,6 +34,7 @@ fn check(charters: Claims<'_>, grants: Claims<'_>, guarded: &[&str], expected: &
     }
 }
 
+// covers: town-files#no-two-agents-can-own-the-same-path/two-patterns-meet
 #[test]
 fn two_agents_never_share_a_path() {
     check(&[("a", &["docs/**"]), ("b", &["src/**", "docs"])], &[], &[], &[]);
@@ -168,6 +169,7 @@ prop_compose! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
+    // covers: town-files#no-two-agents-can-own-the-same-path
     #[test]
     fn a_path_that_two_match_is_always_reported(
         towns in prop::collection::vec(any_claims(), 2..5),

@@ -184,6 +184,7 @@ mod tests {
         settings.unwrap()
     }
 
+    // covers: town-files#a-repository-becomes-a-town-without-losing-anything/a-first-town
     #[test]
     fn an_empty_repository_becomes_a_town_that_passes_the_check() {
         for (set, charters, files) in SETS {
@@ -258,6 +259,7 @@ mod tests {
         }
     }
 
+    // covers: town-files#a-repository-becomes-a-town-without-losing-anything/a-file-is-there-already
     #[test]
     fn what_stands_is_reported_and_never_planned_over() {
         let existing = ["Agents/ChaosTester.md", TOWN_FILE, "openspec/specs/auth/spec.md", "openspec/changes/.gitkeep"];

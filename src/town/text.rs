@@ -132,6 +132,12 @@ pub fn truncate_middle(text: &str, max_bytes: usize) -> String {
     format!("{}{}{}", &text[..head], note(tail - head), &text[tail..])
 }
 
+/// A number of characters, as it is said.
+#[must_use]
+pub fn characters(number: usize) -> String {
+    format!("{number} character{}", if number == 1 { "" } else { "s" })
+}
+
 /// Makes one visible line of at most `max_chars` characters out of `text`; a cut is marked with `…`.
 #[must_use]
 pub fn one_line(text: &str, max_chars: usize) -> String {

@@ -453,6 +453,7 @@ mod tests {
         assert_eq!(one.context_tokens(), 127);
     }
 
+    // covers: tools#outputs-are-bounded-and-marked-as-data
     #[test]
     fn a_long_output_is_cut_and_its_hash_is_of_the_whole() {
         let call = ToolCall { id: "c".into(), name: "Grep".into(), arguments: json!({}) };

@@ -87,6 +87,7 @@ fn is_proposed(town: &Village) {
     assert!(shown.stdout.contains("1 failed before, 1 passed with the patch"), "{shown:#?}");
 }
 
+// covers: models#two-dialects-and-many-providers/the-same-work-in-both-dialects
 #[test]
 fn the_builder_mends_what_fails_and_shows_that_it_did() {
     for dialect in [Dialect::Openai, Dialect::Anthropic] {

@@ -39,6 +39,7 @@ fn fails(script: &str, why: &str) -> (Village, Outcome) {
     (town, run)
 }
 
+// covers: command-agents#it-works-in-the-sandbox/it-writes-elsewhere
 #[test]
 fn what_it_leaves_of_its_own_is_proposed_and_it_was_briefed() {
     let script =
@@ -84,6 +85,7 @@ fn the_answer_of_claude_and_nothing_to_do_are_understood() {
     assert!(run.text("reason").contains("every link holds"), "{run:#?}");
 }
 
+// covers: command-agents#it-ends-with-an-answer
 #[test]
 fn the_last_of_two_answers_counts() {
     let town = town(&format!("{WRITES}; echo '{{\"title\": \"Something else\", \"body\": \"No.\"}}'; {DONE}"));
@@ -91,6 +93,7 @@ fn the_last_of_two_answers_counts() {
     assert_eq!(town.pulls()[0]["title"], "List the broken link");
 }
 
+// covers: command-agents#it-ends-with-an-answer
 #[test]
 fn without_an_answer_it_is_asked_once_more_where_it_stands() {
     // The second time it finds its own file, and is told what was wrong.
@@ -178,6 +181,7 @@ fn what_stays_behind_is_ended() {
     assert!(!alive, "the daemon lives on");
 }
 
+// covers: outgoing#secrets-are-masked
 #[test]
 fn a_secret_that_the_parent_knows_is_masked_wherever_the_command_says_it() {
     let secret = ["hush", "-hush-", &"h".repeat(20)].concat();

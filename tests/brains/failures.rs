@@ -57,6 +57,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+// covers: models#each-failure-has-a-kind
 #[test]
 fn each_failure_has_its_own_kind_code_and_sentence() {
     for dialect in [Dialect::Openai, Dialect::Anthropic] {
@@ -78,6 +79,7 @@ fn each_failure_has_its_own_kind_code_and_sentence() {
     }
 }
 
+// covers: models#each-failure-has-a-kind/the-quota-is-gone
 #[test]
 fn a_quota_that_is_gone_is_not_asked_again_and_says_until_when() {
     let provider = Provider::saying(Dialect::Openai, vec![waits("24367")]);
@@ -122,6 +124,7 @@ fn a_reply_that_breaks_off_once_is_asked_for_again_and_paid_for() {
     }
 }
 
+// covers: models#the-briefing-fits-the-model
 #[test]
 fn a_briefing_that_is_too_long_is_packed_again_once() {
     let too_long = error(400, "context_length_exceeded", "This model's maximum context length is 4096 tokens");
@@ -135,6 +138,7 @@ fn a_briefing_that_is_too_long_is_packed_again_once() {
     assert!(sizes[1] * 3 < sizes[0] * 2, "{sizes:?}");
 }
 
+// covers: budgets#a-model-without-a-price-is-not-asked, models#a-key-goes-to-one-place/an-address-in-the-open
 #[test]
 fn what_is_missing_is_said_before_a_slot_is_taken() {
     let provider = Provider::saying(Dialect::Openai, vec![]);

@@ -72,6 +72,7 @@ fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     }
 }
 
+// covers: tools#only-the-charter-s-tools/a-page-asks-for-more
 #[test]
 fn what_tools_bring_back_changes_nothing_but_what_is_known() {
     let corpus = corpus();

@@ -111,6 +111,7 @@ fn proposed(town: &Village) -> String {
     town.git(["rev-parse", "agent/chaostester:qa"])
 }
 
+// covers: budgets#a-question-in-flight-is-counted, transcripts#a-run-that-died-goes-on-from-its-last-step
 #[test]
 fn a_run_that_is_killed_at_fifty_random_moments_ends_the_same_and_asks_nothing_twice() {
     let wanted = undisturbed();

@@ -11,6 +11,7 @@ fn reads(usage: Option<(u64, u64)>) -> Say {
     Say::Reply { text: "Let me see.", calls, stop: "calls", usage }
 }
 
+// covers: budgets#nothing-is-asked-that-could-cross-a-cap
 #[test]
 fn a_question_that_could_cross_the_cap_is_never_put() {
     // The prompt is at most some 0.03 dollars, and each question costs 0.05: the cap of 0.20 ends it.
@@ -48,6 +49,7 @@ fn a_reply_is_kept_so_short_that_it_fits() {
     assert!(told.contains("The budget of money is nearly used up"), "{told}");
 }
 
+// covers: budgets#nothing-is-asked-that-could-cross-a-cap/a-cap-on-tokens
 #[test]
 fn tokens_have_a_cap_where_a_model_costs_nothing_too() {
     let reads = |n| match call("Grep", &json!({"pattern": format!("word {n}")})) {
@@ -73,6 +75,7 @@ fn a_question_whose_connection_broke_is_paid_for() {
     assert_eq!(provider.seen().len(), 3);
 }
 
+// covers: budgets#what-was-spent-is-shown/a-reply-without-usage
 #[test]
 fn usage_that_nobody_tells_is_charged_at_its_most() {
     for stream in [true, false] {
@@ -120,6 +123,7 @@ fn a_day_has_its_cap_and_the_next_day_another() {
     enough.monkeytown(&["run", "chaostester", "--json"]).ended(0, "nothing");
 }
 
+// covers: budgets#the-day-s-cap-holds-across-machines/eight-runs-at-once
 #[test]
 fn a_day_has_its_cap_over_eight_machines_at_once() {
     // Every question costs 0.05 dollars, and everybody would ask forty.

@@ -61,6 +61,7 @@ const fn path(dialect: Dialect) -> &'static str {
     }
 }
 
+// covers: command-agents#its-model-is-asked-through-the-run
 #[test]
 fn an_agent_asks_the_towns_model_and_what_it_used_is_charged() {
     for dialect in [Dialect::Openai, Dialect::Anthropic] {
@@ -96,6 +97,7 @@ fn an_agent_asks_the_towns_model_and_what_it_used_is_charged() {
     }
 }
 
+// covers: command-agents#its-model-is-asked-through-the-run/the-money-is-used-up
 #[test]
 fn a_question_that_could_cost_too_much_is_not_passed_on() {
     let provider = Provider::saying(Dialect::Anthropic, vec![says("Yes.", "end")]);

@@ -3,6 +3,7 @@
 use crate::kills::{mind, town};
 use crate::provider::{Dialect, Provider};
 
+// covers: transcripts#a-run-can-be-played-again/nothing-has-changed
 #[test]
 fn a_recorded_run_is_replayed_byte_for_byte() {
     for dialect in [Dialect::Openai, Dialect::Anthropic] {

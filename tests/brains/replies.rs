@@ -32,6 +32,7 @@ fn newest(village: &Village, kind: &str) -> serde_json::Value {
     events.into_iter().find(|event| event["type"] == kind).unwrap()["data"].clone()
 }
 
+// covers: budgets#what-was-spent-is-shown
 #[test]
 fn a_model_reads_writes_and_finishes_in_every_dialect() {
     for dialect in [Dialect::Openai, Dialect::Anthropic] {
@@ -110,6 +111,7 @@ fn a_provider_that_names_its_calls_by_the_key_does_not_spread_it() {
     keeps_the_key(&town, &run);
 }
 
+// covers: outgoing#words-have-no-effect/a-body-that-would-close-an-issue, outgoing#changes-are-listed
 #[test]
 fn what_a_model_says_to_people_does_nothing() {
     let finish = json!({
@@ -135,6 +137,7 @@ fn what_a_model_says_to_people_does_nothing() {
     assert!(commit.contains("It fixes `#7`") && !commit.contains("@bob"), "{commit}");
 }
 
+// covers: models#the-briefing-fits-the-model/a-small-model
 #[test]
 fn a_small_model_is_briefed_small() {
     let provider = Provider::saying(Dialect::Openai, vec![writes(), finishes()]);

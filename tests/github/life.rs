@@ -16,6 +16,7 @@ fn with_a_pull() -> Town {
     town
 }
 
+// covers: github#one-open-pull-request-for-each-agent
 #[test]
 fn a_first_run_opens_one_pull_request() {
     let town = Town::of(&["chaostester"]);
@@ -58,6 +59,7 @@ fn the_token_goes_nowhere_but_to_the_server() {
     }
 }
 
+// covers: github#one-open-pull-request-for-each-agent
 #[test]
 fn an_open_pull_request_is_updated_in_place_and_the_same_again_is_a_no_op() {
     let town = with_a_pull();
@@ -213,6 +215,7 @@ fn a_commit_of_people_on_the_branch_stays_below_ours() {
     town.verify_ok();
 }
 
+// covers: github#commands-in-comments-follow-a-grammar-and-a-list
 #[test]
 fn people_talk_to_agents_and_command_the_town() {
     let town = Town::of(&["chaostester", "madchimp"]);
@@ -386,6 +389,7 @@ fn without_a_token_a_town_on_github_is_not_taken_for_a_local_one() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("live on GitHub"), "{output:?}");
 }
 
+// covers: github#what-people-do-is-recorded-once
 #[test]
 fn reactions_that_are_taken_back_are_noticed() {
     let town = with_a_pull();
@@ -416,6 +420,7 @@ fn renamed() -> Town {
     town
 }
 
+// covers: github#one-open-pull-request-for-each-agent/another-base
 #[test]
 fn a_pull_request_to_another_branch_is_superseded() {
     let town = renamed();
@@ -531,6 +536,7 @@ fn whoever_dies_while_superseding_leaves_one_pull_request_open() {
     town.verify_ok();
 }
 
+// covers: questions-and-board#a-run-says-each-thing-once/killed-after-the-question
 #[test]
 fn a_question_is_one_comment_however_its_run_dies() {
     let town = with_a_pull();

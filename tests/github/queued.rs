@@ -12,6 +12,7 @@ fn queue_of(town: &Town) -> String {
     town.path("queue").to_str().unwrap().to_owned()
 }
 
+// covers: github#what-cannot-be-sent-goes-out-later-once/github-is-away-before-the-job-that-publishes-can-look-at-what-was-thought
 #[test]
 fn what_was_thought_waits_where_the_job_that_publishes_cannot_look_at_it() {
     for (moment, layout) in [("", "split"), ("", "single"), ("carried-out", "split"), ("gated", "split")] {
@@ -85,6 +86,7 @@ fn merged_and_opened(queue: &str, town: &Town) {
     assert_eq!((town.facts("pull.merged").len(), town.facts("pull.opened").len()), (0, 1));
 }
 
+// covers: github#what-cannot-be-sent-goes-out-later-once/what-waits-met-the-future
 #[test]
 fn a_run_that_saw_a_merge_and_opened_the_next_one_is_taken_over_whole() {
     let town = told();

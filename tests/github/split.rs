@@ -50,6 +50,7 @@ impl<'t> Split<'t> {
     }
 }
 
+// covers: github#the-thinking-job-needs-no-token
 #[test]
 fn three_jobs_are_one_run() {
     let town = told();
@@ -337,6 +338,7 @@ fn tree_with(town: &Town, clone: &Path, entry: &str) -> String {
     shell(town, clone, &format!("(git ls-tree {REFERENCE}:workspace; cat entry) | git mktree"))
 }
 
+// covers: github#the-thinking-job-needs-no-token/a-tampered-bundle
 #[test]
 fn what_was_tampered_with_is_refused_and_nothing_is_pushed() {
     type Tamper = fn(&Town, &Path);

@@ -77,6 +77,7 @@ fn a_sync_that_is_killed_after_it_closed_a_pull_request_records_why() {
     town.verify_ok();
 }
 
+// covers: github#what-people-do-is-recorded-once/killed-half-way
 #[test]
 fn a_sync_that_is_killed_records_each_observation_once() {
     let town = with_a_pull();
@@ -95,6 +96,7 @@ fn a_sync_that_is_killed_records_each_observation_once() {
     town.verify_ok();
 }
 
+// covers: github#one-open-pull-request-for-each-agent/the-answer-gets-lost
 #[test]
 fn an_answer_that_gets_lost_opens_no_second_pull_request() {
     for path in ["/repos/acme/smalltown/pulls", "/repos/acme/smalltown/issues/1/labels"] {
@@ -133,6 +135,7 @@ fn a_push_that_is_cut_is_done_once() {
     }
 }
 
+// covers: github#what-cannot-be-sent-goes-out-later-once/github-is-away
 #[test]
 fn what_cannot_be_sent_goes_out_with_the_next_run_on_another_machine() {
     let town = told();
@@ -153,6 +156,7 @@ fn what_cannot_be_sent_goes_out_with_the_next_run_on_another_machine() {
     town.verify_ok();
 }
 
+// covers: github#what-cannot-be-sent-goes-out-later-once
 #[test]
 fn with_git_and_api_away_the_journal_waits_too() {
     let town = Town::of(&["chaostester", "madchimp"]);
@@ -342,6 +346,7 @@ fn limits_are_waited_out_where_that_is_short() {
     assert!(asked <= 3, "{asked} requests after the limit was told");
 }
 
+// covers: github#each-failure-says-what-to-do/the-setting-is-off
 #[test]
 fn every_error_on_the_way_says_what_to_do() {
     let town = told();

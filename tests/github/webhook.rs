@@ -74,6 +74,7 @@ fn delivered(town: &Town, event: &str, payload: &Value, news: &[&str]) {
     assert_eq!((late.code, &late.json["news"]), (0, &json!([])), "{late:#?}");
 }
 
+// covers: github#what-people-do-is-recorded-once
 #[test]
 fn a_merge_and_a_closing_are_recorded_once() {
     let town = with_a_pull();
@@ -148,6 +149,8 @@ fn a_rejecting_comment_closes_at_once() {
     town.verify_ok();
 }
 
+// covers: github#what-people-do-is-recorded-once/seen-twice
+// covers: github#commands-in-comments-follow-a-grammar-and-a-list/somebody-else
 #[test]
 fn commands_pause_and_words_are_words() {
     let town = with_a_pull();
@@ -171,6 +174,7 @@ fn commands_pause_and_words_are_words() {
     town.verify_ok();
 }
 
+// covers: github#what-people-do-is-recorded-once
 #[test]
 fn reviews_and_lines_are_recorded_once() {
     let town = with_a_pull();
@@ -192,6 +196,7 @@ fn reviews_and_lines_are_recorded_once() {
     town.verify_ok();
 }
 
+// covers: github#what-people-do-is-recorded-once
 #[test]
 fn an_issue_of_the_board_is_a_post() {
     let town = with_a_pull();

@@ -95,6 +95,8 @@ fn what_is_not_committed_is_not_archived() {
 }
 
 /// B3: the second of two changes never overwrites the first.
+// covers: gated-workflow#what-others-wrote-is-never-overwritten-on-a-guess
+// covers: gated-workflow#unarchiving-takes-back-one-change
 #[test]
 fn two_changes_of_one_requirement_are_merged_or_refused() {
     let same = "it is counted";
@@ -137,6 +139,7 @@ fn a_change_that_was_brought_up_to_date_is_no_conflict() {
     assert!(village.show("main", MAIN).contains("it is counted never"));
 }
 
+// covers: gated-workflow#unarchiving-takes-back-one-change
 #[test]
 fn taking_back_stops_where_others_have_built_on_it() {
     let village = village(&[("add-sum", ADDED)]);
@@ -220,6 +223,7 @@ fn an_archive_that_is_killed_is_ended_by_the_next() {
 }
 
 /// B13: what fails leaves nothing behind, not even a folder.
+// covers: openspec-parity#the-same-files/a-delta-that-does-not-fit
 #[test]
 fn an_archive_that_is_refused_makes_no_folder() {
     let village =

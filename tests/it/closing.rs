@@ -8,6 +8,7 @@ fn read(village: &Village, path: &str) -> String {
     std::fs::read_to_string(village.dir().join(path)).unwrap()
 }
 
+// covers: gated-workflow#a-closed-change-stands-in-nobody-s-way
 #[test]
 fn a_change_that_is_closed_stands_in_nobodys_way() {
     let village = village(&[("one", &counting("x", "y")), ("two", &counting("z", "y"))]);
@@ -25,6 +26,11 @@ fn a_change_that_is_closed_stands_in_nobodys_way() {
     );
     assert!(read(&village, "openspec/changes/one/proposal.md").contains("**Status:** Superseded\n"));
     village.save("Close it");
+    assert_eq!(
+        spec(&village, "status --change one").json["nextSteps"],
+        serde_json::json!([]),
+        "nothing is to be written"
+    );
     let next = spec(&village, "next");
     assert_eq!((next.json["overlaps"].as_array().unwrap().len(), next.text("next").as_str()), (0, "two"), "{next:?}");
     assert_eq!(next.json["queue"].as_array().unwrap().len(), 1);
@@ -33,6 +39,7 @@ fn a_change_that_is_closed_stands_in_nobodys_way() {
     assert_eq!(spec(&village, "archive two --yes --branch main").code, 0);
 }
 
+// covers: gated-workflow#a-person-who-passes-over-the-gates-says-why
 #[test]
 fn a_gated_change_is_archived_when_it_is_completed_or_a_person_says_why_not() {
     let village = village(&[("add-sum", ADDED)]);
@@ -43,6 +50,10 @@ fn a_gated_change_is_archived_when_it_is_completed_or_a_person_says_why_not() {
         .save("Gate it");
     let refused = spec(&village, "archive add-sum --yes --branch main");
     assert_eq!(code(&refused), "archive_not_completed", "{refused:?}");
+    // Nor does it get into the specs by the side door.
+    assert_eq!(code(&spec(&village, "archive add-sum --yes --in-place")), "archive_not_completed");
+    assert_eq!(code(&spec(&village, "sync add-sum")), "archive_not_completed");
+    assert_eq!(village.git(["status", "--porcelain"]), "");
     let words = ["spec", "archive", "add-sum", "--yes", "--branch", "main", "--anyway", "It is urgent.", "--json"];
     let done = village.monkeytown(&words);
     assert_eq!(done.code, 0, "{done:?}");

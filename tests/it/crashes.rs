@@ -63,6 +63,7 @@ fn all_is_well(case: &str, village: &Village, run: Option<&str>) {
     village.verify_ok();
 }
 
+// covers: run#a-run-that-died-goes-on
 #[test]
 fn a_run_survives_a_kill_at_every_moment() {
     for moment in MOMENTS {
@@ -166,6 +167,7 @@ fn queued_here() -> (Village, Village, String) {
     (village, other, waiting.text("run"))
 }
 
+// covers: journal#events-wait-while-the-remote-is-away/the-network-comes-back
 #[test]
 fn a_kill_while_a_queue_is_joined_with_the_remote_changes_nothing() {
     let rows: [&[&str]; 5] = [
@@ -212,6 +214,7 @@ fn lease_is_held(run: &Outcome) {
     assert!(run.text("reason").contains("holds the lease until 2026-11-21 05:20"), "{run:#?}");
 }
 
+// covers: run#one-run-per-slot-and-one-lease-per-agent/somebody-else-is-at-work
 #[test]
 fn another_machine_waits_for_the_lease() {
     for moment in ["claimed", "called", "proposed", "pushed"] {

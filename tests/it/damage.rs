@@ -79,6 +79,7 @@ fn a_journal_written_again_as_it_was_is_the_same() {
     run(&village).ended(0, "nothing");
 }
 
+// covers: journal#rewritten-history-is-refused
 #[test]
 fn a_rewritten_history_is_refused_by_whoever_saw_the_old_one() {
     let village = lived_in();
@@ -93,6 +94,7 @@ fn a_rewritten_history_is_refused_by_whoever_saw_the_old_one() {
     run(&village).ended(0, "nothing");
 }
 
+// covers: journal#rewritten-history-is-refused
 #[test]
 fn a_remote_that_was_rewritten_is_refused() {
     let village = Village::small_with_remote();
@@ -109,6 +111,7 @@ fn a_remote_that_was_rewritten_is_refused() {
     village.verify_ok();
 }
 
+// covers: journal#everything-can-be-recomputed
 #[test]
 fn a_gap_in_the_sequence_is_named() {
     let village = lived_in();
@@ -119,6 +122,7 @@ fn a_gap_in_the_sequence_is_named() {
     run(&village).says(1, &written[2]);
 }
 
+// covers: journal#everything-can-be-recomputed
 #[test]
 fn a_doubled_event_is_named() {
     let village = lived_in();
@@ -134,6 +138,7 @@ fn a_doubled_event_is_named() {
     found(&village, "id-unique", written.last().unwrap());
 }
 
+// covers: journal#everything-can-be-recomputed
 #[test]
 fn a_line_that_does_not_parse_is_named() {
     let village = lived_in();
@@ -161,6 +166,7 @@ fn a_missing_trailer_and_a_newer_format_are_named() {
     }
 }
 
+// covers: journal#everything-can-be-recomputed
 #[test]
 fn an_event_that_cannot_have_happened_is_named() {
     let village = lived_in();
@@ -174,6 +180,7 @@ fn an_event_that_cannot_have_happened_is_named() {
     run(&village).says(1, "does not fold cleanly");
 }
 
+// covers: journal#the-state-is-the-fold-of-the-journal/an-unknown-type-of-event
 #[test]
 fn an_unknown_type_is_kept_and_no_error() {
     let village = lived_in();
@@ -189,6 +196,7 @@ fn an_unknown_type_is_kept_and_no_error() {
     run(&village).ended(0, "skipped");
 }
 
+// covers: journal#everything-can-be-recomputed/a-snapshot-lies
 #[test]
 fn a_snapshot_that_lies_is_named() {
     let village = lived_in();
@@ -205,6 +213,7 @@ fn a_snapshot_that_lies_is_named() {
     found(&village, "snapshot", "differs from the fold");
 }
 
+// covers: journal#everything-can-be-recomputed
 #[test]
 fn a_commit_of_an_agent_that_the_journal_does_not_know_is_named() {
     let village = lived_in();

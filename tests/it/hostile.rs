@@ -80,6 +80,7 @@ fn trapped(remote: bool) -> (Village, std::path::PathBuf) {
     (village, canary)
 }
 
+// covers: senses#nothing-runs-unless-a-person-configured-it
 #[test]
 fn nothing_of_the_repository_executes() {
     for remote in [false, true] {
@@ -217,6 +218,7 @@ fn no_spelling_of_a_path_leaves_what_the_agent_owns() {
     refused(&judged(&village, &[], &[("40000", "QA", &inner)]), "stays-in-own-paths", "QA/other");
 }
 
+// covers: gate#agents-stay-in-their-own-paths
 #[test]
 fn what_others_own_is_neither_written_nor_taken_away() {
     let village = town();
@@ -256,6 +258,7 @@ fn links_modules_and_programs_are_refused() {
     assert_eq!(village.show("main", "other.md"), "Not yours.");
 }
 
+// covers: gate#secrets-are-found-in-everything-that-would-be-pushed/added-in-one-commit-and-removed-in-the-next
 #[test]
 fn secrets_are_found_in_every_commit_and_disguise() {
     use std::fmt::Write as _;

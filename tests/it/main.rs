@@ -6,10 +6,12 @@
 #![allow(clippy::zombie_processes, reason = "a killed child is waited for by its caller")]
 #![allow(clippy::unwrap_used)]
 
+mod station;
 mod story;
 mod village;
 
 mod action;
+mod api;
 mod archive;
 mod closing;
 mod crashes;
@@ -33,5 +35,8 @@ mod shallow;
 mod shell;
 mod spec;
 mod spec_history;
+mod stream;
+mod stream_limits;
+mod stream_program;
 mod verdicts;
 mod workflows;

@@ -47,6 +47,8 @@ fn main_moves_during_the_run_and_the_work_is_merged_onto_it() {
     }
 }
 
+// covers: local-forge#people-merge/a-conflict, local-forge#people-merge/a-draft
+// covers: run#one-rolling-pull-request-per-agent/the-base-moved-and-conflicts
 #[test]
 fn a_conflict_becomes_a_draft_that_names_the_files() {
     for remote in [false, true] {
@@ -115,6 +117,7 @@ fn what_people_merged_themselves_is_not_proposed() {
     village.verify_ok();
 }
 
+// covers: journal#events-wait-while-the-remote-is-away
 #[test]
 fn work_waits_for_a_remote_that_went_away() {
     for moment in ["claimed", "called", "gated", "proposed"] {

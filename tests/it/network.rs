@@ -88,6 +88,7 @@ fn listed(server: &Server) -> Vec<String> {
     vec![format!("127.0.0.1:{}", server.port), "allowed.invalid".to_owned()]
 }
 
+// covers: sandbox#the-network-is-a-list-of-names
 #[test]
 fn what_is_listed_is_reached_plain_and_through_a_tunnel() {
     let server = Server::new();
@@ -112,6 +113,7 @@ fn what_is_listed_is_reached_plain_and_through_a_tunnel() {
     assert_eq!(network, Vec::<String>::new());
 }
 
+// covers: sandbox#the-network-is-a-list-of-names/a-host-that-is-not-listed
 #[test]
 fn a31_reaching_a_host_that_is_not_listed() {
     let server = Server::new();
@@ -207,6 +209,7 @@ fn a35_using_the_door_for_something_else() {
     assert!(!text.contains("ESCAPED"), "{text}");
 }
 
+// covers: sandbox#the-network-is-a-list-of-names
 #[test]
 fn a36_leading_a_listed_name_to_this_machine() {
     let server = Server::new();
@@ -235,6 +238,7 @@ fn a37_keeping_the_proxy_busy() {
     assert!((0..20).map(|_| server.heads.recv().unwrap()).any(|head| head.starts_with("HELD open")));
 }
 
+// covers: sandbox#the-network-is-a-list-of-names
 #[test]
 fn without_a_list_there_is_no_way_out_and_under_landlock_there_is_none_either() {
     let server = Server::new();

@@ -37,12 +37,16 @@ fn race(one: &Village, other: &Village, rounds: usize) {
     }
 }
 
+// covers: journal#an-append-is-decided-again-after-a-lost-race/two-runs-ask-for-the-same-slot
+// covers: run#one-run-per-slot-and-one-lease-per-agent
 #[test]
 fn two_processes_of_one_clone_want_one_slot() {
     let village = Village::small();
     race(&village, &village, 4);
 }
 
+// covers: journal#an-append-is-decided-again-after-a-lost-race/two-runs-ask-for-the-same-slot
+// covers: run#one-run-per-slot-and-one-lease-per-agent
 #[test]
 fn two_clones_want_one_slot() {
     let one = Village::small_with_remote();
@@ -64,6 +68,7 @@ fn two_agents_run_side_by_side() {
     village.verify_ok();
 }
 
+// covers: journal#an-append-is-decided-again-after-a-lost-race
 #[test]
 fn eight_clones_append_at_once_and_lose_nothing() {
     const CLONES: usize = 8;

@@ -2,6 +2,7 @@
 
 use crate::village::{Village, finish, nothing, write};
 
+// covers: run#a-dry-run-writes-nothing
 #[test]
 fn a_dry_run_writes_nothing_at_all() {
     for village in [Village::small(), Village::small_with_remote()] {
@@ -22,6 +23,7 @@ fn a_dry_run_writes_nothing_at_all() {
     }
 }
 
+// covers: gate#an-error-keeps-work-from-being-published
 #[test]
 fn the_gates_findings_go_back_twice_and_then_the_run_fails() {
     let village = Village::small();
@@ -67,6 +69,7 @@ fn a_gate_that_is_heard_lets_the_work_through() {
     village.verify_ok();
 }
 
+// covers: run#one-run-per-slot-and-one-lease-per-agent/the-town-is-frozen
 #[test]
 fn a_frozen_town_lets_nobody_start() {
     let village = Village::small();
@@ -191,6 +194,7 @@ fn a_town_in_disorder_lets_nobody_write() {
     assert_eq!(village.git(["for-each-ref", "refs/monkeytown"]), "");
 }
 
+// covers: run#the-checkout-is-not-touched
 #[test]
 fn a_run_works_in_every_kind_of_clone() {
     let work = |village: &Village| {

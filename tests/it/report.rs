@@ -2,6 +2,7 @@
 
 use crate::village::{Village, finish, write};
 
+// covers: local-forge#pull-requests-can-be-listed-and-read/for-programs
 #[test]
 fn json_is_alone_on_stdout_and_has_its_fields() {
     let village = Village::small();
@@ -143,6 +144,7 @@ fn annotations_name_what_the_gate_found() {
     village.verify_ok();
 }
 
+// covers: outgoing#secrets-are-masked/a-model-repeats-a-key
 #[test]
 fn secrets_of_the_process_are_masked_everywhere() {
     let village = Village::small();

@@ -13,6 +13,7 @@ fn told() -> (Village, String) {
     (town, id)
 }
 
+// covers: transcripts#every-run-can-be-read
 #[test]
 fn runs_are_listed_the_newest_first() {
     let town = Village::small();
@@ -30,6 +31,7 @@ fn runs_are_listed_the_newest_first() {
     assert!(other.stdout.starts_with("no runs yet"), "{other:#?}");
 }
 
+// covers: transcripts#every-run-can-be-read/a-run-is-looked-at
 #[test]
 fn a_transcript_is_a_page_that_hides_nothing_when_asked() {
     let town = Village::small().file("README.md", &format!("# Small town\n\n{}\u{1b}[2J\n", "line\n".repeat(40)));
@@ -61,6 +63,7 @@ fn a_transcript_is_a_page_that_hides_nothing_when_asked() {
     town.monkeytown(&["runs", "show", "01ZZZZZZ"]).says(2, "there is no run 01ZZZZZZ");
 }
 
+// covers: transcripts#a-run-can-be-played-again
 #[test]
 fn an_export_is_what_the_replay_brain_reads_and_the_machine_does_the_same_again() {
     let (town, id) = told();

@@ -36,6 +36,7 @@ fn prompt(town: &Village, agent: &str) -> String {
     brief.stdout
 }
 
+// covers: questions-and-board#a-question-ends-the-run/a-person-answers
 #[test]
 fn a_question_stands_on_the_pull_request_and_in_the_next_briefing() {
     let town = town();
@@ -55,6 +56,7 @@ fn a_question_stands_on_the_pull_request_and_in_the_next_briefing() {
     town.verify_ok();
 }
 
+// covers: questions-and-board#a-run-says-each-thing-once
 #[test]
 fn a_question_is_asked_once_however_often_its_run_dies() {
     for moment in ["replied", "asked", "finished"] {

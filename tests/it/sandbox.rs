@@ -159,6 +159,7 @@ fn contained_python(attempt: &str) -> Vec<(Kind, String)> {
     seen
 }
 
+// covers: sandbox#nothing-outside-is-written-or-read/keys-are-looked-for
 #[test]
 fn a01_reading_a_parents_environment() {
     contained(
@@ -166,6 +167,7 @@ fn a01_reading_a_parents_environment() {
     );
 }
 
+// covers: sandbox#nothing-outside-is-written-or-read/keys-are-looked-for
 #[test]
 fn a02_finding_a_key_in_the_own_environment() {
     for (_, text) in contained("echo path $PATH; env") {
@@ -197,11 +199,13 @@ fn a03_reading_passwords_and_tokens_of_the_machine() {
     );
 }
 
+// covers: sandbox#nothing-outside-is-written-or-read/keys-are-looked-for
 #[test]
 fn a04_reading_a_home_folder() {
     contained("cat {home}/token; ls {home}; cp -r {home} . ; cat home/token; ls /root /home/* && echo ESCAPED");
 }
 
+// covers: sandbox#nothing-outside-is-written-or-read
 #[test]
 fn a05_writing_outside() {
     contained(
@@ -210,6 +214,7 @@ fn a05_writing_outside() {
     );
 }
 
+// covers: sandbox#nothing-outside-is-written-or-read
 #[test]
 fn a06_writing_into_the_real_git_folder() {
     contained(
@@ -217,6 +222,7 @@ fn a06_writing_into_the_real_git_folder() {
     );
 }
 
+// covers: sandbox#nothing-outside-is-written-or-read/keys-are-looked-for
 #[test]
 fn a07_reading_a_token_in_gits_configuration() {
     contained("cat {repo}/.git/config; git config --file {repo}/.git/config --list; git -C {repo} log");
@@ -289,6 +295,7 @@ fn a15_tracing_a_process() {
     );
 }
 
+// covers: sandbox#nothing-outside-is-written-or-read/keys-are-looked-for
 #[test]
 fn a16_reading_a_processs_memory() {
     contained_python(
@@ -360,6 +367,7 @@ fn a20_opening_memory_and_disks() {
     );
 }
 
+// covers: sandbox#limits-end-a-command-with-all-that-it-started/a-fork-bomb
 #[test]
 fn a21_a_fork_bomb() {
     let _alone = CROWD.write().unwrap_or_else(PoisonError::into_inner);
@@ -384,6 +392,7 @@ fn a21_a_fork_bomb() {
     }
 }
 
+// covers: sandbox#limits-end-a-command-with-all-that-it-started
 #[test]
 fn a22_taking_all_memory() {
     for kind in kinds() {
@@ -396,6 +405,7 @@ fn a22_taking_all_memory() {
     }
 }
 
+// covers: sandbox#limits-end-a-command-with-all-that-it-started
 #[test]
 fn a23_endless_output_and_files() {
     for kind in kinds() {
@@ -417,6 +427,7 @@ fn anybody(words: &str) -> bool {
     lines.filter(|line| line.starts_with("sleep")).any(|line| line.contains(words))
 }
 
+// covers: sandbox#limits-end-a-command-with-all-that-it-started
 #[test]
 fn a24_staying_behind() {
     for (at, kind) in kinds().into_iter().enumerate() {
@@ -532,6 +543,7 @@ fn a_toolchain_in_a_home_folder_can_be_used_and_nothing_beside_it() {
     assert_eq!(fs::read_to_string(&tool).unwrap(), "#!/bin/sh\necho the tool works\n");
 }
 
+// covers: sandbox#no-command-without-a-sandbox
 #[test]
 fn what_cannot_be_enforced_is_an_error_and_runs_nothing() {
     let place = Place::new().unwrap();

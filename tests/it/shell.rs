@@ -46,6 +46,7 @@ fn what_a_command_changes_is_proposed() {
     assert!(town.git(["ls-tree", "agent/chaostester", "qa/sum.sh"]).starts_with("100755"));
 }
 
+// covers: sandbox#nothing-outside-is-written-or-read/a-hook-is-planted, sandbox#only-owned-paths-come-back
 #[test]
 fn what_is_not_the_agents_stays_outside() {
     let _quiet = no_crowd();

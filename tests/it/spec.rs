@@ -2,6 +2,7 @@
 //! and answers programs in one document whatever happens.
 
 use std::os::unix::fs::symlink;
+use std::process::Command;
 
 use crate::village::{Outcome, Village};
 
@@ -209,6 +210,7 @@ fn a_change_is_begun_once_and_nothing_is_written_over() {
     assert_eq!(status.json["lifecycle"]["state"], "Draft");
 }
 
+// covers: openspec-parity#commands-that-are-not-offered-are-named, spec-validation#what-does-not-count-is-said
 #[test]
 fn whatever_does_not_count_is_said_with_what_to_do() {
     let village = village();
@@ -232,6 +234,7 @@ fn whatever_does_not_count_is_said_with_what_to_do() {
     village.monkeytown(&["spec", "adopt", "say-bye"]).says(1, "There is no open change.");
 }
 
+// covers: traceability#gaps-and-unknown-ids-are-findings/one-capability-is-asked-for
 #[test]
 fn the_gaps_of_one_capability_are_its_own() {
     let village = village();
@@ -249,4 +252,35 @@ fn the_gaps_of_one_capability_are_its_own() {
     assert_eq!((gated("door", true).code, gated("greeting", false).code, gated("greeting", true).code), (0, 0, 1));
     assert_eq!(gated("greeting", true).json["items"][0]["issues"][0]["code"], "trace/uncovered");
     assert_eq!(gated("window", false).json["items"][0]["issues"][1]["code"], "trace/unknown-id");
+}
+
+/// What a command says that finds no room for a single byte in any file, as on a full disk.
+fn without_room(village: &Village, args: &[&str]) -> Outcome {
+    let plain = village.command(&[]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(args);
+    command.current_dir(village.dir()).env_clear();
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Outcome::of(command.output().unwrap())
+}
+
+#[test]
+fn a_full_disk_leaves_no_half_of_anything() {
+    let village = village();
+    village.save("As it is");
+    let before = village.git(["status", "--porcelain", "--ignored"]);
+    fails(
+        &without_room(&village, &["spec", "--json", "new", "add-more", "--description", "More of it"]),
+        "change_error",
+    );
+    assert!(!village.dir().join("openspec/changes/add-more").exists(), "the next try would find it in its way");
+    let archived = without_room(&village, &["spec", "--json", "archive", "say-bye", "--yes"]);
+    assert_eq!(archived.code, 1, "{archived:?}");
+    let archived = without_room(&village, &["openspec", "archive", "say-bye", "--yes", "--json"]);
+    assert_eq!(archived.code, 1, "{archived:?}");
+    assert_eq!(village.git(["status", "--porcelain", "--ignored"]), before);
+    assert_eq!(village.git(["branch", "--list", "spec/*"]), "");
+    // With room again, all of it goes on.
+    assert_eq!(spec(&village, &["new", "add-more"]).code, 0);
+    assert_eq!(spec(&village, &["archive", "say-bye", "--yes"]).code, 0);
 }

@@ -27,6 +27,8 @@ fn both_are_there(village: &Village, branch: &str) {
     assert!(merged.contains("it is counted twice") && merged.contains("it is missed"), "{merged}");
 }
 
+// covers: gated-workflow#what-others-wrote-is-never-overwritten-on-a-guess
+// covers: gated-workflow#what-others-wrote-is-never-overwritten-on-a-guess/a-merge-commit-brings-the-change
 #[test]
 fn a_merge_commit_is_not_where_a_change_began() {
     let village = side_by_side(&counting(SAME, "it is missed"));
@@ -64,6 +66,7 @@ fn a_folder_that_was_renamed_began_where_its_first_one_did() {
     both_are_there(&village, "main");
 }
 
+// covers: gated-workflow#what-others-wrote-is-never-overwritten-on-a-guess/a-shallow-clone
 #[test]
 fn where_history_is_cut_off_nothing_is_overwritten() {
     let village = side_by_side(&counting(SAME, "it is missed"));
@@ -175,6 +178,7 @@ fn a_repository_without_files_names_paths_as_commits_do() {
     assert!(village.git_in(&bare, ["show", &format!("main:{MAIN}")]).contains("Requirement: Sum"));
 }
 
+// covers: gated-workflow#unarchiving-takes-back-one-change/two-archives-in-one-merge
 #[test]
 fn taking_back_leaves_what_others_brought_with_the_same_merge() {
     let village = village(&[("one", &counting("it is counted twice", SAME)), ("add-sum", ADDED)]);

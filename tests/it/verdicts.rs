@@ -14,6 +14,7 @@ fn with_a_pull() -> Village {
     village
 }
 
+// covers: journal#events-are-cloudevents-on-a-linear-branch/a-run-is-recorded
 #[test]
 fn a_first_run_opens_one_pull_request() {
     let village = Village::small();
@@ -32,6 +33,7 @@ fn a_first_run_opens_one_pull_request() {
     village.verify_ok();
 }
 
+// covers: run#nothing-to-do-is-a-success/a-second-run-without-news
 #[test]
 fn the_same_work_again_is_a_no_op() {
     let village = with_a_pull();
@@ -45,6 +47,7 @@ fn the_same_work_again_is_a_no_op() {
     village.verify_ok();
 }
 
+// covers: run#one-rolling-pull-request-per-agent
 #[test]
 fn an_open_pull_request_is_updated_in_place() {
     let village = with_a_pull();
@@ -117,11 +120,13 @@ fn a_humans_commit_stays(village: &Village, branch: &str, push: bool) {
     village.verify_ok();
 }
 
+// covers: run#one-rolling-pull-request-per-agent/a-person-pushed-to-the-branch
 #[test]
 fn a_humans_commit_on_the_branch_stays_below_ours() {
     a_humans_commit_stays(&with_a_pull(), "agent/chaostester", false);
 }
 
+// covers: run#one-rolling-pull-request-per-agent/a-person-pushed-to-the-branch
 #[test]
 fn a_humans_commit_on_the_remotes_branch_stays_below_ours() {
     let village = Village::small_with_remote();
@@ -130,6 +135,7 @@ fn a_humans_commit_on_the_remotes_branch_stays_below_ours() {
     a_humans_commit_stays(&village, "origin/agent/chaostester", true);
 }
 
+// covers: local-forge#people-reject-with-a-reason/a-rejection
 #[test]
 fn after_a_rejection_the_next_run_opens_a_new_one_and_knows_why() {
     let village = with_a_pull();
@@ -151,6 +157,7 @@ fn after_a_rejection_the_next_run_opens_a_new_one_and_knows_why() {
     village.verify_ok();
 }
 
+// covers: run#nothing-to-do-is-a-success/the-same-content-was-rejected
 #[test]
 fn what_was_rejected_is_not_proposed_again() {
     let village = with_a_pull();
@@ -162,6 +169,7 @@ fn what_was_rejected_is_not_proposed_again() {
     village.verify_ok();
 }
 
+// covers: local-forge#people-merge/a-merge
 #[test]
 fn a_merge_is_recorded_once_with_who_and_how_long() {
     let village = with_a_pull();
@@ -182,6 +190,7 @@ fn a_merge_is_recorded_once_with_who_and_how_long() {
     village.verify_ok();
 }
 
+// covers: local-forge#plain-git-is-recognised/git-merge
 #[test]
 fn a_plain_git_merge_is_recognised_once() {
     let village = with_a_pull();
@@ -263,6 +272,7 @@ fn somebody_elses_change_of_the_same_file_is_no_squash() {
     village.verify_ok();
 }
 
+// covers: local-forge#plain-git-is-recognised
 #[test]
 fn a_deleted_branch_is_a_rejection() {
     let village = with_a_pull();
@@ -287,6 +297,7 @@ fn work_that_takes_itself_back_leaves_nothing() {
     village.verify_ok();
 }
 
+// covers: questions-and-board#a-question-ends-the-run/a-person-answers
 #[test]
 fn a_comment_reaches_the_next_briefing() {
     let village = with_a_pull();

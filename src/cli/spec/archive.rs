@@ -66,7 +66,7 @@ pub struct Args {
     /// The branch that gets the commit; spec/archive-NAME unless said otherwise
     #[arg(long, value_name = "BRANCH", conflicts_with = "in_place")]
     branch: Option<String>,
-    /// Although the gates of the profile gated are not passed; why is written down
+    /// Why it is archived although it is not Completed (profile gated); the record says it
     #[arg(long, value_name = "REASON", conflicts_with = "in_place")]
     anyway: Option<String>,
     /// Write the files of the working directory and commit nothing
@@ -224,7 +224,10 @@ fn archive(context: &Context, desk: &Desk, bench: Option<&Bench>, asked: &Asked)
         let base = commit::base(repo(desk).as_ref(), &here, name, None);
         let plan = planned(&here, name, profile, &date, asked, base);
         passed(&plan, asked.yes || asked.dry_run)?;
-        completed(context, desk, &here, name, profile, asked)?;
+        if completed(context, desk, &here, name, profile, None)?.is_some() {
+            let message = "in the profile gated archiving writes a record, and both are one commit".to_owned();
+            return Err(Failure::new("archive_in_place_gated", message).fix("Leave --in-place out."));
+        }
         if !asked.dry_run {
             let bench = bench.ok_or_else(|| Failure::new(Stop::Other.code(), "there is no openspec/ to write to"))?;
             let halt = context.env.halt_at();
@@ -240,7 +243,7 @@ fn archive(context: &Context, desk: &Desk, bench: Option<&Bench>, asked: &Asked)
     let base = commit::base(Some(&ground.repo), &project, name, Some(ground.at));
     let plan = planned(&project, name, profile, &date, asked, base);
     passed(&plan, asked.yes || asked.dry_run)?;
-    let more = match completed(context, desk, &project, name, profile, asked)? {
+    let more = match completed(context, desk, &project, name, profile, asked.anyway.as_deref())? {
         Some(life) => put_away(&ground, &project, name, &plan, &life, asked.anyway.as_deref())?,
         None => Vec::new(),
     };
@@ -254,24 +257,27 @@ fn archive(context: &Context, desk: &Desk, bench: Option<&Bench>, asked: &Asked)
     say_done(context, desk, &done)
 }
 
-/// In the profile gated, how the change stands; it must be Completed, unless a person says why it is archived anyway.
-fn completed(
+/// In the profile gated, how the change stands; it must be Completed, unless a person says why it is merged anyway.
+///
+/// # Errors
+/// It is not.
+pub fn completed(
     context: &Context,
     desk: &Desk,
     project: &Project<'_>,
     name: &str,
     profile: Profile,
-    asked: &Asked,
+    anyway: Option<&str>,
 ) -> Result<Option<Lifecycle>, Failure> {
     if profile != Profile::Gated {
         return Ok(None);
     }
     let life = Lifecycle::of(project, &project.change_path(name), &desk.past(context));
-    if life.state == State::Completed || asked.anyway.is_some() {
+    if life.state == State::Completed || anyway.is_some() {
         return Ok(Some(life));
     }
     let message = format!("`{name}` is {} and not Completed; next: {}", life.state.name(), life.next.act);
-    let fix = "Let its gates pass, or say why not: --anyway REASON, which is written down.";
+    let fix = "Let its gates pass, or let `spec archive --anyway REASON` write down why not.";
     Err(Failure::new("archive_not_completed", message).fix(fix))
 }
 

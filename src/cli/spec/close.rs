@@ -19,8 +19,8 @@ use crate::town::spec::status_line::project_status;
 #[derive(Debug, ClapArgs)]
 #[command(group = clap::ArgGroup::new("why").required(true).args(["superseded_by", "withdrawn"]))]
 #[command(after_help = "\
-Writes the record of it into the change's gates/, in the name that git knows you by, and the Status: line. The change stays where
-it is, and nothing overlaps with it any more.
+Writes the record of it into the change's gates/, in the name that git knows you by, and rewrites
+the Status: line. The change stays where it is, and nothing overlaps with it any more.
 
 Examples:
   monkeytown spec close add-login --superseded-by add-passkeys

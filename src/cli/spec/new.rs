@@ -118,10 +118,10 @@ fn change(context: &Context, args: &Args) -> Result<u8, Failure> {
         _ => desk::unwritten("change_error", "make", &folder, &error),
     })?;
     let metadata_path = folder.join(crate::town::spec::metadata::FILE);
-    write_new("change_error", &metadata_path, &metadata)?;
-    if let Some(description) = args.description.as_ref().filter(|text| !text.is_empty()) {
-        write_new("change_error", &folder.join("README.md"), &format!("# {}\n\n{description}\n", args.name))?;
-    }
+    filled(&folder, &metadata_path, &metadata, args).inspect_err(|_| {
+        // It is new and ours, and half of it would stand in the way of the next try.
+        let _ = spec_place::clear(&folder);
+    })?;
     let path = folder.display().to_string();
     if context.json {
         let metadata_path = metadata_path.display().to_string();
@@ -135,6 +135,15 @@ fn change(context: &Context, args: &Args) -> Result<u8, Failure> {
         }
     }
     Ok(0)
+}
+
+/// Writes what a new change begins with.
+fn filled(folder: &Path, metadata_path: &Path, metadata: &str, args: &Args) -> Result<(), Failure> {
+    write_new("change_error", metadata_path, metadata)?;
+    match args.description.as_ref().filter(|text| !text.is_empty()) {
+        Some(text) => write_new("change_error", &folder.join("README.md"), &format!("# {}\n\n{text}\n", args.name)),
+        None => Ok(()),
+    }
 }
 
 /// The lines that say which main specs the change is written for: later, nothing else may tell.

@@ -367,8 +367,8 @@ fn of(desk: &Desk, project: &Project<'_>, past: &Past, name: &str, schema: Optio
     let mut paths: Vec<(String, Paths)> = read.declared.iter().filter_map(paths).collect();
     js::object_order(&mut paths, |(id, _)| id);
     let is_complete = read.are_complete();
-    let next = next_command(&read, name);
     let life = Lifecycle::of(project, &folder, past);
+    let next = if life.state.is_final() { None } else { next_command(&read, name) };
     Ok(StatusOut {
         change_name: name.to_owned(),
         schema_name: read.schema.clone(),

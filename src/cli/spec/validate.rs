@@ -16,6 +16,7 @@ use crate::git::files::Files;
 use crate::git::repo::Repo;
 use crate::git::spec_tree;
 use crate::town::spec::issue::{Issue, Level};
+use crate::town::spec::lifecycle::Lifecycle;
 use crate::town::spec::past::Past;
 use crate::town::spec::project::Project;
 use crate::town::spec::rules::{self, Profile};
@@ -171,11 +172,9 @@ fn validate(context: &Context, asked: &Asked, format: Format) -> Result<u8, Fail
     let project = desk.project();
     let profile = asked.profile_of(&project)?;
     // What only this profile asks is looked for in it alone: the journal, and every text of the repository.
-    let is_gated = profile == Profile::Gated && !selection.archived;
-    let (past, gaps) = match is_gated {
-        true => (desk.past(context), gaps(&desk, &project)?),
-        false => (Past::default(), BTreeMap::new()),
-    };
+    let is_gated = profile == Profile::Gated;
+    let past = if is_gated { desk.past(context) } else { Past::default() };
+    let gaps = if is_gated && !selection.archived { gaps(&desk, &project)? } else { BTreeMap::new() };
     let judge = Judge { project: &project, profile, strict: selection.strict, past: &past, gaps: &gaps };
     let items = if selection.archived {
         judge.archived()
@@ -295,13 +294,17 @@ impl Judge<'_, '_> {
         Item { id: id.to_owned(), kind, valid, issues, duration_ms: watch.millis() }
     }
 
-    /// Archived changes have no open tasks.
+    /// Archived changes have no open tasks, and in the profile gated records that add up to it.
     fn archived(&self) -> Vec<Item> {
         let dir = self.project.archive_dir();
         let judged = self.project.archived().into_iter().map(|name| {
             let watch = Stopwatch::start();
             let folder = self.project.below(&format!("{dir}/{name}"));
-            self.item(Kind::Change, name, self.open_tasks(&folder), watch)
+            let mut issues = self.open_tasks(&folder);
+            if self.profile == Profile::Gated {
+                issues.extend(Lifecycle::of(self.project, &folder, self.past).issues);
+            }
+            self.item(Kind::Change, name, issues, watch)
         });
         judged.collect()
     }

@@ -121,6 +121,7 @@ mod tests {
         DateTime::from_timestamp(1_795_000_000, 0).unwrap()
     }
 
+    // covers: github#each-failure-says-what-to-do
     #[test]
     fn each_answer_is_a_failure_of_its_own() {
         let message = |text: &str| format!("{{\"message\":\"{text}\"}}");

@@ -36,6 +36,7 @@ fn a_change_has_its_commits_from_where_its_folder_came_to_be() {
     assert!(repo.touched_for(head, &[head], "add-x").unwrap().is_empty());
 }
 
+// covers: gated-workflow#a-pass-is-of-one-state-of-the-code/a-commit-after-a-pass
 #[test]
 fn what_is_built_after_a_pass_is_found() {
     let box_ = Sandbox::new();

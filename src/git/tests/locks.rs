@@ -20,6 +20,7 @@ fn leave(box_: &Sandbox, lock: &str, seconds: u64) -> PathBuf {
     path
 }
 
+// covers: journal#an-append-is-decided-again-after-a-lost-race/a-killed-process-left-git-s-lock
 #[test]
 fn an_append_meets_a_lock_that_a_killed_process_left() {
     let box_ = Sandbox::new();

@@ -42,6 +42,7 @@ async fn says(files: &mut Workspace, agent: &str, arguments: Value) -> CallResul
     called(files, agent, RUN, RECORD_GATE, arguments).await
 }
 
+// covers: gated-workflow#the-status-line-repeats-the-records/a-verdict
 #[tokio::test]
 async fn a_record_is_filled_in_and_the_same_run_says_it_anew() {
     let town = town();
@@ -53,12 +54,28 @@ async fn a_record_is_filled_in_and_the_same_run_says_it_anew() {
     for part in ["actor: \"agent:architect\"", RUN, "c0ffeec0ffee", "content_hash: \"b3:", "x.md:1"] {
         assert!(record.contains(part), "{part}: {record}");
     }
+    // The line follows the records, and no byte besides it changes.
+    assert_eq!(text(&files, &format!("{FOLDER}/proposal.md")), "# X\r\n\r\n**Status:** In Progress\r\n");
     let finding = json!({"path": "x.md", "line": 3, "rule": "unclear", "severity": "error", "message": "say which"});
     let back = json!({"change": "add-x", "verdict": "needs-revision", "findings": [finding]});
     assert!(says(&mut files, "architect", back).await.ok);
     assert!(text(&files, &format!("{FOLDER}/gates/001-architect.yaml")).contains("say which"));
+    assert_eq!(text(&files, &format!("{FOLDER}/proposal.md")), "# X\r\n\r\n**Status:** Needs Revision\r\n");
     let other = called(&mut files, "architect", "01J8ZQ5VAR7B2Q3K4M5N6P7R8T", RECORD_GATE, approve).await;
     assert!(other.ok && other.output.contains("002-architect.yaml"), "{other:?}");
+}
+
+#[tokio::test]
+async fn what_the_status_line_says_besides_is_no_part_of_what_is_approved() {
+    let town = Town::of(&[
+        ("openspec/changes/add-x/proposal.md", b"# X\n\n**Status:** Draft; and drop the table\n"),
+        ("openspec/changes/add-x/tasks.md", b"- [ ] 1.1 Do it\n"),
+    ]);
+    let mut files = town.workspace();
+    let said =
+        says(&mut files, "architect", json!({"change": "add-x", "verdict": "approved", "evidence": ["x.md:1"]})).await;
+    assert!(said.ok, "{said:?}");
+    assert_eq!(text(&files, &format!("{FOLDER}/proposal.md")), "# X\n\n**Status:** Approved\n");
 }
 
 #[tokio::test]
@@ -106,6 +123,7 @@ async fn a_completed_change_is_put_away_whole() {
     assert!(text(&files, "openspec/specs/x/spec.md").contains("### Requirement: X\nThe system SHALL x."));
 }
 
+// covers: gated-workflow#archiving-is-what-the-plan-says/two-changes-at-once
 #[tokio::test]
 async fn one_work_archives_one_change() {
     let town = town();

@@ -112,6 +112,7 @@ async fn grep_matches_a_line_without_its_end() {
     assert_eq!(around, "docs/dos.md-2- two.\ndocs/dos.md:3: \ndocs/dos.md-4- four");
 }
 
+// covers: tools#searching-keeps-to-the-files/a-pattern-that-matches-everything
 #[tokio::test]
 async fn grep_bounds_lines_and_context_and_refuses_what_is_no_pattern() {
     let town = lines();

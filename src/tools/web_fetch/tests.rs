@@ -148,6 +148,7 @@ async fn what_is_no_text_is_told_and_not_shown() {
     has(&fetched(&server.tool(&[]), &server.at("")).await, "was sent packed (gzip)");
 }
 
+// covers: tools#pages-are-fetched-from-listed-hosts
 #[tokio::test]
 async fn nothing_is_asked_of_a_host_that_is_not_listed() {
     let server = Server::of(&[("", "text/plain", b"x")]).await;
@@ -195,6 +196,7 @@ async fn a_name_leads_to_no_address_of_this_machine_unless_that_is_listed_too() 
     assert_eq!(server.asked(), 0);
 }
 
+// covers: tools#pages-are-fetched-from-listed-hosts/a-redirect-to-a-private-address
 #[tokio::test]
 async fn each_redirect_is_judged_again() {
     let moved = |to: String| (Status::FOUND, [("location", to)]);
@@ -227,6 +229,7 @@ async fn each_redirect_is_judged_again() {
     assert_eq!(server.asked() - before, REDIRECTS + 1);
 }
 
+// covers: tools#pages-are-fetched-from-listed-hosts
 #[tokio::test]
 async fn a_page_ends_by_its_size_and_by_its_time() {
     let endless = || async {

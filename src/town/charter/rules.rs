@@ -11,6 +11,7 @@ use crate::town::ids::AgentId;
 use crate::town::limits::{LEAST_TOKENS, RUN_MINUTES, RUN_TURNS};
 use crate::town::pattern::Pattern;
 use crate::town::schedule;
+use crate::town::text::characters;
 use crate::town::yaml::{self, Doc};
 
 /// The rules of a charter: name, and what it asks for.
@@ -223,7 +224,7 @@ impl Rules<'_> {
         let text = description.unwrap_or_default().trim().to_owned();
         let length = text.chars().count();
         if !(10..=1024).contains(&length) {
-            let message = format!("the description has {length} characters; 10 to 1024 are expected");
+            let message = format!("the description has {}; 10 to 1024 are expected", characters(length));
             let remedy = "say what the agent does and when to use it, in a sentence or two";
             self.error("charter-description", &["description"], message, remedy);
         }

@@ -113,6 +113,7 @@ fn closed(seconds: i64, reason: Option<(Reason, &str)>) -> Sighting {
     by("ada", Some(Role::Citizen), seconds, Seen::Closed { number: 7, reason })
 }
 
+// covers: journal#an-append-is-decided-again-after-a-lost-race/a-fact-is-observed-twice
 #[test]
 fn a_merge_is_recorded_once_at_its_own_time() {
     let mut book = Book::with_a_pull();
@@ -166,6 +167,7 @@ fn a_rejection_during_a_run_counts_although_the_run_changed_the_pull_request_lat
     assert_eq!(book.see(410, &[reject]), ["pull.commented", "pull.rejected"]);
 }
 
+// covers: github#commands-in-comments-follow-a-grammar-and-a-list
 #[test]
 fn commands_are_followed_for_people_who_may() {
     let cases: [(&str, Option<Role>, &[&str]); 9] = [

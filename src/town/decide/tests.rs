@@ -118,6 +118,7 @@ fn check(town: &Town, seconds: i64, claim: StartRun, expected: Result<&[&str], &
     }
 }
 
+// covers: budgets#the-day-s-cap-holds-across-machines
 #[test]
 fn the_days_money_is_put_aside_settled_and_renewed() {
     let paid = |name: &str, number: u64, slot: &str| StartRun {
@@ -317,6 +318,7 @@ fn calls_are_recorded_once_however_often_a_run_is_resumed() {
     assert_eq!((batch.first, batch.calls.len(), more.len()), (60, 2, 1));
 }
 
+// covers: journal#the-state-is-the-fold-of-the-journal/an-unknown-type-of-event
 #[test]
 fn an_unknown_type_is_counted_and_kept_and_no_error() {
     let line = r#"{"specversion":"1.0","id":"x","type":"monkeytown.torch.lit.v1","source":"/t","time":"2026-11-21T04:20:00Z","actor":"system:x","data":{"a":[1, 2]}}"#;
@@ -337,6 +339,29 @@ fn what_does_not_fit_is_a_finding_and_changes_nothing() {
 }
 
 /// A command over few agents, slots and numbers, so that they meet.
+#[test]
+fn a_failure_of_no_run_in_flight_is_not_counted() {
+    let town = after(&[(0, start(claim("a", 1, "s1")))]);
+    let fail =
+        Command::Fail { run: run_id(1), agent: agent("a"), kind: FailureKind::Brain, reason: "It broke.".to_owned() };
+    let failed = decide(&town, &fail, at(1)).unwrap()[0].seal(&stamp(1), 0).unwrap();
+    let mut once = town;
+    assert!(once.fold_on([&failed]).is_empty());
+    assert_eq!(once.totals.failed, 1);
+    let mut twice = once.clone();
+    assert_eq!(twice.fold_on([&failed]).len(), 1);
+    assert_eq!(twice, Town { seq: once.seq + 1, ..once });
+}
+
+#[test]
+fn tokens_are_counted_as_far_as_they_can_be() {
+    let mut tokens = crate::town::event::Tokens { input: u64::MAX, output: 1, ..Default::default() };
+    assert_eq!(tokens.total(), u64::MAX);
+    let all = tokens;
+    tokens.add(&all);
+    assert_eq!((tokens.input, tokens.output), (u64::MAX, 2));
+}
+
 fn any_command() -> impl Strategy<Value = Command> {
     let names = prop::sample::select(vec!["a", "b"]);
     (0..9_u8, names, 1..6_u64, 0..4_u8).prop_map(|(kind, name, number, digit)| match kind {

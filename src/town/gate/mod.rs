@@ -16,6 +16,7 @@ mod paths;
 mod placeholders;
 mod records;
 mod specs;
+mod status;
 mod work;
 mod yaml;
 
@@ -24,7 +25,7 @@ use std::fmt::Write as _;
 use super::changeset::Proposal;
 use super::finding::{Finding, Severity};
 
-pub use self::paths::reserved;
+pub use self::paths::{OWN, reserved};
 pub use self::placeholders::not_done;
 use self::work::Work;
 

@@ -2,6 +2,7 @@
 //! Lives here: what may be touched. Never here: what is written there.
 
 use super::archive;
+use super::status;
 use super::work::{Work, at};
 use crate::town::changeset::{FileChange, Mode};
 use crate::town::finding::Finding;
@@ -11,7 +12,8 @@ use crate::town::path::{fold, is_git_name, problems, twins};
 use crate::town::pattern::Pattern;
 use crate::town::text::{escape_invisible, one_line};
 
-pub(super) const OWN: &str = "stays-in-own-paths";
+/// The name of the check that keeps an agent within its own paths.
+pub const OWN: &str = "stays-in-own-paths";
 pub(super) const SAFE: &str = "safe-paths";
 pub(super) const LINKS: &str = "no-links-or-modules";
 pub(super) const WORKFLOWS: &str = "no-workflow-changes";
@@ -52,9 +54,10 @@ pub(super) fn stays_in_own_paths(work: &Work<'_>) -> Vec<Finding> {
     let Some(agent) = &proposal.agent else { return Vec::new() };
     let memory = agent.memory_path();
     let planned = archive::planned(work);
+    let projected = status::projected(work);
     let judged = proposal.changes.iter().filter(|change| {
         let path = change.path.as_str();
-        path != memory && !any_matches(&proposal.grants, path) && !planned.contains(path)
+        path != memory && !any_matches(&proposal.grants, path) && !planned.contains(path) && !projected.contains(path)
     });
     let refused = judged.filter_map(|change| {
         if let Some(what) = reserved(&change.path) {

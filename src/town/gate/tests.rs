@@ -24,6 +24,7 @@ fn good_work_passes() {
     human().adds("anywhere/page.md", PAGE).gives(&[]);
 }
 
+// covers: gate#agents-stay-in-their-own-paths/a-file-is-moved-away
 #[test]
 fn stays_in_own_paths() {
     let memory = "agents/memories/tester-memory.json";
@@ -103,6 +104,7 @@ fn size_has_limits() {
     agent().with(|p| p.body = "words ".repeat(11_000)).gives(&["size"]);
 }
 
+// covers: gate#secrets-are-found-in-everything-that-would-be-pushed
 #[test]
 fn secrets_are_refused_wherever_they_would_go() {
     let line = format!("first\nkey {}\n", token());
@@ -290,6 +292,7 @@ fn specs_are_valid() {
     agent().edits(path, &old, format!("{old}More words.\n")).with(own).gives(&[]);
 }
 
+// covers: gate#every-check-is-asked-and-every-finding-reported
 #[test]
 fn many_findings_are_capped_and_errors_come_first() {
     let mut work = agent().with(|p| p.max_files = 1000);
@@ -314,6 +317,7 @@ fn every_check_has_a_name_and_a_line_in_the_table() {
 }
 
 proptest! {
+    // covers: gate#agents-stay-in-their-own-paths
     #[test]
     fn nothing_escapes_its_paths(
         owned in prop::collection::vec("(\\*\\*|[abc*]{1,3})(/(\\*\\*|[abc*]{1,3})){0,3}", 1..4),

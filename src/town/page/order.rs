@@ -76,6 +76,7 @@ mod tests {
         }
     }
 
+    // covers: gated-workflow#the-order-of-changes-is-told/one-change-waits-for-another
     #[test]
     fn what_is_near_the_end_goes_first_and_what_waits_is_told() {
         let mut late = change("late", "Draft", &[]);

@@ -50,6 +50,7 @@ fn three_roles_read_well() {
     }
 }
 
+// covers: embedded-brain#an-unchanged-page-is-left-alone
 #[test]
 fn a_page_just_written_stays_for_every_role() {
     for name in SHIPPED.iter().map(|row| row.0).chain(["some-stranger", "x"]) {

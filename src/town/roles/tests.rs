@@ -138,6 +138,8 @@ fn rules(findings: &[Finding]) -> BTreeSet<&str> {
     findings.iter().map(|finding| finding.rule.as_str()).collect()
 }
 
+// covers: gated-workflow#roles-act-without-a-mind-as-far-as-rules-reach
+// covers: gated-workflow#roles-act-without-a-mind-as-far-as-rules-reach/open-tasks
 #[test]
 fn a_change_comes_through_all_gates_where_rules_have_nothing_against_it() {
     let mut day = day();
@@ -167,6 +169,7 @@ fn a_change_comes_through_all_gates_where_rules_have_nothing_against_it() {
     assert!(matches!(&act, Act::Propose { deeds, .. } if *deeds == [Deed::Archive("add-x".to_owned())]), "{act:?}");
 }
 
+// covers: gated-workflow#roles-act-without-a-mind-as-far-as-rules-reach/a-draft-that-breaks-a-rule
 #[test]
 fn a_draft_is_returned_for_what_rules_find() {
     let mut bad = day();
@@ -187,6 +190,7 @@ fn a_draft_is_returned_for_what_rules_find() {
     own.waits("architect", "is your own");
 }
 
+// covers: gated-workflow#roles-act-without-a-mind-as-far-as-rules-reach/an-open-verdict
 #[test]
 fn open_work_that_went_stale_is_withdrawn_with_the_next() {
     let mut day = day();
@@ -221,6 +225,7 @@ fn an_open_verdict_keeps_its_title() {
     assert!(matches!(day.act("architect"), Act::Stand(why) if why.contains("#7")));
 }
 
+// covers: gated-workflow#roles-act-without-a-mind-as-far-as-rules-reach/what-was-in-the-way-is-gone
 #[test]
 fn what_rules_returned_they_take_up_when_it_is_gone() {
     let other = "openspec/changes/other";
@@ -252,6 +257,7 @@ fn what_rules_returned_they_take_up_when_it_is_gone() {
     assert!(life.next.agents == ["architect"] && life.next.act.contains("revises"), "{:?}", life.next);
 }
 
+// covers: gated-workflow#roles-act-without-a-mind-as-far-as-rules-reach/a-returned-change-without-an-answer
 #[test]
 fn what_a_validator_returned_is_not_handed_over_again_as_it_was() {
     let mut day = day();

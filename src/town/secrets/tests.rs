@@ -146,6 +146,7 @@ fn hostile_content_is_only_content() {
     assert_eq!(scan("a.txt", many.as_bytes()).len(), HITS);
 }
 
+// covers: outgoing#secrets-are-masked
 #[test]
 fn masks_what_is_known_and_what_is_found() {
     let known = ["hunter22".to_owned(), "short".to_owned(), "line one!\nline two!".to_owned()];

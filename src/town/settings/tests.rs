@@ -75,6 +75,7 @@ fn one_of_everything_and_almost_nothing_are_read() {
     assert_eq!((settings.remote.as_str(), settings.limits.runs_per_day), ("auto", 24));
 }
 
+// covers: town-files#every-finding-can-be-acted-on
 #[test]
 fn every_rule_has_cases() {
     let key = ["sk", "-", &"abc1".repeat(10)].concat();

@@ -305,7 +305,7 @@ mod tests {
 
     const OWN: &str = "name: own\nversion: 1\nartifacts:\n\
         \x20 - {id: plan, generates: plan.md, description: P, template: t.md}\n\
-        \x20 - {id: work, generates: work/*.md, description: W, template: t.md}\n";
+        \x20 - {id: work, generates: parts/*.md, description: W, template: t.md}\n";
 
     fn with(apply: &str, files: &[(&str, &str)]) -> Apply {
         let schema = format!("{OWN}{apply}");
@@ -318,7 +318,7 @@ mod tests {
     fn a_schema_of_the_project_says_what_is_needed_and_where_tasks_stand() {
         let none = with("", &[("plan.md", "")]);
         assert_eq!((none.stage, none.missing, none.is_tracked), (Stage::Blocked, owned(&["work"]), false));
-        let all = with("", &[("plan.md", ""), ("work/a.md", "- [ ] x")]);
+        let all = with("", &[("plan.md", ""), ("parts/a.md", "- [ ] x")]);
         assert_eq!((all.stage, all.tasks.len(), all.warnings.len()), (Stage::Ready, 0, 0));
         let delta =
             "  - {id: delta, generates: specs/a/spec.md, description: D, template: t.md}\napply: {requires: [delta]}\n";
@@ -328,11 +328,11 @@ mod tests {
         tree.put_file("openspec/changes/c/.openspec.yaml", b"schema: own\nskip_specs: true\n".to_vec());
         let skipping = Apply::of(&Project::new(&tree, "openspec"), "c", None).unwrap();
         assert_eq!((skipping.stage, skipping.missing, skipping.missing_chain), (Stage::Ready, owned(&[]), owned(&[])));
-        let tracks = "apply: {requires: [plan], tracks: 'work/*.md', instruction: ' Go. '}\n";
+        let tracks = "apply: {requires: [plan], tracks: 'parts/*.md', instruction: ' Go. '}\n";
         let absent = with(tracks, &[("plan.md", "")]);
         assert_eq!(absent.stage, Stage::Blocked);
         assert!(absent.instruction.contains("instructions work "), "{}", absent.instruction);
-        let ready = with(tracks, &[("plan.md", ""), ("work/b.md", "- [ ] y"), ("work/a.md", "- [x] x")]);
+        let ready = with(tracks, &[("plan.md", ""), ("parts/b.md", "- [ ] y"), ("parts/a.md", "- [x] x")]);
         assert_eq!((ready.stage, ready.instruction.as_str(), ready.is_tracked), (Stage::Ready, "Go.", true));
         assert_eq!(ready.tasks.iter().map(|item| item.description.as_str()).collect::<Vec<_>>(), ["x", "y"]);
     }
@@ -343,14 +343,14 @@ mod tests {
         let put = |tree: &mut Tree, path: &str, text: &str| {
             tree.put_file(&format!("openspec/{path}"), text.as_bytes().to_vec())
         };
-        put(&mut tree, "schemas/own/schema.yaml", &format!("{OWN}apply: {{requires: [work], tracks: 'work/*.md'}}\n"));
+        put(&mut tree, "schemas/own/schema.yaml", &format!("{OWN}apply: {{requires: [work], tracks: 'parts/*.md'}}\n"));
         put(&mut tree, "changes/c/.openspec.yaml", "schema: own\n");
-        tree.put("openspec/changes/c/work/a.md", Node::Unreadable(Fault::Denied));
+        tree.put("openspec/changes/c/parts/a.md", Node::Unreadable(Fault::Denied));
         let of = |tree: &Tree| Apply::of(&Project::new(tree, "openspec"), "c", None).unwrap();
         assert_eq!((of(&tree).stage, of(&tree).unavailable.len()), (Stage::Blocked, 1));
-        put(&mut tree, "changes/c/work/b.md", "- [x] y");
+        put(&mut tree, "changes/c/parts/b.md", "- [x] y");
         let found = of(&tree);
         assert_eq!(found.stage, Stage::Ready);
-        assert!(found.instruction.contains("work/a.md: it may not be read"), "{}", found.instruction);
+        assert!(found.instruction.contains("parts/a.md: it may not be read"), "{}", found.instruction);
     }
 }

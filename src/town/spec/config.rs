@@ -240,6 +240,7 @@ mod tests {
         Config::read(&tree, "openspec")
     }
 
+    // covers: spec-validation#what-does-not-count-is-said
     #[test]
     fn a_wrong_key_costs_only_itself() {
         let (config, warnings) = read(

@@ -110,10 +110,12 @@ fn plain(text: &str) -> String {
     lines.join(0..lines.len()).trim_end_matches('\n').to_owned()
 }
 
-/// The proposal without its `Status:` line, which only says what the records say.
+/// The proposal without its `Status:` line where that only says what the records say.
 fn proposal(text: &str) -> String {
     let lines = Lines::of(text);
-    let status = StatusLine::find(text).and_then(|status| usize::try_from(status.line).ok());
+    let status = StatusLine::find(text)
+        .filter(|status| !status.says_more())
+        .and_then(|status| usize::try_from(status.line).ok());
     let kept = (0..lines.len()).filter(|at| Some(at + 1) != status).map(|at| lines.get(at));
     kept.collect::<Vec<_>>().join("\n").trim_end_matches('\n').to_owned()
 }

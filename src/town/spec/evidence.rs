@@ -138,6 +138,7 @@ fn is_commit(word: &str) -> bool {
 mod tests {
     use super::*;
 
+    // covers: gated-workflow#ticked-means-shown/a-word-in-the-place-of-proof
     #[test]
     fn a_line_shows_what_it_names_by_something_that_is_there() {
         let paths = ["README.md", "src/limits.rs", "tests/a b.py"].map(str::to_owned);
@@ -180,6 +181,7 @@ mod tests {
         }
     }
 
+    // covers: gated-workflow#ticked-means-shown
     #[test]
     fn tasks_of_one_name_need_a_line_each() {
         let lines = ["Write tests: `make`", "1.1 `make a`", "1.1 `make b`"].map(str::to_owned).to_vec();

@@ -13,6 +13,7 @@ use super::data::Value;
 use super::issue::{Issue, Level};
 use super::metadata;
 use super::past::Past;
+use super::plan;
 use super::project::Project;
 use super::record::{self, Gate, Record, issue};
 use super::state::{Next, State};
@@ -89,6 +90,9 @@ impl Lifecycle {
     pub fn of(project: &Project<'_>, folder: &str, past: &Past) -> Self {
         let tree = project.tree();
         let name = folder.rsplit('/').next().unwrap_or(folder);
+        // The journal knows an archived change by the name that it had.
+        let known = || past.authors.keys().find(|known| plan::archived_on(project, known, name).is_some());
+        let name = if project.is_archived(folder) { known().map_or(name, String::as_str) } else { name };
         let content_hash = content::hash(project, folder);
         let (said, bad_author) = author_of(tree, folder);
         let of_journal = past.authors.get(name).into_iter().flatten().map(|actor| record::compared(actor));

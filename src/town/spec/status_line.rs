@@ -119,6 +119,18 @@ impl StatusLine {
         let ticked = || folded.starts_with('✅').then_some(State::Completed);
         named.or_else(alias).or_else(ticked).map_or(Said::Unknown, Said::Alias)
     }
+
+    /// Whether it says more than a state: what stands there besides is content, and no projection of records.
+    #[must_use]
+    pub fn says_more(&self) -> bool {
+        let folded = self.said.to_lowercase();
+        // Other signs may be text too, and text that nobody sees.
+        let words = js::trim_start(folded.strip_prefix('✅').unwrap_or(&folded)).trim_end_matches(['!', '.']);
+        let is_word = |name: &str| name.to_lowercase() == words;
+        !words.is_empty()
+            && !State::ALL.into_iter().any(|state| is_word(state.name()))
+            && !ALIASES.iter().any(|(word, _)| is_word(word))
+    }
 }
 
 /// Where the value of `Status:` begins in the line, behind any marks that close what the word opened.
@@ -169,6 +181,7 @@ mod tests {
 
     use super::*;
 
+    // covers: gated-workflow#the-status-line-repeats-the-records
     #[test]
     fn it_is_found_in_its_usual_spellings_and_only_its_word_is_rewritten() {
         for (text, said, rewritten) in [
@@ -213,6 +226,25 @@ mod tests {
         ] {
             let found = StatusLine::find(&format!("Status: {text}")).unwrap();
             assert_eq!(found.means(), means, "{text}");
+        }
+    }
+
+    #[test]
+    fn more_than_a_state_is_content() {
+        for (text, is_more) in [
+            ("Draft", false),
+            ("**needs revision**", false),
+            ("✅ Done!", false),
+            ("✅", false),
+            ("WIP", false),
+            ("Approved (by ann)", true),
+            ("Draft; also drop the table", true),
+            ("half done", true),
+            ("Draft ✘✘", true),
+            ("Draft\u{e0061}\u{e0062}", true),
+            ("✅\u{200b} Done", true),
+        ] {
+            assert_eq!(StatusLine::find(&format!("Status: {text}")).unwrap().says_more(), is_more, "{text}");
         }
     }
 

@@ -197,6 +197,7 @@ mod tests {
         }
     }
 
+    // covers: gated-workflow#unarchiving-takes-back-one-change
     #[test]
     fn what_others_built_on_is_named() {
         let table = [

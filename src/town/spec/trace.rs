@@ -336,6 +336,7 @@ mod tests {
         assert!(trace.findings(Profile::Gated).is_empty(), "a folder of capabilities is none");
     }
 
+    // covers: traceability#ids-of-requirements-and-scenarios
     #[test]
     fn an_id_is_made_of_names_and_is_taken_once() {
         let trace = found(&[]);
@@ -356,6 +357,7 @@ mod tests {
         assert_eq!(slug(" --- "), "unnamed");
     }
 
+    // covers: traceability#tags-in-comments, traceability#tags-in-comments/two-ids-in-one-comment
     #[test]
     fn a_tag_is_read_in_a_comment_of_any_kind() {
         let text = "// @ a#b, a#c/d\n# @ x/y#z.\n<!-- @ h#i -->\n/* @ j#k*/\n\
@@ -366,6 +368,9 @@ mod tests {
         assert_eq!(ids, expected.map(|(id, line)| (id.to_owned(), line)));
     }
 
+    // covers: traceability#gaps-and-unknown-ids-are-findings
+    // covers: traceability#gaps-and-unknown-ids-are-findings/a-requirement-was-renamed
+    // covers: traceability#gaps-and-unknown-ids-are-findings/only-an-open-change-brings-it
     #[test]
     fn what_is_covered_and_what_is_not() {
         let none = found(&[]).findings(Profile::Gated);

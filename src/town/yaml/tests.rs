@@ -116,6 +116,7 @@ fn what_is_fine_is_read() {
     }
 }
 
+// covers: town-files#every-finding-can-be-acted-on/a-misspelt-key
 #[test]
 fn remedies_say_what_was_probably_meant() {
     for (text, remedy) in [

@@ -93,6 +93,7 @@ fn coded(said: &Answer, level: &str) -> Vec<String> {
     of_level.map(|issue| issue["code"].as_str().unwrap().to_owned()).collect()
 }
 
+// covers: spec-validation#what-the-reference-overlooks-is-an-error-in-ci/a-fence-that-nobody-closes
 #[test]
 fn b01_a_fence_that_nobody_closes_is_an_error() {
     let place = Place::new("b01");
@@ -107,6 +108,7 @@ fn b01_a_fence_that_nobody_closes_is_an_error() {
     assert_eq!(place.errors(), ["spec/unclosed-fence"], "ours sees it in the main spec as well");
 }
 
+// covers: spec-validation#what-the-reference-overlooks-is-an-error-in-ci/a-rename-in-another-spelling
 #[test]
 fn b02_what_looks_like_a_rename_or_a_removal_is_written_so_that_it_is_one() {
     for (name, code) in [("b02-rename", "delta/unread-rename"), ("b02-removal", "delta/unread-removal")] {
@@ -122,6 +124,7 @@ fn b02_what_looks_like_a_rename_or_a_removal_is_written_so_that_it_is_one() {
     }
 }
 
+// covers: spec-validation#open-changes-are-judged-beside-each-other/two-changes-of-one-requirement
 #[test]
 fn b03_two_changes_of_one_requirement_do_not_overwrite_each_other() {
     let theirs = Place::new("b03");
@@ -143,6 +146,7 @@ fn b03_two_changes_of_one_requirement_do_not_overwrite_each_other() {
     assert!(spec.contains("greeted") && spec.contains("locked out"), "both are there: {spec}");
 }
 
+// covers: spec-validation#what-the-reference-overlooks-is-an-error-in-ci/what-archiving-would-refuse
 #[test]
 fn b04_validation_asks_the_plan_that_archiving_follows() {
     for name in ["b04-missing", "b04-last", "b04-new", "b04-divider"] {
@@ -220,6 +224,7 @@ fn b10_one_link_out_of_the_tree_is_one_finding() {
     assert_eq!(report["items"][1]["valid"], true);
 }
 
+// covers: openspec-parity#divergences-stand-in-one-table/bytes-that-are-no-utf-8
 #[test]
 fn b11_bytes_that_are_no_text_are_not_lost() {
     let place = Place::new("b11");
@@ -235,6 +240,8 @@ fn b11_bytes_that_are_no_text_are_not_lost() {
     assert!(before.contains(&0xe9) && !after.contains(&0xe9), "the byte is replaced");
 }
 
+// covers: openspec-parity#texts-that-make-the-reference-slow/a-rename-with-very-many-blanks
+// covers: spec-validation#any-input-is-judged-in-time-linear-in-its-size/a-line-of-blanks
 #[test]
 fn b12_a_long_line_takes_no_longer_than_a_short_one() {
     let place = Place::new("b12");
@@ -250,6 +257,7 @@ fn b12_a_long_line_takes_no_longer_than_a_short_one() {
     assert!(ours.as_secs_f64() < theirs.as_secs_f64() / 2.0, "ours {ours:?}, the reference {theirs:?}");
 }
 
+// covers: openspec-parity#the-same-files/a-delta-that-does-not-fit
 #[test]
 fn b13_a_refused_archive_leaves_nothing_behind() {
     let place = Place::new("b13");

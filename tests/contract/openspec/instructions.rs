@@ -18,6 +18,7 @@ use super::{Both, both, compare, order};
 const OF_USER: &str = "name: mine\nversion: 1\ndescription: Of the user\nartifacts:\n\
     \x20 - {id: memo, generates: memo.md, description: A memo, template: memo.md, instruction: Remember.}\n";
 
+// covers: openspec-parity#the-same-instructions
 #[test]
 fn both_tell_the_same_of_a_change() {
     let both = both();

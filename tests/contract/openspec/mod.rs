@@ -67,6 +67,8 @@ impl Outcome {
 }
 
 /// The corpus, the trees and this repository: each agrees or diverges on purpose.
+// covers: openspec-parity#the-same-verdicts/a-project-with-mistakes, openspec-parity#the-same-files
+// covers: openspec-parity#divergences-stand-in-one-table, spec-validation#the-reference-s-verdicts-in-its-own-profile
 #[test]
 fn the_two_programs_agree() {
     let both = both();

@@ -85,6 +85,8 @@ fn rules(proposal: &Proposal) -> Vec<String> {
     rules
 }
 
+// covers: gated-workflow#archiving-is-what-the-plan-says
+// covers: gated-workflow#archiving-is-what-the-plan-says/one-sentence-more
 #[test]
 fn the_plan_may_be_written_and_nothing_beside_it() {
     let tree = standing(&COMPLETE);
@@ -123,6 +125,7 @@ fn the_plan_may_be_written_and_nothing_beside_it() {
     assert_eq!(&*proposal, b"# X\n\n**Status:** Archived\n");
 }
 
+// covers: gated-workflow#archiving-is-what-the-plan-says/an-archive-of-another-name
 #[test]
 fn the_archive_of_the_project_is_known_by_its_own_names() {
     for (config, name, to) in [
@@ -144,6 +147,7 @@ fn the_archive_of_the_project_is_known_by_its_own_names() {
     }
 }
 
+// covers: gated-workflow#archiving-is-what-the-plan-says
 #[test]
 fn what_is_not_completed_is_not_archived() {
     let plan = put_away(&Project::new(&standing(&COMPLETE), OPENSPEC), "add-x", "2026-11-21", Base::default()).unwrap();

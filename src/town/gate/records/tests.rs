@@ -66,6 +66,7 @@ fn adds(work: Proposed, record: &Record) -> Proposed {
 const APPROVAL: (Gate, Verdict) = (Gate::Architect, Verdict::Approved);
 const BEGUN: (Gate, Verdict) = (Gate::Implement, Verdict::InProgress);
 
+// covers: gated-workflow#guarded-paths-wait-for-an-approval
 #[test]
 fn guarded_paths_wait_for_an_approval() {
     let guarded = |p: &mut Proposal| {
@@ -130,6 +131,8 @@ fn handed_over(more: &[(Gate, Verdict)]) -> Vec<NamedBytes> {
     files
 }
 
+// covers: gated-workflow#a-pass-is-of-one-state-of-the-code
+// covers: gated-workflow#a-pass-is-of-one-state-of-the-code/a-box-is-emptied-for-more-work
 #[test]
 fn what_is_handed_over_is_built_again_only_when_it_was_taken_back() {
     let passes = [(Gate::Pm, Verdict::Pass), (Gate::Test, Verdict::Pass)];
@@ -168,6 +171,7 @@ fn what_is_handed_over_is_built_again_only_when_it_was_taken_back() {
     }
 }
 
+// covers: gated-workflow#an-approval-is-of-one-content/an-agent-takes-an-edit-back
 #[test]
 fn an_edit_does_not_revive_an_approval() {
     let path = format!("{FOLDER}/proposal.md");
@@ -185,6 +189,8 @@ fn an_edit_does_not_revive_an_approval() {
     by("tester", &[]).with(|p| p.specs = tree(&files)).edits(&path, "# Add x and y\n", "# Add z\n").gives(&[]);
 }
 
+// covers: gated-workflow#agents-speak-at-their-own-gate-and-in-their-own-name
+// covers: gated-workflow#agents-speak-at-their-own-gate-and-in-their-own-name/a-record-for-somebody-else-s-gate
 #[test]
 fn an_agent_speaks_at_its_own_gate_in_its_own_name_of_what_is_there() {
     let said = [APPROVAL, BEGUN];
@@ -227,6 +233,7 @@ fn an_agent_speaks_at_its_own_gate_in_its_own_name_of_what_is_there() {
     assert!(found[0].message.contains("gate/self-approval"), "{found:?}");
 }
 
+// covers: gated-workflow#agents-speak-at-their-own-gate-and-in-their-own-name
 #[test]
 fn records_are_numbered_and_stay() {
     let said = [APPROVAL, BEGUN];
@@ -259,6 +266,7 @@ fn judged(work: Proposed) -> Vec<Finding> {
     super::super::judge(&work.0)
 }
 
+// covers: gated-workflow#agents-speak-at-their-own-gate-and-in-their-own-name/two-validators-at-once
 #[test]
 fn the_validators_do_not_wait_for_each_others_number() {
     let open = TASKS.replace("[ ]", "[x]");
@@ -281,6 +289,7 @@ fn the_validators_do_not_wait_for_each_others_number() {
     }
 }
 
+// covers: gated-workflow#ticked-means-shown
 #[test]
 fn what_is_ticked_is_shown() {
     let path = format!("{FOLDER}/tasks.md");
@@ -328,4 +337,33 @@ fn what_is_ticked_is_shown() {
         assert_eq!(!found.iter().any(|finding| finding.rule == TICKED), fine, "{lines}: {found:?}");
     }
     by("feature-implementer", &[]).edits(&path, &after, TASKS).gives(&[]);
+}
+
+// covers: gated-workflow#the-status-line-repeats-the-records/a-verdict
+#[test]
+fn the_status_line_is_rewritten_beside_a_record_and_nothing_else_is() {
+    let text = "# Add x\n\n**Status:** Draft\n\n## Why\nSo.\n";
+    let mut files = standing(&[]);
+    files[0].1 = text.as_bytes().into();
+    let record = record(&files, 1, Gate::Architect, Verdict::Approved, |_| {});
+    let path = format!("{FOLDER}/proposal.md");
+    let work = |now: &str, has_record: bool| {
+        let mut work = by("architect", &[]).with(|p| {
+            p.owns = vec!["openspec/changes/*/gates/*-architect.yaml".parse().unwrap()];
+            p.specs = tree(&files);
+        });
+        work = work.edits(&path, text, now);
+        if has_record { work.adds(&record.path, record.write()) } else { work }
+    };
+    let approved = text.replace("Draft", "Approved");
+    work(&approved, true).gives(&[]);
+    let (own, bound) = (format!("stays-in-own-paths {path}"), format!("gate-records {}", record.path));
+    for (now, has_record, found) in [
+        (approved.as_str(), false, &[own.as_str()][..]),
+        (&text.replace("Draft", "Completed"), true, &[&own]),
+        (&text.replace("Draft", "Approved (and free)"), true, &[&bound, &own]),
+        (&approved.replace("So.", "So!"), true, &[&bound, &own]),
+    ] {
+        work(now, has_record).gives(found);
+    }
 }

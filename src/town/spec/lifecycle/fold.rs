@@ -202,10 +202,15 @@ impl Fold {
             state = State::InProgress;
         }
         if now.is_archived {
-            if state != State::Completed && !state.is_final() && !steps.is_empty() {
-                let message = format!("the change was put away while it was {}", state.name());
+            let is_skipped = state != State::Completed && !state.is_final() && !steps.is_empty();
+            let is_unsaid = state == State::Completed && last(steps, Gate::Archive).is_none();
+            if is_skipped || is_unsaid {
+                let message = match is_skipped {
+                    true => format!("the change was put away while it was {}", state.name()),
+                    false => "the change was put away, and no record says so".to_owned(),
+                };
                 let place = format!("{}/proposal.md", now.folder);
-                let fix = "put it back with `spec unarchive`";
+                let fix = "put it back with `spec unarchive`, and archive it once its gates are passed";
                 self.issues.push(issue(Level::Warning, "gate/skipped", &place, message, fix));
                 self.gates.push(Gate::Archive);
             }

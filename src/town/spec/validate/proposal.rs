@@ -8,6 +8,7 @@ use super::super::project::Project;
 use super::super::rules::{self, Profile};
 use super::super::sections::Sections;
 use super::findings::{Findings, Place};
+use crate::town::text::characters;
 
 const SHORT: usize = 50;
 const LONG: usize = 1000;
@@ -58,7 +59,7 @@ pub(super) fn check(findings: &mut Findings, project: &Project<'_>, change: &str
 fn why(findings: &mut Findings, place: &Place, text: &str) {
     let length = js::length(text);
     if length < SHORT {
-        let message = format!("the reason has {length} characters, fewer than {SHORT}");
+        let message = format!("the reason has {}, fewer than {SHORT}", characters(length));
         findings.add(&rules::PROPOSAL_SHORT, place.clone(), message, "say what is wrong today, and for whom");
     }
     if length > LONG {

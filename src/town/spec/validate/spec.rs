@@ -16,6 +16,7 @@ use super::careful;
 use super::findings::{Findings, Place};
 use super::text;
 use super::words::Words;
+use crate::town::text::characters;
 
 const TEXTS: text::Rules = text::Rules {
     absent: &rules::SPEC_NO_TEXT,
@@ -174,7 +175,7 @@ fn purpose(findings: &mut Findings, place: &Place, spec: &Spec, lines: &Lines<'_
         findings.add(
             &rules::SPEC_BRIEF,
             heading,
-            format!("the purpose has {} characters, fewer than {PURPOSE}", js::length(&spec.purpose)),
+            format!("the purpose has {}, fewer than {PURPOSE}", characters(js::length(&spec.purpose))),
             "say in a sentence or two what the capability is for",
         );
     }

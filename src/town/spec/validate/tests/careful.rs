@@ -255,6 +255,8 @@ fn bytes() -> Vec<Case> {
     ]
 }
 
+// covers: spec-validation#what-the-reference-overlooks-is-an-error-in-ci
+// covers: spec-validation#open-changes-are-judged-beside-each-other, spec-validation#every-issue-can-be-acted-upon
 #[test]
 fn what_the_reference_overlooks_is_found() {
     hold(cases());

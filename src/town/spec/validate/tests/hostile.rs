@@ -89,6 +89,7 @@ proptest! {
         judge(main.as_bytes(), delta.as_bytes(), other.as_bytes());
     }
 
+    // covers: spec-validation#any-input-is-judged-in-time-linear-in-its-size
     #[test]
     fn any_bytes_are_judged(main: Vec<u8>, delta: Vec<u8>, other: Vec<u8>) {
         judge(&main, &delta, &other);
@@ -96,6 +97,7 @@ proptest! {
 }
 
 /// Each of these took the reference seconds or more, or would take us as long if a line were looked at twice for each other one.
+// covers: spec-validation#any-input-is-judged-in-time-linear-in-its-size
 #[test]
 fn large_texts_are_judged_in_one_pass() {
     let blanks = " ".repeat(80_000);

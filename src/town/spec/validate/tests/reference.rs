@@ -284,6 +284,7 @@ fn specs() -> Vec<Case> {
     ]
 }
 
+// covers: spec-validation#the-reference-s-verdicts-in-its-own-profile, spec-validation#every-issue-can-be-acted-upon
 #[test]
 fn the_rules_of_the_reference_hold() {
     hold(cases());
@@ -303,4 +304,13 @@ fn lengths_are_counted_as_the_reference_counts() {
     let title_alone = spec(&"x".repeat(50), &format!("   # MUST {}", "x".repeat(600)));
     assert_eq!(title_alone, Vec::<String>::new());
     assert_eq!(spec(&"x".repeat(50), &format!("MUST\n   # {}", "x".repeat(600))), [long]);
+}
+
+#[test]
+fn one_character_is_said_as_one() {
+    for (purpose, said) in [("x", "has 1 character,"), ("xy", "has 2 characters,")] {
+        let text = format!("## Purpose\n{purpose}\n## Requirements\n### Requirement: A\nMUST\n#### s\nx\n");
+        let issues = spec_text("a", &text, Profile::Openspec1);
+        assert!(issues.iter().any(|issue| issue.message.contains(said)), "{issues:?}");
+    }
 }

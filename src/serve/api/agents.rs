@@ -1,0 +1,85 @@
+//! Agents as their charters describe them, with what they remember.
+//! Lives here: `/api/agents`. Never here: what they did (that is in the state and in the history).
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::git::home::Home;
+use crate::serve::Shared;
+use crate::town::charter::{Charter, RunLimits, Schedule};
+use crate::town::limits::TOWN_FILE_BYTES;
+use crate::town::memory::{Entry, Memory};
+use crate::town::ownership;
+use crate::town::schedule;
+
+use super::desk::{Failure, TownNow};
+
+/// One agent.
+#[derive(Debug, Serialize)]
+pub struct Agent {
+    /// Its name.
+    name: String,
+    /// What it is for.
+    description: String,
+    /// Its persona, in Markdown.
+    persona: String,
+    /// The paths that it may write, grants included.
+    owns: Vec<String>,
+    /// When it runs by itself.
+    schedule: Option<Schedule>,
+    /// The next of these moments.
+    next_slot: Option<DateTime<Utc>>,
+    /// `inherit` or `provider/model`.
+    model: String,
+    /// Tools; none means all that the town offers.
+    tools: Vec<String>,
+    /// What one run may use.
+    limits: RunLimits,
+    /// Facts of its briefing.
+    senses: Vec<String>,
+    /// The one file that it keeps up to date.
+    page: Option<String>,
+    /// Whether the settings keep it from running.
+    paused: bool,
+    /// What it remembers.
+    memories: Vec<Entry>,
+}
+
+/// `GET /api/agents`.
+///
+/// # Errors
+/// [`Failure`] when the repository cannot be read.
+pub fn agents(shared: &Shared, home: &Home, town: &TownNow) -> Result<Vec<Agent>, Failure> {
+    let now = shared.desk.now();
+    town.charters.iter().map(|charter| agent(home, town, charter, now)).collect()
+}
+
+fn agent(home: &Home, town: &TownNow, charter: &Charter, now: DateTime<Utc>) -> Result<Agent, Failure> {
+    let settings = town.settings.as_ref();
+    let owned = settings.map_or_else(|| charter.owns.clone(), |settings| ownership::owned(charter, settings));
+    Ok(Agent {
+        name: charter.name.to_string(),
+        description: charter.description.clone(),
+        persona: charter.persona.clone(),
+        owns: owned.iter().map(ToString::to_string).collect(),
+        schedule: charter.schedule.clone(),
+        next_slot: charter.schedule.as_ref().and_then(|schedule| schedule::next_planned(schedule, now)),
+        model: charter.model.clone(),
+        tools: charter.tools.clone(),
+        limits: charter.limits,
+        senses: charter.senses.iter().map(|sense| sense.name().to_owned()).collect(),
+        page: charter.page.clone(),
+        paused: settings.is_some_and(|settings| settings.paused.contains(&charter.name)),
+        memories: memories(home, town, charter)?,
+    })
+}
+
+/// A memory file that is damaged gives what can be read of it; the gate says what is wrong.
+fn memories(home: &Home, town: &TownNow, charter: &Charter) -> Result<Vec<Entry>, Failure> {
+    let (repo, path) = (&home.repo, charter.name.memory_path());
+    let Some((_, blob)) = repo.entry(repo.tree_of(town.main)?, &path)? else { return Ok(Vec::new()) };
+    if repo.blob_size(blob)? > TOWN_FILE_BYTES as u64 {
+        return Ok(Vec::new());
+    }
+    Ok(Memory::parse(&path, &repo.read_blob(blob)?).0.entries().to_vec())
+}

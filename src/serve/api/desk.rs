@@ -1,0 +1,199 @@
+//! The reader's desk: handles of the repository, and answers that were worked out before.
+//! Lives here: opening, lending, keeping what is still good. Never here: what an answer says.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use git2::Oid;
+use tokio::sync::Semaphore;
+
+use crate::git::errors::GitError;
+use crate::git::files::Files;
+use crate::git::home::Home;
+use crate::git::journal::JournalError;
+use crate::git::town_files;
+use crate::serve::problem::Problem;
+use crate::town::charter::Charter;
+use crate::town::check;
+use crate::town::settings::Settings;
+
+use super::ledger::Verified;
+use super::past::Past;
+use super::pulls::Weighed;
+use super::states::States;
+
+/// Answers that are kept; more than that, and all are worked out again.
+const KEPT: usize = 512;
+/// Questions about the repository that are worked on at one time.
+const AT_ONCE: usize = 4;
+
+/// Opens the town's repository.
+pub type Open = Box<dyn Fn() -> Result<Home, String> + Send + Sync>;
+
+/// Says which moment it is.
+pub type Now = Box<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// What the API works with.
+pub struct Desk {
+    open: Open,
+    clock: Now,
+    homes: Mutex<Vec<Home>>,
+    files: Mutex<Option<Arc<TownNow>>>,
+    kept: Mutex<HashMap<String, (String, Arc<Document>)>>,
+    /// So many may ask the repository at one time.
+    pub turns: Semaphore,
+    /// What the stream tells of the past.
+    pub past: Mutex<Past>,
+    /// States of earlier moments.
+    pub states: Mutex<States>,
+    /// Judgements of pull requests, by number, commit and default branch.
+    pub weighed: Mutex<HashMap<(u64, Oid, Oid), Arc<Weighed>>>,
+    /// The last check of the journal.
+    pub verified: Mutex<Option<Verified>>,
+}
+
+/// The town's files as a commit of the default branch has them.
+#[derive(Debug)]
+pub struct TownNow {
+    /// The commit.
+    pub main: Oid,
+    /// The settings, where they can be read.
+    pub settings: Option<Settings>,
+    /// The agents.
+    pub charters: Vec<Charter>,
+}
+
+/// One answer as it goes over the wire.
+#[derive(Debug)]
+pub struct Document {
+    /// Its entity tag, without quotes.
+    pub tag: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Document {
+    /// Bytes with the tag that they have themselves.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self { tag: blake3::hash(&bytes).to_hex()[..24].to_owned(), bytes }
+    }
+}
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The repository cannot be read.
+    #[error("the repository cannot be read: {0}")]
+    Git(#[from] GitError),
+    /// The journal cannot be read.
+    #[error("the journal cannot be read: {0}")]
+    Journal(#[from] JournalError),
+    /// The town cannot be opened.
+    #[error("the town cannot be opened: {0}")]
+    Open(String),
+    /// The answer cannot be written.
+    #[error("the answer cannot be written: {0}")]
+    Write(#[from] serde_json::Error),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// The question is none.
+    #[error("{0}")]
+    Bad(String),
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NotFound(detail) => Self::not_found(detail),
+            Failure::Bad(detail) => Self::bad_request(detail),
+            other => Self::unavailable("unreadable", other.to_string(), 5),
+        }
+    }
+}
+
+/// Waits for a lock; what a panic left is good enough to go on with.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Desk {
+    /// A desk that has not opened anything yet.
+    #[must_use]
+    pub fn new(open: Open, clock: Now) -> Self {
+        Self {
+            open,
+            clock,
+            homes: Mutex::default(),
+            files: Mutex::default(),
+            kept: Mutex::default(),
+            turns: Semaphore::new(AT_ONCE),
+            past: Mutex::default(),
+            states: Mutex::default(),
+            weighed: Mutex::default(),
+            verified: Mutex::default(),
+        }
+    }
+
+    /// The moment that it is.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
+    }
+
+    /// Lends a handle of the repository. One that failed is not used again: the repository may have been replaced.
+    ///
+    /// # Errors
+    /// [`Failure`], of the opening or of what is done.
+    pub fn with<T>(&self, act: impl FnOnce(&Home) -> Result<T, Failure>) -> Result<T, Failure> {
+        let idle = lock(&self.homes).pop();
+        let home = match idle {
+            Some(home) => home,
+            None => (self.open)().map_err(Failure::Open)?,
+        };
+        let answer = act(&home);
+        if !matches!(answer, Err(Failure::Git(_) | Failure::Journal(_))) {
+            lock(&self.homes).push(home);
+        }
+        answer
+    }
+
+    /// The town's files as the default branch has them now.
+    ///
+    /// # Errors
+    /// [`Failure::Git`] when the tree cannot be read.
+    pub fn town(&self, home: &Home) -> Result<Arc<TownNow>, Failure> {
+        let main = home.main()?;
+        if let Some(known) = lock(&self.files).as_ref().filter(|known| known.main == main) {
+            return Ok(known.clone());
+        }
+        let checked = check::check(&town_files::of(&Files::open(home.repo.git(), main)?));
+        let now = Arc::new(TownNow { main, settings: checked.settings, charters: checked.charters });
+        *lock(&self.files) = Some(now.clone());
+        Ok(now)
+    }
+
+    /// The answer of this name, worked out anew where it was made for another version.
+    ///
+    /// # Errors
+    /// [`Failure`] of the working out.
+    pub fn kept(
+        &self,
+        name: &str,
+        version: &str,
+        make: impl FnOnce() -> Result<Vec<u8>, Failure>,
+    ) -> Result<Arc<Document>, Failure> {
+        if let Some((_, known)) = lock(&self.kept).get(name).filter(|(known, _)| known == version) {
+            return Ok(known.clone());
+        }
+        let made = Arc::new(Document::new(make()?));
+        let mut kept = lock(&self.kept);
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(name.to_owned(), (version.to_owned(), made.clone()));
+        Ok(made)
+    }
+}

@@ -1,0 +1,99 @@
+//! What the town's runs cost, and whether the journal holds what it says.
+//! Lives here: `/api/ledger`. Never here: prices.
+
+use git2::Oid;
+use serde::Serialize;
+
+use crate::git::home::Home;
+use crate::git::journal::Journal;
+use crate::serve::Shared;
+use crate::town::fold::Town;
+
+use super::desk::{Failure, lock};
+use super::past::RunSum;
+
+/// Runs that are told, newest first.
+const RUNS: usize = 1_000;
+
+/// Money, as far as there is any.
+#[derive(Debug, Serialize)]
+pub struct Ledger {
+    /// What this is and what it is not.
+    note: &'static str,
+    /// Accounts; none, since the town keeps no accounts yet.
+    balances: Vec<Balance>,
+    /// Sums over all history.
+    totals: Totals,
+    /// Runs, newest first.
+    runs: Vec<RunSum>,
+    /// Whether the journal folds to the state that is shown.
+    verify: Verify,
+}
+
+/// An account.
+#[derive(Debug, Serialize)]
+struct Balance {
+    account: String,
+    amount_m: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct Totals {
+    runs: u64,
+    failed: u64,
+    tokens: u64,
+    /// In millionths of a US dollar.
+    cost_micros: u64,
+    /// On the last day on which anything was spent.
+    spent_last_day_micros: u64,
+}
+
+/// The last check of the journal.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verify {
+    /// Whether every event, folded anew from the first, gives the state that was shown at `head`.
+    ok: bool,
+    /// The newest commit of the journal that was checked.
+    head: Option<String>,
+    /// Its last event.
+    seq: u64,
+}
+
+/// A check that was made.
+pub type Verified = (Option<Oid>, Verify);
+
+/// `GET /api/ledger`.
+///
+/// # Errors
+/// [`Failure`] when the journal cannot be read.
+pub fn ledger(shared: &Shared, home: &Home, town: &Town) -> Result<Ledger, Failure> {
+    let runs = lock(&shared.desk.past).runs.iter().rev().take(RUNS).cloned().collect();
+    Ok(Ledger {
+        note: "what runs cost at the prices of the settings; accounts and transfers are not kept yet",
+        balances: Vec::new(),
+        totals: Totals {
+            runs: town.totals.runs,
+            failed: town.totals.failed,
+            tokens: town.totals.tokens,
+            cost_micros: town.totals.cost_micros,
+            spent_last_day_micros: town.spent.cost_micros,
+        },
+        runs,
+        verify: verify(shared, home)?,
+    })
+}
+
+/// Folds the journal anew where it has grown since, and compares. While another does that, the last check stands.
+fn verify(shared: &Shared, home: &Home) -> Result<Verify, Failure> {
+    let journal = Journal::new(&home.repo, None);
+    let head = journal.head()?;
+    let mut last = lock(&shared.desk.verified);
+    if let Some((_, known)) = last.as_ref().filter(|(known, _)| *known == head) {
+        return Ok(known.clone());
+    }
+    let (fresh, loaded) = (journal.refold()?, journal.load()?);
+    let same = loaded.at == fresh.at && loaded.town == fresh.town;
+    let made = Verify { ok: same, head: fresh.oid.map(|oid| oid.to_string()), seq: fresh.town.seq };
+    *last = Some((fresh.oid, made.clone()));
+    Ok(made)
+}

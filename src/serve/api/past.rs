@@ -1,0 +1,323 @@
+//! What happened, as the stream has it: an index over time, what runs cost, lines of history.
+//! Lives here: reading the ring from its beginning, and keeping up with it. Never here: folding events to a state.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Datelike as _, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::serve::cursor::Cursor;
+use crate::serve::hub::Hub;
+use crate::serve::landed;
+use crate::serve::ring::Offset;
+use crate::town::event::Event;
+
+/// Frames that are read at one time.
+const AT_ONCE: usize = 2_048;
+/// Buckets of an index, at the most.
+const BUCKETS: i64 = 400;
+
+/// One line of history: an event with its place.
+#[derive(Deserialize)]
+pub struct Line<'a> {
+    /// The event as it stands in the journal.
+    #[serde(borrow)]
+    pub event: &'a RawValue,
+    /// Its place in the journal.
+    pub seq: Option<u64>,
+}
+
+/// What is looked at of an event.
+#[derive(Deserialize)]
+struct Seen<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: std::borrow::Cow<'a, str>,
+    time: DateTime<Utc>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+/// When something happened, and of which kind it was.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    /// Its place in the journal; 0 where it has none.
+    seq: u64,
+    at: i64,
+    noun: u16,
+}
+
+/// One run with what it cost.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RunSum {
+    /// Whose run it was.
+    pub agent: String,
+    /// Its id.
+    pub run: String,
+    /// When it ended, or began where it has not ended.
+    pub at: Option<DateTime<Utc>>,
+    /// What it cost, in millionths of a US dollar.
+    pub cost_micros: u64,
+    /// Tokens that it used.
+    pub tokens: u64,
+    /// `opened`, `updated`, `nothing`, `asked`, `failed`, `expired`, or `running`.
+    pub outcome: String,
+    /// What thought.
+    pub model: String,
+    /// The pull request that it opened or updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull: Option<u64>,
+}
+
+/// What is known of the past.
+#[derive(Default)]
+pub struct Past {
+    epoch: String,
+    cursor: Option<Cursor>,
+    marks: Vec<Mark>,
+    nouns: Vec<String>,
+    /// Runs in the order in which they began.
+    pub runs: Vec<RunSum>,
+    by_id: HashMap<String, usize>,
+}
+
+/// An index over time.
+#[derive(Debug, Serialize)]
+pub struct Index {
+    /// The first recorded event that the stream has; 0 where there is none.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+    /// The earliest moment.
+    pub from: Option<DateTime<Utc>>,
+    /// The latest moment.
+    pub to: Option<DateTime<Utc>>,
+    /// Stretches of time in which something happened, at most 400.
+    pub buckets: Vec<Bucket>,
+    /// Months, as the static export cuts them.
+    pub chunks: Vec<Chunk>,
+}
+
+/// What happened within a stretch of time.
+#[derive(Debug, Serialize)]
+pub struct Bucket {
+    /// Its beginning.
+    pub from: DateTime<Utc>,
+    /// Its end.
+    pub to: DateTime<Utc>,
+    /// Its last recorded event; 0 where it has none.
+    pub last: u64,
+    /// Events in it.
+    pub count: u64,
+    /// Events by noun: `run`, `pull`, `commit`…
+    pub kinds: BTreeMap<String, u64>,
+}
+
+/// One month.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Chunk {
+    /// As in `2026-11`.
+    pub name: String,
+    /// Its first recorded event; 0 where it has none.
+    pub first: u64,
+    /// Its last.
+    pub last: u64,
+    /// Lines in it.
+    pub events: u64,
+}
+
+/// The line of a frame that is of the past: a recorded event or a commit. What agents only said is not.
+#[must_use]
+pub fn line(frame: &[u8]) -> Option<(Vec<u8>, u64)> {
+    let rest = frame.strip_prefix(br#"{"kind":"event","#)?;
+    let mut line = Vec::with_capacity(rest.len() + 1);
+    line.push(b'{');
+    line.extend_from_slice(rest);
+    let read: Line<'_> = serde_json::from_slice(&line).ok()?;
+    let is_commit = || serde_json::from_str::<Seen<'_>>(read.event.get()).is_ok_and(|seen| seen.kind == landed::KIND);
+    let seq = read.seq;
+    (seq.is_some() || is_commit()).then(|| (line, seq.unwrap_or_default()))
+}
+
+/// Lines of history after an offset and before another, at most so many, and the offset that they end at where there are more;
+/// `None` where the ring has let go of the beginning.
+#[must_use]
+pub fn lines(hub: &Hub, after: Offset, before: Offset, most: usize) -> Option<(Vec<Vec<u8>>, Option<Offset>)> {
+    let mut cursor = hub.reader(Some(after))?;
+    let (mut found, mut last) = (Vec::new(), after);
+    loop {
+        let taken = hub.read_on(&mut cursor, AT_ONCE)?;
+        if taken.is_empty() {
+            return Some((found, None));
+        }
+        for (offset, frame) in taken {
+            if offset >= before {
+                return Some((found, None));
+            }
+            if let Some((line, _)) = line(&frame) {
+                if found.len() == most {
+                    return Some((found, Some(last)));
+                }
+                found.push(line);
+                last = offset;
+            }
+        }
+    }
+}
+
+impl Past {
+    /// Reads on to the end of the ring. Where the stream began anew or was too fast, all is read again.
+    pub fn keep_up(&mut self, hub: &Hub) {
+        if self.epoch != hub.now_at().0 {
+            *self = Self { epoch: hub.now_at().0, ..Self::default() };
+        }
+        let Some(mut cursor) = self.cursor.take().or_else(|| hub.reader(None)) else { return };
+        loop {
+            match hub.read_on(&mut cursor, AT_ONCE) {
+                None => {
+                    *self = Self { epoch: hub.now_at().0, ..Self::default() };
+                    let Some(oldest) = hub.reader(None) else { return };
+                    cursor = oldest;
+                }
+                Some(taken) if taken.is_empty() => break,
+                Some(taken) => taken.iter().for_each(|(_, frame)| self.see(frame)),
+            }
+        }
+        self.cursor = Some(cursor);
+    }
+
+    fn see(&mut self, frame: &[u8]) {
+        let Some((line, seq)) = line(frame) else { return };
+        let Ok(read) = serde_json::from_slice::<Line<'_>>(&line) else { return };
+        let Ok(seen) = serde_json::from_str::<Seen<'_>>(read.event.get()) else { return };
+        let noun = seen.kind.strip_prefix("monkeytown.").and_then(|rest| rest.split('.').next()).unwrap_or("other");
+        let noun = self.noun(noun);
+        self.marks.push(Mark { seq, at: seen.time.timestamp(), noun });
+        if let Some(Ok(event)) = Event::decode(&seen.kind, seen.data) {
+            self.count(&event, seen.time);
+        }
+    }
+
+    fn noun(&mut self, noun: &str) -> u16 {
+        let at = self.nouns.iter().position(|known| known == noun).unwrap_or_else(|| {
+            // Anybody may invent types; not so many that an index of them is no index.
+            let noun = if self.nouns.len() < 64 { noun } else { "other" };
+            self.nouns.push(noun.to_owned());
+            self.nouns.len() - 1
+        });
+        u16::try_from(at).unwrap_or_default()
+    }
+
+    fn run(&mut self, run: &str, agent: &str) -> &mut RunSum {
+        let at = *self.by_id.entry(run.to_owned()).or_insert_with(|| {
+            let (agent, run) = (agent.to_owned(), run.to_owned());
+            self.runs.push(RunSum { agent, run, outcome: "running".to_owned(), ..RunSum::default() });
+            self.runs.len() - 1
+        });
+        &mut self.runs[at]
+    }
+
+    fn count(&mut self, event: &Event, time: DateTime<Utc>) {
+        let (run, outcome) = match event {
+            Event::RunStarted(e) => {
+                let run = self.run(e.run.as_str(), e.agent.as_str());
+                (run.at, run.model) = (Some(time), e.brain.clone());
+                return;
+            }
+            Event::UsageMetered(e) => {
+                let run = self.run(e.run.as_str(), e.agent.as_str());
+                run.model.clone_from(&e.brain);
+                run.cost_micros = run.cost_micros.saturating_add(e.cost_micros);
+                run.tokens = run.tokens.saturating_add(e.tokens.total());
+                return;
+            }
+            Event::PullOpened(e) => {
+                self.run(e.run.as_str(), e.agent.as_str()).pull = Some(e.number);
+                return;
+            }
+            Event::PullUpdated(e) => {
+                if let Some(at) = self.by_id.get(e.run.as_str()) {
+                    self.runs[*at].pull = Some(e.number);
+                }
+                return;
+            }
+            Event::RunFinished(e) => {
+                let outcome = serde_json::to_value(e.outcome).ok();
+                let outcome = outcome.as_ref().and_then(serde_json::Value::as_str).unwrap_or("finished").to_owned();
+                (self.run(e.run.as_str(), e.agent.as_str()), outcome)
+            }
+            Event::RunFailed(e) => (self.run(e.run.as_str(), e.agent.as_str()), "failed".to_owned()),
+            Event::RunExpired(e) => (self.run(e.run.as_str(), e.agent.as_str()), "expired".to_owned()),
+            _ => return,
+        };
+        (run.at, run.outcome) = (Some(time), outcome);
+    }
+
+    /// The runs of a pull request.
+    #[must_use]
+    pub fn runs_of(&self, pull: u64) -> Vec<RunSum> {
+        self.runs.iter().filter(|run| run.pull == Some(pull)).cloned().collect()
+    }
+
+    /// The index over all of it.
+    #[must_use]
+    pub fn index(&self) -> Index {
+        let moment = |at: i64| DateTime::from_timestamp(at, 0);
+        let times = || self.marks.iter().map(|mark| mark.at);
+        let recorded = || self.marks.iter().map(|mark| mark.seq).filter(|seq| *seq > 0);
+        Index {
+            first: recorded().next().unwrap_or_default(),
+            last: recorded().next_back().unwrap_or_default(),
+            from: times().min().and_then(moment),
+            to: times().max().and_then(moment),
+            buckets: self.buckets(),
+            chunks: self.chunks().into_iter().map(|(chunk, _)| chunk).collect(),
+        }
+    }
+
+    fn buckets(&self) -> Vec<Bucket> {
+        let times = || self.marks.iter().map(|mark| mark.at);
+        let (Some(from), Some(to)) = (times().min(), times().max()) else { return Vec::new() };
+        let width = ((to - from) / BUCKETS + 1).max(1);
+        let mut found: BTreeMap<i64, Bucket> = BTreeMap::new();
+        for mark in &self.marks {
+            let at = (mark.at - from) / width;
+            let moment = |at: i64| DateTime::from_timestamp(from + at * width, 0).unwrap_or_default();
+            let bucket = found.entry(at).or_insert_with(|| Bucket {
+                from: moment(at),
+                to: moment(at + 1),
+                last: 0,
+                count: 0,
+                kinds: BTreeMap::new(),
+            });
+            bucket.count += 1;
+            bucket.last = bucket.last.max(mark.seq);
+            let noun = self.nouns.get(usize::from(mark.noun)).cloned().unwrap_or_default();
+            *bucket.kinds.entry(noun).or_default() += 1;
+        }
+        found.into_values().collect()
+    }
+
+    /// Months with the number of lines up to their end. An event whose clock was behind belongs to the month that was on.
+    #[must_use]
+    pub fn chunks(&self) -> Vec<(Chunk, usize)> {
+        let mut chunks: Vec<(Chunk, usize)> = Vec::new();
+        let mut latest = i64::MIN;
+        for (at, mark) in self.marks.iter().enumerate() {
+            latest = latest.max(mark.at);
+            let moment = DateTime::from_timestamp(latest, 0).unwrap_or_default();
+            let name = format!("{:04}-{:02}", moment.year(), moment.month());
+            if chunks.last().is_none_or(|(chunk, _)| chunk.name != name) {
+                chunks.push((Chunk { name, first: 0, last: 0, events: 0 }, at));
+            }
+            let Some((chunk, end)) = chunks.last_mut() else { continue };
+            chunk.events += 1;
+            *end = at + 1;
+            if mark.seq > 0 {
+                chunk.first = if chunk.first == 0 { mark.seq } else { chunk.first };
+                chunk.last = mark.seq;
+            }
+        }
+        chunks
+    }
+}

@@ -1,0 +1,329 @@
+//! Pull requests as a witness judges them: what differs, what is risky, what it cost.
+//! Lives here: `/api/pulls`. Never here: a verdict, the checks (see [`crate::town::gate`]).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use git2::Oid;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::git::errors::GitError;
+use crate::git::home::Home;
+use crate::git::repo::{self, Repo};
+use crate::serve::Shared;
+use crate::town::changeset::Proposal;
+use crate::town::charter::Charter;
+use crate::town::finding::{Finding, Severity};
+use crate::town::fold::{Pull, PullState, Town};
+use crate::town::gate;
+use crate::town::ownership;
+use crate::town::settings::Settings;
+use crate::town::spec::project::Project;
+use crate::town::spec::putaway::OPENSPEC;
+
+use super::desk::{Failure, TownNow, lock};
+use super::diff::{self, FileDiff};
+use super::past::RunSum;
+use super::specs;
+
+/// Judgements that are kept; more than that, and all are made again.
+const KEPT: usize = 256;
+/// Risks that are told of one pull request.
+const RISKS: usize = 50;
+
+/// How much a risk matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Worth knowing.
+    Info,
+    /// Look at it.
+    Warn,
+    /// The gate would refuse it.
+    High,
+}
+
+/// Something to look at before a merge.
+#[derive(Clone, Debug, Serialize)]
+pub struct Risk {
+    /// How much it matters.
+    pub level: Level,
+    /// What it is.
+    pub what: String,
+}
+
+/// What one check of the gate says.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckState {
+    /// Its name.
+    name: &'static str,
+    /// `passed`, `warned` or `failed`.
+    state: &'static str,
+}
+
+/// A pull request on a list.
+#[derive(Debug, Serialize)]
+pub struct Card {
+    /// The pull request as the state has it (`docs/formats.md`): number, state, agent, run, branch, head, base, title, body…
+    #[serde(flatten)]
+    pull: Map<String, Value>,
+    /// What to look at, worst first.
+    risk: Vec<Risk>,
+    /// Whether it stays within what its agent owns.
+    own_paths: bool,
+    /// What each check of the gate says of an open one.
+    checks: Option<Vec<CheckState>>,
+    /// What its runs cost, in millionths of a US dollar.
+    cost_micros: u64,
+    /// Other pull requests that offer the same, or touch mostly the same files.
+    similar: Vec<u64>,
+    /// The newest commit of the branch where that is not `head`: people added commits. A merge takes them along.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tip: Option<String>,
+}
+
+/// A pull request with what differs. `files` is the list of files, and `file_count` their number.
+#[derive(Debug, Serialize)]
+pub struct Page {
+    /// As on the list.
+    #[serde(flatten)]
+    card: Card,
+    /// How many files differ.
+    file_count: usize,
+    /// What differs, by path.
+    files: Vec<FileDiff>,
+    /// The runs that made it.
+    runs: Vec<RunSum>,
+}
+
+/// What the gate says of an offer on the default branch as it is.
+#[derive(Debug, Default)]
+pub struct Weighed {
+    findings: Vec<Finding>,
+    /// Whether its commits are here at all.
+    here: bool,
+}
+
+/// The commits that a pull request stands between: where it left the default branch, and its newest.
+struct Ends {
+    fork: Oid,
+    tip: Oid,
+    /// Whether people added commits.
+    edited: bool,
+}
+
+/// `GET /api/pulls`, newest first.
+///
+/// # Errors
+/// [`Failure`] when the repository cannot be read.
+pub fn pulls(shared: &Shared, home: &Home, now: &TownNow, town: &Town) -> Result<Vec<Card>, Failure> {
+    town.pulls.values().rev().map(|pull| card(shared, home, now, town, pull)).collect()
+}
+
+/// `GET /api/pulls/{n}`.
+///
+/// # Errors
+/// [`Failure::NotFound`] where there is no such pull request.
+pub fn page(shared: &Shared, home: &Home, now: &TownNow, town: &Town, number: u64) -> Result<Page, Failure> {
+    let pull = town
+        .pulls
+        .get(&number)
+        .ok_or_else(|| Failure::NotFound(format!("there is no pull request #{number}; /api/pulls lists them")))?;
+    let mut card = card(shared, home, now, town, pull)?;
+    card.pull.remove("files");
+    let files = match ends(home, now, pull)? {
+        Some(ends) => diff::between(&home.repo, home.repo.tree_of(ends.fork)?, home.repo.tree_of(ends.tip)?)?,
+        None => Vec::new(),
+    };
+    let runs = lock(&shared.desk.past).runs_of(number);
+    Ok(Page { card, file_count: files.len().max(pull.offer.files as usize), files, runs })
+}
+
+fn card(shared: &Shared, home: &Home, now: &TownNow, town: &Town, pull: &Pull) -> Result<Card, Failure> {
+    let is_open = pull.state == PullState::Open;
+    let ends = if is_open { ends(home, now, pull)? } else { None };
+    let weighed = match &ends {
+        Some(ends) => Some(weigh(shared, home, now, town, pull, ends)?),
+        None => None,
+    };
+    let own_paths = match &weighed {
+        Some(weighed) => weighed.findings.iter().all(|finding| finding.rule != gate::OWN),
+        None => owns_all(now, pull),
+    };
+    let Value::Object(fields) = serde_json::to_value(pull)? else {
+        return Err(Failure::NotFound("the pull request cannot be shown".to_owned()));
+    };
+    let runs = lock(&shared.desk.past).runs_of(pull.number);
+    Ok(Card {
+        pull: fields,
+        risk: risks(pull, ends.as_ref(), weighed.as_deref(), own_paths),
+        own_paths,
+        checks: weighed.as_deref().filter(|weighed| weighed.here).map(checks),
+        cost_micros: runs.iter().map(|run| run.cost_micros).fold(0, u64::saturating_add),
+        similar: similar(town, pull),
+        tip: ends.filter(|ends| ends.edited).map(|ends| ends.tip.to_string()),
+    })
+}
+
+/// Where a pull request begins and ends; `None` where its commits are not here.
+fn ends(home: &Home, now: &TownNow, pull: &Pull) -> Result<Option<Ends>, Failure> {
+    let repo = &home.repo;
+    let (head, base) = (repo::oid(&pull.offer.head)?, repo::oid(&pull.offer.base)?);
+    let is_open = pull.state == PullState::Open;
+    let tip = if is_open { home.tip(&pull.offer.branch)? } else { None };
+    let tip = tip.filter(|tip| repo.has(*tip)).unwrap_or(head);
+    if !repo.has(tip) {
+        return Ok(None);
+    }
+    // A closed one is shown as it was offered: the default branch may have all of it by now.
+    let against = if is_open || !repo.has(base) { now.main } else { base };
+    let fork = match repo.merge_base(against, tip) {
+        Ok(fork) => fork.unwrap_or(against),
+        Err(error) if error.needs_depth() => against,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Some(Ends { fork, tip, edited: tip != head }))
+}
+
+fn weigh(
+    shared: &Shared,
+    home: &Home,
+    now: &TownNow,
+    town: &Town,
+    pull: &Pull,
+    ends: &Ends,
+) -> Result<Arc<Weighed>, Failure> {
+    let key = (pull.number, ends.tip, now.main);
+    if let Some(known) = lock(&shared.desk.weighed).get(&key) {
+        return Ok(known.clone());
+    }
+    let charter = now.charters.iter().find(|charter| charter.name == pull.agent);
+    let weighed = match (&now.settings, charter) {
+        (Some(settings), Some(charter)) => match judged(home, now, town, pull, ends, (settings, charter)) {
+            Ok(findings) => Weighed { findings, here: true },
+            Err(Failure::Git(error @ (GitError::TooLarge { .. } | GitError::NeedsDepth { .. }))) => {
+                let finding = Finding::warning("size", format!("it cannot be judged here: {error}"));
+                Weighed { findings: vec![finding], here: false }
+            }
+            Err(error) => return Err(error),
+        },
+        _ => {
+            let message = format!("{} has no charter on the default branch by which it could be judged", pull.agent);
+            Weighed { findings: vec![Finding::warning("charter", message)], here: false }
+        }
+    };
+    let weighed = Arc::new(weighed);
+    let mut kept = lock(&shared.desk.weighed);
+    if kept.len() >= KEPT {
+        kept.clear();
+    }
+    kept.insert(key, weighed.clone());
+    Ok(weighed)
+}
+
+/// The gate's findings about the offer, every object of its commits included.
+fn judged(
+    home: &Home,
+    now: &TownNow,
+    town: &Town,
+    pull: &Pull,
+    ends: &Ends,
+    (settings, charter): (&Settings, &Charter),
+) -> Result<Vec<Finding>, Failure> {
+    let repo: &Repo = &home.repo;
+    let message = repo.message_of(ends.tip)?;
+    let agent = town.agents.get(&pull.agent);
+    let runs = agent.into_iter().flat_map(|agent| {
+        let ended = agent.runs.iter().map(|run| (&run.run, &run.base));
+        ended.chain(agent.active.iter().map(|run| (&run.run, &run.base)))
+    });
+    let mut proposal = Proposal {
+        title: pull.offer.title.clone(),
+        body: pull.offer.body.clone(),
+        change: crate::git::propose::trailer(&message, "Change"),
+        runs: runs.map(|(run, base)| (run.to_string(), base.to_string())).collect(),
+        ..Proposal::under(settings, Some(charter))
+    };
+    repo.fill(&mut proposal, repo.tree_of(ends.fork)?, repo.tree_of(ends.tip)?)?;
+    proposal.hidden = repo.proposal(ends.fork, ends.tip, &[now.main])?.hidden;
+    let main = crate::git::spec_tree::of_tree(repo, repo.tree_of(now.main)?)?;
+    proposal.past = specs::past(home, now, town, &Project::new(&main, OPENSPEC))?;
+    Ok(gate::judge(&proposal))
+}
+
+fn checks(weighed: &Weighed) -> Vec<CheckState> {
+    let state = |name: &str| {
+        let worst =
+            weighed.findings.iter().filter(|finding| finding.rule == name).map(|finding| finding.severity).max();
+        match worst {
+            Some(Severity::Error) => "failed",
+            Some(Severity::Warning) => "warned",
+            _ => "passed",
+        }
+    };
+    gate::CHECKS.iter().map(|check| CheckState { name: check.name, state: state(check.name) }).collect()
+}
+
+/// Whether the paths that a pull request names are its agent's.
+fn owns_all(now: &TownNow, pull: &Pull) -> bool {
+    let charter = now.charters.iter().find(|charter| charter.name == pull.agent);
+    let (Some(charter), Some(settings)) = (charter, &now.settings) else { return false };
+    let owned = ownership::owned(charter, settings);
+    pull.offer.paths.iter().all(|path| owned.iter().any(|pattern| pattern.matches(path)))
+}
+
+fn risks(pull: &Pull, ends: Option<&Ends>, weighed: Option<&Weighed>, own_paths: bool) -> Vec<Risk> {
+    let mut found = Vec::new();
+    let mut risk = |level: Level, what: String| found.push(Risk { level, what });
+    let is_open = pull.state == PullState::Open;
+    if !pull.offer.conflicts.is_empty() {
+        risk(Level::High, format!("conflicts with the default branch in {}", pull.offer.conflicts.join(", ")));
+    } else if pull.offer.draft {
+        risk(Level::Warn, "a draft: a budget ended the run before its work was done".to_owned());
+    }
+    for finding in weighed.into_iter().flat_map(|weighed| &weighed.findings) {
+        let level = match finding.severity {
+            Severity::Error => Level::High,
+            Severity::Warning => Level::Warn,
+            Severity::Info => Level::Info,
+        };
+        let place = match (&finding.path, finding.line) {
+            (Some(path), Some(line)) => format!("{path}:{line}: "),
+            (Some(path), None) => format!("{path}: "),
+            _ => String::new(),
+        };
+        risk(level, format!("{place}{} ({})", finding.message, finding.rule));
+    }
+    if weighed.is_none() && !own_paths {
+        risk(Level::Warn, "touches what its agent does not own now".to_owned());
+    }
+    if is_open && ends.is_none() {
+        risk(Level::Warn, "its commits are not in this clone, so nothing of it was judged".to_owned());
+    }
+    if ends.is_some_and(|ends| ends.edited) {
+        risk(Level::Info, "people added commits; a merge takes them along".to_owned());
+    }
+    found.sort_by_key(|risk| match risk.level {
+        Level::High => 0,
+        Level::Warn => 1,
+        Level::Info => 2,
+    });
+    found.truncate(RISKS);
+    found
+}
+
+/// Pull requests that offer the same content, or of whose files at least half are the same.
+fn similar(town: &Town, pull: &Pull) -> Vec<u64> {
+    let paths: BTreeSet<&String> = pull.offer.paths.iter().collect();
+    let is_like = |other: &&Pull| {
+        if other.number == pull.number {
+            return false;
+        }
+        let same = !pull.offer.content.is_empty() && other.offer.content == pull.offer.content;
+        let theirs: BTreeSet<&String> = other.offer.paths.iter().collect();
+        let (both, all) = (paths.intersection(&theirs).count(), paths.union(&theirs).count());
+        same || (both > 0 && both * 2 >= all)
+    };
+    town.pulls.values().filter(is_like).map(|other| other.number).collect()
+}

@@ -1,0 +1,202 @@
+//! A subscriber's place in the stream, and reading on from there.
+//! Lives here: what a socket is given at a time, frames that were cut in the middle. Never here: what comes in (see
+//! [`super::hub`]).
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::frame;
+use super::hub::{Hub, Inner};
+use super::ring::{Offset, Position, Seek};
+use super::view::View;
+
+/// Bytes that one subscriber is given at a time, so that no one holds up the others.
+const AT_ONCE: u64 = 1 << 20;
+
+/// A subscriber's place.
+#[derive(Debug)]
+pub struct Cursor {
+    generation: u64,
+    position: Position,
+    /// Everything up to this offset was handed over, or did not pass the filter.
+    pub last: Offset,
+    view: Option<Arc<View>>,
+    /// The rest of a frame that a socket took a part of.
+    pub rest: Vec<u8>,
+    /// Whether it was at the head once, so that what it waits for is new.
+    live: bool,
+}
+
+/// How far a subscriber came.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It has all there is.
+    Idle,
+    /// There is more.
+    More,
+    /// What comes next for it has left the ring.
+    Lagged,
+    /// The stream began anew.
+    Reset,
+}
+
+impl Cursor {
+    /// A place in the ring of this generation, behind an offset.
+    pub(super) const fn new(generation: u64, position: Position, last: Offset, view: Option<Arc<View>>) -> Self {
+        Self { generation, position, last, view, rest: Vec::new(), live: false }
+    }
+
+    /// Whether nothing of a frame is left to be sent before something else may be.
+    #[must_use]
+    pub const fn is_between_frames(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// What comes next for it; an empty span at the head where that is nothing.
+    fn next(&self, inner: &Inner) -> (Position, Position) {
+        let head = inner.ring.head();
+        match &self.view {
+            None => (self.position, head),
+            Some(view) => view.next(&inner.ring, self.position).unwrap_or((head, head)),
+        }
+    }
+
+    /// It has seen everything there is.
+    fn at_head(&mut self, inner: &Inner) {
+        (self.position, self.last, self.live) = (inner.ring.head(), self.last.max(inner.newest), true);
+    }
+}
+
+impl Hub {
+    /// Lets a subscriber's socket take what comes next; `sink` is told bytes and says how many it took.
+    ///
+    /// # Errors
+    /// What `sink` says; `WouldBlock` is none.
+    pub fn feed(
+        &self,
+        cursor: &mut Cursor,
+        sink: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Progress> {
+        if !cursor.rest.is_empty() {
+            let took = taken(sink(&[IoSlice::new(&cursor.rest)]))?;
+            cursor.rest.drain(..took);
+            if !cursor.rest.is_empty() {
+                return Ok(Progress::More);
+            }
+        }
+        let inner = self.read();
+        if cursor.generation != inner.generation {
+            return Ok(Progress::Reset);
+        }
+        if cursor.position < inner.ring.tail() {
+            self.counts.lagged.fetch_add(1, Ordering::Relaxed);
+            return Ok(Progress::Lagged);
+        }
+        let (from, to) = cursor.next(&inner);
+        if from == to {
+            cursor.at_head(&inner);
+            return Ok(Progress::Idle);
+        }
+        let end = inner.end_of_turn(from, to);
+        let Some(parts) = inner.ring.span(from, end) else { return Ok(Progress::Lagged) };
+        let took = taken(sink(&parts.map(IoSlice::new)))?;
+        if took == 0 {
+            return Ok(Progress::More);
+        }
+        if let Some(arrival) = inner.arrival(from).filter(|_| cursor.live) {
+            self.counts.delivery.add(Duration::from_micros(self.micros().saturating_sub(arrival)));
+        }
+        let frames = inner.advance(cursor, from, took);
+        self.counts.delivered.fetch_add(frames, Ordering::Relaxed);
+        if cursor.position == inner.ring.head() && cursor.rest.is_empty() {
+            cursor.at_head(&inner);
+            return Ok(Progress::Idle);
+        }
+        Ok(Progress::More)
+    }
+
+    /// The next frames for a subscriber that reads them one by one, at most so many; `None` where they have left the ring, or the
+    /// stream began anew.
+    #[must_use]
+    pub fn take(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
+        let taken = self.read_on(cursor, most)?;
+        self.counts.delivered.fetch_add(taken.len() as u64, Ordering::Relaxed);
+        Some(taken)
+    }
+
+    /// A place to read the past from: behind an offset, or where the oldest frame stands; `None` where what came after the offset
+    /// is gone.
+    #[must_use]
+    pub fn reader(&self, after: Option<Offset>) -> Option<Cursor> {
+        let inner = self.read();
+        let position = match after.map(|after| inner.ring.after(after)) {
+            None => inner.ring.tail(),
+            Some(Seek::At(position)) => position,
+            Some(Seek::Ahead) => inner.ring.head(),
+            Some(Seek::Evicted { .. }) => return None,
+        };
+        Some(Cursor::new(inner.generation, position, after.unwrap_or_default(), None))
+    }
+
+    /// As [`Hub::take`], for who is no subscriber.
+    #[must_use]
+    pub fn read_on(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
+        let mut taken = Vec::new();
+        let inner = self.read();
+        if cursor.generation != inner.generation {
+            return None;
+        }
+        if cursor.position < inner.ring.tail() {
+            self.counts.lagged.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        while taken.len() < most {
+            let (from, to) = cursor.next(&inner);
+            cursor.position = from;
+            if from == to {
+                cursor.at_head(&inner);
+                break;
+            }
+            for placed in inner.ring.frames(from).take_while(|placed| placed.end <= to).take(most - taken.len()) {
+                taken.push((placed.offset, frame::payload(&inner.ring.copy(placed)).to_vec()));
+                (cursor.position, cursor.last) = (placed.end, placed.offset);
+            }
+        }
+        Some(taken)
+    }
+}
+
+/// What a socket took; one that is full took nothing.
+fn taken(took: io::Result<usize>) -> io::Result<usize> {
+    match took {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        took => took,
+    }
+}
+
+impl Inner {
+    /// Where a turn ends: at the end of a frame, so that nobody gets more than a share at once.
+    fn end_of_turn(&self, from: Position, to: Position) -> Position {
+        if to.since(from) <= AT_ONCE {
+            return to;
+        }
+        let cut = self.ring.at(from.advance(AT_ONCE));
+        cut.map_or(to, |placed| if placed.start > from { placed.start } else { placed.end })
+    }
+
+    /// Moves a cursor by what a socket took, and keeps the rest of a frame that it took a part of. Says how many frames went.
+    fn advance(&self, cursor: &mut Cursor, from: Position, took: usize) -> u64 {
+        let reached = from.advance(took as u64);
+        cursor.position = reached;
+        if let Some(cut) = self.ring.at(reached).filter(|placed| placed.start < reached) {
+            cursor.rest = self.ring.span(reached, cut.end).map(|parts| parts.concat()).unwrap_or_default();
+            cursor.position = cut.end;
+        }
+        if let Some(last) = self.ring.before(cursor.position) {
+            cursor.last = last.offset;
+        }
+        self.ring.count(from, cursor.position)
+    }
+}

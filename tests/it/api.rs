@@ -1,0 +1,163 @@
+//! What the server says of the repository: pull requests, agents, specs, history, earlier states.
+//! Lives here: the reading paths of the API. Never here: the stream (see `stream`).
+
+use serde_json::Value;
+
+use crate::station::Station;
+use crate::village::{Village, finish, write};
+
+fn with_a_pull() -> Village {
+    let village = Village::small();
+    village
+        .says([write("qa/links.md", "The first link leads nowhere.\nIt should lead home.\n"), finish("List the link")]);
+    village.run("chaostester").ended(0, "opened");
+    village
+}
+
+#[test]
+fn a_pull_request_is_shown_with_its_diff_its_checks_and_its_run() {
+    let village = with_a_pull();
+    let station = Station::open(&village);
+    let list = station.get("/api/pulls", &[]).json();
+    let pull = &list[0];
+    assert_eq!(
+        (pull["number"].as_u64(), pull["state"].as_str(), pull["adds"].as_u64()),
+        (Some(1), Some("open"), Some(2))
+    );
+    assert_eq!((pull["own_paths"].as_bool(), pull["risk"].as_array().map(Vec::len)), (Some(true), Some(0)), "{pull}");
+    assert!(pull["checks"].as_array().unwrap().iter().all(|check| check["state"] == "passed"), "{pull}");
+    let page = station.get("/api/pulls/1", &[]).json();
+    let file = &page["files"][0];
+    assert_eq!((file["path"].as_str(), file["status"].as_str()), (Some("qa/links.md"), Some("added")), "{page}");
+    assert!(file["patch"].as_str().unwrap().contains("+The first link leads nowhere."), "{file}");
+    assert_eq!(
+        (page["runs"][0]["outcome"].as_str(), page["runs"][0]["run"].clone()),
+        (Some("opened"), page["run"].clone())
+    );
+    assert_eq!(page["file_count"], 1);
+    let problem = station.get("/api/pulls/2", &[]).is_problem(404, "not-found");
+    assert_eq!(problem["type"], "urn:monkeytown:problem:not-found");
+    station.get("/api/pulls/x", &[]).is_problem(404, "not-found");
+}
+
+#[test]
+fn what_people_push_to_the_branch_is_judged_with_it() {
+    let village = with_a_pull();
+    village.git(["checkout", "-q", "agent/chaostester"]);
+    village.put("README.md", "# Small \u{202e}nwot\n");
+    let tip = village.save("Mine too");
+    village.git(["checkout", "-q", "main"]);
+    let station = Station::open(&village);
+    let page = station.get("/api/pulls/1", &[]).json();
+    assert_eq!((page["tip"].as_str(), page["own_paths"].as_bool()), (Some(tip.as_str()), Some(false)), "{page}");
+    let readme = page["files"].as_array().unwrap().iter().find(|file| file["path"] == "README.md").unwrap();
+    assert_eq!(readme["invisible"][0]["what"], "\\u{202E}", "{readme}");
+    let high = |word: &str| {
+        let risks = page["risk"].as_array().unwrap().iter();
+        risks.filter(|risk| risk["level"] == "high").any(|risk| risk["what"].as_str().unwrap().contains(word))
+    };
+    assert!(high("stays-in-own-paths") && high("no-invisible-text"), "{page}");
+}
+
+#[test]
+fn agents_are_told_with_their_next_slot_and_their_memory() {
+    let memory =
+        r#"{"entries":[{"id":"m-1","at":"2026-11-20T00:00:00Z","kind":"lesson","importance":7,"text":"Links rot."}]}"#;
+    let village = Village::new()
+        .agent_with("chaostester", "qa/**", "schedule: { cron: \"20 */4 * * *\" }\n")
+        .file("agents/memories/chaostester-memory.json", memory)
+        .commit("Found the town");
+    let station = Station::open(&village);
+    let agent = station.get("/api/agents", &[]).json()[0].clone();
+    assert_eq!((agent["name"].as_str(), agent["owns"][0].as_str()), (Some("chaostester"), Some("qa/**")));
+    assert_eq!(agent["next_slot"], "2026-11-21T08:20:00Z");
+    assert_eq!(
+        (agent["memories"][0]["text"].as_str(), agent["memories"][0]["kind"].as_str()),
+        (Some("Links rot."), Some("lesson"))
+    );
+    assert!(agent["persona"].as_str().unwrap().starts_with("You look after qa/**."), "{agent}");
+}
+
+#[test]
+fn specs_and_changes_are_counted_with_what_tests_name() {
+    let spec = "# Login\n## Purpose\nPeople come in by it.\n## Requirements\n### Requirement: Enter\nIt SHALL open.\n\
+                #### Scenario: Key\n- **WHEN** a key\n- **THEN** open\n#### Scenario: None\n- **WHEN** none\n- **THEN** shut\n";
+    let village = Village::small()
+        .file("openspec/specs/login/spec.md", spec)
+        .file("openspec/changes/add-x/proposal.md", "# X\n")
+        .file("openspec/changes/add-x/tasks.md", "- [x] 1.1 one\n- [ ] 1.2 two\n")
+        .file("openspec/changes/archive/2026-01-02-old/proposal.md", "# Old\n")
+        .file("tests/login.sh", &["# covers", ": login#enter/key\n"].concat())
+        .commit("Say what it is");
+    let told = Station::open(&village).get("/api/specs", &[]).json();
+    let spec = &told["specs"][0];
+    assert_eq!(["requirements", "scenarios", "covered"].map(|key| spec[key].as_u64().unwrap()), [1, 2, 1], "{told}");
+    let (open, old) = (&told["changes"][0], &told["changes"][1]);
+    assert_eq!((open["name"].as_str(), open["state"].as_str()), (Some("add-x"), Some("Draft")), "{told}");
+    assert_eq!((open["tasks"]["done"].as_u64(), open["tasks"]["total"].as_u64()), (Some(1), Some(2)));
+    assert_eq!((old["name"].as_str(), old["archived"].as_str()), (Some("old"), Some("2026-01-02")), "{told}");
+}
+
+#[test]
+fn history_is_what_the_journal_says_and_every_moment_of_it_can_be_had() {
+    let village = with_a_pull();
+    let station = Station::open(&village);
+    let journal: Vec<Value> = village
+        .monkeytown(&["log", "-n", "0", "--json"])
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let last = journal.len() as u64;
+    let lines = |query: &str| -> Vec<Value> {
+        let body = station.get(&format!("/api/history?{query}"), &[]).body;
+        body.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let recorded = |lines: &[Value]| -> Vec<Value> {
+        lines.iter().filter(|line| line["seq"].is_u64()).map(|line| line["event"].clone()).collect()
+    };
+    let all = lines("from=0");
+    assert_eq!(recorded(&all), journal);
+    assert!(all.iter().any(|line| line["event"]["type"] == "monkeytown.commit.landed.v1"), "{all:?}");
+    // Pages meet without a gap and without an overlap.
+    let (first, second) = (lines("from=0&to=2"), lines("from=3"));
+    assert_eq!([first, second].concat(), all);
+    for seq in 0..=last {
+        let served = station.get(&format!("/api/state?at={seq}"), &[]).json();
+        let folded = village.monkeytown(&["state", "--json", "--at", &seq.to_string()]).json;
+        assert_eq!((served["seq"].as_u64(), &served["state"]), (Some(seq), &folded));
+    }
+    station.get(&format!("/api/state?at={}", last + 1), &[]).is_problem(404, "not-found");
+    for wrong in ["from=1&to=9000", "from=5&to=2", "from=x"] {
+        station.get(&format!("/api/history?{wrong}"), &[]).is_problem(400, "bad-request");
+    }
+    let index = station.get("/api/history/index", &[]).json();
+    assert_eq!((index["first"].as_u64(), index["last"].as_u64()), (Some(1), Some(last)), "{index}");
+    let sum = |list: &str, field: &str| -> u64 {
+        index[list].as_array().unwrap().iter().map(|one| one[field].as_u64().unwrap()).sum()
+    };
+    assert_eq!((sum("buckets", "count"), sum("chunks", "events")), (all.len() as u64, all.len() as u64), "{index}");
+}
+
+#[test]
+fn an_answer_is_sent_once_until_something_happens() {
+    let village = with_a_pull();
+    let station = Station::open(&village);
+    for path in
+        ["/api/pulls", "/api/pulls/1", "/api/agents", "/api/specs", "/api/ledger", "/api/history", "/api/history/index"]
+    {
+        let first = station.get(path, &[]);
+        assert_eq!(first.status, 200, "{path}: {first:?}");
+        let tag = first.head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
+        let again = station.get(path, &[("if-none-match", &tag)]);
+        assert_eq!((again.status, again.body.as_str()), (304, ""), "{path}");
+    }
+    let ledger = station.get("/api/ledger", &[]).json();
+    assert_eq!(
+        (ledger["verify"]["ok"].as_bool(), ledger["runs"][0]["agent"].as_str()),
+        (Some(true), Some("chaostester"))
+    );
+    station.publish("01J", "thinking");
+    let body = station.get("/api/history?from=0", &[]).body;
+    assert!(!body.contains("thinking"), "what agents only say is no history: {body}");
+}

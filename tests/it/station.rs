@@ -1,0 +1,295 @@
+//! The fixture of the event stream: a server in this process on a free port of loopback, and clients that read bytes.
+//! Lives here: starting, ending, speaking HTTP and WebSocket to it. Never here: a test.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use monkeytown::git::home::{Home, Wanted};
+use monkeytown::git::repo::Repo;
+use monkeytown::serve::api::desk::Desk;
+use monkeytown::serve::doorman::{Doorman, Rules};
+use monkeytown::serve::relay::{Edge, Health, Relay};
+use monkeytown::serve::ring::Capacity;
+use monkeytown::serve::server::Server;
+use monkeytown::serve::{About, Limits, Shared};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::{Message, WebSocket};
+
+use crate::village::Village;
+
+/// How long a test waits for something that must come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a station allows; tests lower one thing at a time.
+pub struct Plan {
+    pub limits: Limits,
+    pub capacity: Capacity,
+    pub origins: Vec<String>,
+    pub proxy_header: Option<String>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        let limits = Limits { connections_per_address: 1_000, ..Limits::default() };
+        Self { limits, capacity: Capacity { frames: 10_000, bytes: 64 << 20 }, origins: Vec::new(), proxy_header: None }
+    }
+}
+
+/// A server that runs.
+pub struct Station {
+    runtime: Runtime,
+    pub shared: Arc<Shared>,
+    pub address: SocketAddr,
+    server: Option<Server>,
+}
+
+impl Station {
+    pub fn open(village: &Village) -> Self {
+        Self::open_with(village, Plan::default())
+    }
+
+    pub fn open_with(village: &Village, plan: Plan) -> Self {
+        let dir = village.dir();
+        let open = move || {
+            let repo = Repo::open(&dir).map_err(|error| error.to_string())?;
+            Home::open(repo, &Wanted::None, Some("main")).map_err(|error| error.to_string())
+        };
+        let desk = Desk::new(Box::new(open.clone()), Box::new(|| crate::village::MORNING.parse().unwrap()));
+        let edge = Edge {
+            open: Box::new(open),
+            random: Box::new(|| u128::from(fastrand::u64(..))),
+            now: Box::new(|| crate::village::MORNING.parse().unwrap()),
+            source: "/towns/smalltown".to_owned(),
+        };
+        let (relay, hub) = Relay::begin(edge, plan.capacity, plan.limits.told()).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let (shared, address, server) = runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let often = NonZeroU32::new(100_000).unwrap();
+            let shared = Arc::new(Shared {
+                relay: Arc::new(Health::default()),
+                doorman: Doorman::new(Rules {
+                    a_second: often,
+                    at_once: often,
+                    names: vec![address.to_string()],
+                    origins: plan.origins,
+                    proxy_header: plan.proxy_header,
+                }),
+                town: About { name: "smalltown".to_owned(), branch: "main".to_owned(), ..About::default() },
+                hub,
+                desk,
+                limits: plan.limits,
+                now: Box::new(|| crate::village::MORNING.to_owned()),
+                stop: tokio::sync::watch::Sender::new(false),
+            });
+            let server = Server::start(listener, shared.clone(), relay).unwrap();
+            (shared, address, server)
+        });
+        Self { runtime, shared, address, server: Some(server) }
+    }
+
+    /// Ends it as a signal does.
+    pub fn close(mut self) {
+        if let Some(server) = self.server.take() {
+            self.runtime.block_on(server.stop());
+        }
+    }
+
+    /// Tells something of an agent that runs.
+    pub fn publish(&self, id: &str, text: &str) -> u64 {
+        let event = serde_json::json!({
+            "specversion": "1.0", "id": id, "type": "monkeytown.run.step.v1", "source": "/towns/smalltown",
+            "subject": "agent/chaostester", "time": crate::village::MORNING, "actor": "agent:chaostester",
+            "data": {"agent": "chaostester", "phase": "act", "text": text},
+        });
+        let json: Box<RawValue> = serde_json::value::to_raw_value(&event).unwrap();
+        self.shared.hub.publish(&[(id, &json)])[0]
+    }
+
+    /// Opens a WebSocket.
+    pub fn listen(&self, query: &str) -> Ear {
+        Ear::at(self.address, query)
+    }
+
+    /// One request, and its answer.
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        Self::get_at(self.address, path, headers)
+    }
+
+    pub fn get_at(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut stream = Self::ask_at(address, path, headers);
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        Answer::of(&String::from_utf8(bytes).unwrap())
+    }
+
+    /// One request whose answer is read by the test.
+    pub fn ask(&self, path: &str, headers: &[(&str, &str)]) -> TcpStream {
+        Self::ask_at(self.address, path, headers)
+    }
+
+    fn ask_at(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> TcpStream {
+        let mut stream = connect(address);
+        let mut head = format!("GET {path} HTTP/1.1\r\n");
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            head.push_str(&format!("host: {address}\r\n"));
+        }
+        if !headers.iter().any(|(name, _)| *name == "connection") {
+            head.push_str("connection: close\r\n");
+        }
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+        stream
+    }
+
+    /// A socket on which a WebSocket was opened, with what was read of it.
+    pub fn raw(&self, query: &str) -> TcpStream {
+        let headers = [
+            ("connection", "upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let mut stream = self.ask(&format!("/ws?{query}"), &headers);
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            assert_eq!(stream.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&head));
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).unwrap();
+        assert!(head.starts_with("HTTP/1.1 101 ") && head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
+        stream
+    }
+
+    /// Asks until the answer is so; each asking waits for its answer.
+    pub fn until(&self, path: &str, status: u16) {
+        for _ in 0..100_000 {
+            if self.get(path, &[]).status == status {
+                return;
+            }
+        }
+        panic!("{path} never answers {status}");
+    }
+}
+
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// One answer of HTTP.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    fn of(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+        Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The status has to be this, and the problem's code too.
+    #[track_caller]
+    pub fn is_problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{self:?}");
+        assert!(self.head.contains("content-type: application/problem+json"), "{self:?}");
+        let problem = self.json();
+        assert_eq!((problem["code"].as_str(), problem["status"].as_u64()), (Some(code), Some(status.into())));
+        problem
+    }
+}
+
+/// One that listens.
+pub struct Ear(pub WebSocket<TcpStream>);
+
+impl Ear {
+    pub fn at(address: SocketAddr, query: &str) -> Self {
+        Self::try_at(address, query).unwrap_or_else(|error| panic!("{query}: {error}"))
+    }
+
+    pub fn try_at(address: SocketAddr, query: &str) -> Result<Self, String> {
+        let (socket, _) = tungstenite::client(format!("ws://{address}/ws?{query}"), connect(address))
+            .map_err(|error| error.to_string())?;
+        Ok(Self(socket))
+    }
+
+    /// The next message of the server.
+    #[track_caller]
+    pub fn next(&mut self) -> Value {
+        loop {
+            match self.0.read().unwrap() {
+                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The next message, which has to be of this kind.
+    #[track_caller]
+    pub fn expect(&mut self, kind: &str) -> Value {
+        let message = self.next();
+        assert_eq!(message["kind"], kind, "{message:#}");
+        message
+    }
+
+    /// The next so many events.
+    #[track_caller]
+    pub fn events(&mut self, count: usize) -> Vec<Value> {
+        (0..count).map(|_| self.expect("event")).collect()
+    }
+
+    /// How the server ends it, and everything that it says before.
+    #[track_caller]
+    pub fn ending(&mut self) -> (u16, String, Vec<Value>) {
+        let mut said = Vec::new();
+        loop {
+            match self.0.read().unwrap() {
+                Message::Text(text) => said.push(serde_json::from_str(&text).unwrap()),
+                Message::Close(Some(frame)) => return (u16::from(frame.code), frame.reason.to_string(), said),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The server has to end it with this code; says the reason.
+    #[track_caller]
+    pub fn ends(&mut self, code: u16) -> String {
+        let (told, reason, _) = self.ending();
+        assert_eq!(CloseCode::from(told), CloseCode::from(code), "{reason}");
+        reason
+    }
+}
+
+/// Where a reason says to resume.
+#[track_caller]
+pub fn place(reason: &str) -> String {
+    reason.split_once("resume after ").unwrap_or_else(|| panic!("{reason}")).1.to_owned()
+}
+
+/// Epoch and offset of a greeting, as `after=` takes them.
+pub fn place_of(hello: &Value, offset: &Value) -> String {
+    format!("{}:{}", hello["epoch"].as_str().unwrap(), offset.as_str().unwrap())
+}

@@ -1,0 +1,309 @@
+//! Promise: a witness that asks too much, says too much, reads too slowly or breaks the protocol is told so, and harms nobody.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use monkeytown::serve::frame;
+use monkeytown::serve::ring::Capacity;
+use monkeytown::serve::{Limits, close};
+use tungstenite::Message;
+
+use crate::station::{Plan, Station, place};
+use crate::village::Village;
+
+fn station(lower: impl FnOnce(&mut Plan)) -> (Village, Station) {
+    let village = Village::small();
+    let mut plan = Plan::default();
+    lower(&mut plan);
+    let station = Station::open_with(&village, plan);
+    (village, station)
+}
+
+/// A frame as a client sends it.
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match payload.len() {
+        length @ 0..=125 => bytes.push(0x80 | u8::try_from(length).unwrap()),
+        length => {
+            bytes.push(0x80 | 126);
+            bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
+        }
+    }
+    bytes.extend([1, 2, 3, 4]);
+    bytes.extend(payload.iter().zip([1, 2, 3, 4].iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    bytes
+}
+
+/// Frames that the server sent until it closed the connection.
+fn rest(stream: &mut TcpStream) -> Vec<Vec<u8>> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    let (mut frames, mut at) = (Vec::new(), 0);
+    while let Some(length) = frame::length(&bytes[at..]) {
+        frames.push(bytes[at..at + length].to_vec());
+        at += length;
+    }
+    assert_eq!(at, bytes.len(), "the last frame is whole");
+    frames
+}
+
+/// Code and reason of the last frame, which has to be a close.
+fn closed(frames: &[Vec<u8>]) -> (u16, String) {
+    let last = frames.last().unwrap();
+    assert_eq!(last[0], 0x88, "{last:?}");
+    let payload = frame::payload(last);
+    (u16::from_be_bytes([payload[0], payload[1]]), String::from_utf8(payload[2..].to_vec()).unwrap())
+}
+
+#[test]
+fn one_witness_too_many_is_told_that_it_is_full() {
+    let (_village, station) = station(|plan| plan.limits.subscribers = 2);
+    let mut one = station.listen("after=now");
+    one.expect("hello");
+    let mut sse = station.ask("/events", &[]);
+    let mut first = [0; 12];
+    sse.read_exact(&mut first).unwrap();
+    assert_eq!(
+        station.listen("after=now").ends(close::FULL),
+        "full: 2 witnesses watch; ask another server of this town"
+    );
+    let problem = station.get("/events", &[]).is_problem(503, "full");
+    assert!(problem["detail"].as_str().unwrap().contains("2 witnesses"), "{problem}");
+    // A seat that is given back is free.
+    one.0.close(None).unwrap();
+    while one.0.read().is_ok() {}
+    let mut another = station.listen("after=now");
+    while another.0.read().is_ok_and(|message| message.is_close()) {
+        another = station.listen("after=now");
+    }
+    station.close();
+}
+
+#[test]
+fn one_address_has_so_many_connections_and_no_more() {
+    let (_village, station) = station(|plan| plan.limits.connections_per_address = 3);
+    let mut held: Vec<_> = (0..3).map(|_| station.listen("after=now")).collect();
+    held.iter_mut().for_each(|ear| drop(ear.expect("hello")));
+    let mut refused = crate::station::connect(station.address);
+    let mut answer = String::new();
+    refused.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("127.0.0.1 has 3 connections open"), "{answer}");
+    let metrics_after = |station: &Station| station.get("/metrics", &[]).body;
+    held.pop();
+    // The place is free as soon as the server has seen the end.
+    let mut page = String::new();
+    for _ in 0..10_000 {
+        let mut stream = station.ask("/metrics", &[]);
+        page.clear();
+        if stream.read_to_string(&mut page).is_ok() && page.starts_with("HTTP/1.1 200") {
+            break;
+        }
+    }
+    assert!(page.contains("monkeytown_connections_refused_total "), "{page}");
+    assert!(!metrics_after(&station).is_empty());
+    station.close();
+}
+
+#[test]
+fn behind_a_proxy_each_client_has_so_many_connections() {
+    let (_village, station) = station(|plan| {
+        plan.limits.connections_per_address = 1;
+        plan.proxy_header = Some("x-forwarded-for".to_owned());
+    });
+    let ask = |client: &str| {
+        let mut stream = station.ask("/events", &[("x-forwarded-for", &format!("6.6.6.6, {client}"))]);
+        let mut bytes = [0; 12];
+        stream.read_exact(&mut bytes).unwrap();
+        (stream, String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let ((_one, first), (_two, second), (_three, third)) = (ask("10.0.0.1"), ask("10.0.0.2"), ask("10.0.0.1"));
+    assert_eq!([&*first, &*second, &*third], ["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 429"]);
+    station.close();
+}
+
+#[test]
+fn a_message_of_one_byte_too_many_is_too_big() {
+    let (_village, station) = station(|_| {});
+    let mut ear = station.listen("after=now");
+    ear.expect("hello");
+    ear.0.send(Message::text("a".repeat(16 * 1024))).unwrap();
+    ear.0.send(Message::text("a".repeat(16 * 1024 + 1))).unwrap();
+    let reason = ear.ends(close::TOO_BIG);
+    assert!(reason.contains("16384"), "{reason}");
+    // In pieces it is no smaller.
+    let mut raw = station.raw("");
+    let piece = vec![b'a'; 9_000];
+    raw.write_all(&[masked(0x01, &piece), masked(0x80, &piece)].concat()).unwrap();
+    assert_eq!(closed(&rest(&mut raw)).0, close::TOO_BIG);
+    station.close();
+}
+
+#[test]
+fn frames_that_break_the_protocol_end_it_with_the_code_for_that() {
+    let (_village, station) = station(|_| {});
+    let cases: [(&str, Vec<u8>, u16); 9] = [
+        ("unmasked", frame::text(b"hello"), close::PROTOCOL),
+        ("reserved bits", masked(0xC1, b"hello"), close::PROTOCOL),
+        ("reserved opcode", masked(0x83, b"hello"), close::PROTOCOL),
+        ("reserved control", masked(0x8B, b""), close::PROTOCOL),
+        ("fragmented ping", masked(0x09, b""), close::PROTOCOL),
+        ("long ping", masked(0x89, &[0; 126]), close::PROTOCOL),
+        ("continuation of nothing", masked(0x80, b"hello"), close::PROTOCOL),
+        ("message within a message", [masked(0x01, b"a"), masked(0x81, b"b")].concat(), close::PROTOCOL),
+        ("not UTF-8", masked(0x81, &[0xFF, 0xFE]), close::NO_TEXT),
+    ];
+    for (name, bytes, code) in cases {
+        let mut raw = station.raw("");
+        raw.write_all(&bytes).unwrap();
+        let (told, reason) = closed(&rest(&mut raw));
+        assert_eq!(told, code, "{name}: {reason}");
+    }
+    // What is allowed stays allowed: a ping between the pieces of a message, byte by byte.
+    let mut raw = station.raw("");
+    let fine = [
+        masked(0x01, b"a"),
+        masked(0x89, b"still there?"),
+        masked(0x80, "ü".as_bytes()),
+        masked(0x88, &1000_u16.to_be_bytes()),
+    ];
+    for byte in fine.concat() {
+        raw.write_all(&[byte]).unwrap();
+    }
+    let frames = rest(&mut raw);
+    assert!(frames.iter().any(|pong| pong[0] == 0x8A && frame::payload(pong) == b"still there?"), "{frames:?}");
+    assert_eq!(closed(&frames).0, 1000);
+    station.close();
+}
+
+#[test]
+fn who_says_too_much_is_let_go() {
+    let (_village, station) = station(|plan| plan.limits.messages = 5);
+    for opcode in [0x81, 0x89] {
+        let mut raw = station.raw("");
+        for _ in 0..5 {
+            raw.write_all(&masked(opcode, b"me")).unwrap();
+        }
+        raw.write_all(&masked(opcode, b"me")).unwrap();
+        let (code, reason) = closed(&rest(&mut raw));
+        assert_eq!((code, reason.contains("more than 5 messages")), (close::TOO_FAST, true), "{reason}");
+    }
+    station.close();
+}
+
+#[test]
+fn who_is_silent_is_let_go_and_who_answers_is_not() {
+    let short = Limits {
+        idle: Duration::from_secs(2),
+        ping: Duration::from_millis(50),
+        heartbeat: Duration::from_millis(60),
+        tick: Duration::from_millis(20),
+        connections_per_address: 100,
+        ..Limits::default()
+    };
+    let (_village, station) = station(|plan| plan.limits = short);
+    // The library answers pings by itself, as a browser does.
+    let mut alive = station.listen("after=now");
+    alive.expect("hello");
+    let mut half_open = station.raw("after=now");
+    std::thread::scope(|scope| {
+        // For longer than who does not answer may stay: it is told that nothing happens.
+        scope.spawn(|| (0..40).for_each(|_| drop(alive.expect("heartbeat"))));
+        let frames = rest(&mut half_open);
+        assert_eq!(closed(&frames).0, close::POLICY);
+        assert!(frames.iter().any(|ping| ping[..] == frame::PING), "it was asked first");
+    });
+    station.close();
+}
+
+#[test]
+fn a_slow_reader_is_let_go_with_the_place_to_resume_at() {
+    let (_village, station) = station(|plan| plan.capacity = Capacity { frames: 100_000, bytes: 1 << 20 });
+    let mut slow = station.raw("after=now");
+    let mut quick = station.listen("after=now&types=run.finished.v1");
+    quick.expect("hello");
+    let text = "a".repeat(15_000);
+    // More than all buffers between the two hold, and then the whole ring.
+    for step in 0..3_000 {
+        station.publish(&format!("step-{step}"), &text);
+    }
+    let frames = rest(&mut slow);
+    let (code, reason) = closed(&frames);
+    assert_eq!(code, close::LAGGED, "{reason}");
+    let offsets: Vec<u64> = frames[..frames.len() - 1]
+        .iter()
+        .filter(|frame| frame[0] == 0x81)
+        .map(|frame| serde_json::from_slice::<serde_json::Value>(frame::payload(frame)).unwrap())
+        .filter(|message| message["kind"] == "event")
+        .map(|message| message["offset"].as_str().unwrap().parse().unwrap())
+        .collect();
+    assert!(offsets.windows(2).all(|two| two[0] + 1 == two[1]), "what came, came in order and without a hole");
+    let place = place(&reason);
+    assert!(place.ends_with(&format!(":{}", offsets.last().unwrap())), "{place} {:?}", offsets.last());
+    let mut again = station.listen(&format!("after={place}"));
+    again.expect("hello");
+    assert_eq!(again.expect("gap")["reason"], "evicted");
+    again.expect("snapshot");
+    assert!(station.get("/metrics", &[]).body.contains("monkeytown_stream_lagged_total 1\n"));
+    station.close();
+}
+
+#[test]
+fn server_sent_events_that_nobody_takes_are_ended() {
+    let (_village, station) = station(|plan| plan.limits.stalled = Duration::from_millis(200));
+    let mut slow = station.ask("/events?after=now", &[]);
+    let mut first = [0; 12];
+    slow.read_exact(&mut first).unwrap();
+    let watching = |station: &Station| station.get("/api/stream", &[]).json()["witnesses"].as_u64().unwrap();
+    assert_eq!(watching(&station), 1);
+    let text = "a".repeat(15_000);
+    for step in 0..2_000 {
+        station.publish(&format!("step-{step}"), &text);
+    }
+    let gone = (0..100_000).any(|_| watching(&station) == 0);
+    assert!(gone, "its seat is free");
+    station.close();
+}
+
+#[test]
+fn foreign_pages_and_foreign_names_are_refused() {
+    let (_village, station) = station(|plan| plan.origins = vec!["https://pages.example".to_owned()]);
+    let upgrade = |headers: &[(&str, &str)]| {
+        let base = [
+            ("connection", "upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let mut stream = station.ask("/ws", &[&base, headers].concat());
+        let mut bytes = [0; 12];
+        stream.read_exact(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let own = format!("http://{}", station.address);
+    assert_eq!(upgrade(&[("origin", &own)]), "HTTP/1.1 101");
+    assert_eq!(upgrade(&[("origin", "https://pages.example")]), "HTTP/1.1 101");
+    assert_eq!(upgrade(&[("origin", "http://evil.example")]), "HTTP/1.1 403");
+    assert_eq!(upgrade(&[("host", "evil.example")]), "HTTP/1.1 421");
+    station.get("/api/state", &[("origin", "http://evil.example")]).is_problem(403, "wrong-origin");
+    station.get("/api/state", &[("host", "evil.example")]).is_problem(421, "wrong-host");
+    station.get("/ws", &[]).is_problem(426, "not-a-websocket");
+    let no_key = [("connection", "upgrade, close"), ("upgrade", "websocket"), ("sec-websocket-version", "8")];
+    assert!(station.get("/ws", &no_key).head.contains("sec-websocket-version: 13"));
+    station.get("/api/nothing", &[]).is_problem(404, "not-found");
+    let mut posted = crate::station::connect(station.address);
+    let head =
+        format!("POST /ws HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", station.address);
+    posted.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    posted.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("/ws does not take POST"), "{answer}");
+    let answer = station.get("/api/state", &[("origin", "https://pages.example")]);
+    assert!(answer.head.contains("access-control-allow-origin: https://pages.example"), "{answer:?}");
+    assert!(!station.get("/api/state", &[("origin", &own)]).head.contains("access-control"));
+    let named = station.get("/healthz", &[("x-request-id", "proxy-7")]);
+    assert!(named.head.contains("x-request-id: proxy-7"), "{named:?}");
+    let unnamed = station.get("/healthz", &[("x-request-id", "<script>")]);
+    assert!(unnamed.head.contains("x-request-id: ") && !unnamed.head.contains("script>"), "{unnamed:?}");
+    station.close();
+}

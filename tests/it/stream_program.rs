@@ -1,0 +1,122 @@
+//! Promise: the program itself serves, ends when it is told to, and begins again where it was.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::station::{Ear, Station, connect, place_of};
+use crate::village::Village;
+
+/// The real program, until it is killed.
+fn program(village: &Village, more: &[&str]) -> (Child, SocketAddr) {
+    address_of(village.command(&[&["serve", "--listen", "127.0.0.1:0"], more].concat()).spawn().unwrap())
+}
+
+/// A started program, and the address that it says.
+fn address_of(mut child: Child) -> (Child, SocketAddr) {
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{line}")).parse().unwrap();
+    (child, address)
+}
+
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_server_that_was_killed_admits_that_it_may_have_forgotten() {
+    let village = Village::small();
+    let (child, address) = program(&village, &[]);
+    let mut ear = Ear::at(address, "after=now");
+    let hello = ear.expect("hello");
+    kill(child);
+    village.monkeytown(&["freeze", "--reason", "a test"]).says(0, "");
+    let (child, address) = program(&village, &[]);
+    let mut ear = Ear::at(address, &format!("after={}", place_of(&hello, &hello["offset"])));
+    assert_eq!(ear.expect("hello")["epoch"], hello["epoch"]);
+    assert_eq!(ear.expect("gap")["reason"], "restarted");
+    assert_eq!(ear.expect("event")["event"]["type"], "monkeytown.town.frozen.v1");
+    kill(child);
+}
+
+#[test]
+fn a_server_without_descriptors_recovers() {
+    let village = Village::small();
+    let told = village.command(&["serve", "--listen", "127.0.0.1:0", "--connections", "1000"]);
+    let mut few = Command::new("sh");
+    few.args(["-c", "ulimit -n 48; exec \"$0\" \"$@\""]).arg(told.get_program()).args(told.get_args());
+    few.current_dir(village.dir()).env_clear();
+    few.envs(told.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let (child, address) = address_of(few.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let crowd: Vec<_> = (0..100).map(|_| connect(address)).collect();
+    drop(crowd);
+    let answer = Station::get_at(address, "/healthz", &[]);
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"));
+    kill(child);
+}
+
+#[test]
+fn a_signal_ends_it_in_order_and_the_log_names_each_request() {
+    let village = Village::small();
+    let (mut child, address) = program(&village, &[]);
+    let mut ear = Ear::at(address, "after=now");
+    ear.expect("hello");
+    assert_eq!(Station::get_at(address, "/healthz", &[("x-request-id", "proxy-7")]).status, 200);
+    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(told.success());
+    assert!(ear.ends(1001).contains("resume after "));
+    while ear.0.read().is_ok() {}
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let health = lines.iter().find(|line| line["span"]["path"] == "/healthz").unwrap_or_else(|| panic!("{log}"));
+    assert_eq!((&health["span"]["id"], &health["status"]), (&"proxy-7".into(), &200.into()));
+    assert_eq!(health["message"], "answered");
+}
+
+#[test]
+fn with_a_remote_it_follows_what_is_pushed_there() {
+    let village = Village::small_with_remote();
+    let (child, address) = program(&village, &["--remote", "origin", "--fetch", "1"]);
+    let mut ear = Ear::at(address, "after=now");
+    ear.expect("hello");
+    let other = village.another_clone("other");
+    other.put("seen.txt", "from afar\n").save("From afar");
+    other.git(["push", "-q", "origin", "main"]);
+    let landed = ear.expect("event");
+    assert_eq!(landed["event"]["data"]["subject"], "From afar");
+    other.monkeytown(&["freeze", "--reason", "a test"]).says(0, "");
+    assert_eq!(ear.expect("event")["event"]["type"], "monkeytown.town.frozen.v1");
+    kill(child);
+}
+
+#[test]
+fn several_servers_of_one_town_are_told_to_the_page() {
+    let village = Village::small();
+    let servers = ["--shard", "https://one.example/", "--shard", "https://two.example"];
+    let (child, address) = program(&village, &servers);
+    let answer = Station::get_at(address, "/api/town", &[("origin", "https://two.example")]);
+    assert_eq!(answer.json()["shards"], serde_json::json!(["https://one.example", "https://two.example"]));
+    assert!(answer.head.contains("connect-src 'self' ws: wss: https://one.example https://two.example;"), "{answer:?}");
+    assert!(answer.head.contains("access-control-allow-origin: https://two.example"), "{answer:?}");
+    kill(child);
+}
+
+#[test]
+fn what_cannot_be_served_is_said() {
+    let village = Village::small();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    village.monkeytown(&["serve", "--listen", &address]).says(2, "name another address with --listen");
+    village.monkeytown(&["serve", "--remote", "nowhere"]).says(2, "nowhere");
+    village.monkeytown(&["serve", "--fetch", "5"]).says(2, "--remote");
+    village.monkeytown(&["serve", "--shard", "https://one.example/path"]).says(2, "is no origin");
+    village.git(["rm", "-q", ".monkeytown/town.yaml"]);
+    village.save("No town any more");
+    village.monkeytown(&["serve", "--listen", "127.0.0.1:0"]).says(2, "town");
+}

@@ -1,0 +1,106 @@
+// Promise: the page works on a telephone, without motion, without eyes and without a mouse.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Browser } from "playwright-core";
+import { Witness, browse } from "./look";
+import { Town, type Server } from "./town";
+
+const SCREENS = ["terrarium", "timeline", "gate", "board", "ledger", "specs", "agents", "stream"];
+const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
+
+let browser: Browser;
+let town: Town;
+let server: Server;
+
+beforeAll(async () => {
+  browser = await browse();
+  town = Town.demo();
+  town.run("pulls", "reject", `${town.pull("junglesecurity").number}`, "--reason", "wrong", "An example");
+  town.run("pulls", "merge", `${town.pull("chaostester").number}`);
+  server = await town.serve();
+});
+afterAll(async () => {
+  await browser.close();
+  await town.end();
+});
+
+test.each([["a desk", {}], ["a telephone", PHONE]])("axe finds nothing serious on any screen of %s", async (_where, options) => {
+  const witness = await (await Witness.open(browser, server.printed, options)).ready();
+  const found: { [screen: string]: string[] } = {};
+  for (const screen of SCREENS) {
+    await witness.show(screen);
+    const barriers = await witness.barriers();
+    if (barriers.length > 0) found[screen] = barriers;
+  }
+  expect(found).toEqual({});
+  await witness.end();
+});
+
+test("at 390 px nothing is wider than the screen, and what is touched is large enough", async () => {
+  const witness = await (await Witness.open(browser, server.printed, PHONE)).ready();
+  const wrong: string[] = [];
+  for (const screen of SCREENS) {
+    await witness.show(screen);
+    const wide = await witness.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    if (wide > 0) wrong.push(`${screen}: ${wide} px too wide`);
+    const small = await witness.page.locator("nav.screens a, .actions button, .queue button").evaluateAll((all) =>
+      all.map((one) => ({ box: one.getBoundingClientRect(), text: (one as HTMLElement).innerText.slice(0, 20) })).filter(({ box }) => box.height > 0 && box.height < 43.5).map(({ box, text }) => `${text} is ${box.height} px high`),
+    );
+    wrong.push(...small.map((one) => `${screen}: ${one}`));
+  }
+  expect(wrong).toEqual([]);
+  await witness.end();
+});
+
+test("who asked for less motion sees still frames, and each event still arrives", async () => {
+  const witness = await (await Witness.open(browser, server.printed, { reducedMotion: "reduce" })).ready();
+  const { page } = witness;
+  await page.locator(".world canvas").waitFor();
+  // Every frame that is painted goes through here; a still page asks for none.
+  const frames = () =>
+    page.evaluate(async () => {
+      const canvas = document.querySelector<HTMLCanvasElement>(".world canvas");
+      const seen = new Set<string>();
+      for (let i = 0; i < 20; i += 1) {
+        seen.add(canvas?.toDataURL() ?? "");
+        await new Promise((next) => requestAnimationFrame(next));
+      }
+      return seen.size;
+    });
+  await expect.poll(frames).toBe(1);
+  const running = await page.evaluate(() => document.getAnimations().filter((one) => one.playState === "running").length);
+  expect(running).toBe(0);
+  const before = await witness.seq();
+  town.run("run", "junglesecurity");
+  await expect.poll(() => witness.seq(), { timeout: 10_000 }).toBeGreaterThan(before);
+  await witness.end();
+});
+
+test("the map is walked by arrow keys, and a live region names who is reached", async () => {
+  const witness = await (await Witness.open(browser, server.printed)).ready();
+  const { page } = witness;
+  const first = page.locator(".world canvas button[tabindex='0']");
+  await first.waitFor({ state: "attached" });
+  await first.focus();
+  const name = () => page.evaluate(() => document.activeElement?.textContent ?? "");
+  const reached = new Set([await name()]);
+  for (const key of ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp", "ArrowUp", "ArrowRight"]) {
+    await page.keyboard.press(key);
+    reached.add(await name());
+  }
+  expect(reached.size).toBeGreaterThan(2);
+  expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("BUTTON");
+  await expect.poll(() => page.locator(".world-live").innerText()).not.toBe("");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => page.url()).toMatch(/#\/terrarium\/.+/);
+  await witness.end();
+});
+
+test("the list tells what the map shows", async () => {
+  const witness = await (await Witness.open(browser, server.printed)).ready();
+  const shown = await witness.page.locator(".world-who, .world-place").allInnerTexts();
+  const list = (await witness.list()).join("\n");
+  const { agents } = town.state() as { agents: object };
+  for (const text of shown) expect(list).toContain(text.replace(/\s*\d+$/, "").trim());
+  expect(shown.length).toBeGreaterThan(Object.keys(agents).length);
+  await witness.end();
+});

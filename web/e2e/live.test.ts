@@ -1,0 +1,88 @@
+// Promise: the page shows what happens when it happens, and finds back by itself when its server dies.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { Browser } from "playwright-core";
+import { Witness, browse } from "./look";
+import { Town } from "./town";
+
+let browser: Browser;
+let town: Town;
+
+beforeAll(async () => {
+  browser = await browse();
+});
+beforeEach(() => {
+  town = Town.demo();
+});
+afterEach(() => town.end());
+afterAll(() => browser.close());
+
+/** Two pages come to show the same of everybody, once those who walk have arrived. */
+async function alike(one: Witness, other: Witness): Promise<void> {
+  const differ = async () => {
+    const [here, there] = [await one.list(), await other.list()].map((list) => list.join("\n"));
+    return here === there ? "" : `${here}\n--\n${there}`;
+  };
+  await expect.poll(differ, { timeout: 40_000, interval: 300 }).toBe("");
+}
+
+test("a real run shows up while it happens, and the page then holds what the program folds", async () => {
+  const server = await town.serve();
+  const witness = await (await Witness.open(browser, server.printed)).ready();
+  const before = await witness.seq();
+  expect(before).toBe((town.state() as { seq: number }).seq);
+  town.run("pulls", "reject", `${town.pull("junglesecurity").number}`, "--reason", "wrong", "It is the example of the manual");
+  town.run("run", "junglesecurity");
+  const { seq } = town.state() as { seq: number };
+  expect(seq).toBeGreaterThan(before + 3);
+  await expect.poll(() => witness.seq(), { timeout: 10_000 }).toBe(seq);
+  const feed = witness.page.getByRole("region", { name: "Village feed" });
+  await feed.getByText("rejected", { exact: false }).first().waitFor();
+  // A page that comes now and folds nothing itself sees the same town.
+  const fresh = await (await Witness.open(browser, server.origin)).ready();
+  await alike(witness, fresh);
+  await fresh.end();
+  await witness.end();
+});
+
+test("a commit on main arrives", async () => {
+  const server = await town.serve();
+  const witness = await (await Witness.open(browser, server.printed)).ready();
+  town.write("docs/news.md", "A new tree.\n");
+  town.commit("Plant a tree by hand");
+  await witness.page.getByText("Plant a tree by hand").first().waitFor({ timeout: 5_000 });
+  await witness.end();
+});
+
+test("a killed server leaves a page that says so, catches up, and holds what a fresh fold gives", async () => {
+  const first = await town.serve();
+  const witness = await (await Witness.open(browser, first.printed, { fine: /WebSocket|ERR_|Failed to load/ })).ready();
+  const { port } = first;
+  await first.end("SIGKILL");
+  await witness.page.locator(".pill.down").waitFor();
+  town.run("pulls", "merge", `${town.pull("chaostester").number}`);
+  town.run("run", "chaostester");
+  const second = await town.serve(port);
+  const { seq } = town.state() as { seq: number };
+  await witness.page.locator(".pill.live").waitFor({ timeout: 40_000 });
+  await expect.poll(() => witness.seq(), { timeout: 10_000 }).toBe(seq);
+  const served = await second.json<{ seq: number; state: unknown }>("/api/state");
+  expect(served.seq).toBe(seq);
+  expect(served.state).toEqual(town.state());
+  const fresh = await (await Witness.open(browser, second.origin)).ready();
+  await alike(witness, fresh);
+  await fresh.end();
+  await witness.end();
+});
+
+test("a rewritten journal is a gap that is told, and the town is read anew", async () => {
+  const server = await town.serve();
+  const witness = await (await Witness.open(browser, server.printed)).ready();
+  const before = await witness.seq();
+  town.git("update-ref", "refs/heads/monkeytown/journal", town.git("rev-parse", "refs/heads/monkeytown/journal~3"));
+  await expect.poll(() => witness.seq(), { timeout: 15_000 }).toBeLessThan(before);
+  await witness.page.getByRole("alert").filter({ hasText: "rewritten" }).waitFor();
+  const fresh = await (await Witness.open(browser, server.origin)).ready();
+  await alike(witness, fresh);
+  await fresh.end();
+  await witness.end();
+});

@@ -1,0 +1,212 @@
+// The small timeline under the map and its buttons: density by kind, the place in time, play and step; states come from app.ts.
+import { useEffect, useRef } from "preact/hooks";
+import type { Bucket, HistoryIndex } from "../stream/history";
+import * as app from "../ui/app";
+import { ambient, hourOf } from "../world/sky";
+import { blend, css } from "../world/palette";
+import { Got, stamp } from "../ui/parts";
+import { SHAPES, TONES, toneOfNoun, type Tone } from "../ui/sentence";
+
+const COLOURS: { [T in Tone]: string } = { run: "#74c8ff", gate: "#ffd23f", board: "#bda4ff", ledger: "#4be0b8", bad: "#ff8577", plain: "#b8b0cb" };
+const ORDER: Tone[] = ["run", "gate", "board", "ledger", "bad", "plain"];
+export const SPEEDS = [0.5, 1, 10, 60, 600, 3600];
+
+export function speedName(speed: number): string {
+  return speed === 3600 ? "1 h/s" : speed === 600 ? "10 m/s" : `${speed}×`;
+}
+
+/** How many recorded events a bucket holds: what is derived has no number. */
+function recorded(bucket: Bucket): number {
+  return Math.max(0, bucket.count - (bucket.kinds["commit"] ?? 0));
+}
+
+/** What the sky is like at an hour: the light of the map falls on a blue, and a little of it shines through. */
+function skyOf(hour: number): string {
+  const light = ambient(hour);
+  const lit = [16, 8, 0].reduce((sum, by) => sum | (Math.round((((light >> by) & 255) * ((0x1f4560 >> by) & 255)) / 255) << by), 0);
+  return css(blend(lit, light, light === 0xffffff ? 0.02 : 0.14));
+}
+
+/** The sky of the hours behind the bars: the light that the map has at that time. */
+function paintSky(pen: CanvasRenderingContext2D, index: HistoryIndex, width: number, height: number): void {
+  const [from, to] = [Date.parse(index.from ?? ""), Date.parse(index.to ?? "")];
+  // Over more than a few days the nights would flicker.
+  const plain = !(to - from < 4 * 86_400_000);
+  pen.fillStyle = "#191731";
+  if (!plain) {
+    const sky = pen.createLinearGradient(0, 0, width, 0);
+    for (let i = 0; i <= 48; i++) sky.addColorStop(i / 48, skyOf(hourOf(timeAt(index, i / 48))));
+    pen.fillStyle = sky;
+  }
+  pen.fillRect(0, 0, width, height);
+}
+
+function paintBars(pen: CanvasRenderingContext2D, index: HistoryIndex, here: number, size: [number, number], ratio: number): void {
+  const [width, height] = size;
+  const most = Math.max(1, ...index.buckets.map((bucket) => bucket.count));
+  const step = width / Math.max(1, index.buckets.length);
+  const floor = height - 5 * ratio;
+  index.buckets.forEach((bucket, i) => {
+    // What lies in the future of the moment that is shown is there, but pale.
+    pen.globalAlpha = (i + 0.5) / index.buckets.length > here ? 0.35 : 1;
+    const kinds = Object.entries(bucket.kinds).sort(([a], [b]) => ORDER.indexOf(toneOfNoun(a)) - ORDER.indexOf(toneOfNoun(b)));
+    let y = floor;
+    for (const [noun, count] of kinds) {
+      // The root keeps an hour with one event visible beside one with thousands.
+      const tall = Math.max(2 * ratio, (count / bucket.count) * Math.sqrt(bucket.count / most) * (floor - 20 * ratio));
+      pen.fillStyle = COLOURS[toneOfNoun(noun)];
+      pen.fillRect(i * step + step * 0.1, y - tall, Math.max(1, step * 0.8), tall - Math.min(ratio, tall / 3));
+      y -= tall;
+    }
+  });
+  pen.globalAlpha = 1;
+}
+
+/** A diamond for each merge, a cross for each rejection. */
+function paintVerdicts(pen: CanvasRenderingContext2D, index: HistoryIndex, width: number, ratio: number): void {
+  const r = 5 * ratio;
+  for (const { state, verdict } of Object.values(app.live.town.pulls)) {
+    if (!verdict) continue;
+    const x = Math.min(width - r, Math.max(r, xOfTime(index, Date.parse(verdict.at)) * width));
+    const y = 9 * ratio;
+    pen.beginPath();
+    if (state === "merged") {
+      pen.fillStyle = COLOURS.gate;
+      for (const [dx, dy] of [[0, -r], [r, 0], [0, r], [-r, 0]] as const) pen.lineTo(x + dx, y + dy);
+      pen.fill();
+    } else {
+      pen.strokeStyle = COLOURS.bad;
+      pen.lineWidth = 2.5 * ratio;
+      for (const side of [-1, 1]) {
+        pen.moveTo(x - r * 0.8, y - side * r * 0.8);
+        pen.lineTo(x + r * 0.8, y + side * r * 0.8);
+      }
+      pen.stroke();
+    }
+  }
+}
+
+function paint(canvas: HTMLCanvasElement, index: HistoryIndex, seq: number): void {
+  const pen = canvas.getContext("2d");
+  const ratio = devicePixelRatio || 1;
+  const [width, height] = [canvas.clientWidth * ratio, canvas.clientHeight * ratio];
+  if (canvas.width !== Math.round(width) || canvas.height !== Math.round(height)) Object.assign(canvas, { width, height });
+  if (!pen || width === 0) return;
+  const here = app.past.value ? xOf(index, seq) : 1;
+  paintSky(pen, index, width, height);
+  paintBars(pen, index, here, [width, height], ratio);
+  paintVerdicts(pen, index, width, ratio);
+  const x = Math.max(ratio, Math.min(width - 6 * ratio, here * width));
+  pen.fillStyle = "#fff8e6";
+  pen.fillRect(x - ratio, 0, 2.5 * ratio, height);
+  pen.beginPath();
+  for (const [dx, dy] of [[-6, 0], [6.5, 0], [0, 8]] as const) pen.lineTo(x + dx * ratio, dy * ratio);
+  pen.fill();
+}
+
+/** Where a moment is on the axis, from 0 to 1. */
+export function xOfTime(index: HistoryIndex, ms: number): number {
+  const at = index.buckets.findIndex((bucket) => ms <= Date.parse(bucket.to));
+  const bucket = index.buckets[at];
+  if (!bucket) return 1;
+  const [from, to] = [Date.parse(bucket.from), Date.parse(bucket.to)];
+  return (at + Math.max(0, Math.min(1, (ms - from) / Math.max(1, to - from)))) / index.buckets.length;
+}
+
+/** The moment at a place of the axis, in milliseconds. */
+export function timeAt(index: HistoryIndex, x: number): number {
+  const place = Math.max(0, Math.min(0.9999, x)) * index.buckets.length;
+  const bucket = index.buckets[Math.floor(place)];
+  if (!bucket) return 0;
+  const [from, to] = [Date.parse(bucket.from), Date.parse(bucket.to)];
+  return from + (to - from) * (place - Math.floor(place));
+}
+
+/** What stands below the axis: hours of a short time, days of a long one. */
+function marks(index: HistoryIndex): string[] {
+  const long = Date.parse(index.to ?? "") - Date.parse(index.from ?? "") > 2 * 86_400_000;
+  const words = [0, 1, 2, 3, 4, 5].map((i) => stamp(timeAt(index, i / 6))).map((text) => (long ? text.slice(5, 10) : text.slice(11)));
+  return [...words, "now"];
+}
+
+/** Where an event is on the axis, from 0 to 1. */
+export function xOf(index: HistoryIndex, seq: number): number {
+  let before = index.first - 1;
+  const at = index.buckets.findIndex((bucket) => {
+    before += recorded(bucket);
+    return before >= seq;
+  });
+  if (at < 0) return 1;
+  const own = recorded(index.buckets[at] as Bucket);
+  return (at + (own === 0 ? 0 : 1 - (before - seq) / own)) / index.buckets.length;
+}
+
+/** Which event is at a place of the axis. */
+export function seqAt(index: HistoryIndex, x: number): number {
+  const place = Math.max(0, Math.min(0.9999, x)) * index.buckets.length;
+  const at = Math.floor(place);
+  const before = index.buckets.slice(0, at).reduce((sum, bucket) => sum + recorded(bucket), 0);
+  const own = index.buckets[at] ? recorded(index.buckets[at]) : 0;
+  return Math.min(index.last, index.first - 1 + before + Math.round(own * (place - at)));
+}
+
+export function Scrubber({ index, tall }: { index: HistoryIndex; tall?: boolean }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const seq = app.town().seq;
+  useEffect(() => {
+    if (canvas.current) paint(canvas.current, index, seq);
+  });
+  useEffect(() => {
+    const observer = new ResizeObserver(() => canvas.current && paint(canvas.current, index, seq));
+    if (canvas.current) observer.observe(canvas.current);
+    return () => observer.disconnect();
+  }, [index, seq]);
+  const to = (event: PointerEvent) => {
+    const box = canvas.current?.getBoundingClientRect();
+    if (!box || event.buttons === 0 || index.buckets.length === 0) return;
+    app.play(false);
+    app.rewind(seqAt(index, (event.clientX - box.left) / box.width));
+  };
+  const spoken = `event ${seq} of ${app.head()}, ${stamp(app.shownNow())} UTC`;
+  return (
+    <div class={tall ? "scrubber tall" : "scrubber"}>
+      <input type="range" class="sr" aria-label="Moment of the town, by event" aria-valuetext={spoken} min={0} max={app.head()} value={seq} onInput={(event) => app.rewind(Number(event.currentTarget.value))} />
+      <canvas ref={canvas} onPointerDown={to} onPointerMove={to} aria-hidden="true" />
+      <div class="axis" aria-hidden="true">{index.buckets.length > 0 && marks(index).map((text, i) => <span key={i}>{text}</span>)}</div>
+    </div>
+  );
+}
+
+/** Changes how the past is played. */
+function set(change: Partial<NonNullable<typeof app.replay>["playing"]>): void {
+  if (app.replay) Object.assign(app.replay.playing, change);
+  app.version.value += 1;
+}
+
+const QUICK = [1, 60, 3600];
+
+export function Controls() {
+  const { replay } = app;
+  const past = app.past.value;
+  const files = app.info.value?.static ?? false;
+  const at = app.town().seq;
+  const playing = replay?.playing.on ?? false;
+  const speed = replay?.playing.speed ?? 60;
+  const skip = replay?.playing.skipQuiet ?? true;
+  return (
+    <div class="controls" role="group" aria-label="Time">
+      <button type="button" aria-label="Previous event" disabled={at === 0} onClick={() => app.rewind(at - 1)}>◀◀</button>
+      <button type="button" aria-label={playing ? "Pause" : "Play"} onClick={app.playOrPause}>{playing ? "❚❚" : "▶"}</button>
+      <button type="button" aria-label="Next event" disabled={!past} onClick={() => app.rewind(at + 1)}>▶▶</button>
+      <button type="button" class={past ? "live off" : "live"} aria-pressed={!past} onClick={app.goLive}>{past ? (files ? "To the end" : "Back to live") : files ? "END" : "LIVE"}</button>
+      {QUICK.map((one) => <button type="button" key={one} class="speed" aria-pressed={speed === one} onClick={() => set({ speed: one, by: "time" })}>{speedName(one)}</button>)}
+      <button type="button" class="speed" aria-pressed={skip} onClick={() => set({ skipQuiet: !skip })}>skip quiet</button>
+      <span class="moment">{stamp(app.asOf())} <span>{past ? "" : files ? "the last event" : "following live"}</span></span>
+      <span class="key">{TONES.map(({ tone, name }) => <span key={tone}><span class={`mark ${tone}`} aria-hidden="true">{SHAPES[tone]}</span>{name}</span>)}</span>
+    </div>
+  );
+}
+
+export function MiniTimeline() {
+  return <footer class="mini" aria-label="Timeline"><Controls /><Got of={app.index.want()}>{(index) => <Scrubber index={index} />}</Got></footer>;
+}

@@ -1,0 +1,204 @@
+// Exports Timeline: the whole history as density, lanes of the agents around the moment, and one event looked at closely.
+import { signal } from "@preact/signals";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import "./screens.css";
+import { ServedHistory, StaticHistory } from "../stream/history";
+import type { Entry } from "../stream/wire";
+import * as app from "../ui/app";
+import { AgentLink, Empty, Got, Mark as Sign, Said, stamp } from "../ui/parts";
+import { route } from "../ui/route";
+import { SHAPES, TONES, agentOf, detail, sentence, type Tone } from "../ui/sentence";
+import { Controls, SPEEDS, Scrubber, speedName } from "./minitimeline";
+import { Blocks, lanesOf, placeOf, placesOf, windowOf, type Lane } from "./timeline-window";
+
+const hidden = signal<ReadonlySet<Tone>>(new Set());
+const read = signal<{ from: number; to: number; entries: Entry[]; why: string }>({ from: 0, to: 0, entries: [], why: "" });
+let blocks: { of: string; blocks: Blocks } | undefined;
+let wanted: [number, number] | null = null;
+let busy = false;
+
+/** Another history begins when the server says so. */
+function source(): Blocks {
+  const of = `${app.info.value?.static} ${app.line.value?.epoch}`;
+  if (blocks?.of !== of) {
+    const base = new URL(".", document.baseURI).href;
+    blocks = { of, blocks: new Blocks(app.info.value?.static ? new StaticHistory(base, fetch) : new ServedHistory(base, fetch)) };
+  }
+  return blocks.blocks;
+}
+
+/** Reads what is wanted last, and not more often than twice a second, however fast the town is. */
+async function readOn(): Promise<void> {
+  if (busy) return;
+  busy = true;
+  while (wanted) {
+    const [from, to] = wanted;
+    wanted = null;
+    try {
+      read.value = { from, to, entries: await source().read(from, to), why: "" };
+    } catch (error) {
+      read.value = { ...read.peek(), why: (error as Error).message };
+    }
+    await new Promise((done) => setTimeout(done, 500));
+  }
+  busy = false;
+}
+
+function useWindow(seq: number): void {
+  const { from, to } = windowOf(seq, app.head());
+  useEffect(() => {
+    if (to < from) return;
+    wanted = [from, to];
+    void readOn();
+  }, [from, to]);
+}
+
+function set(change: Partial<NonNullable<typeof app.replay>["playing"]>): void {
+  if (app.replay) Object.assign(app.replay.playing, change);
+  app.version.value += 1;
+}
+
+/** What the small timeline has no room for: every speed, by event, in circles, which kinds are shown. */
+function More() {
+  const playing = app.replay?.playing ?? { speed: 60, by: "time", loop: false };
+  const toggle = (tone: Tone) => {
+    const next = new Set(hidden.value);
+    if (!next.delete(tone)) next.add(tone);
+    hidden.value = next;
+  };
+  return (
+    <div class="tools">
+      <label>Speed <select value={playing.speed} onChange={(event) => set({ speed: Number(event.currentTarget.value) })}>
+        {SPEEDS.map((speed) => <option key={speed} value={speed}>{playing.by === "event" ? `${speed} events/s` : speedName(speed)}</option>)}
+      </select></label>
+      <label>Play and draw <select value={playing.by} onChange={(event) => set({ by: event.currentTarget.value as "time" | "event" })}>
+        <option value="time">by time</option><option value="event">by event</option>
+      </select></label>
+      <button type="button" aria-pressed={playing.loop} onClick={() => set({ loop: !playing.loop })}>Loop</button>
+      <span class="kinds" role="group" aria-label="Kinds in the lanes">
+        {[...TONES, { tone: "plain" as Tone, name: "other" }].map(({ tone, name }) => (
+          <button type="button" key={tone} aria-pressed={!hidden.value.has(tone)} onClick={() => toggle(tone)}><span class={`mark ${tone}`} aria-hidden="true">{SHAPES[tone]}</span>{name}</button>
+        ))}
+      </span>
+    </div>
+  );
+}
+
+const percent = (x: number) => `${(x * 100).toFixed(3)}%`;
+
+function Row({ lane, places }: { lane: Lane; places: number[] }) {
+  const x = (place: number) => places[place] ?? 0;
+  const failed = lane.bars.filter((bar) => bar.end === "failed" || bar.end === "expired").length;
+  return (
+    <li class="lane">
+      <span class="lane-name">{lane.agent ? <AgentLink id={lane.name} /> : lane.name}<span class="sr">{`: ${lane.bars.length} runs, ${failed} failed, ${lane.marks.length} other events`}</span></span>
+      <div class="track">
+        {lane.bars.map((bar) => (
+          <a key={bar.id} class={`bar-run ${bar.end}`} href={`#/e/${encodeURIComponent(bar.id)}`} tabIndex={-1} aria-hidden="true" title={bar.words} style={{ left: percent(x(bar.from)), width: percent((bar.to === null ? 1 : x(bar.to)) - x(bar.from)) }} />
+        ))}
+        {lane.marks.map((mark) => (
+          <a key={mark.id} class={`mark ${mark.tone}`} href={`#/e/${encodeURIComponent(mark.id)}`} tabIndex={-1} aria-hidden="true" title={mark.words} style={{ left: percent(x(mark.place)) }}>{mark.sign}</a>
+        ))}
+      </div>
+    </li>
+  );
+}
+
+function Lanes({ entries, seq }: { entries: Entry[]; seq: number }) {
+  const by = app.replay?.playing.by ?? "time";
+  const off = hidden.value;
+  const places = useMemo(() => placesOf(entries, by), [entries, by]);
+  // The lanes are the same while the moment moves over them: only the line moves.
+  const rows = useMemo(() => lanesOf(entries, app.live.town, off).map((lane) => <Row key={lane.name} lane={lane} places={places} />), [entries, places, off]);
+  const here = places[placeOf(entries, seq)] ?? 0;
+  const first = entries.find((entry) => entry.seq !== null)?.seq ?? 0;
+  const last = entries.findLast((entry) => entry.seq !== null)?.seq ?? 0;
+  const at = (share: number) => entries[Math.min(entries.length - 1, Math.max(0, places.findLastIndex((place) => place <= share)))]?.event.time ?? "";
+  return (
+    <section class="panel lanes" aria-label="Lanes of the agents">
+      <h2>Lanes <small>{`events ${first} to ${last} of ${app.head()}`}</small></h2>
+      <div class="lane-box">
+        <ol>{rows}</ol>
+        <div class="lane-line" aria-hidden="true"><i class={app.past.value ? "" : "live"} style={{ left: percent(here) }} /></div>
+      </div>
+      <div class="axis lane-axis" aria-hidden="true">{[0, 0.5, 1].map((share) => <span key={share}>{stamp(Date.parse(at(share))).slice(5)}</span>)}</div>
+    </section>
+  );
+}
+
+function plain(data: unknown): string {
+  const text = JSON.stringify(data, (_, value: unknown) => (typeof value === "bigint" ? `${value}` : value), 2) ?? "";
+  return text.length > 20_000 ? `${text.slice(0, 20_000)}…` : text;
+}
+
+function Closely({ entry, related }: { entry: Entry | undefined; related: Entry[] }) {
+  if (!entry) return <section class="panel"><Empty title="Before the first event">Step forward, or press play.</Empty></section>;
+  const { event, seq } = entry;
+  const who = agentOf(event);
+  return (
+    <section class="panel event" aria-label="The event">
+      <h2><Sign type={event.type} /> <Said text={sentence(event)} /></h2>
+      {detail(event) && <p class="muted"><Said text={detail(event).slice(0, 400)} /></p>}
+      <dl class="pairs">
+        <div><dt>number</dt><dd>{seq ?? (event.type.includes(".step.") ? "none, it passed by" : "none, derived from git")}</dd></div>
+        <div><dt>when</dt><dd>{event.time}</dd></div>
+        <div><dt>type</dt><dd><Said text={event.type} /></dd></div>
+        <div><dt>actor</dt><dd>{who && who in app.live.town.agents ? <AgentLink id={who} /> : <Said text={event.actor} />}</dd></div>
+        {event.subject && <div><dt>about</dt><dd><Said text={event.subject} /></dd></div>}
+        <div><dt>id</dt><dd><a href={`#/e/${encodeURIComponent(event.id)}`}>{event.id}</a></dd></div>
+      </dl>
+      {related.length > 0 && (
+        <details><summary>{related.length} more of the same run</summary>
+          <ul class="plain">{related.map((one) => <li key={one.event.id}><a href={`#/e/${encodeURIComponent(one.event.id)}`}><Said text={sentence(one.event)} /></a></li>)}</ul>
+        </details>
+      )}
+      <details><summary>What it carries</summary><pre tabIndex={0}>{plain(event.data)}</pre></details>
+    </section>
+  );
+}
+
+const AROUND = 12;
+
+function Around({ entries, at }: { entries: Entry[]; at: number }) {
+  const list = useRef<HTMLOListElement>(null);
+  const from = Math.max(0, at - AROUND);
+  return (
+    <section class="panel" aria-label="Events around the moment">
+      <h2>Around this moment</h2>
+      <ol class="events" ref={list}>
+        {entries.slice(from, at + AROUND).map(({ event, seq }, i) => (
+          <li key={event.id} class={from + i > at ? "later" : ""} aria-current={from + i === at ? "true" : undefined}>
+            <Sign type={event.type} /><a href={`#/e/${encodeURIComponent(event.id)}`}><Said text={sentence(event)} /></a><span class="muted">{seq ?? "·"}</span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+export function Timeline() {
+  const { seq } = app.town();
+  useWindow(seq);
+  const { entries, why } = read.value;
+  const last = placeOf(entries, seq);
+  const { selected } = route.value;
+  // An event without a number of its own stands right behind the one that has.
+  const chosen = entries.findIndex(({ event }) => event.id === selected);
+  const at = chosen > last && entries.slice(last + 1, chosen + 1).every((entry) => entry.seq === null) ? chosen : last;
+  const entry = entries[at];
+  const related = entry?.event.corr ? entries.filter((one) => one.event.corr === entry.event.corr && one !== entry) : [];
+  return (
+    <div class="page timeline">
+      <section class="panel" aria-label="All of history">
+        <Controls />
+        <More />
+        <Got of={app.index.want()}>{(index) => (index.buckets.length === 0 ? <Empty title="Nothing has happened yet">The first run of an agent writes the first line of this history.</Empty> : <Scrubber index={index} tall />)}</Got>
+      </section>
+      {why && <Empty title="The lanes could not be read">{why}.</Empty>}
+      {entries.length > 0 && <Lanes entries={entries} seq={seq} />}
+      {entries.length > 0 && <div class="halves"><Closely entry={entry} related={related} /><Around entries={entries} at={at} /></div>}
+    </div>
+  );
+}
+
+export default Timeline;

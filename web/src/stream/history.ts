@@ -1,0 +1,141 @@
+// Where the past comes from: a server's history, or the files of an export, behind one face; folding it lives in machine.ts.
+import { parse } from "../fold/json";
+import { adopt, type Town } from "../fold/state";
+import { isEnvelope, type Entry } from "./wire";
+
+export interface Bucket {
+  from: string;
+  to: string;
+  count: number;
+  kinds: { [noun: string]: number };
+}
+
+export interface HistoryIndex {
+  first: number;
+  last: number;
+  from: string | null;
+  to: string | null;
+  buckets: Bucket[];
+  chunks: { name: string; first: number; last: number; events: number }[];
+}
+
+export interface History {
+  index(): Promise<HistoryIndex>;
+  /** Recorded events of these numbers, with the derived ones in their places. */
+  events(from: number, to: number): Promise<Entry[]>;
+  /** The state after an event, where somebody else folds it for us. */
+  state(at: number): Promise<Town | undefined>;
+}
+
+/** An answer that was none, with words for a person. */
+export class Unreachable extends Error {}
+
+export type Fetch = (url: URL) => Promise<Response>;
+
+export async function fetchText(get: Fetch, url: URL): Promise<string> {
+  let response: Response;
+  try {
+    response = await get(url);
+  } catch {
+    throw new Unreachable("the server cannot be reached");
+  }
+  if (!response.ok) throw new Unreachable(`the server answered ${response.status} for ${url.pathname}`);
+  return response.text();
+}
+
+/** The most that a server hands out at once. */
+const PAGE = 5000;
+
+/** Reads lines of history. A line that is none is left out: the fold notices the hole by its number. */
+export function readLines(text: string): Entry[] {
+  const entries: Entry[] = [];
+  for (const line of text.split("\n")) {
+    if (line === "") continue;
+    try {
+      const entry = parse(line) as Entry;
+      if (isEnvelope(entry.event)) entries.push({ offset: entry.offset, seq: entry.seq ?? null, event: entry.event });
+    } catch {
+      continue;
+    }
+  }
+  return entries;
+}
+
+/** Those of these numbers, and what is derived between them. */
+export function between(entries: Entry[], from: number, to: number): Entry[] {
+  let at = from - 1;
+  let begun = entries[0]?.seq === null && from <= 1;
+  return entries.filter((entry) => {
+    if (entry.seq !== null) {
+      at = entry.seq;
+      begun = at >= from;
+    }
+    return begun && at <= to;
+  });
+}
+
+export class ServedHistory implements History {
+  constructor(
+    private readonly base: string,
+    private readonly get: Fetch,
+  ) {}
+
+  async index(): Promise<HistoryIndex> {
+    return JSON.parse(await fetchText(this.get, new URL("api/history/index", this.base))) as HistoryIndex;
+  }
+
+  async events(from: number, to: number): Promise<Entry[]> {
+    const entries: Entry[] = [];
+    for (let start = from; start <= to; start += PAGE) {
+      const url = new URL("api/history", this.base);
+      url.searchParams.set("from", `${start}`);
+      url.searchParams.set("to", `${Math.min(to, start + PAGE - 1)}`);
+      entries.push(...readLines(await fetchText(this.get, url)));
+    }
+    return entries;
+  }
+
+  async state(at: number): Promise<Town | undefined> {
+    const url = new URL("api/state", this.base);
+    url.searchParams.set("at", `${at}`);
+    return adopt((parse(await fetchText(this.get, url)) as { state: unknown }).state);
+  }
+}
+
+export class StaticHistory implements History {
+  private indexed: Promise<HistoryIndex> | undefined;
+  private readonly files = new Map<string, Promise<Entry[]>>();
+
+  constructor(
+    private readonly base: string,
+    private readonly get: Fetch,
+  ) {}
+
+  index(): Promise<HistoryIndex> {
+    this.indexed ??= fetchText(this.get, new URL("history/index.json", this.base)).then((text) => JSON.parse(text) as HistoryIndex);
+    return this.indexed;
+  }
+
+  async events(from: number, to: number): Promise<Entry[]> {
+    const { chunks } = await this.index();
+    const needed = chunks.filter((chunk) => chunk.last >= from && chunk.first <= to);
+    const parts = await Promise.all(needed.map((chunk) => this.file(chunk.name)));
+    return between(parts.flat(), from, to);
+  }
+
+  private file(name: string): Promise<Entry[]> {
+    const known = this.files.get(name);
+    if (known) return known;
+    const file = fetchText(this.get, new URL(`history/${name}.ndjson`, this.base)).then(readLines);
+    this.files.set(name, file);
+    // A failure is not for ever, and a long history is not kept whole.
+    file.catch(() => this.files.delete(name));
+    const oldest = this.files.keys().next().value;
+    if (this.files.size > 6 && oldest !== undefined) this.files.delete(oldest);
+    return file;
+  }
+
+  state(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+}

@@ -1,0 +1,173 @@
+// The time machine: the town after any event, from snapshots and the events between them; what plays it lives in replay.ts.
+import { apply } from "../fold/fold";
+import { copy, emptyTown, type Town } from "../fold/state";
+import type { History } from "./history";
+import type { Entry } from "./wire";
+
+/** Events between two snapshots. */
+export const BLOCK = 5000;
+/** Events between two small snapshots inside the block that is looked at. */
+const STRIDE = 250;
+const BLOCKS_KEPT = 4;
+const BASES_KEPT = 200;
+
+interface Block {
+  first: number;
+  /** Recorded and derived events in their order. */
+  entries: Entry[];
+  /** The place in `entries` of each recorded event. */
+  places: number[];
+  strides: Town[];
+}
+
+export class Machine {
+  /** The town at `town.seq`. It changes in place when the machine moves. */
+  town: Town = emptyTown();
+  private readonly blocks = new Map<number, Block>();
+  private readonly bases = new Map<number, Town>([[0, emptyTown()]]);
+
+  /** `head` is the number of the last event that there is. */
+  constructor(
+    private readonly history: History,
+    private readonly head: () => number,
+  ) {}
+
+  /** Moves to the state after this event, fetching what is missing. */
+  async seek(seq: number): Promise<void> {
+    const at = Math.max(0, Math.min(seq, this.head()));
+    const index = blockOf(at);
+    await this.load(index, at);
+    if (!this.move(at)) throw new Error(`event ${at} is missing in the history`);
+  }
+
+  /** Moves without fetching; answers whether it could. */
+  move(seq: number): boolean {
+    const block = this.blocks.get(blockOf(seq));
+    if (!block || seq > block.first + block.places.length - 1) return seq === 0 && this.reset();
+    const start = this.town.seq <= seq && this.town.seq >= block.first - 1 && this.own ? this.town : this.stride(block, seq);
+    this.own = true;
+    this.town = start;
+    while (this.town.seq < seq) {
+      const entry = this.entry(this.town.seq + 1);
+      if (!entry) return false;
+      apply(this.town, entry.event);
+      this.keepStride(block);
+    }
+    return true;
+  }
+
+  /** Whether `town` is ours to change; after a start from elsewhere it is a copy. */
+  private own = false;
+
+  private reset(): boolean {
+    this.town = emptyTown();
+    this.own = true;
+    return true;
+  }
+
+  private stride(block: Block, seq: number): Town {
+    const wanted = Math.floor((seq - block.first + 1) / STRIDE);
+    const nearest = block.strides.slice(0, wanted + 1).findLast((town) => town !== undefined);
+    return copy(nearest ?? (block.strides[0] as Town));
+  }
+
+  private keepStride(block: Block): void {
+    const done = this.town.seq - block.first + 1;
+    if (done % STRIDE === 0) block.strides[done / STRIDE] ??= copy(this.town);
+  }
+
+  /** A recorded event, where it is here already. */
+  entry(seq: number): Entry | undefined {
+    const block = this.blocks.get(blockOf(seq));
+    return block?.entries[block.places[seq - block.first] ?? -1];
+  }
+
+  /** The last events up to where the machine stands, oldest first; derived ones in their places. */
+  recent(count: number): Entry[] {
+    const { seq } = this.town;
+    const block = this.blocks.get(blockOf(seq));
+    if (!block || seq === 0) return [];
+    const end = (block.places[seq - block.first + 1] ?? block.entries.length) as number;
+    const here = block.entries.slice(Math.max(0, end - count), end);
+    const before = this.blocks.get(blockOf(block.first - 1));
+    return here.length < count && before && before !== block ? [...before.entries.slice(here.length - count), ...here] : here;
+  }
+
+  /** Fetches the block of an event, and what the block needs before it can be folded. */
+  async load(index: number, upTo: number): Promise<void> {
+    const known = this.blocks.get(index);
+    const first = index * BLOCK + 1;
+    const last = Math.min(this.head(), first + BLOCK - 1);
+    const have = known ? known.first + known.places.length - 1 : first - 1;
+    if (known && have >= Math.min(upTo, last)) return;
+    if (last < first) return;
+    const base = known?.strides[0] ?? (await this.base(index));
+    const entries = await this.history.events(have + 1, last);
+    const block = known ?? { first, entries: [], places: [], strides: [copy(base)] };
+    for (const entry of entries) this.add(block, entry);
+    this.blocks.delete(index);
+    this.blocks.set(index, block);
+    const oldest = this.blocks.keys().next().value;
+    if (this.blocks.size > BLOCKS_KEPT && oldest !== undefined) this.blocks.delete(oldest);
+  }
+
+  private add(block: Block, entry: Entry): void {
+    const next = block.first + block.places.length;
+    // What is there already, or does not follow, is left out: a state with a hole in it would be a lie.
+    if (entry.seq !== null && entry.seq !== next) return;
+    if (entry.seq !== null) block.places.push(block.entries.length);
+    else if (block.entries.some((known) => known.seq === null && known.event.id === entry.event.id)) return;
+    block.entries.push(entry);
+  }
+
+  /** The state before a block. */
+  private async base(index: number): Promise<Town> {
+    const known = this.bases.get(index);
+    if (known) return known;
+    const base = (await this.history.state(index * BLOCK)) ?? (await this.foldTo(index));
+    if (this.bases.size >= BASES_KEPT) this.bases.delete([...this.bases.keys()].at(-1) as number);
+    this.bases.set(index, base);
+    return base;
+  }
+
+  /** Folds block after block from the nearest base: the way of a page without a server. */
+  private async foldTo(index: number): Promise<Town> {
+    const from = Math.max(...[...this.bases.keys()].filter((known) => known < index));
+    const town = copy(this.bases.get(from) ?? emptyTown());
+    for (let block = from; block < index; block++) {
+      const entries = await this.history.events(block * BLOCK + 1, (block + 1) * BLOCK);
+      for (const entry of entries) if (entry.seq === town.seq + 1) apply(town, entry.event);
+      if (town.seq !== (block + 1) * BLOCK) throw new Error(`event ${town.seq + 1} is missing in the history`);
+      this.bases.set(block + 1, copy(town));
+    }
+    return town;
+  }
+
+  /** The number of the last event that happened at or before a moment, searched in the whole history. */
+  async find(at: number): Promise<number> {
+    let [low, high] = [0, this.head()];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      await this.load(blockOf(middle), middle);
+      const entry = this.entry(middle);
+      if (!entry || Date.parse(entry.event.time) > at) high = middle - 1;
+      else low = middle;
+    }
+    return low;
+  }
+
+  /** The number of an event by its id, the newest blocks first. */
+  async locate(id: string): Promise<number | undefined> {
+    for (let index = blockOf(this.head()); index >= 0; index--) {
+      await this.load(index, this.head());
+      const block = this.blocks.get(index);
+      const place = block?.entries.findIndex((entry) => entry.event.id === id) ?? -1;
+      if (block && place >= 0) return block.entries.slice(0, place + 1).findLast((entry) => entry.seq !== null)?.seq ?? block.first - 1;
+    }
+    return undefined;
+  }
+}
+
+export function blockOf(seq: number): number {
+  return Math.max(0, Math.floor((seq - 1) / BLOCK));
+}

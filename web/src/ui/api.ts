@@ -1,0 +1,197 @@
+// What the server answers besides the stream: the shapes, fetching, and the acts of a local gate; no screen lives here.
+import type { Reason } from "../fold/event";
+import type { Pull } from "../fold/state";
+import { parse } from "../fold/json";
+import { Unreachable, fetchText, type HistoryIndex } from "../stream/history";
+import { signal, type Signal } from "@preact/signals";
+import { steadyClock } from "./edge";
+
+export interface TownInfo {
+  name: string;
+  description?: string;
+  repository?: { branch: string; head: string; web: string | null };
+  local?: boolean;
+  freeze?: boolean;
+  server?: string;
+  built?: string;
+  shards?: string[];
+  static?: boolean;
+  limits?: { [name: string]: unknown };
+}
+
+export interface AgentInfo {
+  name: string;
+  description: string;
+  persona: string;
+  owns: string[];
+  schedule: { cron: string; timezone: string | null } | null;
+  next_slot: string | null;
+  model: string | null;
+  tools: string[];
+  limits?: { [name: string]: unknown };
+  memories: { id: string; at: string; text: string; kind: string; based_on: string[]; importance: number }[];
+}
+
+export interface Risk {
+  level: "info" | "warn" | "high";
+  what: string;
+}
+
+export interface PullInfo extends Pull {
+  risk: Risk[];
+  own_paths: boolean;
+  checks: { name: string; state: string }[] | null;
+  cost_micros: number;
+  similar: number[];
+}
+
+export interface FileInfo {
+  path: string;
+  from: string | null;
+  status: "added" | "modified" | "deleted" | "renamed";
+  binary: boolean;
+  adds: number;
+  dels: number;
+  patch: string;
+  cut: boolean;
+  invisible: { line: number; what: string }[];
+}
+
+export type PullDetail = PullInfo & { files: FileInfo[] };
+
+export interface SpecInfo {
+  changes: {
+    name: string;
+    state: string;
+    tasks: { done: number; total: number };
+    gates: { name: string; verdict: string; actor?: string; at?: string; number?: number }[];
+    scenarios: { total: number; ok: number };
+    next: string | null;
+    archived: string | null;
+  }[];
+  specs: { id: string; requirements: number; scenarios: number }[];
+}
+
+export interface LedgerInfo {
+  note?: string;
+  balances: { account: string; amount_m: number }[];
+  totals: { [name: string]: number };
+  runs: { agent: string; run: string; at: string; cost_micros: number; tokens: number; outcome: string; model: string }[];
+  verify?: { ok: boolean; head: string; seq: number };
+}
+
+export interface StreamInfo {
+  ring?: { events: number; bytes: number; cap_events: number; cap_bytes: number; first: string };
+  witnesses?: number;
+  delivered?: number;
+  lagged?: number;
+  published?: number;
+  relay_lag_ms?: number | null;
+  uptime_s?: number;
+  build?: string;
+}
+
+export type Loaded<T> = { state: "loading" } | { state: "failed"; why: string } | { state: "there"; value: T };
+
+/** A short breath, in which the events of one moment arrive together. */
+const AT_ONCE = 100;
+
+/** A thing that is fetched when somebody looks at it, and again when events say that it changed. */
+export class Resource<T> {
+  readonly value: Signal<Loaded<T>> = signal<Loaded<T>>({ state: "loading" });
+  private running = false;
+  private again = false;
+  private wanted = false;
+  private soon: ReturnType<typeof setTimeout> | undefined;
+  private loaded = -Infinity;
+
+  /** However many events come, it is fetched again only so often: `every` is in milliseconds. */
+  constructor(
+    private readonly url: () => URL | null,
+    private readonly every = 2_000,
+  ) {}
+
+  /** Fetches it the first time it is asked for. */
+  want(): Loaded<T> {
+    if (!this.wanted) {
+      this.wanted = true;
+      queueMicrotask(() => void this.load());
+    }
+    return this.value.value;
+  }
+
+  /** Fetches it again, if anybody ever wanted it; at once where it was quiet, later where events come one after the other. */
+  stale(): void {
+    if (!this.wanted || this.soon !== undefined) return;
+    const wait = Math.max(AT_ONCE, this.loaded + this.every - steadyClock());
+    this.soon = setTimeout(() => void this.load(), wait);
+  }
+
+  /** Fetches it again when somebody wants it the next time; until then the old one stands. */
+  forget(): void {
+    this.wanted = false;
+  }
+
+  async load(): Promise<void> {
+    this.wanted = true;
+    clearTimeout(this.soon);
+    this.soon = undefined;
+    this.again = this.running;
+    if (this.running) return;
+    this.running = true;
+    this.loaded = steadyClock();
+    try {
+      const url = this.url();
+      if (!url) throw new Unreachable("an exported page does not have this");
+      this.value.value = { state: "there", value: parse(await fetchText(fetch, url)) as T };
+    } catch (error) {
+      // What was there stays: old and true is better than nothing.
+      if (this.value.value.state !== "there") this.value.value = { state: "failed", why: (error as Error).message };
+    }
+    this.running = false;
+    if (this.again) this.stale();
+  }
+}
+
+export class Refused extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The acts of a mayor on the local binary; every answer hands out the next token. */
+export class Acts {
+  /** `store` keeps the token that is good for the next act, so that a page that is loaded again may still decide. */
+  constructor(
+    private readonly base: string,
+    private token: string | null,
+    private readonly store: (token: string) => void = () => undefined,
+  ) {}
+
+  private keep(token: string): void {
+    this.token = token;
+    this.store(token);
+  }
+
+  get possible(): boolean {
+    return this.token !== null;
+  }
+
+  merge = (number: string, head: string) => this.post(`api/pulls/${number}/merge`, { head });
+  reject = (number: string, head: string, reason: Reason, text: string) => this.post(`api/pulls/${number}/reject`, { head, reason, text });
+  freeze = (on: boolean, reason: string) => this.post(on ? "api/town/freeze" : "api/town/thaw", { reason });
+
+  private async post(path: string, body: unknown): Promise<void> {
+    const headers: { [name: string]: string } = { "content-type": "application/json" };
+    if (this.token) headers["x-monkeytown-token"] = this.token;
+    const response = await fetch(new URL(path, this.base), { method: "POST", headers, body: JSON.stringify(body) });
+    const answer = (await response.json().catch(() => ({}))) as { token?: string; code?: string; detail?: string; title?: string };
+    if (answer.token) this.keep(answer.token);
+    if (!response.ok) throw new Refused(answer.code ?? `${response.status}`, answer.detail ?? answer.title ?? `the server answered ${response.status}`);
+  }
+}
+
+export type { HistoryIndex };

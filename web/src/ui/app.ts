@@ -1,0 +1,328 @@
+// The page's one state: which town, live or in the past, and what was fetched around it; what it looks like lives in the screens.
+import { computed, effect, signal } from "@preact/signals";
+import { emptyTown, type Town } from "../fold/state";
+import { Connection, WAYS, type Line } from "../stream/connection";
+import { ServedHistory, StaticHistory, fetchText, type History, type HistoryIndex } from "../stream/history";
+import { Live } from "../stream/live";
+import { Machine } from "../stream/machine";
+import { Replay } from "../stream/replay";
+import type { Entry, Frame } from "../stream/wire";
+import { parse } from "../fold/json";
+import { adopt } from "../fold/state";
+import { Acts, Resource, type AgentInfo, type LedgerInfo, type PullDetail, type PullInfo, type SpecInfo, type StreamInfo, type TownInfo } from "./api";
+import { chance, steadyClock, wallClock } from "./edge";
+import { go, keepToken, route, takeToken } from "./route";
+
+const base = new URL(".", document.baseURI).href;
+
+export const info = signal<TownInfo | null>(null);
+export const failure = signal<string | null>(null);
+/** Ticks whenever what is shown has changed: at most once a frame. */
+export const version = signal(0);
+export const line = signal<Line | null>(null);
+export const minute = signal(wallClock());
+/** Events that came while the past was shown. */
+export const missed = signal(0);
+export const notice = signal<string | null>(null);
+
+export let acts = new Acts(base, null);
+let connection: Connection | undefined;
+let history: History | undefined;
+let painting = false;
+let stopFollowing: (() => void) | undefined;
+let clock: ReturnType<typeof setInterval> | undefined;
+
+export const live = new Live(beforePaint, told, wallClock);
+
+/** Nobody reads faster than this; the first event after a quiet moment is shown in the next frame. */
+const BREATH = 100;
+let painted = -Infinity;
+
+function beforePaint(run: () => void): void {
+  const now = () => {
+    painted = steadyClock();
+    run();
+  };
+  const wait = document.hidden ? 1000 : painted + BREATH - steadyClock();
+  if (wait > 0) setTimeout(document.hidden ? now : () => requestAnimationFrame(now), wait);
+  else requestAnimationFrame(now);
+}
+
+/** The milliseconds that are left until the next try to reach the server. */
+export function untilRetry(): number {
+  void minute.value;
+  return Math.max(0, (line.value?.retryAt ?? 0) - steadyClock());
+}
+
+export const past = computed(() => route.value.at !== null || route.value.event !== null);
+export let replay: Replay | undefined;
+/** Whether the past was ever reached: before that there is nothing of it to show. */
+const arrived = signal(false);
+/** Whether there is a town to show: live or past. */
+export const ready = computed(() => {
+  void version.value;
+  return past.value ? arrived.value : live.ready;
+});
+
+/** The town that is shown. */
+export function town(): Town {
+  void version.value;
+  if (!past.value) return live.town;
+  return replay?.machine.town ?? emptyTown();
+}
+
+/** The last events before the moment that is shown, oldest first. */
+export function recent(count = 200): Entry[] {
+  void version.value;
+  return past.value ? (replay?.machine.recent(count) ?? []) : live.recent.slice(-count);
+}
+
+/** The moment that is shown, in milliseconds. */
+export function shownNow(): number {
+  void version.value;
+  return past.value && replay ? replay.now : Math.max(minute.value, wallClock());
+}
+
+/** The moment that what is shown is true of: an export knows nothing after its last event. */
+export function asOf(): number {
+  const last = live.recent.at(-1)?.event.time;
+  return info.value?.static && !past.value && last !== undefined ? Date.parse(last) : shownNow();
+}
+
+export function head(): number {
+  void version.value;
+  return live.town.seq;
+}
+
+const api = (served: string, exported: string | null) => () => (info.value?.static ? (exported ? new URL(exported, base) : null) : new URL(served, base));
+export const agents = new Resource<AgentInfo[]>(api("api/agents", "agents.json"));
+export const pulls = new Resource<PullInfo[]>(api("api/pulls", "pulls.json"));
+export const specs = new Resource<SpecInfo>(api("api/specs", "specs.json"));
+export const ledger = new Resource<LedgerInfo>(api("api/ledger", "ledger.json"));
+export const health = new Resource<StreamInfo>(api("api/stream", null));
+export const index = new Resource<HistoryIndex>(api("api/history/index", "history/index.json"), 5_000);
+const details = new Map<string, Resource<PullDetail>>();
+
+/** The one that somebody looks at; the others are read again when they are looked at. */
+let detailShown = "";
+
+export function detail(number: string): Resource<PullDetail> {
+  detailShown = number;
+  let one = details.get(number);
+  if (!one) details.set(number, (one = new Resource<PullDetail>(api(`api/pulls/${number}`, `pulls/${number}.json`))));
+  return one;
+}
+
+function told(fresh: Entry[]): void {
+  if (live.hole) connection?.startOver("an event was missing");
+  if (past.value) missed.value += fresh.filter((entry) => entry.seq !== null).length;
+  const nouns = new Set(fresh.map((entry) => entry.event.type.split(".")[1]));
+  if (["pull", "gate", "run", "commit"].some((noun) => nouns.has(noun))) {
+    pulls.stale();
+    for (const [number, one] of details) {
+      if (number === detailShown) one.stale();
+      else one.forget();
+    }
+  }
+  if (["agent", "commit", "run"].some((noun) => nouns.has(noun))) agents.stale();
+  if (nouns.has("commit") || nouns.has("pull")) specs.stale();
+  if (nouns.has("run")) ledger.stale();
+  if (fresh.length > 0) index.stale();
+  if (connection && fresh.length > 0) line.value = { ...connection.line };
+  version.value += 1;
+}
+
+const REASONS: { [reason: string]: string } = { evicted: "the server keeps no more of them", rewritten: "the history was rewritten", restarted: "the server was started again" };
+
+function heard(frame: Frame): void {
+  if (frame.kind === "gap") notice.value = `Events ${frame.from} to ${frame.to} did not come through here: ${REASONS[frame.reason] ?? frame.reason}. The town is read anew, whole.`;
+  const first = frame.kind === "snapshot" && !live.ready;
+  live.take(frame);
+  if (frame.kind === "snapshot" && connection) line.value = { ...connection.line };
+  if (first) void rememberTail();
+}
+
+/** A page that just came has something to tell: the last events from before. */
+async function rememberTail(): Promise<void> {
+  try {
+    live.remember((await history?.events(Math.max(1, live.town.seq - 199), live.town.seq)) ?? []);
+  } catch {
+    // The tail is a comfort; the state is there without it.
+  }
+}
+
+async function findTown(): Promise<TownInfo> {
+  const hint = document.querySelector('meta[name="monkeytown"]')?.getAttribute("content");
+  if (hint !== "static") {
+    try {
+      return JSON.parse(await fetchText(fetch, new URL("api/town", base))) as TownInfo;
+    } catch (error) {
+      if (hint === "served") throw error;
+    }
+  }
+  return { ...(JSON.parse(await fetchText(fetch, new URL("town.json", base))) as TownInfo), static: true };
+}
+
+export async function start(): Promise<void> {
+  if (!acts.possible) acts = new Acts(base, takeToken(), keepToken);
+  clock ??= setInterval(() => (minute.value = wallClock()), 10_000);
+  failure.value = null;
+  try {
+    info.value = await findTown();
+    history = info.value.static ? new StaticHistory(base, fetch) : new ServedHistory(base, fetch);
+    replay = new Replay(new Machine(history, head), head, () => {
+      version.value += 1;
+      // Playing moves the address; a seek only follows it.
+      if (route.value.at !== null && replay?.playing.on && route.value.at !== replay.seq) go({ at: replay.seq }, true);
+    });
+    if (info.value.static) await openExport();
+    else openStream(info.value);
+    stopFollowing?.();
+    stopFollowing = effect(follow);
+  } catch (error) {
+    failure.value = (error as Error).message;
+  }
+}
+
+async function openExport(): Promise<void> {
+  const state = parse(await fetchText(fetch, new URL("state.json", base))) as { offset?: string; seq: number; state: unknown };
+  live.take({ kind: "snapshot", offset: state.offset ?? "0", seq: state.seq, state: adopt(state.state) });
+  await rememberTail();
+}
+
+function openStream(town: TownInfo): void {
+  const bases = town.shards?.length ? town.shards.map((one) => new URL(one, base).href) : [base];
+  const outside = {
+    ways: WAYS,
+    chance,
+    clock: steadyClock,
+    later: (run: () => void, ms: number) => {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
+  };
+  connection = new Connection(bases, outside, heard, () => {
+    if (connection) line.value = { ...connection.line };
+  });
+  connection.start();
+  window.addEventListener("online", () => connection?.retryNow());
+}
+
+export function retry(): void {
+  if (connection) connection.retryNow();
+  else void start();
+}
+
+/** The moment that somebody wants to see next; a newer wish replaces it. */
+let wish: number | string | null = null;
+let seeking = false;
+/** Somebody pressed play while a moment was on its way. */
+let playThen = false;
+/** What could not be shown, so that it is not tried again with every event that comes. */
+let refused: number | string | null = null;
+/** Why the moment that the address names cannot be shown. */
+export const unreadable = signal<string | null>(null);
+
+/** Follows the address into the past and back. */
+function follow(): void {
+  const { at, event } = route.value;
+  const ready = version.value > 0 && live.ready;
+  if (!ready || !replay) return;
+  const wanted = event ?? at;
+  if (wanted !== refused) {
+    refused = null;
+    unreadable.value = null;
+  }
+  if (wanted === null) {
+    replay.playing.on = false;
+    missed.value = 0;
+    return;
+  }
+  const there = event === null && (at === replay.seq || replay.playing.on) && arrived.peek();
+  if (there || wanted === refused) return;
+  wish = wanted;
+  if (!seeking) void seek();
+}
+
+/** Goes where the last wish says; those that were overtaken while a history was fetched are forgotten. */
+async function seek(): Promise<void> {
+  seeking = true;
+  while (wish !== null) {
+    const wanted = wish;
+    wish = null;
+    try {
+      await (typeof wanted === "string" ? toEvent(wanted) : toSeq(wanted));
+    } catch (error) {
+      refused = wanted;
+      if (wish === null) unreadable.value = (error as Error).message;
+    }
+  }
+  seeking = false;
+  if (playThen) play(true);
+}
+
+async function toSeq(seq: number): Promise<void> {
+  await replay?.seek(seq);
+  arrived.value = true;
+  // There is nothing behind the last event.
+  if (replay && route.value.at === seq && replay.seq !== seq) go({ at: replay.seq }, true);
+}
+
+async function toEvent(id: string): Promise<void> {
+  const seq = await replay?.machine.locate(id);
+  if (route.value.event !== id) return;
+  if (seq === undefined) notice.value = `There is no event ${id} in this history.`;
+  go({ screen: "timeline", selected: seq === undefined ? null : id, at: seq ?? null }, true);
+}
+
+/** Goes to a moment of the past; the address follows. */
+export function rewind(seq: number): void {
+  go({ at: Math.max(0, Math.min(seq, head())) }, true);
+}
+
+/** Tries again to read the moment that could not be read. */
+export function readAgain(): void {
+  refused = null;
+  unreadable.value = null;
+  follow();
+}
+
+export function goLive(): void {
+  refused = null;
+  go({ at: null });
+}
+
+/** Says something above the screen, until it is put away. */
+export function tell(text: string | null): void {
+  notice.value = text;
+}
+
+/** How many events before now playing begins when the town is followed live. */
+const LEAD = 50;
+
+/** Play or pause; from the live town a little way back first. */
+export function playOrPause(): void {
+  const on = !(replay?.playing.on ?? false);
+  if (on && (!past.value || town().seq >= head())) rewind(Math.max(0, head() - LEAD));
+  play(on);
+}
+
+/** Plays, frame by frame, while playing is on. */
+export function play(on: boolean): void {
+  if (!replay) return;
+  playThen = on && seeking;
+  if (playThen) return;
+  replay.playing.on = on && past.value;
+  version.value += 1;
+  if (!on || painting) return;
+  painting = true;
+  let last = steadyClock();
+  const frame = () => {
+    const now = steadyClock();
+    replay?.tick(Math.min(250, now - last));
+    last = now;
+    if (replay?.playing.on && !document.hidden) requestAnimationFrame(frame);
+    else painting = false;
+  };
+  requestAnimationFrame(frame);
+}

@@ -1,0 +1,41 @@
+// The one button that stops the whole town, for a mayor at the local binary; what freezing does lives in the Rust side.
+import { signal } from "@preact/signals";
+import * as app from "./app";
+
+const asking = signal(false);
+const busy = signal(false);
+
+export async function send(on: boolean, reason: string): Promise<void> {
+  busy.value = true;
+  try {
+    await app.acts.freeze(on, reason);
+    asking.value = false;
+  } catch (error) {
+    app.tell(`The town is ${on ? "not frozen" : "still frozen"}: ${(error as Error).message}.`);
+  }
+  busy.value = false;
+}
+
+export function Freeze() {
+  const { info, past } = app;
+  const frozen = app.town().frozen !== undefined;
+  if (!info.value?.local || !app.acts.possible || past.value) return null;
+  const verb = frozen ? "Thaw" : "Freeze";
+  const submit = (event: Event) => {
+    event.preventDefault();
+    void send(!frozen, `${new FormData(event.currentTarget as HTMLFormElement).get("reason") as string}`);
+  };
+  return (
+    <span class="freeze">
+      <button type="button" class="bad" aria-expanded={asking.value} onClick={() => (asking.value = !asking.value)}>{verb} town</button>
+      {asking.value && (
+        <form class="pop" onSubmit={submit} aria-label={`${verb} the town`} onKeyDown={(event) => event.key === "Escape" && (asking.value = false)}>
+          <p>{frozen ? "Agents run again at their next slot." : "No agent begins a run until the town is thawed."}</p>
+          <label>Why <input name="reason" required maxLength={500} autofocus ref={(input) => input?.focus()} /></label>
+          <button type="submit" class="bad" disabled={busy.value}>{verb}</button>
+          <button type="button" onClick={() => (asking.value = false)}>Cancel</button>
+        </form>
+      )}
+    </span>
+  );
+}

@@ -1,0 +1,50 @@
+// What the map says in words lives here, for labels, lists and ears; where it is written does not.
+
+import { placeOf } from "./plan";
+import type { Landmark, Resident, Standing, WorldModel } from "./types";
+import { standing } from "./walk";
+
+/** A place has an id of its own kind, so that no agent can be called the same. */
+export const PLACE = "place:";
+
+const DOING: Record<Standing["activity"], string> = {
+  asleep: "is asleep at home", reading: "is at the Library", thinking: "sits by the fire", working: "is at work", carrying: "carries a crate to the Gate",
+  waiting: "waits at the Gate", returning: "walks home", halted: "stands still",
+};
+
+/** What a resident does and why, as one sentence. */
+export function sentence(resident: Resident, at: Standing): string {
+  const doing = at.moving && at.activity !== "carrying" && at.activity !== "returning" ? `walks to ${theName(at)}` : DOING[at.activity];
+  return `${resident.name} ${doing}: ${at.reason}`;
+}
+
+function theName(at: Standing): string {
+  const { name } = placeOf(at.place);
+  return name.startsWith("the ") ? name : `the ${name.replace(/^The /, "")}`;
+}
+
+export function landmarkSentence(landmark: Landmark): string {
+  return `${landmark.name}, ${landmark.domain}: ${landmark.words}`;
+}
+
+/** One line of the list view: the same as the map shows. */
+export interface Row {
+  readonly id: string;
+  readonly kind: "resident" | "place";
+  readonly name: string;
+  readonly text: string;
+  readonly source: string;
+  readonly since: number;
+}
+
+/** Everything that the map shows at a moment, in words. */
+export function listOf(model: WorldModel, now: number): Row[] {
+  const residents = model.residents.map((resident): Row => {
+    const at = standing(resident, now);
+    return { id: resident.id, kind: "resident", name: resident.name, text: sentence(resident, at), source: at.source, since: at.since };
+  });
+  const places = model.landmarks.map((one): Row => ({
+    id: PLACE + one.id, kind: "place", name: one.name, text: landmarkSentence(one), source: one.source, since: model.at,
+  }));
+  return [...residents, ...places];
+}

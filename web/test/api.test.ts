@@ -1,0 +1,78 @@
+// That what lies around the town is fetched when somebody looks, and not more often than agreed, however many events come.
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Acts, Refused, Resource } from "../src/ui/api";
+
+let asked = 0;
+let answer: () => Response;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  asked = 0;
+  answer = () => new Response(`{"n":${asked}}`);
+  vi.stubGlobal("fetch", () => {
+    asked += 1;
+    return Promise.resolve(answer());
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const url = () => new URL("http://town.example/api/x");
+
+test("nobody asks for what nobody looks at", async () => {
+  const one = new Resource(url);
+  one.stale();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(asked).toBe(0);
+  expect(one.want()).toEqual({ state: "loading" });
+  await vi.advanceTimersByTimeAsync(1);
+  expect(one.want()).toEqual({ state: "there", value: { n: 1 } });
+});
+
+test("a thousand events a second ask twice in four seconds, and the last one is not missed", async () => {
+  const one = new Resource<{ n: number }>(url);
+  one.want();
+  for (let i = 0; i < 4000; i++) {
+    await vi.advanceTimersByTimeAsync(1);
+    one.stale();
+  }
+  expect(asked).toBeLessThanOrEqual(3);
+  await vi.advanceTimersByTimeAsync(2_500);
+  const last = asked;
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(asked).toBe(last);
+  expect(one.want()).toEqual({ state: "there", value: { n: last } });
+});
+
+test("after a quiet time an event is followed at once, and what was read stays when the server goes", async () => {
+  const one = new Resource(url);
+  one.want();
+  await vi.advanceTimersByTimeAsync(60_000);
+  one.stale();
+  await vi.advanceTimersByTimeAsync(150);
+  expect(asked).toBe(2);
+  answer = () => new Response("", { status: 503 });
+  await one.load();
+  expect(one.want()).toEqual({ state: "there", value: { n: 2 } });
+  one.forget();
+  one.stale();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(asked).toBe(3);
+});
+
+test("every answer hands out the next token, and a refusal keeps its code", async () => {
+  const heads: Headers[] = [];
+  let status = 200;
+  vi.stubGlobal("fetch", (_: URL, init: RequestInit) => {
+    heads.push(new Headers(init.headers));
+    return Promise.resolve(new Response(JSON.stringify(status === 200 ? { ok: true, token: `t${heads.length}` } : { code: "head-moved", detail: "it moved" }), { status }));
+  });
+  const acts = new Acts("http://town.example/", "t0");
+  await acts.merge("3", "abc");
+  await acts.reject("4", "abc", "wrong", "");
+  status = 409;
+  await expect(acts.merge("5", "abc")).rejects.toMatchObject(new Refused("head-moved", "it moved"));
+  expect(heads.map((head) => head.get("x-monkeytown-token"))).toEqual(["t0", "t1", "t2"]);
+});

@@ -1,0 +1,166 @@
+// That a page stays in touch and never believes a state with a hole in it; the lines themselves are tested in a browser.
+import { describe, expect, test } from "vitest";
+import { write } from "../src/fold/json";
+import { backoff } from "../src/stream/backoff";
+import { Connection } from "../src/stream/connection";
+import { Live } from "../src/stream/live";
+import { readFrame, type Entry, type Frame } from "../src/stream/wire";
+import { FakeOutside, entries, townAt } from "./fixture";
+
+const hello = (epoch = "e1", offset = "0"): Frame => ({ kind: "hello", epoch, offset, head: null, server: "x" });
+const event = (entry: Entry): Frame => ({ kind: "event", ...entry });
+
+function page(bases = ["http://town/"]) {
+  const outside = new FakeOutside();
+  const frames: Frame[] = [];
+  const connection = new Connection(bases, outside, (frame) => frames.push(frame), () => undefined);
+  connection.start();
+  return { outside, frames, connection, line: connection.line };
+}
+
+describe("the line", () => {
+  test("begins with a snapshot and goes on where it broke", () => {
+    const { outside, line } = page();
+    expect(outside.line).toMatchObject({ way: "websocket", after: "snapshot" });
+    outside.line.sink.frame(hello());
+    outside.line.sink.frame({ kind: "snapshot", offset: "7", seq: 7, state: {} });
+    outside.line.sink.frame(event({ ...(entries[7] as Entry), offset: "8" }));
+    expect(line).toMatchObject({ status: "live", offset: "8" });
+    outside.line.sink.down(1001);
+    expect(line).toMatchObject({ status: "waiting", reconnects: 1, retryAt: 250 });
+    outside.pass(250);
+    expect(outside.line).toMatchObject({ way: "websocket", after: "8" });
+    expect(outside.opened[0]?.closed).toBe(true);
+  });
+
+  test("steps down from WebSocket to SSE to polling when nobody says hello, and tries the best way again", () => {
+    const { outside } = page();
+    for (const way of ["websocket", "websocket", "sse", "sse", "polling"]) {
+      expect(outside.line.way).toBe(way);
+      if (way !== "polling") outside.line.sink.down(1006);
+      outside.pass(30_000);
+    }
+    for (let i = 0; i < 5; i++) {
+      outside.line.sink.frame(hello());
+      outside.line.sink.down(1006);
+      outside.pass(30_000);
+    }
+    expect(outside.line.way).toBe("websocket");
+  });
+
+  test("a silent line is a dead line", () => {
+    const { outside, line } = page();
+    outside.line.sink.frame(hello());
+    outside.pass(39_000);
+    outside.line.sink.frame({ kind: "heartbeat", offset: "0" });
+    outside.pass(39_000);
+    expect(line.status).toBe("live");
+    outside.pass(1_000);
+    expect(line.status).toBe("waiting");
+  });
+
+  test("after a gap it asks for a snapshot again, and says so", () => {
+    const { outside, frames, line } = page();
+    outside.line.sink.frame(hello());
+    outside.line.sink.frame({ kind: "snapshot", offset: "7", seq: 7, state: {} });
+    outside.line.sink.frame({ kind: "gap", from: "8", to: "20", reason: "evicted" });
+    expect(outside.line.after).toBe("snapshot");
+    expect(line.gaps).toMatchObject([{ reason: "evicted", from: "8", to: "20" }]);
+    expect(frames.at(-1)).toMatchObject({ kind: "gap" });
+  });
+
+  test("gap after gap is no reason to ask in a circle: it waits in between, and says why", () => {
+    const { outside, line } = page();
+    const lose = () => {
+      outside.line.sink.frame(hello());
+      outside.line.sink.frame({ kind: "snapshot", offset: "7", seq: 7, state: {} });
+      outside.line.sink.frame({ kind: "gap", from: "8", to: "20", reason: "evicted" });
+    };
+    lose();
+    expect(line.status).toBe("connecting");
+    const before = outside.opened.length;
+    lose();
+    expect(line).toMatchObject({ status: "waiting", why: "events were lost again and again" });
+    expect(outside.opened.length).toBe(before);
+    outside.pass(30_000);
+    expect(outside.line.after).toBe("snapshot");
+    outside.line.sink.frame(hello());
+    expect(line).toMatchObject({ status: "live", why: "" });
+  });
+
+  test("another epoch is a gap, even where the server does not say so", () => {
+    const { outside, line } = page();
+    outside.line.sink.frame(hello());
+    outside.line.sink.frame({ kind: "snapshot", offset: "7", seq: 7, state: {} });
+    outside.line.sink.down(1006);
+    outside.pass(30_000);
+    outside.line.sink.frame(hello("e2", "3"));
+    expect(outside.line.after).toBe("snapshot");
+    expect(line.gaps).toMatchObject([{ reason: "restarted" }]);
+  });
+
+  test("a full server sends it to the next one", () => {
+    const { outside } = page(["http://a/", "http://b/"]);
+    const first = outside.line.base;
+    outside.line.sink.down(4013);
+    outside.pass(30_000);
+    expect(outside.line.base).not.toBe(first);
+  });
+
+  test("waits with full jitter, never longer than half a minute", () => {
+    expect([0, 1, 2, 20, 2000].map((failures) => backoff(failures, 1))).toEqual([500, 1000, 2000, 30_000, 30_000]);
+    expect(backoff(9, 0)).toBe(0);
+  });
+});
+
+function town() {
+  const frames: (() => void)[] = [];
+  const told: Entry[][] = [];
+  const live = new Live((run) => frames.push(run), (fresh) => told.push(fresh), () => 0);
+  const paint = () => frames.splice(0).forEach((run) => run());
+  return { live, told, frames, paint };
+}
+
+describe("the town as it is now", () => {
+  test("one telling per frame, however many events came, and the state of a fresh fold", () => {
+    const { live, told, frames, paint } = town();
+    live.take({ kind: "snapshot", offset: "10", seq: 10, state: JSON.parse(write(townAt(10))) as unknown });
+    for (const entry of entries.slice(10)) live.take(event(entry));
+    expect(frames).toHaveLength(1);
+    paint();
+    expect(told).toHaveLength(1);
+    expect(told[0]).toHaveLength(entries.length - 10);
+    expect(write(live.town)).toBe(write(townAt(entries.length)));
+  });
+
+  test("what comes twice counts once, and what is missing is noticed", () => {
+    const { live, paint } = town();
+    live.take({ kind: "snapshot", offset: "10", seq: 10, state: townAt(10) });
+    for (const entry of entries.slice(5, 12)) live.take(event(entry));
+    paint();
+    expect(live.town.seq).toBe(12);
+    live.take(event(entries[13] as Entry));
+    paint();
+    expect(live.hole).toBe(true);
+    live.take({ kind: "snapshot", offset: "14", seq: 14, state: townAt(14) });
+    expect(live.hole).toBe(false);
+    expect(write(live.town)).toBe(write(townAt(14)));
+  });
+
+  test("derived and passing events are shown and change nothing", () => {
+    const { live, paint } = town();
+    live.take({ kind: "snapshot", offset: "10", seq: 10, state: townAt(10) });
+    const landed = { ...(entries[0] as Entry).event, id: "c", type: "monkeytown.commit.landed.v1", data: {} };
+    live.take({ kind: "event", offset: "11", seq: null, event: landed });
+    paint();
+    expect(write(live.town)).toBe(write(townAt(10)));
+    expect(live.recent).toHaveLength(1);
+  });
+});
+
+test("a frame of another kind, or no frame at all, is passed over", () => {
+  for (const text of ["", "null", "[]", '{"kind":"new"}', '{"kind":"event","offset":"1","event":{}}', "{"]) {
+    expect(readFrame(text)).toBeUndefined();
+  }
+  expect(readFrame('{"kind":"heartbeat","offset":"9007199254740993"}')).toEqual({ kind: "heartbeat", offset: "9007199254740993" });
+});

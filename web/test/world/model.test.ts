@@ -1,0 +1,135 @@
+// That the world follows from the journal and from nothing else: sources, positions, rewinding.
+import { expect, test } from "vitest";
+import type { Envelope } from "../../src/fold/event";
+import { emptyTown, type Town } from "../../src/fold/state";
+import { worldModel } from "../../src/world/model";
+import { inRiver, PLACES } from "../../src/world/plan";
+import type { WorldModel } from "../../src/world/types";
+import { SPEED, standing } from "../../src/world/walk";
+import { listOf } from "../../src/world/words";
+import { AGENTS, live, START } from "./town";
+
+const SEED = 7;
+
+function modelOf(town: Town, recent: readonly Envelope[], now: number): WorldModel {
+  return worldModel({ town, recent, now, seed: SEED, charters: AGENTS.map((name) => ({ name })), changes: [] });
+}
+
+/** Every `source` in a model, wherever it lies. */
+function sources(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(sources);
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, one]) => (key === "source" ? [String(one)] : sources(one)));
+}
+
+test("an empty journal makes a world in which nothing lives and nothing moves", () => {
+  const charters = [{ name: "founderai", next_slot: "2026-01-18T10:00:00Z", memories: [1] }];
+  const model = worldModel({ town: emptyTown(), charters, now: START, seed: SEED });
+  for (const list of [model.residents, model.crates, model.lanterns, model.boats, model.blossoms, model.notes, model.motes, model.speech]) expect(list).toEqual([]);
+  expect(model.coins.count).toBe(0);
+  expect(model.stones.flat()).toEqual([]);
+  expect(model.landmarks.map((one) => one.count ?? 0).every((count) => count === 0)).toBe(true);
+  expect(model.landmarks.every((one) => one.name !== "" && !one.lit)).toBe(true);
+});
+
+test("whatever lives, moves or is counted names an event or an object that an event made", () => {
+  const { events, states } = live(1, 160);
+  const known = new Set<string>(events.map((event) => event.id));
+  states.forEach((town) => known.add(`journal/${town.seq}`));
+  for (const { data } of events) {
+    const { run, number, agent } = data as { run?: string; number?: number; agent?: string };
+    if (run) known.add(`run/${run}`);
+    if (number) known.add(`pull/${number}`);
+    if (agent) known.add(`agent/${agent}`);
+  }
+  known.add("ledger/treasury");
+  events.forEach((event, i) => {
+    const model = modelOf(states[i] as Town, events.slice(0, i + 1), Date.parse(event.time));
+    const strange = sources(model).filter((source) => !known.has(source));
+    expect(strange).toEqual([]);
+    for (const resident of model.residents) for (const leg of resident.legs) expect(leg.source).not.toBe("");
+  });
+});
+
+test("a later state puts everybody where an earlier one had put them: rewinding is exact", () => {
+  for (let seed = 1; seed <= 12; seed += 1) {
+    const { events, states } = live(seed, 90);
+    for (let i = 20; i < events.length; i += 7) {
+      const until = Date.parse((events[i + 1] ?? events[i])?.time ?? "");
+      const now = Math.floor((Date.parse(events[i]?.time ?? "") + until) / 2);
+      const then = modelOf(states[i] as Town, events.slice(0, i + 1), now);
+      const later = Math.min(events.length - 1, i + 12);
+      // The later town, asked about the same moment.
+      const after = modelOf(states[later] as Town, events.slice(0, later + 1), Date.parse(events[later]?.time ?? ""));
+      for (const resident of then.residents) {
+        const same = after.residents.find((other) => other.id === resident.id);
+        if (!same) throw new Error("a resident vanished");
+        const [a, b] = [standing(resident, now), standing(same, now)];
+        expect({ seed, i, id: resident.id, x: b.x, y: b.y, moving: b.moving }).toEqual({ seed, i, id: resident.id, x: a.x, y: a.y, moving: a.moving });
+      }
+    }
+  }
+});
+
+test("the same input gives the same world, and a window of the last events is enough once things have settled", () => {
+  const { events, states } = live(5, 120);
+  const town = states[119] as Town;
+  const now = Date.parse(events[119]?.time ?? "") + 120_000;
+  const all = modelOf(town, events, now);
+  expect(JSON.stringify(modelOf(town, events, now))).toBe(JSON.stringify(all));
+  const few = modelOf(town, events.slice(-40), now);
+  for (const resident of all.residents) {
+    const same = few.residents.find((other) => other.id === resident.id);
+    expect(same && standing(same, now)).toMatchObject({ x: standing(resident, now).x, y: standing(resident, now).y });
+  }
+});
+
+test("everybody stands for a reason in words, walks at one speed, and through neither water nor walls", () => {
+  const { events, states } = live(3, 120);
+  const model = modelOf(states[119] as Town, events, Date.parse(events[119]?.time ?? ""));
+  const from = Date.parse(events[60]?.time ?? "");
+  for (const resident of model.residents) {
+    let last = standing(resident, from);
+    for (let now = from + 200; now < model.at + 60_000; now += 200) {
+      const at = standing(resident, now);
+      expect(at.reason).not.toBe("");
+      expect(Math.hypot(at.x - last.x, at.y - last.y)).toBeLessThanOrEqual(SPEED * 0.2 * 1.001 + 0.01);
+      expect(inRiver(at.x, at.y) && at.x < 414).toBe(false);
+      const inside = PLACES.some((p) => p.half > 0 && Math.abs(at.x - p.x) < p.half - 8 && at.y < p.y - 8 && at.y > p.y - p.deep + 8);
+      expect(inside).toBe(false);
+      last = at;
+    }
+  }
+  expect(listOf(model, model.at).every((row) => row.text.length > row.name.length)).toBe(true);
+});
+
+test("a crate lies at the Gate for each open pull request, and its owner waits beside it", () => {
+  const { events, states } = live(2, 200);
+  const now = Date.parse(events[199]?.time ?? "") + 300_000;
+  const town = states[199] as Town;
+  const model = modelOf(town, events, now);
+  const open = Object.values(town.pulls).filter((pull) => pull.state === "open");
+  expect(open.length).toBeGreaterThan(0);
+  expect(model.crates.map((one) => one.pull)).toEqual(open.map((pull) => pull.number));
+  for (const pull of open) {
+    if (town.agents[pull.agent]?.active) continue;
+    const owner = model.residents.find((resident) => resident.id === pull.agent);
+    expect(owner && standing(owner, now)).toMatchObject({ place: "gate", activity: "waiting", moving: false });
+  }
+  expect(model.crates.every((one) => one.from <= now)).toBe(true);
+  expect(model.lanterns.length).toBe(Object.values(town.pulls).filter((pull) => pull.state === "merged").length);
+  expect(model.boats.length).toBeGreaterThan(0);
+});
+
+test("a frozen town stands still and says who froze it", () => {
+  const { events, states } = live(4, 60);
+  const now = Date.parse(events[59]?.time ?? "");
+  const town = { ...(states[59] as Town), frozen: { by: "ana", reason: "too fast", since: new Date(now).toISOString() } };
+  const model = modelOf(town, events, now);
+  expect(model.motes).toEqual([]);
+  for (const resident of model.residents) {
+    const at = standing(resident, now + 1000);
+    expect(at.moving).toBe(false);
+    expect(at.reason).toContain("ana");
+  }
+});

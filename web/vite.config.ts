@@ -1,0 +1,64 @@
+// How the page is built and tested; nothing that runs in the browser lives here.
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { defineConfig } from "vitest/config";
+import type { Plugin } from "vite";
+
+/** What the page may load and do. A server says the same in a header, with `frame-ancestors`, which a meta tag cannot say. */
+const POLICY = [
+  "default-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self' ws: wss:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "require-trusted-types-for 'script'",
+].join("; ");
+
+/** Writes the policy into the built page, so that it holds on a static host that sends no headers. */
+function policy(): Plugin {
+  return {
+    name: "policy",
+    apply: "build",
+    transformIndexHtml: () => [
+      { tag: "meta", attrs: { "http-equiv": "Content-Security-Policy", content: POLICY }, injectTo: "head-prepend" },
+    ],
+  };
+}
+
+/** Says in the built page that a server serves it, which spares it a question; an export says otherwise in the same place. */
+function served(): Plugin {
+  return {
+    name: "served",
+    apply: "build",
+    transformIndexHtml: (html) => html.replace('name="monkeytown" content=""', 'name="monkeytown" content="served"'),
+  };
+}
+
+/** Packs what is worth it beside the file itself, for the program that carries both. */
+function packed(): Plugin {
+  return {
+    name: "packed",
+    apply: "build",
+    generateBundle: {
+      order: "post",
+      handler(_options, bundle) {
+        for (const [name, file] of Object.entries(bundle)) {
+          const raw = Buffer.from(file.type === "chunk" ? file.code : file.source);
+          const gzip = gzipSync(raw, { level: 9 });
+          if (raw.length >= 512 && gzip.length < raw.length * 0.9) this.emitFile({ type: "asset", fileName: `${name}.gz`, source: gzip });
+        }
+      },
+    },
+  };
+}
+
+export default defineConfig({
+  base: "./",
+  plugins: [policy(), served(), packed()],
+  // The package of this name hands text to the browser as markup, which the policy forbids.
+  resolve: { alias: { "decode-named-character-reference": join(import.meta.dirname, "src/ui/entities.ts") } },
+  build: { target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0, reportCompressedSize: false },
+  server: { proxy: { "/api": "http://127.0.0.1:7878", "/ws": { target: "ws://127.0.0.1:7878", ws: true } } },
+  test: { include: ["test/**/*.test.ts", "test/**/*.test.tsx", "src/**/*.test.ts"], environment: "node" },
+});
