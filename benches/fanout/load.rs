@@ -86,7 +86,12 @@ struct Seen {
 /// Sends the load and reads it; what has not come after three times that time is lost. `is_framed`: messages may be split over
 /// frames of WebSocket, whose headers are taken out first. `open` gives a connection that is subscribed, and what was read on it already; `publish` writes a
 /// batch of messages.
-pub async fn run<O, F>(load: Load, is_framed: bool, open: O, publish: impl FnMut(&[Vec<u8>]) + Send + 'static) -> Outcome
+pub async fn run<O, F>(
+    load: Load,
+    is_framed: bool,
+    open: O,
+    publish: impl FnMut(&[Vec<u8>]) + Send + 'static,
+) -> Outcome
 where
     O: Fn() -> F,
     F: Future<Output = (TcpStream, Vec<u8>)>,

@@ -33,7 +33,9 @@ fn main() {
     let size = support::number("BENCH_BYTES", 200, 200);
     let time = Duration::from_secs(support::number("BENCH_SECONDS", 2, 10) as u64);
     for subscribers in support::numbers("BENCH_SUBSCRIBERS", &[100], &[1_000]) {
-        println!("| {subscribers} readers, {size} bytes | sent/s | delivered/s | lost | p50 | p99 | max | processor | memory |");
+        println!(
+            "| {subscribers} readers, {size} bytes | sent/s | delivered/s | lost | p50 | p99 | max | processor | memory |"
+        );
         for rate in support::numbers("BENCH_RATES", &[1_000], &[1_000, 2_000, 5_000, 10_000]) {
             for peer in Peer::ALL.into_iter().filter(|peer| names.iter().any(|name| name == peer.name())) {
                 let load = Load { subscribers, rate: rate as u64, size, time };

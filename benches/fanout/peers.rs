@@ -95,7 +95,8 @@ pub fn start(peer: Peer, home: &Path) -> Option<Server> {
             .map(|child| server(child, first, first)),
         Peer::Node => {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/fanout/broadcast.mjs");
-            let modules = support::words("BENCH_WS", concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/ws/node_modules/ws"));
+            let modules =
+                support::words("BENCH_WS", concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/ws/node_modules/ws"));
             let is_there = Path::new(&modules[0]).is_dir();
             let ports = [first.to_string(), second.to_string()];
             let mut node = quiet("node");
@@ -171,7 +172,9 @@ impl Server {
             Peer::Redis => {
                 let mut answers = stream.try_clone().expect("a socket can be read elsewhere");
                 std::thread::spawn(move || std::io::copy(&mut answers, &mut std::io::sink()));
-                wrapped(stream, |message| (format!("*3\r\n$7\r\nPUBLISH\r\n$4\r\ntown\r\n${}\r\n", message.len()), "\r\n"))
+                wrapped(stream, |message| {
+                    (format!("*3\r\n$7\r\nPUBLISH\r\n$4\r\ntown\r\n${}\r\n", message.len()), "\r\n")
+                })
             }
             Peer::Nats => {
                 let mut answers = stream.try_clone().expect("a socket can be read elsewhere");
