@@ -1,7 +1,7 @@
 //! The load: subscribers that read as fast as they can and count, and a publisher that keeps a rate.
 //! Lives here: what is common to all servers. Never here: how one of them is started or spoken to (see `peers`).
 //!
-//! Every message carries `#`, ten digits of its number, a blank, and sixteen digits of the microsecond at which it was sent. The
+//! Every message is an event as an agent tells it, and carries `#`, ten digits of its number, a blank, and sixteen digits of the microsecond at which it was sent. The
 //! readers look for that mark alone, whatever a server wraps around it, so no server is charged for a parser.
 
 use std::io::Write as _;
@@ -12,8 +12,12 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::peers::{AGENT, TOWN};
+
 /// Bytes of the mark: `#`, number, blank, microsecond.
 const MARK: usize = 1 + 10 + 1 + 16;
+/// How an event ends.
+const END: &[u8] = b"\"}}";
 /// One reader of so many also takes the time.
 const SAMPLED: usize = 50;
 /// A server that has delivered nothing for so long has nothing more.
@@ -26,7 +30,7 @@ pub struct Load {
     pub subscribers: usize,
     /// Messages each second.
     pub rate: u64,
-    /// Bytes of one message, without what the server adds.
+    /// Bytes of one message, without what the server adds; an event has about 330 at the least.
     pub size: usize,
     /// How long messages are sent.
     pub time: Duration,
@@ -166,10 +170,17 @@ fn send(load: Load, mut publish: impl FnMut(&[Vec<u8>]), field: &Field) -> u64 {
     sent
 }
 
+/// An event as an agent tells it, with the mark among its words. Every server gets it whole.
 fn message(number: u64, size: usize, field: &Field) -> Vec<u8> {
-    let mut text = Vec::with_capacity(size.max(MARK + 1));
-    let _ = write!(text, "#{number:010} {:016} ", field.start.elapsed().as_micros());
-    text.resize(size.max(MARK + 1), b'x');
+    let mut text = format!(
+        "{{\"specversion\":\"1.0\",\"id\":\"{AGENT}/{number:010}\",\"type\":\"monkeytown.run.step.v1\",\"source\":\"/towns/{TOWN}\",\
+         \"subject\":\"agent/{AGENT}\",\"time\":\"2026-11-27T12:00:00Z\",\"actor\":\"agent:{AGENT}\",\
+         \"data\":{{\"agent\":\"{AGENT}\",\"phase\":\"act\",\"text\":\"#{number:010} {:016} ",
+        field.start.elapsed().as_micros()
+    )
+    .into_bytes();
+    text.resize(size.saturating_sub(END.len()).max(text.len()), b'x');
+    text.extend(END);
     text
 }
 

@@ -30,7 +30,7 @@ fn main() {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
     let names = support::words("BENCH_PEERS", "monkeytown,nats,redis,node-ws");
-    let size = support::number("BENCH_BYTES", 200, 200);
+    let size = support::number("BENCH_BYTES", 340, 340);
     let time = Duration::from_secs(support::number("BENCH_SECONDS", 2, 10) as u64);
     for subscribers in support::numbers("BENCH_SUBSCRIBERS", &[100], &[1_000]) {
         println!(

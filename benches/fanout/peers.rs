@@ -13,6 +13,9 @@ use tokio::net::TcpStream;
 use super::support;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_monkeytown");
+/// The town, and the agent that publishes there.
+pub const TOWN: &str = "bench";
+pub const AGENT: &str = "chaostester";
 
 /// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,11 +228,56 @@ async fn upgraded(stream: &mut TcpStream, path: &str) -> Vec<u8> {
     until(stream, b"\r\n\r\n").await
 }
 
-/// Our own server on a town of its own.
+/// Our own server on a town of its own, at which one agent may publish.
 fn ours(home: &Path) -> Server {
-    unimplemented!()
+    let (work, tokens) = (home.join("work"), home.join("tokens"));
+    support::run_git(home, &["init", "-q", "-b", "main", &work.to_string_lossy()]);
+    let monkeytown = |arguments: &[&str]| support::must(support::hermetic(PROGRAM, home).current_dir(&work).args(arguments));
+    monkeytown(&["init", "--name", TOWN]);
+    support::run_git(&work, &["add", "-A"]);
+    support::run_git(&work, &["commit", "-q", "-m", "Make this repository a town"]);
+    let made: serde_json::Value = serde_json::from_str(&monkeytown(&["token", AGENT, "--json"])).expect("a token");
+    let word = |name: &str| made[name].as_str().expect("a word").to_owned();
+    std::fs::write(&tokens, word("line") + "\n").expect("the file is written");
+    let mut serve = support::hermetic(PROGRAM, home);
+    serve.current_dir(&work).stdout(Stdio::piped()).stderr(Stdio::null());
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--witnesses", "100000", "--connections", "100000"]);
+    serve.args(["--requests", "1000000", "--publish-rate", "1000000", "--publish-tokens"]).arg(&tokens);
+    let mut child = serve.spawn().expect("the program starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("it says where it listens");
+    let at = line.split_once("://").and_then(|(_, rest)| rest.split(['/', '\n']).next()?.parse().ok());
+    let listens: SocketAddr = at.expect("an address");
+    Server { peer: Peer::Ours, child, listens, takes: listens, token: word("token") }
 }
 
-fn ours_publisher(stream: Blocking, token: String) -> Box<dyn FnMut(&[Vec<u8>]) + Send> {
-    unimplemented!()
+/// Publishes by requests, each answered before the next.
+fn ours_publisher(mut stream: Blocking, token: String) -> Box<dyn FnMut(&[Vec<u8>]) + Send> {
+    let host = stream.peer_addr().expect("a socket has a place");
+    let mut answers = BufReader::new(stream.try_clone().expect("a socket can be read elsewhere"));
+    Box::new(move |batch| {
+        let body = [b"[", &*batch.join(&b','), b"]"].concat();
+        let head = format!(
+            "POST /api/publish HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/cloudevents-batch+json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(&[head.as_bytes(), &body].concat()).expect("the server reads");
+        let (mut length, mut line) = (0, String::new());
+        answers.read_line(&mut line).expect("the server answers");
+        assert!(line.starts_with("HTTP/1.1 202"), "published: {line}");
+        loop {
+            line.clear();
+            answers.read_line(&mut line).expect("the server answers");
+            match line.trim().split_once(':') {
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                    length = value.trim().parse().expect("a number");
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let mut body = vec![0; length];
+        answers.read_exact(&mut body).expect("the server answers");
+    })
 }
