@@ -54,7 +54,7 @@ source_hash() {
   (
     cd -- "$GITHUB_ACTION_PATH"
     find . \( -name .git -o -name target -o -name node_modules -o -path ./.monkeytown -o -path ./.github \
-      -o -path ./docs -o -path ./tests -o -path ./benches -o -path ./openspec -o -path ./agents/memories \) -prune \
+      -o -path ./docs -o -path ./deploy -o -path ./tests -o -path ./benches -o -path ./openspec -o -path ./agents/memories \) -prune \
       -o -type f -print | LC_ALL=C sort | while IFS= read -r file; do
       printf '%s  %s\n' "$(sha256 "$file")" "$file"
     done >"$RUNNER_TEMP/monkeytown-source"

@@ -27,9 +27,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("senses", &["town", "git"]),
     ("tools", &["town", "git", "http"]),
     // Puts them together for one turn. Clock and environment come in as arguments, so `config` is not among them.
-    ("run", &["town", "git", "forge", "brain", "senses", "tools"]),
-    // Relays what is in the repository, and decides nothing.
-    ("serve", &["town", "config", "git", "forge"]),
+    ("run", &["town", "git", "forge", "http", "brain", "senses", "tools"]),
+    // Relays what is in the repository, and decides nothing. `http` for the keys of who issues tokens.
+    ("serve", &["town", "config", "git", "forge", "http"]),
     // The composition root.
     ("cli", &["town", "config", "git", "forge", "brain", "senses", "tools", "run", "serve"]),
 ];

@@ -53,12 +53,15 @@ function packed(): Plugin {
   };
 }
 
+/** The town of `npm run dev`. It answers to its own name only. */
+const TOWN = { target: "http://127.0.0.1:7878", changeOrigin: true, headers: { origin: "http://127.0.0.1:7878" } };
+
 export default defineConfig({
   base: "./",
   plugins: [policy(), served(), packed()],
   // The package of this name hands text to the browser as markup, which the policy forbids.
   resolve: { alias: { "decode-named-character-reference": join(import.meta.dirname, "src/ui/entities.ts") } },
   build: { target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0, reportCompressedSize: false },
-  server: { proxy: { "/api": "http://127.0.0.1:7878", "/ws": { target: "ws://127.0.0.1:7878", ws: true } } },
+  server: { proxy: { "/api": TOWN, "/events": TOWN, "/ws": { ...TOWN, ws: true } } },
   test: { include: ["test/**/*.test.ts", "test/**/*.test.tsx", "src/**/*.test.ts"], environment: "node" },
 });

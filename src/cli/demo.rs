@@ -95,13 +95,13 @@ fn served(context: &Context, show: &Show) -> anyhow::Result<serve::Running> {
         serve::start(context, &Usual::try_parse_from(["serve", "--listen", listen])?.args)
     };
     let served = at("127.0.0.1:4180").or_else(|_| at("127.0.0.1:0"))?;
-    show.say(&format!("  watch it at http://{}\n", served.address));
+    show.say(&format!("  watch it at {}\n", served.page()));
     Ok(served)
 }
 
 /// Lets each agent have its next turn whose pull request was merged or rejected, until Ctrl-C.
 fn answer(context: &Context, show: &Show, served: &serve::Running) -> anyhow::Result<()> {
-    show.say(&format!("\n  http://{} shows it; merge or reject, and see who answers. Ctrl-C ends it.", served.address));
+    show.say(&format!("\n  {} shows it; merge or reject, and see who answers. Ctrl-C ends it.", served.page()));
     let mut known = BTreeSet::new();
     loop {
         let mut next = None;

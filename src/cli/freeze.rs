@@ -4,7 +4,8 @@
 use clap::Args as ClapArgs;
 
 use super::{Context, open, say};
-use crate::git::journal::Journal;
+use crate::git::journal::{Appended, Journal};
+use crate::run::house::House;
 use crate::town::decide::{self, Command};
 use crate::town::event::AgentHalted;
 use crate::town::ids::AgentId;
@@ -95,16 +96,23 @@ fn act(
         // A typing error must not pause nobody.
         house.charter(agent)?;
     }
-    let source = open::Source::new(context)?;
-    let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
-    let stamp = source.stamp(&house.settings.name);
-    open::sync(context, &journal, &stamp)?;
-    let command = command(open::me(&house));
-    let appended = journal.append(&stamp, |town| decide::decide(town, &command, stamp.time))?;
+    let appended = record(context, &house, &command(open::me(&house)))?;
     say::answer(&format!("{} is {said}", agent.map_or(house.settings.name.as_str(), AgentId::as_str)));
     if appended.queued {
         say::story(context, "the remote cannot be reached: other machines learn of it with the next sync");
         return Ok(3);
     }
     Ok(0)
+}
+
+/// Records a human's word, whether or not the forge can be reached.
+///
+/// # Errors
+/// When it is so already or the journal fails.
+pub fn record(context: &Context, house: &House, command: &Command) -> anyhow::Result<Appended> {
+    let source = open::Source::new(context)?;
+    let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
+    let stamp = source.stamp(&house.settings.name);
+    open::sync(context, &journal, &stamp)?;
+    Ok(journal.append(&stamp, |town| decide::decide(town, command, stamp.time))?)
 }

@@ -7,6 +7,7 @@ pub mod agents;
 pub mod check;
 pub mod demo;
 pub mod doctor;
+pub mod export;
 pub mod freeze;
 pub mod gate;
 pub mod init;
@@ -23,7 +24,10 @@ pub mod senses;
 pub mod serve;
 pub mod spec;
 pub mod state;
+pub mod stream;
 pub mod sync;
+pub mod token;
+pub mod verdict;
 pub mod workflows;
 
 use std::path::PathBuf;
@@ -35,6 +39,7 @@ use crate::config::Env;
 use crate::git::errors::GitError;
 use crate::git::journal::JournalError;
 use crate::run::RunError;
+use crate::serve::export::ExportError;
 use crate::town::decide::Rejected;
 
 /// A git repository runs a town of agents: they read its history, write only what they own, and propose
@@ -99,6 +104,10 @@ pub enum Command {
     Schema(schema::Args),
     /// Show the town to browsers: its history, and what happens, as it happens
     Serve(serve::Args),
+    /// Write the town as files that any web server can show
+    Export(export::Args),
+    /// Make a token with which an agent's runs publish what they are at
+    Token(token::Args),
     /// Make a small town in a folder of its own and let its agents work
     Demo(demo::Args),
     /// Say what this machine can enforce around commands that agents run
@@ -181,6 +190,8 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<u8> {
         Command::Thaw(args) => freeze::thaw(context, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Serve(args) => serve::run(context, &args),
+        Command::Export(args) => export::run(context, &args),
+        Command::Token(args) => token::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::SandboxExec(args) => sandbox_exec::run(&args),
@@ -235,6 +246,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     }
     if let Some(error) = error.downcast_ref::<GitError>() {
         return of_git(error);
+    }
+    if error.downcast_ref::<ExportError>().is_some_and(ExportError::is_unavailable) {
+        return 3;
     }
     if error.downcast_ref::<crate::config::BadVariable>().is_some() {
         return 2;

@@ -8,8 +8,10 @@ use crate::forge::github::GithubForge;
 use crate::forge::github::client::Client;
 use crate::forge::github::sight::Place;
 use crate::forge::local::LocalForge;
+use crate::git::home::Home;
 use crate::git::journal::{Journal, JournalError};
 use crate::git::program::HttpToken;
+use crate::git::repo::Repo;
 use crate::run::house::House;
 use crate::run::{Edge, Progress, RunError};
 use crate::town::envelope::Stamp;
@@ -98,6 +100,20 @@ pub fn house(context: &Context, remote: Option<&str>) -> Result<House, RunError>
         context.secrets.borrow_mut().push(token.reveal().to_owned());
         let host = server(&context.env.github(), &github);
         Some(HttpToken { host, token: token.reveal().to_owned() })
+    })
+}
+
+/// How a thread that only reads opens the repository: as it is here, without asking a remote.
+pub fn opener(
+    context: &Context,
+    remote: Option<String>,
+    branch: String,
+) -> Box<dyn Fn() -> Result<Home, String> + Send + Sync> {
+    let dir = context.dir.clone();
+    Box::new(move || {
+        let repo = Repo::open(&dir).map_err(|error| error.to_string())?;
+        let remote = remote.as_deref().map(|name| repo.remote(name)).transpose().map_err(|error| error.to_string())?;
+        Ok(Home { repo, remote, branch: branch.clone(), online: std::cell::Cell::new(false) })
     })
 }
 

@@ -4,13 +4,12 @@
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Context, Usage, open, say};
-use crate::git::journal::Journal;
-use crate::git::objects::Author;
+use super::{Context, Usage, say, verdict};
 use crate::git::repo;
+use crate::run;
 use crate::run::house::House;
 use crate::run::publish::Hands;
-use crate::run::{claim, verdict};
+use crate::run::verdict::Judged;
 use crate::town::changeset;
 use crate::town::event::{Offer, Reason};
 use crate::town::facts::count_of;
@@ -86,32 +85,29 @@ fn parse_reason(text: &str) -> Result<Reason, String> {
 /// # Errors
 /// When the journal or the repository fail, or the verdict is not possible.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
-    let house = open::house(context, None)?;
-    let source = open::Source::new(context)?;
-    let now = || source.now();
-    let edge = open::edge(context, &house, &now, &|_| {});
-    let journal = Journal::new(&house.home.repo, house.home.remote.as_ref());
-    let forge = open::forge(context, &house, &journal, &source)?;
-    let news = open::block_on(claim::sync(&edge, &house, &journal, forge.as_ref(), false))??;
-    for line in &news.sentences {
-        say::story(context, &format!("news: {line}"));
-    }
-    if let (true, Some(Sub::Merge { number, .. } | Sub::Reject { number, .. } | Sub::Comment { number, .. })) =
-        (forge.name() == "github", &args.command)
-    {
-        let town = journal.load()?.town;
-        let url = town.pulls.get(number).and_then(|pull| pull.url.clone()).unwrap_or_default();
-        let how = format!(
-            "#{number} lives on GitHub: merge, close or comment there ({url}); /reject CODE in a comment gives a reason"
-        );
-        return Err(Usage(how).into());
-    }
-    let hands = Hands { edge: &edge, house: &house, journal: &journal, forge: forge.as_ref() };
+    verdict::with_hands(context, |hands| {
+        if let (true, Some(Sub::Merge { number, .. } | Sub::Reject { number, .. } | Sub::Comment { number, .. })) =
+            (hands.forge.name() == "github", &args.command)
+        {
+            let town = hands.journal.load()?.town;
+            let url = town.pulls.get(number).and_then(|pull| pull.url.clone()).unwrap_or_default();
+            let how = format!(
+                "#{number} lives on GitHub: merge, close or comment there ({url}); /reject CODE in a comment gives a reason"
+            );
+            return Err(Usage(how).into());
+        }
+        act(context, hands, args)
+    })
+}
+
+fn act(context: &Context, hands: &Hands<'_>, args: &Args) -> anyhow::Result<u8> {
+    let house = hands.house;
     match &args.command {
-        None => list(context, &journal.load()?.town, args.all, now()),
-        Some(Sub::Show { number, diff }) => show(context, &house, &journal.load()?.town, *number, *diff),
+        None => list(context, &hands.journal.load()?.town, args.all, (hands.edge.now)()),
+        Some(Sub::Show { number, diff }) => show(context, house, &hands.journal.load()?.town, *number, *diff),
         Some(Sub::Merge { number, draft }) => {
-            let merged = verdict::merge(&hands, *number, &me(context, &house)?, *draft).map_err(unwrap)?;
+            let judged = Judged { number: *number, seen: None };
+            let merged = verdict::merge(hands, judged, &verdict::me(context, house)?, *draft)?;
             let edited = if merged.edited { ", with commits that people added" } else { "" };
             if context.json {
                 say::json(&json!({"number": number, "state": "merged", "commit": merged.commit.to_string()}))?;
@@ -122,7 +118,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             Ok(0)
         }
         Some(Sub::Reject { number, reason, text }) => {
-            verdict::reject(&hands, *number, &me(context, &house)?.name, *reason, text.as_deref().unwrap_or_default())?;
+            let (judged, by) = (Judged { number: *number, seen: None }, verdict::me(context, house)?.name);
+            run::verdict::reject(hands, judged, &by, *reason, text.as_deref().unwrap_or_default())?;
             done(
                 context,
                 *number,
@@ -134,7 +131,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
             if text.trim().is_empty() {
                 return Err(Usage("the comment is empty".to_owned()).into());
             }
-            verdict::comment(&hands, *number, &me(context, &house)?.name, text)?;
+            run::verdict::comment(hands, *number, &verdict::me(context, house)?.name, text)?;
             done(
                 context,
                 *number,
@@ -152,27 +149,6 @@ fn done(context: &Context, number: u64, what: &str, sentence: &str) -> anyhow::R
         say::answer(sentence);
     }
     Ok(0)
-}
-
-/// An error of the run room keeps its exit code.
-fn unwrap(error: verdict::CannotMerge) -> anyhow::Error {
-    match error {
-        verdict::CannotMerge::Run(error) => error.into(),
-        other => other.into(),
-    }
-}
-
-/// Who gives the verdict: what git's own variables say, else what git is configured with here.
-fn me(context: &Context, house: &House) -> anyhow::Result<Author> {
-    let known = house.home.repo.user();
-    let said = |names: [&str; 2]| names.into_iter().find_map(|name| context.env.get(name)).map(str::to_owned);
-    let name = said(["GIT_COMMITTER_NAME", "GIT_AUTHOR_NAME"]).or_else(|| known.as_ref().map(|(name, _)| name.clone()));
-    let email = said(["GIT_COMMITTER_EMAIL", "GIT_AUTHOR_EMAIL"]).or_else(|| known.map(|(_, email)| email));
-    let unknown = "git does not know who you are; run `git config user.name NAME` and `git config user.email ADDRESS`";
-    match (name, email) {
-        (Some(name), Some(email)) => Ok(Author { name, email }),
-        _ => Err(Usage(unknown.to_owned()).into()),
-    }
 }
 
 /// A pull request for programs: what the state knows, with the fields that people look for first.

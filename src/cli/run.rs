@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
-use super::{Context, open, say};
+use super::{Context, open, say, stream};
 use crate::config;
 use crate::forge::local::LocalForge;
 use crate::git::journal::Journal;
+use crate::run::courier::Courier;
 use crate::run::publish::Hands;
 use crate::run::{Ending, Progress, Report, Request, RunError, SlotChoice, phases, queue};
 use crate::town::facts::count_of;
@@ -57,6 +58,9 @@ pub struct Args {
     /// another machine
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     pub queue: Option<PathBuf>,
+    /// The server that is told what the run is at, as it happens, or `none`; its token is in MONKEYTOWN_STREAM_TOKEN
+    #[arg(long, value_name = "URL")]
+    pub stream: Option<String>,
 }
 
 /// A part of a run.
@@ -102,7 +106,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         stand_still(halt.as_deref(), progress);
     };
     let part = args.phase.zip(args.handover.as_deref());
-    let how = How { remote: args.remote.as_deref(), part, queue: args.queue.as_deref() };
+    let (remote, queue, stream) = (args.remote.as_deref(), args.queue.as_deref(), args.stream.as_deref());
+    let how = How { remote, part, queue, stream };
     let report = once(context, &how, &request, &watch)?;
     publish(context, &report)?;
     if context.json {
@@ -129,6 +134,8 @@ pub struct How<'a> {
     pub part: Option<(Phase, &'a Path)>,
     /// The folder for what cannot be sent.
     pub queue: Option<&'a Path>,
+    /// The server that is told what the run is at.
+    pub stream: Option<&'a str>,
 }
 
 /// One run, told to whoever watches.
@@ -141,7 +148,14 @@ pub fn once(context: &Context, how: &How<'_>, request: &Request, watch: &dyn Fn(
     let house = open::house(context, how.remote)?;
     let source = open::Source::new(context)?;
     let now = || source.now();
-    let mut edge = open::edge(context, &house, &now, watch);
+    let courier = stream::courier(context, how.stream, &house, request)?;
+    let told = |progress: &Progress| {
+        if let Some(courier) = &courier {
+            courier.tell(progress, || source.stamp(&house.settings.name));
+        }
+        watch(progress);
+    };
+    let mut edge = open::edge(context, &house, &now, &told);
     let joining = |step| watch(&Progress::Joining { step });
     let journal = Journal::new(&house.home.repo, house.home.remote.as_ref()).watched(&joining);
     edge.holder_before = before.flatten();
@@ -168,6 +182,9 @@ pub fn once(context: &Context, how: &How<'_>, request: &Request, watch: &dyn Fn(
             })??)
         }
     })();
+    if let Some(line) = courier.as_ref().and_then(Courier::end) {
+        say::story(context, &line);
+    }
     // Also after an error: what is here is all that there is of it.
     if let Some(dir) = how.queue {
         let refused = |error: &anyhow::Error| matches!(error.downcast_ref(), Some(RunError::Handover(_)));
@@ -229,6 +246,8 @@ pub fn line(progress: &Progress) -> Option<String> {
         Progress::Replied { .. } | Progress::CarriedOut | Progress::Observed { .. } | Progress::Joining { .. } => {
             return None;
         }
+        // What comes of it is told next.
+        Progress::Asking { .. } | Progress::Using { .. } => return None,
         Progress::Called { tool, about, ok } => {
             format!("work     {tool} {about}{}", if *ok { "" } else { " (failed)" })
         }

@@ -1,9 +1,13 @@
 //! `monkeytown serve`: the event stream and its server.
 //! Lives here: arguments, the address, the relay's thread, the end. Never here: what is served.
 
+mod publishers;
+
+use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -13,16 +17,17 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use super::{Context, Usage, open, say};
-use crate::git::home::Home;
+use super::{Context, Usage, open, say, verdict};
+use crate::config::{Secret, Stopwatch};
 use crate::git::journal::{Journal, JournalError};
-use crate::git::repo::Repo;
 use crate::run::house::House;
 use crate::serve::api::desk::Desk;
+use crate::serve::api::local::{Local, Perform};
 use crate::serve::doorman::{Doorman, Rules};
 use crate::serve::relay::{Edge, Health, Relay, RelayError};
 use crate::serve::ring::Capacity;
 use crate::serve::server::Server;
+use crate::serve::webhook::Hook;
 use crate::serve::{About, Limits, Shared, descriptors};
 
 /// Descriptors beside those of witnesses: the repository's, and requests.
@@ -30,6 +35,12 @@ const SPARE: u64 = 64;
 
 /// How many times the requests of a second may come at once.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+
+/// How long a fetch is apart from the one before, however often a webhook asks for it.
+const APART: Duration = Duration::from_secs(1);
+
+/// The variable with the webhook's secret.
+const WEBHOOK_SECRET: &str = "MONKEYTOWN_WEBHOOK_SECRET";
 
 /// Show the town to browsers: its history, and what happens, as it happens
 #[derive(Debug, ClapArgs)]
@@ -62,6 +73,12 @@ pub struct Args {
     /// Seconds between two fetches from the remote
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400), requires = "remote")]
     fetch: u64,
+    /// A file with the secret of a GitHub webhook, which makes the server fetch at once; or set MONKEYTOWN_WEBHOOK_SECRET
+    #[arg(long, value_name = "FILE", requires = "remote")]
+    webhook_secret_file: Option<PathBuf>,
+    /// Take no verdicts: nobody merges, rejects or freezes in the page
+    #[arg(long)]
+    read_only: bool,
     /// Witnesses at one time
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     witnesses: usize,
@@ -71,6 +88,8 @@ pub struct Args {
     /// Requests of one address in a second; four times as many at once
     #[arg(long, value_name = "N", default_value = "50")]
     requests: NonZeroU32,
+    #[command(flatten)]
+    publishers: publishers::Publishing,
     /// Events that are kept for who comes back
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     ring_events: usize,
@@ -85,7 +104,7 @@ pub struct Args {
 /// As [`start`].
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     let running = start(context, args)?;
-    announce(context, running.address);
+    announce(context, &running);
     running.wait_until(|| false);
     running.end();
     Ok(0)
@@ -97,7 +116,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
 /// When there is no town here or the address cannot be had.
 pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     let house = open::house(context, Some(args.remote.as_deref().unwrap_or("none")))?;
-    let clock = open::Source::new(context)?;
+    let clock = Arc::new(open::Source::new(context)?);
+    let publishers = args.publishers.read(&house)?;
     let capacity = Capacity { frames: args.ring_events.max(1), bytes: args.ring_mib.max(1) << 20 };
     let limits = Limits { subscribers: args.witnesses, connections_per_address: args.connections, ..Limits::default() };
     let source = crate::run::source_of(&house.settings.name);
@@ -108,13 +128,12 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
         branch: house.home.branch.clone(),
         shards: args.shard.clone(),
     };
-    let clock = Arc::new(clock);
     let desk = {
         let clock = clock.clone();
-        Desk::new(opener(context, args, house.home.branch.clone()), Box::new(move || clock.now()))
+        Desk::new(open::opener(context, args.remote.clone(), house.home.branch.clone()), Box::new(move || clock.now()))
     };
     let edge = Edge {
-        open: opener(context, args, house.home.branch.clone()),
+        open: open::opener(context, args.remote.clone(), house.home.branch.clone()),
         random: Box::new(crate::config::random),
         now: Box::new({
             let clock = clock.clone();
@@ -122,37 +141,52 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
         }),
         source,
     };
+    let is_local = takes_verdicts(context, args, &house);
+    let by = verdict::me(context, &house).ok().map(|who| who.name);
+    let secret = webhook_secret(context, args)?;
     let fetching = args.remote.is_some().then(|| Fetching::start(house, clock.clone(), args.fetch)).transpose()?;
+    let hook = fetching.as_ref().zip(secret).map(|(fetching, secret)| Hook::new(&secret, fetching.waker()));
     // Before anything is written down: where the address is taken, nothing has begun.
     let listener = listening(args.listen)?;
     let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(plainly)?;
-    if let Some(files) = descriptors::raise()
-        && files < args.witnesses as u64 + SPARE
-    {
-        tracing::warn!(
-            "{files} files may be open, which is too few for {} witnesses; raise `ulimit -n`",
-            args.witnesses
-        );
-    }
+    raise_descriptors(args.witnesses);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (address, shared, server) = runtime.block_on(async {
+    let (address, token, shared, server) = runtime.block_on(async {
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
+        let token = is_local.then(crate::config::secret).transpose()?;
         let shared = Arc::new(Shared {
             relay: Arc::new(Health::default()),
             doorman: Doorman::new(rules(args, address)),
             town: about,
             hub,
+            publishers,
             desk,
+            local: token.as_ref().map(|token| Local::new(token, names(address, &[]), by, performer(context))),
+            hook,
             limits,
             now: Box::new(move || clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)),
             stop: watch::Sender::new(false),
         });
         let server = Server::start(listener, shared.clone(), relay)?;
-        anyhow::Ok((address, shared, server))
+        anyhow::Ok((address, token, shared, server))
     })?;
     let told = runtime.block_on(told_to_end())?;
-    Ok(Running { address, shared, told, runtime, server, fetching })
+    Ok(Running { address, token, shared, told, runtime, server, fetching })
+}
+
+/// Whether the person at this machine may decide in the page: nothing of this server is for anybody else.
+fn takes_verdicts(context: &Context, args: &Args, house: &House) -> bool {
+    let is_private = args.remote.is_none() && args.proxy_header.is_none() && !args.read_only;
+    is_private && verdict::may_be_given(context, house, args.listen.ip())
+}
+
+fn raise_descriptors(witnesses: usize) {
+    if let Some(files) = descriptors::raise()
+        && files < witnesses as u64 + SPARE
+    {
+        tracing::warn!("{files} files may be open, which is too few for {witnesses} witnesses; raise `ulimit -n`");
+    }
 }
 
 /// Takes the address.
@@ -169,6 +203,7 @@ pub struct Running {
     pub address: SocketAddr,
     /// What its connections share.
     pub shared: Arc<Shared>,
+    token: Option<Secret>,
     told: watch::Receiver<bool>,
     runtime: Runtime,
     server: Server,
@@ -176,6 +211,16 @@ pub struct Running {
 }
 
 impl Running {
+    /// The address for a browser; with the token, as long as nobody has exchanged it.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let is_waiting = self.shared.local.as_ref().is_some_and(|local| local.session.is_waiting());
+        match self.token.as_ref().filter(|_| is_waiting) {
+            Some(token) => format!("http://{}/#token={}", self.address, token.reveal()),
+            None => format!("http://{}", self.address),
+        }
+    }
+
     /// Whether a signal told the process to end.
     #[must_use]
     pub fn is_told_to_end(&self) -> bool {
@@ -232,34 +277,39 @@ fn plainly(error: RelayError) -> anyhow::Error {
     }
 }
 
-/// How the relay opens the repository: as it is here, since another thread asks the remote.
-fn opener(context: &Context, args: &Args, branch: String) -> Box<dyn Fn() -> Result<Home, String> + Send + Sync> {
-    let (dir, remote) = (context.dir.clone(), args.remote.clone());
-    Box::new(move || {
-        let repo = Repo::open(&dir).map_err(|error| error.to_string())?;
-        let remote = remote.as_deref().map(|name| repo.remote(name)).transpose().map_err(|error| error.to_string())?;
-        Ok(Home { repo, remote, branch: branch.clone(), online: std::cell::Cell::new(false) })
-    })
+/// The secret of the webhook, where one is taken.
+fn webhook_secret(context: &Context, args: &Args) -> anyhow::Result<Option<Secret>> {
+    let Some(path) = &args.webhook_secret_file else { return Ok(context.env.secret(WEBHOOK_SECRET)) };
+    let bad = |why: String| Usage(format!("{}: {why}; write the webhook's secret into it", path.display()));
+    match crate::config::secret_in(path) {
+        Ok(Some(secret)) => Ok(Some(secret)),
+        Ok(None) => Err(bad("it is empty".to_owned()).into()),
+        Err(error) => Err(bad(error.to_string()).into()),
+    }
 }
 
 /// What asks the remote from time to time.
 struct Fetching {
     thread: std::thread::JoinHandle<()>,
-    end: mpsc::Sender<()>,
+    tell: mpsc::Sender<Fetch>,
+}
+
+/// What the thread that fetches is told.
+#[derive(PartialEq, Eq)]
+enum Fetch {
+    Now,
+    End,
 }
 
 impl Fetching {
     fn start(house: House, clock: Arc<open::Source>, seconds: u64) -> anyhow::Result<Self> {
-        let (end, ended) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
         let (home, name) = (house.home, house.settings.name);
-        let fetch = move || {
-            let fetch = || -> Result<(), JournalError> {
-                home.refresh()?;
-                let journal = Journal::new(&home.repo, home.remote.as_ref());
-                journal.sync(&clock.stamp(&name))?;
-                Ok(())
-            };
-            fetch()
+        let fetch = move || -> Result<(), JournalError> {
+            home.refresh()?;
+            let journal = Journal::new(&home.repo, home.remote.as_ref());
+            journal.sync(&clock.stamp(&name))?;
+            Ok(())
         };
         // The first fetch is waited for: the stream begins with all that there is.
         if let Err(error) = fetch() {
@@ -267,19 +317,55 @@ impl Fetching {
         }
         let pause = Duration::from_secs(seconds);
         let again = move || {
-            while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+            while is_due(&told, pause) {
                 if let Err(error) = fetch() {
                     tracing::warn!(%error, "the remote cannot be asked; trying again in {seconds} s");
                 }
             }
         };
         let thread = std::thread::Builder::new().name("fetch".to_owned()).spawn(again)?;
-        Ok(Self { thread, end })
+        Ok(Self { thread, tell })
+    }
+
+    /// What makes it fetch soon.
+    fn waker(&self) -> Box<dyn Fn() + Send + Sync> {
+        let tell = self.tell.clone();
+        Box::new(move || drop(tell.send(Fetch::Now)))
     }
 
     fn end(self) {
-        drop(self.end);
+        let _ = self.tell.send(Fetch::End);
         let _ = self.thread.join();
+    }
+}
+
+/// Waits until it is time to fetch; no, when it is to end. Many that want it at once get it once, and never more often than
+/// [`APART`].
+fn is_due(told: &mpsc::Receiver<Fetch>, pause: Duration) -> bool {
+    match told.recv_timeout(APART) {
+        Ok(Fetch::End) | Err(RecvTimeoutError::Disconnected) => return false,
+        // Right after a fetch: the rest of the breath is waited for.
+        Ok(Fetch::Now) => return settle(told),
+        Err(RecvTimeoutError::Timeout) => {}
+    }
+    match told.recv_timeout(pause.saturating_sub(APART)) {
+        Ok(Fetch::End) | Err(RecvTimeoutError::Disconnected) => false,
+        Ok(Fetch::Now) => told.try_iter().all(|told| told == Fetch::Now),
+        Err(RecvTimeoutError::Timeout) => true,
+    }
+}
+
+/// Lets a breath go by; no, when it is to end.
+fn settle(told: &mpsc::Receiver<Fetch>) -> bool {
+    let (began, breath) = (Stopwatch::start(), APART.as_millis() as u64);
+    loop {
+        let left = breath.saturating_sub(began.millis());
+        match told.recv_timeout(Duration::from_millis(left)) {
+            Ok(Fetch::Now) if left > 0 => {}
+            Ok(Fetch::Now) => return told.try_iter().all(|told| told == Fetch::Now),
+            Ok(Fetch::End) | Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => return true,
+        }
     }
 }
 
@@ -294,13 +380,25 @@ fn names(address: SocketAddr, said: &[String]) -> Vec<String> {
     names
 }
 
-fn announce(context: &Context, address: SocketAddr) {
+/// What carries out what the page asks for: each time with a context of its own, as a command is.
+fn performer(context: &Context) -> Perform {
+    let (dir, env) = (context.dir.clone(), context.env.clone());
+    Box::new(move |act| {
+        let context = Context { dir: dir.clone(), json: false, env: env.clone(), secrets: RefCell::default() };
+        verdict::perform(&context, act)
+    })
+}
+
+fn announce(context: &Context, running: &Running) {
     if context.json {
-        say::answer(&format!(r#"{{"address":"http://{address}"}}"#));
+        say::answer(
+            &serde_json::json!({"address": format!("http://{}", running.address), "page": running.page()}).to_string(),
+        );
     } else {
-        say::answer(&format!("http://{address}"));
+        say::answer(&running.page());
         if std::io::stdout().is_terminal() {
-            say::story(context, "open it in a browser; Ctrl-C ends it");
+            let may = if running.token.is_some() { "; who opens it first may merge and reject there" } else { "" };
+            say::story(context, &format!("open it in a browser{may}; Ctrl-C ends it"));
         }
     }
 }

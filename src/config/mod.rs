@@ -73,6 +73,9 @@ const SECRET_NAMES: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_K
 /// A shorter value is no secret that could be recognised in a text.
 const SECRET_LENGTH: usize = 6;
 
+/// A file that holds more is no secret's.
+const SECRET_BYTES: u64 = 4_096;
+
 /// Variables that say where a toolchain lives, and where it lives below the home folder when they are not set.
 const TOOLCHAINS: [(&str, &str); 6] = [
     ("RUSTUP_HOME", ".rustup"),
@@ -298,10 +301,41 @@ impl Stopwatch {
     }
 }
 
+/// A secret that nobody can guess: 256 bits of the system's randomness, as text for an address or a header.
+///
+/// # Errors
+/// When the system has none.
+pub fn secret() -> std::io::Result<Secret> {
+    use base64::Engine as _;
+    let bytes = secret_bytes().ok_or_else(|| std::io::Error::other("the system gives no randomness for a secret"))?;
+    Ok(Secret(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+/// The secret that stands in a file, without the space around it; nothing where there is none.
+///
+/// # Errors
+/// When the file cannot be read, is no text, or is far longer than a secret.
+pub fn secret_in(path: &std::path::Path) -> std::io::Result<Option<Secret>> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(SECRET_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > SECRET_BYTES {
+        return Err(std::io::Error::other("it is too long for a secret"));
+    }
+    let text = text.trim();
+    Ok((!text.is_empty()).then(|| Secret(text.to_owned())))
+}
+
 /// Randomness for ids: 80 bits are used.
 #[must_use]
 pub fn random() -> u128 {
     ulid::Ulid::generate().random()
+}
+
+/// Randomness for a secret, where the system gives any.
+#[must_use]
+pub fn secret_bytes() -> Option<[u8; 32]> {
+    ring::rand::generate(&ring::rand::SystemRandom::new()).ok().map(ring::rand::Random::expose)
 }
 
 #[cfg(test)]
@@ -348,5 +382,7 @@ mod tests {
     #[test]
     fn randomness_differs() {
         assert_ne!(random(), random());
+        let (one, other) = (secret().unwrap(), secret().unwrap());
+        assert!(one != other && one.reveal().len() == 43, "256 bits of base64");
     }
 }

@@ -74,18 +74,32 @@ impl Home {
                 Err(error) => return Err(error),
             }
         }
-        if let (Wanted::Auto, Some(there)) = (wanted, &remote) {
-            let found = repo.default_branch(Some(&there.name), branch.or(head.as_deref()));
-            let lives_there = matches!(&found, Ok(found) if found.reference.starts_with("refs/remotes/")
-                && Self::is_town(&repo, found.tip));
-            if !lives_there {
-                let here = repo.default_branch(None, branch)?;
-                return Ok(Self { repo, remote: None, branch: here.name, online: Cell::new(true) });
-            }
+        if let (Wanted::Auto, Some(there)) = (wanted, &remote)
+            && !Self::lives_at(&repo, there, branch.or(head.as_deref()))
+        {
+            let here = repo.default_branch(None, branch)?;
+            return Ok(Self { repo, remote: None, branch: here.name, online: Cell::new(true) });
         }
         let name = remote.as_ref().map(|remote| remote.name.clone());
         let found = repo.default_branch(name.as_deref(), branch.or(head.as_deref()))?;
         Ok(Self { repo, remote, branch: found.name, online: Cell::new(online) })
+    }
+
+    /// Whether the town lives in this clone, as far as can be told without asking a remote.
+    ///
+    /// # Errors
+    /// [`GitError`] when the repository cannot be read.
+    pub fn is_here(repo: &Repo, wanted: &Wanted, branch: Option<&str>) -> Result<bool, GitError> {
+        Ok(match wanted {
+            Wanted::None => true,
+            Wanted::Named(_) => false,
+            Wanted::Auto => Self::likely_remote(repo)?.is_none_or(|there| !Self::lives_at(repo, &there, branch)),
+        })
+    }
+
+    fn lives_at(repo: &Repo, remote: &Remote, branch: Option<&str>) -> bool {
+        let found = repo.default_branch(Some(&remote.name), branch);
+        found.is_ok_and(|found| found.reference.starts_with("refs/remotes/") && Self::is_town(repo, found.tip))
     }
 
     fn likely_remote(repo: &Repo) -> Result<Option<Remote>, GitError> {

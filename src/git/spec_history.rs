@@ -14,6 +14,7 @@ use crate::town::ids::Oid as Id;
 use crate::town::pattern::Pattern;
 use crate::town::spec::lifecycle::Lifecycle;
 use crate::town::spec::past::Past;
+use crate::town::spec::plan;
 use crate::town::spec::project::Project;
 use crate::town::spec::record::Verdict;
 
@@ -73,21 +74,87 @@ impl Repo {
         }
         for change in project.changes() {
             let life = Lifecycle::of(project, &project.change_path(change), Past::NOTHING);
-            let passes = life.steps.iter().filter(|step| step.counts && step.record.verdict == Verdict::Pass);
-            let commits: BTreeSet<&str> = passes.filter_map(|step| step.record.commit.as_deref()).collect();
-            for commit in commits.into_iter().filter(|_| life.is_handed_over) {
-                // A commit that is not here was rewritten, or never was: nobody can tell what came after it.
-                let Some(since) = Oid::from_str(commit).ok().filter(|oid| self.has(*oid)) else { continue };
-                let touched = self.touched_for(head, &[since], change)?;
-                // Its own records and words are judged by what they say.
-                let is_code = |path: &String| !path.starts_with("openspec/");
-                let is_guarded = |path: &String| guarded.iter().any(|pattern| pattern.matches(path));
-                if let Some(path) = touched.into_iter().find(|path| is_code(path) && is_guarded(path)) {
-                    rebuilt.entry(change.to_owned()).or_default().insert(commit.to_owned(), path);
-                }
+            let left = self.left_behind(head, &life, change, guarded)?;
+            if !left.is_empty() {
+                rebuilt.insert(change.to_owned(), left);
             }
         }
         Ok(rebuilt)
+    }
+
+    /// The same for archived changes, as they were when the first-parent line got them: whatever is built under their names later is
+    /// not theirs. Where a shallow clone ends, nothing is known.
+    ///
+    /// # Errors
+    /// [`GitError`] when an object cannot be read.
+    pub fn rebuilt_before_archive(
+        &self,
+        head: Oid,
+        project: &Project<'_>,
+        guarded: &[Pattern],
+    ) -> Result<BTreeMap<String, BTreeMap<String, String>>, GitError> {
+        let mut rebuilt: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        let archive = project.below(project.archive_dir());
+        let archived = project.archived().into_iter().filter(|_| !guarded.is_empty()).map(|name| {
+            let folder = format!("{archive}/{name}");
+            let life = Lifecycle::of(project, &folder, Past::NOTHING);
+            (name, folder, life)
+        });
+        let mut open: Vec<(&str, String, Lifecycle)> =
+            archived.filter(|(_, _, life)| !passes(life).is_empty()).collect();
+        let mut at = head;
+        for _ in 0..COMMITS {
+            let parent = match self.parents(at) {
+                _ if open.is_empty() => break,
+                Ok(parents) => parents.first().copied(),
+                Err(GitError::NeedsDepth { .. }) => break,
+                Err(error) => return Err(error),
+            };
+            let before = parent.map(|parent| self.tree_of(parent)).transpose()?;
+            let mut rest = Vec::new();
+            for (name, folder, life) in open {
+                if let Some(tree) = before
+                    && self.lookup(tree, &folder)?.is_some()
+                {
+                    rest.push((name, folder, life));
+                    continue;
+                }
+                let change = plan::change_of(project, name);
+                match self.left_behind(at, &life, change, guarded) {
+                    Ok(left) if left.is_empty() => {}
+                    Ok(left) => rebuilt.entry(change.to_owned()).or_default().extend(left),
+                    Err(GitError::NeedsDepth { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            open = rest;
+            let Some(parent) = parent else { break };
+            at = parent;
+        }
+        Ok(rebuilt)
+    }
+
+    /// The commits that the validators of a change passed, each with a guarded file that was touched for it up to `head`.
+    fn left_behind(
+        &self,
+        head: Oid,
+        life: &Lifecycle,
+        change: &str,
+        guarded: &[Pattern],
+    ) -> Result<BTreeMap<String, String>, GitError> {
+        let mut left = BTreeMap::new();
+        for commit in passes(life) {
+            // A commit that is not here was rewritten, or never was: nobody can tell what came after it.
+            let Some(since) = Oid::from_str(commit).ok().filter(|oid| self.has(*oid)) else { continue };
+            let touched = self.touched_for(head, &[since], change)?;
+            // Its own records and words are judged by what they say.
+            let is_code = |path: &String| !path.starts_with("openspec/");
+            let is_guarded = |path: &String| guarded.iter().any(|pattern| pattern.matches(path));
+            if let Some(path) = touched.into_iter().find(|path| is_code(path) && is_guarded(path)) {
+                left.insert(commit.to_owned(), path);
+            }
+        }
+        Ok(left)
     }
 
     /// Who wrote each OpenSpec change that came in by a pull request: the agents whose merged work brought its proposal.
@@ -117,4 +184,10 @@ impl Repo {
         let archived = offer.paths.iter().any(|other| other.starts_with("openspec/changes/archive/"));
         Ok(has(&offer.head, !archived)? && !has(&offer.base, false)?)
     }
+}
+
+/// The commits that the passes of a change name, where those count and it is handed over.
+fn passes(life: &Lifecycle) -> BTreeSet<&str> {
+    let counting = life.steps.iter().filter(|step| step.counts && step.record.verdict == Verdict::Pass);
+    counting.filter(|_| life.is_handed_over).filter_map(|step| step.record.commit.as_deref()).collect()
 }

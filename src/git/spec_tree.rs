@@ -1,4 +1,5 @@
-//! Reading a commit as OpenSpec wants it: the files below its `openspec/`, without a checkout.
+//! Reading a commit as OpenSpec wants it: the files below its `openspec/` and the changelog that its config names, without a
+//! checkout.
 //! Lives here: commit to tree. Never here: working directories (see `config`), or what the files mean.
 
 use git2::Oid;
@@ -8,6 +9,7 @@ use super::files::{Content, Entry, Files};
 use super::repo::Repo;
 use crate::town::changeset::Mode;
 use crate::town::limits::{SPEC_FILE_BYTES, SPEC_OTHER_BYTES, SPEC_TREE_BYTES, TEXT_BYTES, TEXT_FILES};
+use crate::town::spec::config::Config;
 use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::trace::{self, Tag};
 use crate::town::spec::tree::{Archive, Fault, Node, Tree, is_followed};
@@ -20,6 +22,15 @@ const LINK_BYTES: u64 = 4_096;
 pub fn read(files: &Files<'_>, openspec: &str, archive: Archive) -> Tree {
     let mut read = Read { files, openspec, archive, tree: Tree::default(), left: SPEC_TREE_BYTES };
     read.folder(openspec, openspec);
+    if let Some(path) = Config::changelog_of(&read.tree, openspec)
+        && let Some(entry) = files.get(&path)
+    {
+        let node = match entry.mode {
+            Mode::File | Mode::Executable => file(files, entry, &mut read.left),
+            Mode::Link | Mode::Module => Node::Other,
+        };
+        read.tree.put(&path, node);
+    }
     read.tree
 }
 
@@ -63,7 +74,14 @@ impl Read<'_, '_> {
 /// # Errors
 /// When the tree cannot be read.
 pub fn of_tree(repo: &Repo, tree: Oid) -> Result<Tree, GitError> {
-    Ok(read(&Files::below(repo.git(), tree, OPENSPEC)?, OPENSPEC, Archive::Whole))
+    let mut read = read(&Files::below(repo.git(), tree, OPENSPEC)?, OPENSPEC, Archive::Whole);
+    if let Some(path) = Config::changelog_of(&read, OPENSPEC)
+        && let Some((mode, blob)) = repo.entry(tree, &path)?
+    {
+        let is_read = matches!(mode, Mode::File | Mode::Executable) && repo.blob_size(blob)? <= SPEC_FILE_BYTES;
+        read.put(&path, if is_read { Node::File(repo.read_blob(blob)?.into()) } else { Node::Other });
+    }
+    Ok(read)
 }
 
 /// What the texts of a tree say that they cover, as `monkeytown spec trace` looks for it.

@@ -170,6 +170,28 @@ impl Body {
     }
 }
 
+/// Whether a secret may go to an address and what comes from there be believed: it is encrypted, or does not leave this machine.
+///
+/// # Errors
+/// With the reason.
+pub fn trusted(address: &str) -> Result<url::Url, String> {
+    let url = url::Url::parse(address).map_err(|error| format!("it is no address ({error})"))?;
+    let here = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => return Err("it has no host".to_owned()),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it has a password in it".to_owned());
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if here => Ok(url),
+        _ => Err("it is not https, which only this machine itself may do without".to_owned()),
+    }
+}
+
 /// An error with its sources in one line.
 fn why(error: &dyn std::error::Error) -> String {
     let mut words = vec![error.to_string()];

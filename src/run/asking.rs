@@ -60,6 +60,7 @@ impl Turn<'_> {
         let Some(request) = question(transcript, self.toolbox.specs(), output, &budget) else {
             return Ok(Some(self.stopped(transcript, &Halt::NotBriefed)));
         };
+        self.hands.edge.tell(&Progress::Asking { turn: transcript.turns() + 1 });
         let answered = self.brain.reply(&request).await;
         transcript.asked = Spent::NONE;
         match answered {

@@ -8,6 +8,7 @@ mod asking;
 pub mod brief;
 pub mod checkpoint;
 pub mod claim;
+pub mod courier;
 pub mod deliver;
 mod ending;
 pub mod facts;
@@ -163,6 +164,11 @@ pub enum Progress {
         /// Sections that did not fit.
         left_out: Vec<String>,
     },
+    /// The brain is about to be asked.
+    Asking {
+        /// Which turn.
+        turn: u32,
+    },
     /// The brain has answered.
     Thinking {
         /// Which turn.
@@ -174,6 +180,11 @@ pub enum Progress {
     Replied {
         /// Which turn.
         turn: u32,
+    },
+    /// A tool is about to be used.
+    Using {
+        /// The tool.
+        tool: String,
     },
     /// A tool call's result is written down.
     Called {
@@ -237,8 +248,10 @@ impl Progress {
             Self::Observed { .. } => "observed",
             Self::Claimed { .. } => "claimed",
             Self::Briefed { .. } => "briefed",
+            Self::Asking { .. } => "asking",
             Self::Thinking { .. } => "thinking",
             Self::Replied { .. } => "replied",
+            Self::Using { .. } => "using",
             Self::Called { .. } => "called",
             Self::Gated { .. } => "gated",
             Self::Proposed { .. } => "proposed",

@@ -26,7 +26,7 @@ use super::report::{Ending, Report};
 use super::stand::Stand;
 use super::think::Thinker;
 use super::turn::Turned;
-use super::{Request, RunError, queue};
+use super::{Progress, Request, RunError, queue};
 use crate::git::bundle;
 use crate::git::errors::GitError;
 use crate::git::journal::Journal;
@@ -215,6 +215,7 @@ pub async fn think(hands: Hands<'_>, request: &Request, dir: &Path) -> Result<Re
     let Some((run, town)) = in_flight(journal, &claimed.agent, &claimed.run)? else {
         return Ok(over(&claimed.agent, &claimed.run));
     };
+    edge.tell(&Progress::Claimed { run: run.run.clone(), slot: run.slot.clone(), resumed: true });
     house.need(repo::oid(&run.base)?)?;
     let checkpoint = checkpoint::read(&house.home, &charter.name, Some(&run.run))?;
     let asked = Request {

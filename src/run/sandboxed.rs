@@ -8,7 +8,7 @@ use super::relay::Relay;
 use super::stand::Stand;
 use super::think::Thinker;
 use super::turn::Turn;
-use super::{Edge, RunError, workflow};
+use super::{Edge, Progress, RunError, workflow};
 use crate::tools::sandbox::Sandbox;
 use crate::tools::{self, Agent, Shell, ToolError, Toolbox};
 use crate::town::charter::Charter;
@@ -97,6 +97,8 @@ impl Turn<'_> {
         keeper: &mut Keeper<'_>,
     ) -> Result<Result<CallResult, ToolError>, RunError> {
         let budget = self.budget();
+        // Of what is in the transcript, and so of what is masked.
+        self.hands.edge.tell(&Progress::Using { tool: call.name.clone() });
         if self.relay.is_none() || call.name != AGENT {
             return Ok(self.call_alone(call).await);
         }

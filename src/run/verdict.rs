@@ -3,16 +3,20 @@
 //! between) is recognised by the next sync, so it is recorded once in any case.
 //! Never here: deciding whether it should be merged.
 
+use std::cell::{OnceCell, RefCell};
+
 use git2::Oid;
 
 use super::house::House;
 use super::{RunError, publish::Hands};
+use crate::git::journal::Appended;
 use crate::git::merge::Merged;
 use crate::git::objects::{Author, NewCommit};
 use crate::git::repo;
-use crate::town::decide::{Command, Rejected};
+use crate::town::decide::{self, Command, Rejected};
 use crate::town::event::Reason;
 use crate::town::fold::{Pull, PullState, Town};
+use crate::town::ids;
 
 /// A merge that was made.
 #[derive(Clone, Debug)]
@@ -23,6 +27,8 @@ pub struct MergedPull {
     pub commit: Oid,
     /// Whether people had added commits to the branch.
     pub edited: bool,
+    /// How it was recorded.
+    pub recorded: Appended,
 }
 
 /// Why a pull request cannot be merged as it is.
@@ -83,14 +89,62 @@ pub fn open_pull(town: &Town, number: u64) -> Result<&Pull, Rejected> {
     }
 }
 
+/// What somebody decides about.
+#[derive(Clone, Copy, Debug)]
+pub struct Judged<'a> {
+    /// The pull request.
+    pub number: u64,
+    /// The commit that they looked at, where that is known: about another one nothing is decided.
+    pub seen: Option<&'a ids::Oid>,
+}
+
 /// Merges a pull request into the default branch, as `who`, and records it.
 ///
 /// # Errors
 /// [`CannotMerge`] with what to do instead.
-pub fn merge(hands: &Hands<'_>, number: u64, who: &Author, drafts_too: bool) -> Result<MergedPull, CannotMerge> {
-    let house = hands.house;
-    let town = hands.journal.load().map_err(Wrapped)?.town;
-    let pull = open_pull(&town, number).map_err(Wrapped)?;
+pub fn merge(hands: &Hands<'_>, judged: Judged<'_>, who: &Author, drafts_too: bool) -> Result<MergedPull, CannotMerge> {
+    let stamp = hands.edge.stamp(&hands.house.settings.name);
+    let (landed, stopped) = (OnceCell::new(), RefCell::new(None));
+    // All of it under the journal's lock: what is open there stays so and stays the same, and of two who merge one comes first.
+    // Where a remote's journal went on meanwhile this is asked again, and nothing lands a second time.
+    let appended = hands.journal.append(&stamp, |town| {
+        if landed.get().is_none() {
+            match land(hands, town, judged, who, drafts_too) {
+                Ok(done) => drop(landed.set(done)),
+                Err(why) => drop(stopped.replace(Some(why))),
+            }
+        }
+        match landed.get() {
+            Some(Landed { command, .. }) => Ok(decide::decide_all(town, std::slice::from_ref(command), &stamp)?.0),
+            None => Ok(Vec::new()),
+        }
+    });
+    if let Some(why) = stopped.take() {
+        return Err(why);
+    }
+    let recorded = appended.map_err(Wrapped)?;
+    match landed.into_inner() {
+        Some(Landed { commit, edited, .. }) => Ok(MergedPull { number: judged.number, commit, edited, recorded }),
+        None => Err(Wrapped(Rejected::NoPull { number: judged.number }).into()),
+    }
+}
+
+/// A merge commit that is on the default branch, and what is to be recorded of it.
+struct Landed {
+    commit: Oid,
+    edited: bool,
+    command: Command,
+}
+
+fn land(
+    hands: &Hands<'_>,
+    town: &Town,
+    judged: Judged<'_>,
+    who: &Author,
+    drafts_too: bool,
+) -> Result<Landed, CannotMerge> {
+    let (house, number) = (hands.house, judged.number);
+    let pull = open_pull(town, number).map_err(Wrapped)?;
     if pull.offer.draft && !drafts_too {
         let why = if pull.offer.conflicts.is_empty() {
             "a budget ended the run before its work was done".to_owned()
@@ -102,6 +156,7 @@ pub fn merge(hands: &Hands<'_>, number: u64, who: &Author, drafts_too: bool) -> 
     let repo = &house.home.repo;
     let branch = &pull.offer.branch;
     let tip = house.home.tip(branch).map_err(Wrapped)?.ok_or_else(|| CannotMerge::NoBranch(branch.clone()))?;
+    judged.is_about(&repo::id(tip)).map_err(Wrapped)?;
     let main = house.home.main().map_err(Wrapped)?;
     let tree = merged_tree(house, pull, tip, main)?;
     let message = format!("Merge pull request #{number} from {branch}\n\n{}\n\nPull: {number}\n", pull.offer.title);
@@ -110,14 +165,19 @@ pub fn merge(hands: &Hands<'_>, number: u64, who: &Author, drafts_too: bool) -> 
     let commit = repo.commit(tree, &new).map_err(Wrapped)?;
     house.home.land(commit, main).map_err(Wrapped)?;
     let edited = repo::id(tip) != pull.offer.head;
-    hands.record(&[Command::Merge {
-        number,
-        by: who.name.clone(),
-        commit: repo::id(commit),
-        edited,
-        head: Some(pull.offer.head.clone()),
-    }])?;
-    Ok(MergedPull { number, commit, edited })
+    let head = Some(pull.offer.head.clone());
+    let command = Command::Merge { number, by: who.name.clone(), commit: repo::id(commit), edited, head };
+    Ok(Landed { commit, edited, command })
+}
+
+impl Judged<'_> {
+    /// Whether what was looked at is what is there now.
+    fn is_about(&self, now: &ids::Oid) -> Result<(), Rejected> {
+        match self.seen.filter(|seen| *seen != now) {
+            None => Ok(()),
+            Some(seen) => Err(Rejected::Moved { number: self.number, seen: seen.clone(), head: now.clone() }),
+        }
+    }
 }
 
 fn merged_tree(house: &House, pull: &Pull, tip: Oid, main: Oid) -> Result<Oid, CannotMerge> {
@@ -140,10 +200,26 @@ fn merged_tree(house: &House, pull: &Pull, tip: Oid, main: Oid) -> Result<Oid, C
 ///
 /// # Errors
 /// [`RunError`] when it is not open or the journal fails.
-pub fn reject(hands: &Hands<'_>, number: u64, by: &str, reason: Reason, text: &str) -> Result<(), RunError> {
-    open_pull(&hands.journal.load()?.town, number)?;
-    hands.record(&[Command::Reject { number, by: by.to_owned(), reason, text: text.to_owned() }])?;
-    Ok(())
+pub fn reject(
+    hands: &Hands<'_>,
+    judged: Judged<'_>,
+    by: &str,
+    reason: Reason,
+    text: &str,
+) -> Result<Appended, RunError> {
+    let (home, number) = (&hands.house.home, judged.number);
+    let stamp = hands.edge.stamp(&hands.house.settings.name);
+    let command = Command::Reject { number, by: by.to_owned(), reason, text: text.to_owned() };
+    let looked = open_pull(&hands.journal.load()?.town, number)?.offer.clone();
+    judged.is_about(&home.tip(&looked.branch)?.map_or_else(|| looked.head.clone(), repo::id))?;
+    Ok(hands.journal.append(&stamp, |town| {
+        // Of two who reject it the second one is told, and what an agent made of it meanwhile nobody has seen.
+        let now = &open_pull(town, number)?.offer.head;
+        if judged.seen.is_some() && *now != looked.head {
+            return Err(Rejected::Moved { number, seen: looked.head.clone(), head: now.clone() });
+        }
+        decide::decide(town, &command, stamp.time)
+    })?)
 }
 
 /// Comments on a pull request; its agent reads it in its next briefing.

@@ -1,10 +1,11 @@
 //! What is known of the town, as JSON.
-//! Lives here: the paths below `/api/` that read. Never here: the stream (see [`super::poll`]).
+//! Lives here: the paths below `/api/` that read. Never here: the stream (see [`super::poll`]), verdicts (see [`local`]).
 
 pub mod agents;
 pub mod desk;
 pub mod diff;
 pub mod ledger;
+pub mod local;
 pub mod past;
 pub mod pulls;
 pub mod specs;
@@ -19,6 +20,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use git2::Oid;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -31,7 +33,7 @@ use self::desk::{Document, Failure, TownNow, lock};
 use super::hub::Standing;
 use super::problem::Problem;
 use super::ring::Offset;
-use super::{Shared, offset};
+use super::{About, Shared, offset};
 
 /// Events of one answer of history.
 const LINES: u64 = 5_000;
@@ -49,6 +51,7 @@ pub fn router() -> Router<Arc<Shared>> {
         .route("/api/pulls/{number}", get(pull))
         .route("/api/history", get(history))
         .route("/api/history/index", get(index))
+        .merge(local::router())
 }
 
 /// What an answer is worked out from: all of one moment.
@@ -89,7 +92,7 @@ async fn document<T: Serialize>(
 }
 
 /// The commits that the branches of open pull requests stand at.
-fn tips(home: &Home, town: &Town) -> Result<String, Failure> {
+pub(super) fn tips(home: &Home, town: &Town) -> Result<String, Failure> {
     let mut tips = String::new();
     for pull in town.open_pulls() {
         tips.push_str(&home.tip(&pull.offer.branch)?.map(|tip| tip.to_string()).unwrap_or_default());
@@ -98,7 +101,7 @@ fn tips(home: &Home, town: &Town) -> Result<String, Failure> {
 }
 
 /// Waits for a turn and works out something that reads the repository.
-async fn worked_out<T: Send + 'static>(
+pub(super) async fn worked_out<T: Send + 'static>(
     shared: Arc<Shared>,
     act: impl FnOnce(&Shared) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Problem> {
@@ -111,7 +114,7 @@ async fn worked_out<T: Send + 'static>(
 
 /// `GET /api/agents`: charters and memories.
 async fn agents(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    document(shared, &headers, "agents".to_owned(), |a| agents::agents(a.shared, a.home, a.now)).await
+    document(shared, &headers, "agents".to_owned(), |a| agents::agents(&a.shared.desk, a.home, a.now)).await
 }
 
 /// `GET /api/specs`: OpenSpec.
@@ -121,12 +124,12 @@ async fn specs(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respons
 
 /// `GET /api/ledger`: what runs cost.
 async fn ledger(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    document(shared, &headers, "ledger".to_owned(), |a| ledger::ledger(a.shared, a.home, a.town)).await
+    document(shared, &headers, "ledger".to_owned(), |a| ledger::ledger(&a.shared.desk, a.home, a.town)).await
 }
 
 /// `GET /api/pulls`: pull requests with what to look at.
 async fn pulls(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    document(shared, &headers, "pulls".to_owned(), |a| pulls::pulls(a.shared, a.home, a.now, a.town)).await
+    document(shared, &headers, "pulls".to_owned(), |a| pulls::pulls(&a.shared.desk, a.home, a.now, a.town)).await
 }
 
 /// `GET /api/pulls/{number}`: one with what differs.
@@ -134,7 +137,7 @@ async fn pull(State(shared): State<Arc<Shared>>, Path(number): Path<String>, hea
     let Ok(number) = number.parse::<u64>() else {
         return Problem::not_found(format!("{number:?} is no number of a pull request")).into_response();
     };
-    let make = move |a: &Asked<'_>| pulls::page(a.shared, a.home, a.now, a.town, number);
+    let make = move |a: &Asked<'_>| pulls::page(&a.shared.desk, a.home, a.now, a.town, number);
     document(shared, &headers, format!("pulls/{number}"), make).await
 }
 
@@ -187,7 +190,7 @@ fn lines(shared: &Shared, part: &Part) -> Result<(Document, Option<Offset>), Fai
     if part.after.is_none() && to.saturating_sub(from) >= LINES {
         return Err(Failure::Bad(format!("from={from}&to={to}: an answer has at most {LINES} events")));
     }
-    if to < from {
+    if part.after.is_none() && to < from {
         return Err(Failure::Bad(format!("from={from}&to={to}: the end comes before the beginning")));
     }
     let place = |seq: u64| if seq > u64::from(u32::MAX) { Offset::MAX } else { offset::of_seq(seq) };
@@ -245,6 +248,11 @@ struct Answer<'a> {
     state: &'a RawValue,
 }
 
+/// A state as JSON, with the place that it stands at.
+pub(super) fn placed(epoch: &str, offset: Offset, seq: u64, state: &RawValue) -> Vec<u8> {
+    serde_json::to_vec(&Answer { epoch, offset: offset.to_string(), seq, state }).unwrap_or_default()
+}
+
 /// A moment of the past.
 #[derive(Debug, Deserialize)]
 struct Moment {
@@ -265,8 +273,7 @@ async fn state(
     let Standing { epoch, offset, town, .. } = shared.hub.state();
     tagged(&headers, &format!("{epoch}:{offset}"), || {
         let state = shared.hub.rendered(&town);
-        let answer = Answer { epoch: &epoch, offset: offset.to_string(), seq: town.seq, state: &state };
-        serde_json::to_vec(&answer).unwrap_or_default()
+        placed(&epoch, offset, town.seq, &state)
     })
 }
 
@@ -284,23 +291,40 @@ async fn state_at(shared: Arc<Shared>, seq: u64, headers: &HeaderMap) -> Respons
 
 /// `GET /api/town`: what the town is, and what may be done here.
 async fn town(State(shared): State<Arc<Shared>>) -> Response {
-    let Standing { epoch, offset, town, head } = shared.hub.state();
-    axum::Json(json!({
-        "name": shared.town.name,
-        "description": shared.town.description,
-        "source": shared.town.source,
-        "repository": { "branch": shared.town.branch },
+    // While the repository cannot be read, all else is still told.
+    let main = worked_out(shared.clone(), |shared| shared.desk.with(|home| Ok(home.main()?))).await.ok();
+    let here = Here { main, local: shared.local.is_some(), limits: shared.limits.told() };
+    axum::Json(described(&shared.town, &shared.hub.state(), here)).into_response()
+}
+
+/// What is so where the town is shown.
+pub(super) struct Here {
+    /// The default branch, where it can be read.
+    pub main: Option<Oid>,
+    /// Whether a person at this machine may decide there.
+    pub local: bool,
+    /// What is allowed, where something listens.
+    pub limits: serde_json::Value,
+}
+
+/// What the town is, and what may be done where it is shown.
+pub(super) fn described(about: &About, standing: &Standing, here: Here) -> serde_json::Value {
+    let Standing { epoch, offset, town, head } = standing;
+    json!({
+        "name": about.name,
+        "description": about.description,
+        "source": about.source,
+        "repository": { "branch": about.branch, "head": here.main.map(|main| main.to_string()) },
         "epoch": epoch,
         "offset": offset.to_string(),
         "journal": { "head": head, "seq": town.seq },
-        "local": false,
+        "local": here.local,
         "freeze": town.frozen.is_some(),
         "server": env!("CARGO_PKG_VERSION"),
-        "shards": shared.town.shards,
+        "shards": about.shards,
         "world": null,
-        "limits": shared.limits.told(),
-    }))
-    .into_response()
+        "limits": here.limits,
+    })
 }
 
 /// `GET /api/stream`: how the stream does.

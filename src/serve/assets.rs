@@ -2,6 +2,7 @@
 //! Lives here: finding a file of it, its type and how long it may be kept. Never here: what the page does (see `web/`), and how it
 //! is built (see `build.rs`).
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -29,6 +30,10 @@ pub struct Asset {
 
 /// The page that this program carries.
 pub const PAGE: Page = include!(concat!(env!("OUT_DIR"), "/page.rs"));
+
+/// What the page says of how it is served, and what it says where nobody answers it.
+const SERVED: &str = r#"<meta name="monkeytown" content="served""#;
+const STATIC: &str = r#"<meta name="monkeytown" content="static""#;
 
 /// What is shown where the program was built without the page.
 const PLAIN: &str = include_str!("plain.html");
@@ -72,11 +77,28 @@ pub fn answer(path: &str, headers: &HeaderMap) -> Response {
     }
 }
 
+/// The files of the page for a host that only hands them out, with their paths. Such a host packs for itself.
+#[must_use]
+pub fn exported() -> Vec<(&'static str, Cow<'static, [u8]>)> {
+    if PAGE.files.is_empty() {
+        return vec![("index.html", Cow::Owned(explained(PAGE.missing).into_bytes()))];
+    }
+    let told = |file: &'static Asset| match std::str::from_utf8(file.bytes) {
+        Ok(text) if file.path == "index.html" => Cow::Owned(text.replacen(SERVED, STATIC, 1).into_bytes()),
+        _ => Cow::Borrowed(file.bytes),
+    };
+    PAGE.files.iter().map(|file| (file.path, told(file))).collect()
+}
+
 /// The plain page, with the reason why it is so plain.
 fn plain(why: &str) -> Response {
-    let escaped = why.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))];
-    (StatusCode::OK, kind, PLAIN.replace("{{why}}", &escaped)).into_response()
+    (StatusCode::OK, kind, explained(why)).into_response()
+}
+
+fn explained(why: &str) -> String {
+    let escaped = why.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    PLAIN.replace("{{why}}", &escaped)
 }
 
 fn sent(file: &Asset, tag: &str, headers: &HeaderMap) -> Response {
@@ -168,6 +190,18 @@ mod tests {
         }
         let page = answer("/", &HeaderMap::new());
         assert_eq!(page.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8");
+    }
+
+    #[test]
+    fn an_exported_page_is_told_that_nobody_answers_it() {
+        let files = exported();
+        let text =
+            |path: &str| String::from_utf8(files.iter().find(|(name, _)| *name == path).unwrap().1.to_vec()).unwrap();
+        let index = text("index.html");
+        assert_eq!((index.matches(STATIC).count(), index.contains(SERVED)), (PAGE.files.len().min(1), false));
+        for file in PAGE.files.iter().filter(|file| file.path != "index.html") {
+            assert!(files.iter().any(|(path, bytes)| *path == file.path && **bytes == *file.bytes), "{}", file.path);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
@@ -15,6 +15,7 @@ use governor::{Quota, RateLimiter};
 use super::doors::{Doors, Pass, neighbourhood};
 use super::http::Peer;
 use super::problem::Problem;
+use super::publish;
 
 /// What the doorman goes by.
 #[derive(Clone, Debug)]
@@ -59,13 +60,9 @@ impl Doorman {
     /// # Errors
     /// The problem to answer with.
     pub fn look(&self, request: &Request) -> Result<(), Problem> {
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-        if let Some(address) = self.address(request, peer)
-            && let Err(not_until) = self.rate.check_key(&neighbourhood(address))
-        {
-            let wait = not_until.wait_time_from(self.clock.now()).as_secs() + 1;
-            let detail = format!("{address} asks more than {} times a second; wait {wait} s", self.rules.a_second);
-            return Err(Problem::too_fast(detail, wait));
+        // Who publishes has a rate of its own; whoever may not is counted when that is known.
+        if request.method() != Method::POST || request.uri().path() != publish::PATH {
+            self.count(request.headers(), request.extensions())?;
         }
         let host = header_of(request, header::HOST).unwrap_or_default();
         if !self.rules.names.is_empty() && !self.rules.names.iter().any(|name| name.eq_ignore_ascii_case(host)) {
@@ -84,6 +81,26 @@ impl Doorman {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Counts a request that was not counted when it came.
+    ///
+    /// # Errors
+    /// The problem to answer with where its address asks too often.
+    pub fn charge(&self, request: &Parts) -> Result<(), Problem> {
+        self.count(&request.headers, &request.extensions)
+    }
+
+    fn count(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<(), Problem> {
+        let peer = extensions.get::<Peer>().map(|peer| peer.0.ip());
+        if let Some(address) = self.address(headers, peer)
+            && let Err(not_until) = self.rate.check_key(&neighbourhood(address))
+        {
+            let wait = not_until.wait_time_from(self.clock.now()).as_secs() + 1;
+            let detail = format!("{address} asks more than {} times a second; wait {wait} s", self.rules.a_second);
+            return Err(Problem::too_fast(detail, wait));
+        }
+        Ok(())
     }
 
     /// Lets somebody listen who comes through a proxy; whoever comes by itself was counted when it connected.
@@ -118,8 +135,8 @@ impl Doorman {
     /// The address of who asks: the other side, or what the proxy before us says of it. The last entry of a list is the proxy's
     /// own; what stands before could be anybody's.
     #[must_use]
-    pub fn address(&self, request: &Request, peer: Option<IpAddr>) -> Option<IpAddr> {
-        self.rules.proxy_header.as_deref().and_then(|name| told_by(request.headers(), name)).or(peer)
+    pub fn address(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Option<IpAddr> {
+        self.rules.proxy_header.as_deref().and_then(|name| told_by(headers, name)).or(peer)
     }
 
     /// Forgets addresses that have not asked for a while.
@@ -200,9 +217,9 @@ mod tests {
         let doorman = Doorman::new(Rules { proxy_header: Some("x-forwarded-for".to_owned()), ..rules() });
         let request = asked("10.0.0.1", &[("x-forwarded-for", "1.2.3.4, 10.9.9.9")]);
         let peer = "10.0.0.1".parse().ok();
-        assert_eq!(doorman.address(&request, peer), "10.9.9.9".parse().ok());
-        assert_eq!(doorman.address(&asked("10.0.0.1", &[("x-forwarded-for", "nobody")]), peer), peer);
+        assert_eq!(doorman.address(request.headers(), peer), "10.9.9.9".parse().ok());
+        assert_eq!(doorman.address(asked("10.0.0.1", &[("x-forwarded-for", "nobody")]).headers(), peer), peer);
         let open = Doorman::new(rules());
-        assert_eq!(open.address(&request, peer), peer);
+        assert_eq!(open.address(request.headers(), peer), peer);
     }
 }

@@ -14,6 +14,7 @@ pub mod cursor;
 pub mod descriptors;
 pub mod doorman;
 pub mod doors;
+pub mod export;
 pub mod filter;
 pub mod frame;
 pub mod histogram;
@@ -26,16 +27,19 @@ pub mod offset;
 pub mod places;
 pub mod poll;
 pub mod problem;
+pub mod publish;
 pub mod relay;
 pub mod ring;
 pub mod router;
 pub mod seat;
 pub mod server;
+pub mod session;
 pub mod socket;
 pub mod sse;
 pub mod stall;
 pub mod tally;
 pub mod view;
+pub mod webhook;
 
 #[cfg(test)]
 mod resume_tests;
@@ -46,9 +50,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use self::api::desk::Desk;
+use self::api::local::Local;
 use self::doorman::Doorman;
 use self::hub::Hub;
+use self::problem::Problem;
+use self::publish::Publishers;
 use self::relay::Health;
+use self::webhook::Hook;
 
 /// Close codes of the WebSocket: those of RFC 6455 §7.4.1, and our own of the range for applications.
 pub mod close {
@@ -155,12 +163,30 @@ pub struct Shared {
     pub town: About,
     /// Where events come from.
     pub hub: Hub,
+    /// Who may publish.
+    pub publishers: Publishers,
     /// Where the API reads the repository.
     pub desk: Desk,
+    /// How the person at this machine decides; none where they may not do so here.
+    pub local: Option<Local>,
+    /// Where GitHub's webhook arrives, where it may.
+    pub hook: Option<Hook>,
     /// What is allowed.
     pub limits: Limits,
     /// The moment, in RFC 3339.
     pub now: Box<dyn Fn() -> String + Send + Sync>,
     /// Becomes true when the server is to end.
     pub stop: watch::Sender<bool>,
+}
+
+impl Shared {
+    /// How the person at this machine decides.
+    ///
+    /// # Errors
+    /// A problem where they may not do so here.
+    pub fn local(&self) -> Result<&Local, Problem> {
+        let detail = "this server takes no verdicts: it does so where it listens at 127.0.0.1 alone, the town and its pull \
+                      requests are in this clone, and it was started without --read-only";
+        self.local.as_ref().ok_or_else(|| Problem::forbidden("not-local", detail))
+    }
 }

@@ -18,7 +18,7 @@ use super::ring::Offset;
 /// Offsets that are put aside at once for what only this process knows.
 const MARK: u64 = 1 << 16;
 
-/// What is known of the stream before this process.
+/// What is known of the stream before this process. Without a path nothing is written down.
 #[derive(Debug, Default)]
 pub struct Places {
     path: PathBuf,
@@ -105,6 +105,9 @@ impl Places {
     }
 
     fn append(&mut self, lines: &str) {
+        if self.path.as_os_str().is_empty() {
+            return;
+        }
         if self.file.is_none() {
             if let Some(folder) = self.path.parent() {
                 let _ = fs::create_dir_all(folder);

@@ -20,6 +20,9 @@ pub struct Problem {
     /// After how many seconds it is worth another try.
     #[serde(skip)]
     pub retry_after: Option<u64>,
+    /// What a program needs to go on.
+    #[serde(flatten)]
+    pub more: serde_json::Map<String, serde_json::Value>,
 }
 
 fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -30,7 +33,7 @@ impl Problem {
     /// A problem with its parts.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), retry_after: None }
+        Self { status, code, title, detail: detail.into(), retry_after: None, more: serde_json::Map::new() }
     }
 
     /// A request that cannot be understood.
@@ -45,11 +48,48 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here", detail)
     }
 
+    /// Something that whoever asks may not do.
+    #[must_use]
+    pub fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, "This is not allowed", detail)
+    }
+
+    /// Something that does not fit what is there by now.
+    #[must_use]
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, "It stays as it is", detail)
+    }
+
+    /// Something that failed here.
+    #[must_use]
+    pub fn failed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", "It failed", detail)
+    }
+
+    /// The same, with one more member.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: serde_json::Value) -> Self {
+        self.more.insert(name.to_owned(), value);
+        self
+    }
+
     /// Something that is not there now.
     #[must_use]
     pub fn unavailable(code: &'static str, detail: impl Into<String>, retry_after: u64) -> Self {
         let title = "Not now";
         Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, title, detail) }
+    }
+
+    /// A body of more bytes than are taken.
+    #[must_use]
+    pub fn too_long(most: usize) -> Self {
+        Self::too_big(format!("the body has more than {most} bytes"))
+    }
+
+    /// A request with more than may be in one.
+    #[must_use]
+    pub fn too_big(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-big", "Too much at once", detail)
     }
 
     /// Too many connections of one address.
@@ -91,6 +131,9 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

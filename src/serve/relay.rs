@@ -134,7 +134,7 @@ impl Relay {
     pub fn begin(edge: Edge, capacity: Capacity, limits: serde_json::Value) -> Result<(Self, Hub), RelayError> {
         let home = (edge.open)().map_err(RelayError::Open)?;
         let path = home.repo.private_dir()?.join("stream").join("places");
-        let past = past(&home, &edge, &path, capacity.frames)?;
+        let past = remembered(&home, &edge, &path, capacity.frames)?;
         let hub = Hub::new(capacity, limits);
         let mut relay = Self {
             edge,
@@ -224,7 +224,7 @@ impl Relay {
         if !follows {
             tracing::warn!(seq = self.tip.at.seq, "the journal was rewritten: the stream begins anew");
             let _ = std::fs::remove_file(&self.path);
-            let past = past(home, &self.edge, &self.path, hub.capacity().frames)?;
+            let past = remembered(home, &self.edge, &self.path, hub.capacity().frames)?;
             self.take_over(hub, past);
             return Ok(true);
         }
@@ -289,7 +289,42 @@ fn lines(commit: &Commit) -> Vec<(String, Box<RawValue>)> {
 }
 
 /// Everything that the repository has, with the places that it had before.
-fn past(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result<Past, RelayError> {
+fn remembered(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result<Past, RelayError> {
+    past(home, &edge.source, most, |commits, first| {
+        let known = Places::read(path).filter(|places| places.fits(commits, first));
+        known.map_or_else(|| (Places::anew(path, (edge.random)()), false), |places| (places, true))
+    })
+}
+
+/// A town as it stands in the repository, told as a stream tells it that begins now.
+pub struct Whole {
+    /// Recorded events and commits in their order: place, sequence number, and the event as JSON.
+    pub events: Vec<(Offset, Option<u64>, Box<RawValue>)>,
+    /// The state and the journal's newest commit.
+    pub tip: Tip,
+}
+
+/// Reads the whole town. Nothing is written down, and what a stream wrote down is not looked at: two clones read the same.
+///
+/// # Errors
+/// [`RelayError`] when the town cannot be read, or is not whole in this clone.
+pub fn whole(home: &Home, source: &str) -> Result<Whole, RelayError> {
+    let past = past(home, source, usize::MAX, |_, _| (Places::default(), false))?;
+    if past.floor > 0 {
+        // Says what is missing.
+        Journal::new(&home.repo, None).commits_after(0)?;
+    }
+    let events = past.events.into_iter().map(|(offset, seq, _, json)| (offset, seq, json)).collect();
+    Ok(Whole { events, tip: past.tip })
+}
+
+/// Everything that the repository has. `places` says where commits stood before, and whether the stream goes on from there.
+fn past(
+    home: &Home,
+    source: &str,
+    most: usize,
+    places: impl FnOnce(&[Commit], u64) -> (Places, bool),
+) -> Result<Past, RelayError> {
     let journal = Journal::new(&home.repo, None);
     let tip = match journal.load() {
         Ok(tip) => tip,
@@ -298,15 +333,13 @@ fn past(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result
         Err(error) => return Err(error.into()),
     };
     let (commits, first) = recorded(&journal, &tip, tip.at.seq.saturating_sub(most as u64))?;
-    let known = Places::read(path).filter(|places| places.fits(&commits, first));
-    let goes_on = known.is_some();
-    let mut places = known.unwrap_or_else(|| Places::anew(path, (edge.random)()));
+    let (mut places, goes_on) = places(&commits, first);
     let main = home.main().ok();
     let landed = match main {
         Some(tip) => landed::unknown(&home.repo, tip, &HashSet::new(), COMMITS.min(most))?.0,
         None => Vec::new(),
     };
-    let landed = landed::read_all(&home.repo, &landed, &edge.source)?;
+    let landed = landed::read_all(&home.repo, &landed, source)?;
     if !goes_on {
         let sorted = sort_in(&commits, &landed, first);
         places.keep(&sorted);

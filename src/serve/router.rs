@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tracing::Instrument as _;
@@ -24,7 +24,7 @@ use super::problem::Problem;
 use super::ring::Offset;
 use super::socket::{self, Wish};
 use super::stall::Stalling;
-use super::{Shared, api, assets, metrics, poll, sse};
+use super::{Shared, api, assets, metrics, poll, publish, sse, webhook};
 
 /// The router of one server.
 pub fn router(shared: Arc<Shared>) -> Router {
@@ -32,10 +32,12 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/ws", get(web_socket))
         .route("/events", get(sse::events))
         .route("/api/events", get(poll::events))
+        .route(publish::PATH, post(publish::publish))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::metrics))
         .merge(api::router())
+        .merge(webhook::router())
         .fallback(fallback)
         .method_not_allowed_fallback(method)
         .layer(middleware::from_fn_with_state(shared.clone(), guard))

@@ -59,6 +59,7 @@ impl Server {
                 loop {
                     tokio::time::sleep(TIDY).await;
                     shared.doorman.tidy();
+                    shared.publishers.tidy();
                 }
             })
         };

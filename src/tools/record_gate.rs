@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Context, Tool, ToolError, ToolOutput, ToolSpec, arguments, spec, tell};
 use crate::town::finding::{Finding, Severity};
 use crate::town::ids::{AgentId, Oid, RunId};
+use crate::town::spec::config::Config;
 use crate::town::spec::issue::Level;
 use crate::town::spec::lifecycle::Lifecycle;
 use crate::town::spec::past::Past;
@@ -126,15 +127,23 @@ pub(super) fn change_tree(context: &Context<'_>, change: &str) -> Result<(String
     if tree.is_folder(&folder) { Ok((folder, tree)) } else { tell(format!("There is no open change {change:?}.")) }
 }
 
-/// What stands below `openspec/`; what is no file stands there as something that cannot be read.
+/// What stands below `openspec/`, and the changelog that its config names; what is no file stands there as something that cannot be
+/// read.
 fn tree(context: &Context<'_>) -> Result<Tree, ToolError> {
     let mut tree = Tree::default();
-    for path in context.list(OPENSPEC)? {
-        match context.read(&path)? {
-            Some(blob) if blob.is_file() => tree.put_file(&path, blob.bytes),
-            Some(_) => tree.put(&path, Node::Dangling),
+    let put = |tree: &mut Tree, path: &str| -> Result<(), ToolError> {
+        match context.read(path)? {
+            Some(blob) if blob.is_file() => tree.put_file(path, blob.bytes),
+            Some(_) => tree.put(path, Node::Dangling),
             None => {}
         }
+        Ok(())
+    };
+    for path in context.list(OPENSPEC)? {
+        put(&mut tree, &path)?;
+    }
+    if let Some(path) = Config::changelog_of(&tree, OPENSPEC) {
+        put(&mut tree, &path)?;
     }
     Ok(tree)
 }

@@ -416,9 +416,8 @@ fn closing(
         PullState::Merged => return Err(Rejected::Closed { number, state: "merged" }),
         PullState::Rejected => return Err(Rejected::Closed { number, state: "rejected" }),
     }
-    if let Some(head) = head.filter(|head| **head != pull.offer.head) {
-        let _ = head;
-        return Err(Rejected::Moved { number, head: pull.offer.head.short().to_owned() });
+    if let Some(seen) = head.filter(|head| **head != pull.offer.head) {
+        return Err(Rejected::Moved { number, seen: seen.clone(), head: pull.offer.head.clone() });
     }
     Ok(Some(u64::try_from((now - pull.opened_at).num_seconds()).unwrap_or_default()))
 }

@@ -3,6 +3,20 @@
 
 /// An event's JSON line, in bytes.
 pub const EVENT_BYTES: usize = 16 * 1024;
+/// The id of an event that an agent publishes, in bytes.
+pub const EVENT_ID_BYTES: usize = 128;
+/// The name of a tool in what an agent tells while it runs, in characters.
+pub const STEP_TOOL_CHARS: usize = 64;
+/// The words of what an agent tells while it runs, in characters.
+pub const STEP_TEXT_CHARS: usize = 500;
+/// Events that one request publishes.
+pub const PUBLISH_EVENTS: usize = 1_000;
+/// What one request publishes in all, in bytes.
+pub const PUBLISH_BYTES: usize = 1024 * 1024;
+/// Events that all agents together publish in a second.
+pub const PUBLISHED_A_SECOND: u32 = 10_000;
+/// Events that one agent publishes in a second, where nobody says otherwise.
+pub const PUBLISHED_BY_ONE: u32 = 1_000;
 /// Events between two snapshots in the journal's tree.
 pub const SNAPSHOT_EVERY: u64 = 1_000;
 /// What one run may write in all, in bytes.

@@ -39,6 +39,7 @@ pub mod sighting;
 pub mod slash;
 pub mod spec;
 pub mod starter;
+pub mod step;
 pub mod text;
 pub mod transcript;
 pub mod turn;

@@ -60,6 +60,10 @@ pub struct Settings {
     /// How the project's own tests run, for the sense `tests`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tests: Option<TestCommand>,
+    /// The server that runs tell what they are at, as it happens: an address of the web.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^https?://"))]
+    pub stream: Option<String>,
     /// How the town lives on GitHub.
     #[serde(default)]
     pub github: GithubSettings,

@@ -49,8 +49,9 @@ const MODELS: &str = "workflow-models";
 const FOREIGN: &str = "workflow-foreign";
 const DRIFT: &str = "workflow-drift";
 
-/// The workflow that lets one agent have its turn, and the one that brings news from GitHub.
-const RUN: &str = "monkeytown-run";
+/// The workflow that lets one agent have its turn.
+pub const RUN: &str = "monkeytown-run";
+/// The workflow that brings news from GitHub.
 const SYNC: &str = "monkeytown-sync";
 /// Minutes of a job beside those of the run: for installing, and for publishing what is there when time is over.
 const MARGIN_MINUTES: u32 = 30;
@@ -94,6 +95,7 @@ pub fn render(settings: &Settings, charters: &[Charter]) -> Result<Rendered, Ren
     rendered.add(RUN, template::render(run, &town)?);
     let mut sync = town.clone();
     sync.insert("thinks", false.into());
+    sync.insert("stream", false.into());
     // The job that shows a dry run has no token of the App.
     let reads_pulls = settings.github.workflows.layout == Layout::Split;
     sync.insert("cron", format!("{} * * * *", scattered_minute(&settings.name)).into());
@@ -133,6 +135,7 @@ fn values(settings: &Settings, charters: &[Charter], action: &str) -> Values {
         ("private_key", plain("app-private-key")),
         ("reads_pulls", false.into()),
         ("models", models.into()),
+        ("stream", settings.stream.is_some().into()),
         ("thinks", (workflows.layout == Layout::Single).into()),
         ("keys", keys.into_iter().map(plain).collect::<Vec<_>>().into()),
         ("app", app.into()),

@@ -122,6 +122,10 @@ fn history_is_what_the_journal_says_and_every_moment_of_it_can_be_had() {
     // Pages meet without a gap and without an overlap.
     let (first, second) = (lines("from=0&to=2"), lines("from=3"));
     assert_eq!([first, second].concat(), all);
+    // What landed before the first event can be read on like any other part.
+    let before = lines("from=0&to=0");
+    let place = before[0]["offset"].as_str().unwrap();
+    assert_eq!(lines(&format!("to=0&after={place}")), before[1..]);
     for seq in 0..=last {
         let served = station.get(&format!("/api/state?at={seq}"), &[]).json();
         let folded = village.monkeytown(&["state", "--json", "--at", &seq.to_string()]).json;

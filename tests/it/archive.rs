@@ -80,6 +80,47 @@ fn a_branch_that_is_checked_out_follows_with_its_files() {
     assert_eq!(std::fs::read_to_string(village.dir().join(MAIN)).unwrap(), SPEC);
 }
 
+// covers: gated-workflow#archiving-enters-the-change-in-the-changelog
+// covers: gated-workflow#archiving-enters-the-change-in-the-changelog/it-stands-there-already
+#[test]
+fn the_changelog_gets_one_line_in_the_same_commit_and_loses_it_again() {
+    let village = village(&[("add-sum", ADDED)]);
+    let news = "# News\r\n\r\n## 1.0.0\r\n\r\n- All";
+    village.put("openspec/config.yaml", "changelog: NEWS.md\n").put("NEWS.md", news).save("Keep a changelog");
+    let refused = spec(&village, "archive add-sum --yes --branch main");
+    let said = refused.json["status"][0]["message"].as_str().unwrap();
+    assert_eq!((refused.code, code(&refused)), (1, "archive_changelog"), "{refused:?}");
+    assert!(said.starts_with("NEWS.md:3: "), "{said}");
+    let news = news.replace("## 1", "## [Unreleased]\r\n\r\n## 1");
+    village.put("NEWS.md", &news).save("Make room");
+    village.put("NEWS.md", &news.replace("All", "All of it"));
+    assert_eq!(code(&spec(&village, "archive add-sum --yes --branch main")), "archive_uncommitted");
+    village.put("NEWS.md", &news);
+    let dry = spec(&village, "archive add-sum --yes --dry-run");
+    assert!(text(&dry, "diff").contains("+### Added\r\n"), "{dry:?}");
+    // The other spelling, and files without a commit, write what they always wrote.
+    let alone = spec(&village, "archive add-sum --yes --in-place");
+    assert!(alone.json["archive"]["warnings"][0].as_str().unwrap().contains("NEWS.md"), "{alone:?}");
+    assert_eq!(village.git(["status", "--porcelain", "NEWS.md"]), "");
+    village.git(["reset", "-q", "--hard"]);
+    village.git(["clean", "-q", "-f", "-d"]);
+    let done = spec(&village, "archive add-sum --yes --branch main");
+    assert_eq!((done.code, text(&done, "changelog")), (0, "NEWS.md"), "{done:?}");
+    assert_eq!(village.git(["rev-list", "--count", "HEAD~1..HEAD"]).trim(), "1");
+    let now = std::fs::read_to_string(village.dir().join("NEWS.md")).unwrap();
+    let line = now.lines().find(|line| line.contains("add-sum")).unwrap();
+    assert_eq!(now, news.replace("## 1", &format!("### Added\r\n\r\n{line}\r\n\r\n## 1")));
+    // Once more, while somebody has written a line of their own.
+    village.put("NEWS.md", &now.replace("\r\n\r\n## 1", "\r\n- Mine\r\n\r\n## 1")).save("Tell more");
+    let back = spec(&village, "unarchive add-sum --branch main");
+    assert_eq!(back.code, 0, "{back:?}");
+    let left = std::fs::read_to_string(village.dir().join("NEWS.md")).unwrap();
+    assert!(left.contains("- Mine\r\n") && !left.contains("add-sum"), "{left}");
+    village.put("NEWS.md", &left.replace("- Mine", "- By hand (`add-sum`)")).save("Enter it");
+    let by_hand = spec(&village, "archive add-sum --yes --branch main");
+    assert_eq!((by_hand.code, &by_hand.json["archive"]["changelog"]), (0, &serde_json::Value::Null), "{by_hand:?}");
+}
+
 #[test]
 fn what_is_not_committed_is_not_archived() {
     let village = village(&[("add-sum", ADDED)]);
@@ -120,6 +161,40 @@ fn two_changes_of_one_requirement_are_merged_or_refused() {
     assert_eq!(back.code, 0, "{back:?}");
     let spec_now = village.show("main", MAIN);
     assert!(spec_now.contains("it is missed") && !spec_now.contains("twice"), "{spec_now}");
+}
+
+// covers: gated-workflow#a-renamed-scenario-is-the-same-scenario
+#[test]
+fn one_change_renames_a_scenario_and_another_edits_it() {
+    let rename = "\n## RENAMED Scenarios\n- IN: `### Requirement: Count`\n- FROM: `#### Scenario: second`\n\
+                  - TO: `#### Scenario: going out`\n";
+    let same = "it is counted";
+    let renames = counting(same, same).replace("Scenario: second\n", "Scenario: going out\n") + rename;
+    let edits = counting(same, "it is missed");
+    for (first, second) in [("rename", "edit"), ("edit", "rename")] {
+        let village = village(&[("rename", &renames), ("edit", &edits)]);
+        let reference = village.monkeytown(&["openspec", "validate", "rename", "--json"]);
+        assert_eq!(reference.code, 1, "{reference:?}");
+        let ours = village.monkeytown(&["spec", "validate", "rename", "--profile", "ci", "--json"]);
+        let codes: Vec<&str> =
+            ours.json["items"][0]["issues"].as_array().unwrap().iter().map(|i| i["code"].as_str().unwrap()).collect();
+        assert!(codes.iter().all(|code| code.starts_with("sibling/") || code.starts_with("proposal/")), "{codes:?}");
+        for name in [first, second] {
+            let done = spec(&village, &format!("archive {name} --yes --branch main"));
+            assert_eq!(done.code, 0, "{name}: {done:?}");
+        }
+        let merged = village.show("main", MAIN);
+        assert!(merged.contains("Scenario: going out\n") && merged.contains("it is missed"), "{merged}");
+        assert!(!merged.contains("Scenario: second\n"), "{merged}");
+        // Taking the rename back leaves what the other one wrote.
+        let back = spec(&village, "unarchive rename --branch main");
+        assert_eq!(back.code, 0, "{back:?}");
+        let now = village.show("main", MAIN);
+        assert!(
+            now.contains("Scenario: second\n") && now.contains("it is missed") && !now.contains("going out"),
+            "{now}"
+        );
+    }
 }
 
 /// A base that is recorded counts more than the commit at which the change began.

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Command;
 
-use crate::station::Ear;
+use crate::station::{Ear, page};
 use crate::village::Village;
 
 // covers: demo#a-town-is-made-and-its-agents-run
@@ -30,7 +30,7 @@ fn a_served_demo_answers_verdicts_until_it_is_told_to_end() {
     let made = made.to_str().unwrap();
     let mut child = village.command(&["demo", "--serve", "--dir", made]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let address = lines.find_map(|line| Some(line.split_once("watch it at http://")?.1.parse().unwrap())).unwrap();
+    let address = lines.find_map(|line| Some(page(line.split_once("watch it at ")?.1).0)).unwrap();
     let mut ear = Ear::at(address, "after=0");
     ear.expect("hello");
     lines.find(|line| line.contains("merge or reject, and see who answers")).unwrap();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::village::{Outcome, Village, finish, write};
 
-const CHANGE: &str = "openspec/changes/add-quota";
+pub const CHANGE: &str = "openspec/changes/add-quota";
 const SPEC: &str = "# Post Specification\n\n## Purpose\nHow the post of the village is sorted, weighed and carried to every hut.\n\n\
                     ## Requirements\n\n### Requirement: Weighing\nThe post SHALL weigh every parcel.\n\n\
                     #### Scenario: A parcel\n- **WHEN** a parcel is handed in\n- **THEN** its weight is written on it\n";
@@ -13,17 +13,17 @@ const PROPOSAL: &str = "# Add quota\n\n**Status:** Draft\n\n## Why\nHeavy parcel
                         is told before the boat has left.\n\n## What Changes\n- Parcels above a quota wait for the next boat.\n";
 const TASKS: &str = "## 1. Quota\n- [ ] 1.1 Refuse what is too heavy\n- [ ] 1.2 Test it\n";
 
-fn delta(scenario: &str) -> String {
+pub fn delta(scenario: &str) -> String {
     format!(
         "## MODIFIED Requirements\n\n### Requirement: Weighing\nThe post SHALL weigh every parcel and keep back what is too \
          heavy.\n\n#### Scenario: A parcel\n- **WHEN** a parcel is handed in\n- **THEN** its weight is written on it\n{scenario}"
     )
 }
 
-const HEAVY: &str = "\n#### Scenario: Too heavy\n- **WHEN** a parcel of ten bananas is handed in\n- **THEN** it waits for the next boat\n";
+pub const HEAVY: &str = "\n#### Scenario: Too heavy\n- **WHEN** a parcel of ten bananas is handed in\n- **THEN** it waits for the next boat\n";
 
 /// A town with the roles of the workflow, a spec, and a draft whose new scenario has no name for what it is.
-fn town() -> Village {
+pub fn town() -> Village {
     let settings = "guarded: [\"src/**\"]\ngrants:\n  feature-implementer: [\"src/**\", \"tests/**\"]\n\
                     tests: { command: \"sh tests/run.sh\", minutes: 5 }\n";
     let mut village = Village::new().settings(settings);
@@ -61,13 +61,13 @@ fn stands(village: &Village, change: &str, state: &str, codes: &[&str]) {
 }
 
 /// A run with the embedded brain, whatever the script says.
-fn without_a_mind(village: &Village, agent: &str) -> Outcome {
+pub fn without_a_mind(village: &Village, agent: &str) -> Outcome {
     village.monkeytown(&["run", agent, "--json", "--brain", "embedded"])
 }
 
 /// A run without a model that opens or updates a pull request, which a human then merges.
 #[track_caller]
-fn acts(village: &Village, agent: &str, title: &str) -> Outcome {
+pub fn acts(village: &Village, agent: &str, title: &str) -> Outcome {
     let run = without_a_mind(village, agent);
     assert_eq!(run.code, 0, "{run:#?}");
     let number = run.json["pull"].as_u64().unwrap_or_else(|| panic!("{run:#?}"));
@@ -78,20 +78,20 @@ fn acts(village: &Village, agent: &str, title: &str) -> Outcome {
 }
 
 #[track_caller]
-fn merged(village: &Village, number: u64) {
+pub fn merged(village: &Village, number: u64) {
     let merge = village.merge(number);
     assert_eq!(merge.code, 0, "{merge:#?}");
 }
 
 /// A human's commit.
-fn edits(village: &Village, files: &[(&str, &str)], message: &str) {
+pub fn edits(village: &Village, files: &[(&str, &str)], message: &str) {
     village.git(["checkout", "-q", "-f", "main"]);
     village.git(["reset", "-q", "--hard", "main"]);
     files.iter().for_each(|(path, text)| _ = village.put(path, text));
     village.save(message);
 }
 
-fn call(name: &str, arguments: Value) -> Value {
+pub fn call(name: &str, arguments: Value) -> Value {
     json!({"calls": [{"name": name, "arguments": arguments}]})
 }
 
@@ -238,8 +238,9 @@ fn a_draft_goes_through_all_gates_by_runs_and_merges() {
     merged(&village, number);
     stands(&village, "add-quota", "Validation", &[]);
     merged(&village, test.json["pull"].as_u64().unwrap());
-    // Neither of the two could know that the other passes it too.
-    stands(&village, "add-quota", "Completed", &["status/disagrees-with-events"]);
+    // Neither of the two could know that the other passes it too: the line lags, and nobody is blamed for it.
+    stands(&village, "add-quota", "Completed", &[]);
+    assert!(village.show("main", &format!("{CHANGE}/proposal.md")).contains("**Status:** Validation"));
     for gate in ["pm", "test"] {
         let record = village.show("main", &format!("{CHANGE}/gates/007-{gate}.yaml"));
         assert!(record.contains("verdict: pass") && record.contains("needs-a-mind"), "{record}");

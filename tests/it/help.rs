@@ -37,6 +37,7 @@ fn every_command_explains_itself() {
         &["thaw"],
         &["schema"],
         &["serve"],
+        &["token"],
         &["demo"],
         &["doctor"],
         &["spec"],

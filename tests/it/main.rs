@@ -6,6 +6,7 @@
 #![allow(clippy::zombie_processes, reason = "a killed child is waited for by its caller")]
 #![allow(clippy::unwrap_used)]
 
+mod issuer;
 mod station;
 mod story;
 mod village;
@@ -17,14 +18,19 @@ mod closing;
 mod crashes;
 mod damage;
 mod demo;
+mod export;
 mod gated;
+mod gated_archive;
 mod help;
+mod hook;
 mod hostile;
 mod listing;
 mod live;
+mod local;
 mod meanwhile;
 mod memory;
 mod network;
+mod publish;
 mod races;
 mod refusals;
 mod report;
@@ -38,5 +44,6 @@ mod spec_history;
 mod stream;
 mod stream_limits;
 mod stream_program;
+mod telling;
 mod verdicts;
 mod workflows;

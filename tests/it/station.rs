@@ -11,6 +11,7 @@ use monkeytown::git::home::{Home, Wanted};
 use monkeytown::git::repo::Repo;
 use monkeytown::serve::api::desk::Desk;
 use monkeytown::serve::doorman::{Doorman, Rules};
+use monkeytown::serve::publish::{Publishers, Tokens};
 use monkeytown::serve::relay::{Edge, Health, Relay};
 use monkeytown::serve::ring::Capacity;
 use monkeytown::serve::server::Server;
@@ -33,12 +34,15 @@ pub struct Plan {
     pub capacity: Capacity,
     pub origins: Vec<String>,
     pub proxy_header: Option<String>,
+    pub publishers: Publishers,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let limits = Limits { connections_per_address: 1_000, ..Limits::default() };
-        Self { limits, capacity: Capacity { frames: 10_000, bytes: 64 << 20 }, origins: Vec::new(), proxy_header: None }
+        let publishers = Publishers::new(Tokens::default(), None, NonZeroU32::new(1_000).unwrap());
+        let capacity = Capacity { frames: 10_000, bytes: 64 << 20 };
+        Self { limits, capacity, origins: Vec::new(), proxy_header: None, publishers }
     }
 }
 
@@ -83,9 +87,17 @@ impl Station {
                     origins: plan.origins,
                     proxy_header: plan.proxy_header,
                 }),
-                town: About { name: "smalltown".to_owned(), branch: "main".to_owned(), ..About::default() },
+                town: About {
+                    name: "smalltown".to_owned(),
+                    source: "/towns/smalltown".to_owned(),
+                    branch: "main".to_owned(),
+                    ..About::default()
+                },
                 hub,
+                publishers: plan.publishers,
                 desk,
+                local: None,
+                hook: None,
                 limits: plan.limits,
                 now: Box::new(|| crate::village::MORNING.to_owned()),
                 stop: tokio::sync::watch::Sender::new(false),
@@ -126,6 +138,24 @@ impl Station {
 
     pub fn get_at(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut stream = Self::ask_at(address, path, headers);
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        Answer::of(&String::from_utf8(bytes).unwrap())
+    }
+
+    /// Sends something, and gives the answer.
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        Self::post_at(self.address, path, headers, body)
+    }
+
+    pub fn post_at(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut stream = connect(address);
+        let mut head = format!("POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        // Who is refused early may find the rest not taken.
+        let _ = stream.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes());
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         Answer::of(&String::from_utf8(bytes).unwrap())
@@ -183,6 +213,14 @@ impl Station {
     }
 }
 
+/// The address that a program prints, and its token where it has one.
+#[track_caller]
+pub fn page(printed: &str) -> (SocketAddr, Option<String>) {
+    let rest = printed.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{printed}"));
+    let (address, token) = rest.split_once("/#token=").map_or((rest, None), |(address, token)| (address, Some(token)));
+    (address.parse().unwrap(), token.map(str::to_owned))
+}
+
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -198,7 +236,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn of(text: &str) -> Self {
+    pub fn of(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
         Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() }

@@ -6,23 +6,22 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::station::{Ear, Station, connect, place_of};
+use crate::station::{Ear, Station, connect, page, place_of};
 use crate::village::Village;
 
 /// The real program, until it is killed.
-fn program(village: &Village, more: &[&str]) -> (Child, SocketAddr) {
+pub fn program(village: &Village, more: &[&str]) -> (Child, SocketAddr) {
     address_of(village.command(&[&["serve", "--listen", "127.0.0.1:0"], more].concat()).spawn().unwrap())
 }
 
 /// A started program, and the address that it says.
-fn address_of(mut child: Child) -> (Child, SocketAddr) {
+pub fn address_of(mut child: Child) -> (Child, SocketAddr) {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{line}")).parse().unwrap();
-    (child, address)
+    (child, page(&line).0)
 }
 
-fn kill(mut child: Child) {
+pub fn kill(mut child: Child) {
     child.kill().unwrap();
     child.wait().unwrap();
 }

@@ -16,6 +16,7 @@ afterAll(async () => {
   await town.end();
 });
 
+// covers: terrarium#nothing-moves-without-an-event/a-town-where-nobody-has-run
 test("an empty journal is an empty, labelled clearing", async () => {
   const server = await town.serve();
   const witness = await (await Witness.open(browser, server.printed)).ready();
@@ -25,7 +26,9 @@ test("an empty journal is an empty, labelled clearing", async () => {
   const stage = witness.page.locator(".world");
   expect(await stage.locator(".world-who, .world-say").count()).toBe(0);
   for (const number of await stage.locator(".world-place b").allInnerTexts()) expect(["", "0"]).toContain(number.trim());
-  await witness.page.getByText("Nothing has happened yet").waitFor();
+  // What people committed before is all that there is to tell.
+  const told = witness.page.getByRole("region", { name: "Village feed" }).getByRole("listitem");
+  await expect.poll(() => told.allInnerTexts()).toEqual([expect.stringContaining("landed “Make it a town”"), expect.stringContaining("landed “Begin”")]);
   await witness.end();
 });
 

@@ -23,8 +23,9 @@ afterAll(async () => {
   await town.end();
 });
 
+// covers: terrarium#everybody-can-use-it/axe
 test.each([["a desk", {}], ["a telephone", PHONE]])("axe finds nothing serious on any screen of %s", async (_where, options) => {
-  const witness = await (await Witness.open(browser, server.printed, options)).ready();
+  const witness = await (await Witness.open(browser, server.origin, options)).ready();
   const found: { [screen: string]: string[] } = {};
   for (const screen of SCREENS) {
     await witness.show(screen);
@@ -35,8 +36,9 @@ test.each([["a desk", {}], ["a telephone", PHONE]])("axe finds nothing serious o
   await witness.end();
 });
 
+// covers: terrarium#everybody-can-use-it/a-telephone
 test("at 390 px nothing is wider than the screen, and what is touched is large enough", async () => {
-  const witness = await (await Witness.open(browser, server.printed, PHONE)).ready();
+  const witness = await (await Witness.open(browser, server.origin, PHONE)).ready();
   const wrong: string[] = [];
   for (const screen of SCREENS) {
     await witness.show(screen);
@@ -51,8 +53,9 @@ test("at 390 px nothing is wider than the screen, and what is touched is large e
   await witness.end();
 });
 
+// covers: terrarium#everybody-can-use-it/less-motion
 test("who asked for less motion sees still frames, and each event still arrives", async () => {
-  const witness = await (await Witness.open(browser, server.printed, { reducedMotion: "reduce" })).ready();
+  const witness = await (await Witness.open(browser, server.origin, { reducedMotion: "reduce" })).ready();
   const { page } = witness;
   await page.locator(".world canvas").waitFor();
   // Every frame that is painted goes through here; a still page asks for none.
@@ -76,7 +79,7 @@ test("who asked for less motion sees still frames, and each event still arrives"
 });
 
 test("the map is walked by arrow keys, and a live region names who is reached", async () => {
-  const witness = await (await Witness.open(browser, server.printed)).ready();
+  const witness = await (await Witness.open(browser, server.origin)).ready();
   const { page } = witness;
   const first = page.locator(".world canvas button[tabindex='0']");
   await first.waitFor({ state: "attached" });
@@ -95,8 +98,9 @@ test("the map is walked by arrow keys, and a live region names who is reached", 
   await witness.end();
 });
 
+// covers: terrarium#everybody-can-use-it/the-list
 test("the list tells what the map shows", async () => {
-  const witness = await (await Witness.open(browser, server.printed)).ready();
+  const witness = await (await Witness.open(browser, server.origin)).ready();
   const shown = await witness.page.locator(".world-who, .world-place").allInnerTexts();
   const list = (await witness.list()).join("\n");
   const { agents } = town.state() as { agents: object };

@@ -85,6 +85,42 @@ test.each(["terrarium", "timeline", "gate", "board", "ledger", "specs", "agents"
   await witness.end();
 });
 
+// covers: terrarium#what-others-write-stays-text/a-corpus-of-attacks
+test("each open pull request of theirs is shown as text, with its diff", async () => {
+  for (const number of [20, 21, 22]) {
+    const { title } = town.pulls().find((pull) => pull.number === number) as unknown as { title: string };
+    const witness = await (await Witness.open(browser, `${server.origin}/#/gate/${number}`)).ready();
+    const article = witness.page.getByRole("article", { name: `Pull request ${number}` });
+    await article.waitFor();
+    expect(await article.getByRole("heading").first().innerText()).toBe(`#${number} ${title}`);
+    // Every line of the file stands in the diff as it was written, unified and side by side.
+    for (const key of ["", "s"]) {
+      if (key) await witness.page.keyboard.press(key);
+      const lines = (await article.locator("td.line.add").allInnerTexts()).map((line) => line.replace(/^\+/, "").trim());
+      expect(lines).toEqual(CORPUS.map((line) => line.trim()));
+    }
+    await witness.settled();
+    await witness.end();
+  }
+});
+
+// covers: terrarium#what-others-write-stays-text/invisible-characters
+test("what nobody can see is named in a diff, a title and Markdown", async () => {
+  const override = "\u202E";
+  town.run("pulls", "reject", `${town.pull("primatedesigner").number}`, "--reason", "other", "Room for another");
+  const [opened, commented] = propose("primatedesigner", 23, `plain${override}nialp`);
+  town.record([{ ...(opened as Event), data: { ...(opened as { data: object }).data, body: `It says abc${override}cba\n\n- [x] done` } }, commented as Event]);
+  const witness = await (await Witness.open(browser, `${server.origin}/#/gate/23`)).ready();
+  const article = witness.page.getByRole("article", { name: "Pull request 23" });
+  await article.locator(".prose .hidden-char").waitFor();
+  expect(await article.locator(".prose .hidden-char").innerText()).toBe("U+202E");
+  expect(await article.getByRole("heading").first().innerText()).toContain("U+202E");
+  expect(await article.innerText()).not.toContain(override);
+  expect(await witness.barriers()).toEqual([]);
+  await witness.end();
+});
+
+// covers: terrarium#what-others-write-stays-text/a-corpus-of-attacks
 test("the feed says them letter by letter as they arrive", async () => {
   const witness = await (await Witness.open(browser, server.origin)).ready();
   for (const [nth, say] of CORPUS.entries()) {

@@ -22,9 +22,10 @@ async function alike(one: Witness, other: Witness): Promise<void> {
     const [here, there] = [await one.list(), await other.list()].map((list) => list.join("\n"));
     return here === there ? "" : `${here}\n--\n${there}`;
   };
-  await expect.poll(differ, { timeout: 40_000, interval: 300 }).toBe("");
+  await expect.poll(differ, { timeout: 60_000, interval: 300 }).toBe("");
 }
 
+// covers: terrarium#nothing-moves-without-an-event/a-run
 test("a real run shows up while it happens, and the page then holds what the program folds", async () => {
   const server = await town.serve();
   const witness = await (await Witness.open(browser, server.printed)).ready();
@@ -53,6 +54,7 @@ test("a commit on main arrives", async () => {
   await witness.end();
 });
 
+// covers: terrarium#it-finds-back-by-itself/the-server-is-killed-and-started-again
 test("a killed server leaves a page that says so, catches up, and holds what a fresh fold gives", async () => {
   const first = await town.serve();
   const witness = await (await Witness.open(browser, first.printed, { fine: /WebSocket|ERR_|Failed to load/ })).ready();
@@ -74,6 +76,7 @@ test("a killed server leaves a page that says so, catches up, and holds what a f
   await witness.end();
 });
 
+// covers: terrarium#it-finds-back-by-itself/the-history-is-rewritten
 test("a rewritten journal is a gap that is told, and the town is read anew", async () => {
   const server = await town.serve();
   const witness = await (await Witness.open(browser, server.printed)).ready();

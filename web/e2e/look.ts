@@ -49,8 +49,7 @@ export class Witness {
     });
     this.page.on("pageerror", (error) => note(`error: ${error.message}`));
     this.page.on("console", (message) => {
-      // That something is not there is for the test of its screen to say.
-      if (message.type() === "error" && !/404/.test(message.text())) note(`console: ${message.text()}`);
+      if (message.type() === "error") note(`console: ${message.text()}`);
     });
     this.page.on("request", (request) => {
       const url = new URL(request.url());

@@ -41,6 +41,7 @@ async function files(): Promise<{ first: Set<string>; all: Set<string> }> {
   return { first, all };
 }
 
+// covers: terrarium#it-is-small/over-the-wire
 test("what goes over the wire at first is at most 60 KB, and all of it 120", async () => {
   const { first, all } = await files();
   expect(first.size).toBeGreaterThan(1);

@@ -10,6 +10,9 @@ export const PROGRAM = process.env["MONKEYTOWN"] ?? join(import.meta.dirname, ".
 
 const JOURNAL = "refs/heads/monkeytown/journal";
 
+/** When the work on an old repository began, in seconds. */
+export const FIRST_DAY = 1_200_000_000;
+
 export interface Event {
   id: string;
   type: string;
@@ -120,6 +123,24 @@ export class Town {
     town.commit("Begin");
     town.run("init");
     town.commit("Make it a town");
+    return town;
+  }
+
+  /** A town in a repository that was worked in for years before it became one: so many commits, a day apart, then one run. */
+  static old(commits: number): Town {
+    const town = new Town(mkdtempSync(join(tmpdir(), "terrarium-")));
+    mkdirSync(town.dir);
+    town.git("init", "-q", "-b", "main");
+    const first = FIRST_DAY;
+    const stream = Array.from({ length: commits }, (_, nth) => {
+      const [subject, text] = [`Work of day ${nth + 1}`, `${nth + 1}\n`];
+      return `commit refs/heads/main\ncommitter Ada <ada@example.invalid> ${first + nth * 86_400} +0000\ndata ${subject.length}\n${subject}\nM 644 inline diary.txt\ndata ${text.length}\n${text}\n`;
+    });
+    execFileSync("git", ["-C", town.dir, "fast-import", "--quiet"], { env: town.env, input: stream.join(""), stdio: ["pipe", "ignore", "inherit"] });
+    town.git("reset", "-q", "--hard");
+    town.run("init");
+    town.commit("Make it a town");
+    town.run("run", "chaostester", "--brain", "embedded");
     return town;
   }
 

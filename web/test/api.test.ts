@@ -1,6 +1,6 @@
 // That what lies around the town is fetched when somebody looks, and not more often than agreed, however many events come.
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Acts, Refused, Resource } from "../src/ui/api";
+import { Acts, Refused, Resource, type Session } from "../src/ui/api";
 
 let asked = 0;
 let answer: () => Response;
@@ -62,17 +62,29 @@ test("after a quiet time an event is followed at once, and what was read stays w
   expect(asked).toBe(3);
 });
 
-test("every answer hands out the next token, and a refusal keeps its code", async () => {
-  const heads: Headers[] = [];
-  let status = 200;
+test("a token is given away once for a session, which every act shows, and a refusal keeps its code", async () => {
+  const heads: (string | null)[] = [];
+  const bodies: unknown[] = [];
+  let reply: [number, object] = [200, { session: "s1", by: "Ada" }];
   vi.stubGlobal("fetch", (_: URL, init: RequestInit) => {
-    heads.push(new Headers(init.headers));
-    return Promise.resolve(new Response(JSON.stringify(status === 200 ? { ok: true, token: `t${heads.length}` } : { code: "head-moved", detail: "it moved" }), { status }));
+    heads.push(new Headers(init.headers).get("authorization"));
+    bodies.push(JSON.parse(init.body as string));
+    return Promise.resolve(new Response(JSON.stringify(reply[1]), { status: reply[0] }));
   });
-  const acts = new Acts("http://town.example/", "t0");
-  await acts.merge("3", "abc");
+  const kept: (Session | null)[] = [];
+  const acts = new Acts("http://town.example/", null, (session) => kept.push(session));
+  expect(acts.by.value).toBeNull();
+  await acts.open("t0");
+  expect(acts.by.value).toBe("Ada");
+  await acts.merge("3", "abc", false);
   await acts.reject("4", "abc", "wrong", "");
-  status = 409;
-  await expect(acts.merge("5", "abc")).rejects.toMatchObject(new Refused("head-moved", "it moved"));
-  expect(heads.map((head) => head.get("x-monkeytown-token"))).toEqual(["t0", "t1", "t2"]);
+  reply = [409, { code: "head-moved", detail: "it moved", head: "def" }];
+  await expect(acts.merge("5", "abc", true)).rejects.toMatchObject({ code: "head-moved", message: "it moved", head: "def" });
+  expect(acts.by.value).toBe("Ada");
+  reply = [401, { code: "no-session", detail: "no such session" }];
+  await expect(acts.freeze(true, "tired")).rejects.toBeInstanceOf(Refused);
+  expect(acts.by.value).toBeNull();
+  expect(heads).toEqual([null, "Bearer s1", "Bearer s1", "Bearer s1", "Bearer s1"]);
+  expect(bodies).toEqual([{ token: "t0" }, { head: "abc", draft: false }, { head: "abc", reason: "wrong", text: "" }, { head: "abc", draft: true }, { reason: "tired" }]);
+  expect(kept).toEqual([{ id: "s1", by: "Ada" }, null]);
 });

@@ -97,6 +97,21 @@ describe("the time machine", () => {
     expect(write(machine.town)).toBe(write(townAt(100)));
     expect(readLines("\n{}\n[1]\n")).toEqual([]);
   });
+
+  test("a month of nothing but commits is read with the months around it", async () => {
+    const landed = (id: string): Entry => ({ offset: id, seq: null, event: { ...(journal[0] as Envelope), id, type: "monkeytown.commit.landed.v1" } });
+    const months = [[landed("before")], entries.slice(0, 4), [landed("between")], entries.slice(4, 6), [landed("after")]];
+    const chunks = months.map((month, nth) => ({ name: `2026-0${nth + 1}`, first: month[0]?.seq ?? 0, last: month.at(-1)?.seq ?? 0 }));
+    const get = (url: URL) => {
+      const nth = chunks.findIndex(({ name }) => url.pathname.endsWith(`${name}.ndjson`));
+      return Promise.resolve(new Response(nth < 0 ? JSON.stringify({ chunks }) : (months[nth] ?? []).map((entry) => JSON.stringify(entry)).join("\n")));
+    };
+    const read = async (from: number, to: number) => (await new StaticHistory("http://host/", get).events(from, to)).map(({ seq, event }) => seq ?? event.id);
+    expect(await read(0, 6)).toEqual(["before", 1, 2, 3, 4, "between", 5, 6, "after"]);
+    expect(await read(1, 4)).toEqual([1, 2, 3, 4, "between"]);
+    expect(await read(5, 6)).toEqual([5, 6, "after"]);
+    expect(await read(7, 9)).toEqual([]);
+  });
 });
 
 describe("playing", () => {
@@ -139,5 +154,50 @@ describe("playing", () => {
     one.tick(10);
     expect(one.playing.on).toBe(false);
     expect(one.seq).toBe(40);
+  });
+});
+
+describe("between two events", () => {
+  const commit = (id: string, time: string): Entry => ({ offset: id, seq: null, event: { ...(journal[0] as Envelope), id, type: "monkeytown.commit.landed.v1", time, data: { author: "ana", subject: id } } });
+  const event = (seq: number, time: string): Entry => ({ offset: `${seq}`, seq, event: { ...(journal[seq - 1] as Envelope), id: `e${seq}`, time } });
+  const all = [commit("a", "2020-01-01T00:00:00Z"), commit("b", "2021-01-01T00:00:00Z"), event(1, "2026-01-01T00:00:00Z"), commit("c", "2026-01-02T00:00:00Z"), event(2, "2026-01-03T00:00:00Z")];
+  const history = { index: () => Promise.reject(new Error("not asked")), events: (from: number, to: number) => Promise.resolve(between(all, from, to)), state: () => Promise.resolve(undefined) };
+
+  test("what was in git before the first event is there, up to the moment that is looked at", async () => {
+    const machine = new Machine(history, () => 2);
+    const replay = new Replay(machine, () => 2, () => undefined);
+    const shown = () => machine.recent(9, replay.until).map((entry) => entry.event.id).join("");
+    await replay.seek(0);
+    expect(shown()).toBe("ab");
+    replay.look(Date.parse("2020-06-01T00:00:00Z"));
+    expect([shown(), replay.now]).toEqual(["a", Date.parse("2020-06-01T00:00:00Z")]);
+    replay.look(Date.parse("2019-01-01T00:00:00Z"));
+    expect(shown()).toBe("");
+    await replay.seek(1);
+    expect(shown()).toBe("abe1c");
+    replay.look(Date.parse("2026-01-01T12:00:00Z"));
+    expect(shown()).toBe("abe1");
+    replay.look(undefined);
+    expect([shown(), replay.now]).toEqual(["abe1c", Date.parse("2026-01-01T00:00:00Z")]);
+  });
+
+  test("playing by time passes commits one by one, and waits before none of them for years", async () => {
+    const machine = new Machine(history, () => 2);
+    const replay = new Replay(machine, () => 2, () => undefined);
+    await replay.seek(0);
+    replay.look(Date.parse("2019-12-31T00:00:00Z"));
+    Object.assign(replay.playing, { on: true, speed: 3600 });
+    const seen = new Set<string>();
+    for (let i = 0; i < 400 && replay.seq < 2; i++) {
+      replay.tick(100);
+      seen.add(machine.recent(9, replay.until).map((entry) => entry.event.id).join(""));
+    }
+    expect([...seen]).toEqual(["", "a", "ab", "abe1", "abe1c", "abe1ce2"]);
+  });
+
+  test("a town where nobody has run has its commits all the same", async () => {
+    const machine = new Machine({ ...history, events: (from, to) => Promise.resolve(between(all.slice(0, 2), from, to)) }, () => 0);
+    await machine.seek(0);
+    expect(machine.recent(9).map((entry) => entry.event.id)).toEqual(["a", "b"]);
   });
 });

@@ -13,6 +13,7 @@ test("an address holds the screen, what is selected and the moment, and reads ba
     { screen: "gate", selected: "12", at: 3, event: null },
     { screen: "agents", selected: "a/b?c#d%", at: 0, event: null },
     { screen: "timeline", selected: null, at: null, event: "01M8/E1" },
+    { screen: "terrarium", selected: null, at: 0, event: null, moment: 1_790_000_000_000 },
   ];
   for (const route of routes) expect(readRoute(writeRoute(route))).toEqual(route);
   expect(readRoute("#/nowhere/%E0%A4%A?at=-1")).toEqual({ screen: "terrarium", selected: "%E0%A4%A", at: null, event: null });
@@ -54,4 +55,12 @@ test("a document of any depth is written", () => {
   for (let i = 0; i < 200_000; i++) deep = i % 2 ? { z: deep } : [deep];
   expect(write(deep).length).toBe(100_000 * 6 + 100_000 * 2 + 1);
   expect(write({ b: [undefined, null, -0, "\u2028"], a: {}, c: undefined, d: [] })).toBe('{"a":{},"b":[null,null,0,"\u2028"],"d":[]}');
+});
+
+test("what is done to a post, and which tools were used, has words", () => {
+  const of = (type: string, data: unknown, actor = "human:ana") => sentence({ ...(journal[0] as (typeof journal)[0]), type: `monkeytown.${type}.v1`, actor, data });
+  expect(of("post.hidden", { post: "issue-7", by: "bea", reason: "spam" })).toBe("bea hid issue-7");
+  expect(of("post.restored", { post: "issue-7" })).toBe("ana showed issue-7 again");
+  expect(of("tool.called", { run: "r", first: 0, calls: [{ tool: "Read" }, { tool: "Grep" }, { tool: "Read" }, null] }, "agent:madchimp")).toBe("madchimp used Read, Grep");
+  expect(of("run.started", { agent: "madchimp", slot: "manual-01M8" })).toBe("madchimp started a run by hand");
 });

@@ -5,7 +5,8 @@ import { backoff } from "../src/stream/backoff";
 import { Connection } from "../src/stream/connection";
 import { Live } from "../src/stream/live";
 import { readFrame, type Entry, type Frame } from "../src/stream/wire";
-import { FakeOutside, entries, townAt } from "./fixture";
+import { ServedHistory } from "../src/stream/history";
+import { FakeOutside, entries, journal, townAt } from "./fixture";
 
 const hello = (epoch = "e1", offset = "0"): Frame => ({ kind: "hello", epoch, offset, head: null, server: "x" });
 const event = (entry: Entry): Frame => ({ kind: "event", ...entry });
@@ -163,4 +164,24 @@ test("a frame of another kind, or no frame at all, is passed over", () => {
     expect(readFrame(text)).toBeUndefined();
   }
   expect(readFrame('{"kind":"heartbeat","offset":"9007199254740993"}')).toEqual({ kind: "heartbeat", offset: "9007199254740993" });
+});
+
+test("history is read on where many commits lie between its events, and from 0 with what was there before", async () => {
+  const asked: string[] = [];
+  const line = (offset: number, seq: number | null) => `${JSON.stringify({ offset: `${offset}`, seq, event: { ...journal[0], id: `e${offset}` } })}\n`;
+  const answers: { [query: string]: [string, string | null] } = {
+    "from=0&to=0": [line(1, null) + line(2, null), "2"],
+    "to=0&after=2": [line(3, null), null],
+    "from=1&to=2": [line(10, 1) + line(11, null), "11"],
+    "to=2&after=11": [line(12, null) + line(20, 2), null],
+  };
+  const get = (url: URL) => {
+    asked.push(url.search.slice(1));
+    const [text, next] = answers[url.search.slice(1)] ?? ["", null];
+    return Promise.resolve(new Response(text, next === null ? {} : { headers: { "x-next-offset": next } }));
+  };
+  const history = new ServedHistory("http://town.example/", get);
+  expect((await history.events(0, 2)).map(({ offset }) => Number(offset))).toEqual([1, 2, 3, 10, 11, 12, 20]);
+  expect(asked).toEqual(Object.keys(answers));
+  expect((await history.events(1, 2)).map(({ offset }) => Number(offset))).toEqual([10, 11, 12, 20]);
 });

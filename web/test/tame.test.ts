@@ -31,7 +31,7 @@ function check(root: Branch): void {
   for (const { tag, attributes } of all(root)) {
     expect(NAMES).toContain(tag);
     for (const [name, value] of Object.entries(attributes)) {
-      expect(["href", "title", "rel", "target", "class", "type", "disabled", "checked", "start", "align"]).toContain(name);
+      expect(["href", "title", "rel", "target", "class", "type", "disabled", "checked", "start", "align", "aria-label"]).toContain(name);
       if (name === "href") expect(value).toMatch(/^https?:\/\//i);
     }
   }
@@ -56,7 +56,7 @@ test("the forms of GitHub's Markdown are read", () => {
   const tags = (text: string) => all(read(text)).map(({ tag }) => tag);
   expect(tags("| a |\n|--:|\n| b |")).toEqual(expect.arrayContaining(["table", "thead", "th", "tbody", "td"]));
   expect(all(read("| a |\n|--:|\n| b |")).find(({ tag }) => tag === "td")?.attributes).toEqual({ align: "right" });
-  expect(all(read("- [x] done\n- [ ] open")).filter(({ tag }) => tag === "input").map(({ attributes }) => "checked" in attributes).sort()).toEqual([false, true]);
+  expect(all(read("- [x] done\n- [ ] open")).filter(({ tag }) => tag === "input").map(({ attributes }) => ["checked" in attributes, attributes["aria-label"]]).sort()).toEqual([[false, "to do"], [true, "done"]]);
   expect(tags("~~no~~")).toEqual(["p", "del"]);
   expect(all(read("7. seven")).find(({ tag }) => tag === "ol")?.attributes).toEqual({ start: "7" });
 });

@@ -112,6 +112,8 @@ struct Done {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    changelog: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     branch: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<String>,
@@ -207,6 +209,7 @@ fn resumed(context: &Context, desk: &Desk, name: String, to: &str, wrote: bool) 
         specs_updated: wrote,
         totals: None,
         warnings: Vec::new(),
+        changelog: None,
         branch: None,
         commit: None,
         diff: None,
@@ -233,7 +236,11 @@ fn archive(context: &Context, desk: &Desk, bench: Option<&Bench>, asked: &Asked)
             let halt = context.env.halt_at();
             bench.apply(&work(&plan), name, &|step| super::super::run::halt(halt, step)).map_err(failed)?;
         }
-        return say_done(context, desk, &done(desk, name, &plan, asked));
+        let mut done = done(desk, name, &plan, asked);
+        if let Some(path) = here.changelog().filter(|_| asked.profile != Some(Profile::Openspec1)) {
+            done.warnings.push(format!("nothing was entered in {path}: only a commit does that"));
+        }
+        return say_done(context, desk, &done);
     }
     let ground = Ground::for_change(desk, "archive", name, asked.branch.as_deref())?;
     let project = ground.project(desk);
@@ -314,6 +321,7 @@ fn finished(context: &Context, desk: &Desk, project: &Project<'_>, name: &str, c
         specs_updated: true,
         totals: None,
         warnings: vec!["an earlier run was interrupted; it was ended now".to_owned()],
+        changelog: None,
         branch: None,
         commit: Some(commit.to_string()),
         diff: None,
@@ -352,6 +360,7 @@ fn planned(project: &Project<'_>, name: &str, profile: Profile, date: &str, aske
         careful: asked.profile != Some(Profile::Openspec1),
         judges_deltas_only: asked.profile == Some(Profile::Openspec1),
         skips_specs: asked.skips_specs,
+        logs: asked.profile != Some(Profile::Openspec1) && !asked.in_place,
         issues: issues.as_deref(),
         base,
     };
@@ -385,7 +394,12 @@ pub fn work(plan: &Plan) -> Work {
         before: update.before.clone(),
         after: update.after.clone(),
     };
-    Work { files: changed.map(file).collect(), moves: Some(plan.moves.clone()) }
+    let logged = plan.logged.as_ref().map(|logged| FileWork {
+        path: logged.path.clone(),
+        before: Some(logged.before.clone()),
+        after: Some(logged.after.clone()),
+    });
+    Work { files: changed.map(file).chain(logged).collect(), moves: Some(plan.moves.clone()) }
 }
 
 fn done(desk: &Desk, name: &str, plan: &Plan, asked: &Asked) -> Done {
@@ -396,6 +410,7 @@ fn done(desk: &Desk, name: &str, plan: &Plan, asked: &Asked) -> Done {
         specs_updated: plan.writes(),
         totals: plan.totals,
         warnings: plan.warnings.clone(),
+        changelog: plan.logged.as_ref().map(|logged| logged.path.clone()),
         branch: None,
         commit: None,
         diff: asked.dry_run.then(|| diff(plan)),
@@ -406,13 +421,8 @@ fn done(desk: &Desk, name: &str, plan: &Plan, asked: &Asked) -> Done {
 #[must_use]
 pub fn diff(plan: &Plan) -> String {
     let side = |bytes: &Option<Arc<[u8]>>| bytes.clone().map(Blob::file);
-    let changed = plan.updates.iter().filter(|update| update.outcome != Outcome::Keep);
-    let files = changed.map(|update| FileChange {
-        path: update.path.clone(),
-        before: side(&update.before),
-        after: side(&update.after),
-    });
-    changeset::unified(&files.collect::<Vec<_>>())
+    let change = |file: FileWork| FileChange { path: file.path, before: side(&file.before), after: side(&file.after) };
+    changeset::unified(&work(plan).files.into_iter().map(change).collect::<Vec<_>>())
 }
 
 fn say_done(context: &Context, desk: &Desk, done: &Done) -> Result<u8, Failure> {
@@ -428,6 +438,9 @@ fn say_done(context: &Context, desk: &Desk, done: &Done) -> Result<u8, Failure> 
     }
     if let Some(Counts { added, modified, removed, renamed }) = done.totals {
         say::answer(&format!("requirements: {added} added, {modified} modified, {removed} removed, {renamed} renamed"));
+    }
+    if let Some(path) = done.changelog.as_ref().filter(|_| done.diff.is_none()) {
+        say::answer(&format!("entered in {path}"));
     }
     let verb = if done.diff.is_some() { "would be archived" } else { "is archived" };
     say::answer(&format!("{} {verb} as {}", done.change, done.archived_as));

@@ -83,13 +83,14 @@ impl Ground {
         if self.repo.workdir().is_some() { desk.shown(path) } else { path.to_owned() }
     }
 
-    /// Refuses where the working directory holds something of the change or of the specs in the plan that is not committed.
+    /// Refuses where the working directory holds something of the change, or of the other files in the plan, that is not committed.
     ///
     /// # Errors
     /// It does.
     pub fn clean(&self, desk: &Desk, plan: &Plan) -> Result<(), Failure> {
-        let specs: Vec<String> = plan.updates.iter().map(|update| update.path.clone()).collect();
-        self.clean_at(desk, &[&plan.moves.0], &specs)
+        let mut files: Vec<String> = plan.updates.iter().map(|update| update.path.clone()).collect();
+        files.extend(plan.logged.as_ref().map(|logged| logged.path.clone()));
+        self.clean_at(desk, &[&plan.moves.0], &files)
     }
 
     /// The same for whole folders and for single files.

@@ -13,6 +13,7 @@ use crate::config::files::ReadFiles;
 use crate::config::spec_place;
 use crate::config::spec_tree::{self, Root};
 use crate::git::journal::Journal;
+use crate::run::house::House;
 use crate::run::{RunError, workflow};
 use crate::town::limits::TOWN_FILE;
 use crate::town::spec::data;
@@ -254,6 +255,21 @@ impl Desk {
     /// for them since they were judged. Nothing is fetched for it, so that what is not here is not known.
     #[must_use]
     pub fn past(&self, context: &Context) -> Past {
+        self.asked(context, |_, past| Ok(past))
+    }
+
+    /// The same, and what was built for each archived change between a pass and the archive. The desk has the whole archive.
+    #[must_use]
+    pub fn past_of_archived(&self, context: &Context) -> Past {
+        self.asked(context, |house, mut past| {
+            let repo = &house.home.repo;
+            let found = repo.rebuilt_before_archive(house.home.main()?, &self.project(), &house.settings.guarded)?;
+            found.into_iter().for_each(|(change, left)| past.rebuilt.entry(change).or_default().extend(left));
+            Ok(past)
+        })
+    }
+
+    fn asked(&self, context: &Context, more: impl Fn(&House, Past) -> Result<Past, RunError>) -> Past {
         if !self.root.base.join(TOWN_FILE).is_file() {
             return Past::default();
         }
@@ -261,7 +277,7 @@ impl Desk {
             let house = open::house(context, Some("none"))?;
             let town = Journal::new(&house.home.repo, None).load()?.town;
             let head = house.home.main()?;
-            workflow::past(&house, &town, None, head)
+            more(&house, workflow::past(&house, &town, None, head)?)
         };
         read().unwrap_or_else(|error| {
             say::story(context, &format!("warning: the journal and the history of the town were not asked: {error}"));

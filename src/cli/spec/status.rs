@@ -217,7 +217,7 @@ fn status(context: &Context, args: &Args) -> Result<u8, Failure> {
         let archived = project.archived();
         let is_it = |folder: &&&str| **folder == name || plan::archived_on(&project, name, folder).is_some();
         if let Some(folder) = archived.iter().rev().find(is_it) {
-            return put_away(context, &past, name, folder);
+            return put_away(context, name, folder);
         }
     }
     if let Some(name) = &args.change {
@@ -288,15 +288,16 @@ fn rewritten(context: &Context, desk: &Desk, past: &Past, args: &Args) -> Result
 }
 
 /// Prints where an archived change stands.
-fn put_away(context: &Context, past: &Past, name: &str, archived_as: &str) -> Result<u8, Failure> {
+fn put_away(context: &Context, name: &str, archived_as: &str) -> Result<u8, Failure> {
     let desk = Desk::open(context, Without::Here, Archive::Whole)?;
+    let past = desk.past_of_archived(context);
     let project = desk.project();
     let folder = project.below(&format!("{}/{archived_as}", project.archive_dir()));
     let put = PutAway {
         change_name: name.to_owned(),
         archived_as: archived_as.to_owned(),
         change_root: desk.shown(&folder),
-        lifecycle: Life::of(Lifecycle::of(&project, &folder, past)),
+        lifecycle: Life::of(Lifecycle::of(&project, &folder, &past)),
         root: desk.root_out(),
     };
     if context.json {

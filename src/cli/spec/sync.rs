@@ -122,6 +122,7 @@ fn planned(desk: &Desk, name: &str, profile: Option<Profile>) -> Plan {
         careful: profile != Some(Profile::Openspec1),
         judges_deltas_only: false,
         skips_specs: false,
+        logs: false,
         issues: Some(&issues),
         base,
     };

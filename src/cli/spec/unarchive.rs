@@ -229,6 +229,7 @@ fn planned(ground: &Ground, project: &Project<'_>, found: &Found) -> Result<Plan
             careful,
             judges_deltas_only: false,
             skips_specs: false,
+            logs: true,
             issues: Some(&[]),
             base,
         };
@@ -251,7 +252,7 @@ fn planned(ground: &Ground, project: &Project<'_>, found: &Found) -> Result<Plan
     Ok(plans.swap_remove(at).1)
 }
 
-/// The main specs without what the change did to them.
+/// The main specs, and the changelog, without what archiving did to them.
 fn taken_back(ground: &Ground, desk: &Desk, project: &Project<'_>, found: &Found) -> Result<Written, Failure> {
     let standing = standing(ground, desk, found)?;
     let before = desk.project_of(&standing);
@@ -269,6 +270,12 @@ fn taken_back(ground: &Ground, desk: &Desk, project: &Project<'_>, found: &Found
             Ok(back) => written.push((update.path.clone(), back.map(|text| text.into_bytes().into()))),
             Err(what) => collisions.extend(what.into_iter().map(|what| format!("{}: {what}", update.id))),
         }
+    }
+    if let Some(logged) = &plan.logged {
+        let tree = ground.repo.tree_of(ground.at).map_err(commit::failed)?;
+        let now = ground.repo.read_path(tree, &logged.path).map_err(commit::failed)?;
+        let text = now.and_then(|bytes| String::from_utf8(bytes).ok()).and_then(|now| logged.taken_back(&now));
+        written.extend(text.map(|text| (logged.path.clone(), Some(text.into_bytes().into()))));
     }
     if collisions.is_empty() {
         return Ok(written);

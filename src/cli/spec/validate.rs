@@ -173,7 +173,11 @@ fn validate(context: &Context, asked: &Asked, format: Format) -> Result<u8, Fail
     let profile = asked.profile_of(&project)?;
     // What only this profile asks is looked for in it alone: the journal, and every text of the repository.
     let is_gated = profile == Profile::Gated;
-    let past = if is_gated { desk.past(context) } else { Past::default() };
+    let past = match (is_gated, selection.archived) {
+        (false, _) => Past::default(),
+        (true, false) => desk.past(context),
+        (true, true) => desk.past_of_archived(context),
+    };
     let gaps = if is_gated && !selection.archived { gaps(&desk, &project)? } else { BTreeMap::new() };
     let judge = Judge { project: &project, profile, strict: selection.strict, past: &past, gaps: &gaps };
     let items = if selection.archived {

@@ -5,14 +5,13 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::git::home::Home;
-use crate::serve::Shared;
 use crate::town::charter::{Charter, RunLimits, Schedule};
 use crate::town::limits::TOWN_FILE_BYTES;
 use crate::town::memory::{Entry, Memory};
 use crate::town::ownership;
 use crate::town::schedule;
 
-use super::desk::{Failure, TownNow};
+use super::desk::{Desk, Failure, TownNow};
 
 /// One agent.
 #[derive(Debug, Serialize)]
@@ -49,8 +48,8 @@ pub struct Agent {
 ///
 /// # Errors
 /// [`Failure`] when the repository cannot be read.
-pub fn agents(shared: &Shared, home: &Home, town: &TownNow) -> Result<Vec<Agent>, Failure> {
-    let now = shared.desk.now();
+pub fn agents(desk: &Desk, home: &Home, town: &TownNow) -> Result<Vec<Agent>, Failure> {
+    let now = desk.now();
     town.charters.iter().map(|charter| agent(home, town, charter, now)).collect()
 }
 

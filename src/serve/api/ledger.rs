@@ -6,10 +6,9 @@ use serde::Serialize;
 
 use crate::git::home::Home;
 use crate::git::journal::Journal;
-use crate::serve::Shared;
 use crate::town::fold::Town;
 
-use super::desk::{Failure, lock};
+use super::desk::{Desk, Failure, lock};
 use super::past::RunSum;
 
 /// Runs that are told, newest first.
@@ -66,8 +65,8 @@ pub type Verified = (Option<Oid>, Verify);
 ///
 /// # Errors
 /// [`Failure`] when the journal cannot be read.
-pub fn ledger(shared: &Shared, home: &Home, town: &Town) -> Result<Ledger, Failure> {
-    let runs = lock(&shared.desk.past).runs.iter().rev().take(RUNS).cloned().collect();
+pub fn ledger(desk: &Desk, home: &Home, town: &Town) -> Result<Ledger, Failure> {
+    let runs = lock(&desk.past).runs.iter().rev().take(RUNS).cloned().collect();
     Ok(Ledger {
         note: "what runs cost at the prices of the settings; accounts and transfers are not kept yet",
         balances: Vec::new(),
@@ -79,15 +78,15 @@ pub fn ledger(shared: &Shared, home: &Home, town: &Town) -> Result<Ledger, Failu
             spent_last_day_micros: town.spent.cost_micros,
         },
         runs,
-        verify: verify(shared, home)?,
+        verify: verify(desk, home)?,
     })
 }
 
 /// Folds the journal anew where it has grown since, and compares. While another does that, the last check stands.
-fn verify(shared: &Shared, home: &Home) -> Result<Verify, Failure> {
+fn verify(desk: &Desk, home: &Home) -> Result<Verify, Failure> {
     let journal = Journal::new(&home.repo, None);
     let head = journal.head()?;
-    let mut last = lock(&shared.desk.verified);
+    let mut last = lock(&desk.verified);
     if let Some((_, known)) = last.as_ref().filter(|(known, _)| *known == head) {
         return Ok(known.clone());
     }

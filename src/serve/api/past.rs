@@ -1,7 +1,7 @@
 //! What happened, as the stream has it: an index over time, what runs cost, lines of history.
 //! Lives here: reading the ring from its beginning, and keeping up with it. Never here: folding events to a state.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,10 @@ use crate::town::event::Event;
 const AT_ONCE: usize = 2_048;
 /// Buckets of an index, at the most.
 const BUCKETS: i64 = 400;
+/// Buckets up to which time is divided more finely, where most of it was quiet.
+const FINE: usize = 120;
+/// No bucket is shorter, in milliseconds.
+const FINEST_MS: i64 = 250;
 
 /// One line of history: an event with its place.
 #[derive(Deserialize)]
@@ -43,6 +47,7 @@ struct Seen<'a> {
 struct Mark {
     /// Its place in the journal; 0 where it has none.
     seq: u64,
+    /// In milliseconds since 1970.
     at: i64,
     noun: u16,
 }
@@ -180,19 +185,20 @@ impl Past {
                     cursor = oldest;
                 }
                 Some(taken) if taken.is_empty() => break,
-                Some(taken) => taken.iter().for_each(|(_, frame)| self.see(frame)),
+                Some(taken) => taken.iter().filter_map(|(_, frame)| line(frame)).for_each(|(line, _)| self.see(&line)),
             }
         }
         self.cursor = Some(cursor);
     }
 
-    fn see(&mut self, frame: &[u8]) {
-        let Some((line, seq)) = line(frame) else { return };
-        let Ok(read) = serde_json::from_slice::<Line<'_>>(&line) else { return };
+    /// Takes the next line of history.
+    pub fn see(&mut self, line: &[u8]) {
+        let Ok(read) = serde_json::from_slice::<Line<'_>>(line) else { return };
+        let seq = read.seq.unwrap_or_default();
         let Ok(seen) = serde_json::from_str::<Seen<'_>>(read.event.get()) else { return };
         let noun = seen.kind.strip_prefix("monkeytown.").and_then(|rest| rest.split('.').next()).unwrap_or("other");
         let noun = self.noun(noun);
-        self.marks.push(Mark { seq, at: seen.time.timestamp(), noun });
+        self.marks.push(Mark { seq, at: seen.time.timestamp_millis(), noun });
         if let Some(Ok(event)) = Event::decode(&seen.kind, seen.data) {
             self.count(&event, seen.time);
         }
@@ -262,7 +268,7 @@ impl Past {
     /// The index over all of it.
     #[must_use]
     pub fn index(&self) -> Index {
-        let moment = |at: i64| DateTime::from_timestamp(at, 0);
+        let moment = DateTime::from_timestamp_millis;
         let times = || self.marks.iter().map(|mark| mark.at);
         let recorded = || self.marks.iter().map(|mark| mark.seq).filter(|seq| *seq > 0);
         Index {
@@ -278,11 +284,15 @@ impl Past {
     fn buckets(&self) -> Vec<Bucket> {
         let times = || self.marks.iter().map(|mark| mark.at);
         let (Some(from), Some(to)) = (times().min(), times().max()) else { return Vec::new() };
-        let width = ((to - from) / BUCKETS + 1).max(1);
+        let mut width = (to - from) / BUCKETS + 1;
+        // What happened on one day after years of quiet is told by the minute: quiet takes no room.
+        while width >= 2 * FINEST_MS && self.is_sparse(from, width / 2) {
+            width /= 2;
+        }
         let mut found: BTreeMap<i64, Bucket> = BTreeMap::new();
         for mark in &self.marks {
             let at = (mark.at - from) / width;
-            let moment = |at: i64| DateTime::from_timestamp(from + at * width, 0).unwrap_or_default();
+            let moment = |at: i64| DateTime::from_timestamp_millis(from + at * width).unwrap_or_default();
             let bucket = found.entry(at).or_insert_with(|| Bucket {
                 from: moment(at),
                 to: moment(at + 1),
@@ -298,6 +308,20 @@ impl Past {
         found.into_values().collect()
     }
 
+    /// Whether no more than [`FINE`] stretches of this width have anything in them.
+    fn is_sparse(&self, from: i64, width: i64) -> bool {
+        let mut found = BTreeSet::new();
+        let mut last = None;
+        self.marks.iter().all(|mark| {
+            let at = (mark.at - from) / width;
+            last == Some(at) || {
+                last = Some(at);
+                found.insert(at);
+                found.len() <= FINE
+            }
+        })
+    }
+
     /// Months with the number of lines up to their end. An event whose clock was behind belongs to the month that was on.
     #[must_use]
     pub fn chunks(&self) -> Vec<(Chunk, usize)> {
@@ -305,7 +329,7 @@ impl Past {
         let mut latest = i64::MIN;
         for (at, mark) in self.marks.iter().enumerate() {
             latest = latest.max(mark.at);
-            let moment = DateTime::from_timestamp(latest, 0).unwrap_or_default();
+            let moment = DateTime::from_timestamp_millis(latest).unwrap_or_default();
             let name = format!("{:04}-{:02}", moment.year(), moment.month());
             if chunks.last().is_none_or(|(chunk, _)| chunk.name != name) {
                 chunks.push((Chunk { name, first: 0, last: 0, events: 0 }, at));
@@ -319,5 +343,30 @@ impl Past {
             }
         }
         chunks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_busy_minute_after_years_of_quiet_is_told_finely() {
+        let minute = 1_790_000_000_000;
+        let years = (0..3).map(|year| minute - (year + 1) * 31_536_000_000);
+        let marks = years.rev().chain((0..60).map(|second| minute + second * 1_000));
+        let mark = |at| Mark { seq: 0, at, noun: 0 };
+        let past = Past { marks: marks.map(mark).collect(), nouns: vec!["run".to_owned()], ..Past::default() };
+        let buckets = past.buckets();
+        assert!((40..=FINE).contains(&buckets.len()), "{}", buckets.len());
+        assert_eq!(buckets.iter().map(|bucket| bucket.count).sum::<u64>(), 63);
+        assert!(buckets.windows(2).all(|two| two[0].to <= two[1].from));
+    }
+
+    #[test]
+    fn no_index_has_more_buckets_than_can_be_drawn() {
+        let mark = |at: i64| Mark { seq: 0, at: at * 3_600_000, noun: 0 };
+        let past = Past { marks: (0..9_000).map(mark).collect(), nouns: vec!["run".to_owned()], ..Past::default() };
+        assert_eq!(past.buckets().len() as i64, BUCKETS);
     }
 }

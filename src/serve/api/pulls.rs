@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 use crate::git::errors::GitError;
 use crate::git::home::Home;
 use crate::git::repo::{self, Repo};
-use crate::serve::Shared;
 use crate::town::changeset::Proposal;
 use crate::town::charter::Charter;
 use crate::town::finding::{Finding, Severity};
@@ -22,7 +21,7 @@ use crate::town::settings::Settings;
 use crate::town::spec::project::Project;
 use crate::town::spec::putaway::OPENSPEC;
 
-use super::desk::{Failure, TownNow, lock};
+use super::desk::{Desk, Failure, TownNow, lock};
 use super::diff::{self, FileDiff};
 use super::past::RunSum;
 use super::specs;
@@ -117,34 +116,34 @@ struct Ends {
 ///
 /// # Errors
 /// [`Failure`] when the repository cannot be read.
-pub fn pulls(shared: &Shared, home: &Home, now: &TownNow, town: &Town) -> Result<Vec<Card>, Failure> {
-    town.pulls.values().rev().map(|pull| card(shared, home, now, town, pull)).collect()
+pub fn pulls(desk: &Desk, home: &Home, now: &TownNow, town: &Town) -> Result<Vec<Card>, Failure> {
+    town.pulls.values().rev().map(|pull| card(desk, home, now, town, pull)).collect()
 }
 
 /// `GET /api/pulls/{n}`.
 ///
 /// # Errors
 /// [`Failure::NotFound`] where there is no such pull request.
-pub fn page(shared: &Shared, home: &Home, now: &TownNow, town: &Town, number: u64) -> Result<Page, Failure> {
+pub fn page(desk: &Desk, home: &Home, now: &TownNow, town: &Town, number: u64) -> Result<Page, Failure> {
     let pull = town
         .pulls
         .get(&number)
         .ok_or_else(|| Failure::NotFound(format!("there is no pull request #{number}; /api/pulls lists them")))?;
-    let mut card = card(shared, home, now, town, pull)?;
+    let mut card = card(desk, home, now, town, pull)?;
     card.pull.remove("files");
     let files = match ends(home, now, pull)? {
         Some(ends) => diff::between(&home.repo, home.repo.tree_of(ends.fork)?, home.repo.tree_of(ends.tip)?)?,
         None => Vec::new(),
     };
-    let runs = lock(&shared.desk.past).runs_of(number);
+    let runs = lock(&desk.past).runs_of(number);
     Ok(Page { card, file_count: files.len().max(pull.offer.files as usize), files, runs })
 }
 
-fn card(shared: &Shared, home: &Home, now: &TownNow, town: &Town, pull: &Pull) -> Result<Card, Failure> {
+fn card(desk: &Desk, home: &Home, now: &TownNow, town: &Town, pull: &Pull) -> Result<Card, Failure> {
     let is_open = pull.state == PullState::Open;
     let ends = if is_open { ends(home, now, pull)? } else { None };
     let weighed = match &ends {
-        Some(ends) => Some(weigh(shared, home, now, town, pull, ends)?),
+        Some(ends) => Some(weigh(desk, home, now, town, pull, ends)?),
         None => None,
     };
     let own_paths = match &weighed {
@@ -154,7 +153,7 @@ fn card(shared: &Shared, home: &Home, now: &TownNow, town: &Town, pull: &Pull) -
     let Value::Object(fields) = serde_json::to_value(pull)? else {
         return Err(Failure::NotFound("the pull request cannot be shown".to_owned()));
     };
-    let runs = lock(&shared.desk.past).runs_of(pull.number);
+    let runs = lock(&desk.past).runs_of(pull.number);
     Ok(Card {
         pull: fields,
         risk: risks(pull, ends.as_ref(), weighed.as_deref(), own_paths),
@@ -187,7 +186,7 @@ fn ends(home: &Home, now: &TownNow, pull: &Pull) -> Result<Option<Ends>, Failure
 }
 
 fn weigh(
-    shared: &Shared,
+    desk: &Desk,
     home: &Home,
     now: &TownNow,
     town: &Town,
@@ -195,7 +194,7 @@ fn weigh(
     ends: &Ends,
 ) -> Result<Arc<Weighed>, Failure> {
     let key = (pull.number, ends.tip, now.main);
-    if let Some(known) = lock(&shared.desk.weighed).get(&key) {
+    if let Some(known) = lock(&desk.weighed).get(&key) {
         return Ok(known.clone());
     }
     let charter = now.charters.iter().find(|charter| charter.name == pull.agent);
@@ -214,7 +213,7 @@ fn weigh(
         }
     };
     let weighed = Arc::new(weighed);
-    let mut kept = lock(&shared.desk.weighed);
+    let mut kept = lock(&desk.weighed);
     if kept.len() >= KEPT {
         kept.clear();
     }
@@ -321,6 +320,10 @@ fn similar(town: &Town, pull: &Pull) -> Vec<u64> {
             return false;
         }
         let same = !pull.offer.content.is_empty() && other.offer.content == pull.offer.content;
+        // Nearly all others share nothing; among thousands that has to be seen soon.
+        if !same && !other.offer.paths.iter().any(|path| paths.contains(path)) {
+            return false;
+        }
         let theirs: BTreeSet<&String> = other.offer.paths.iter().collect();
         let (both, all) = (paths.intersection(&theirs).count(), paths.union(&theirs).count());
         same || (both > 0 && both * 2 >= all)

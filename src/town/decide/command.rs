@@ -271,12 +271,14 @@ pub enum Rejected {
         state: &'static str,
     },
     /// The pull request moved while a human looked at it.
-    #[error("pull request #{number} was updated to {head} meanwhile; look again before you decide")]
+    #[error("pull request #{number} was updated to {} meanwhile; look again before you decide", .head.short())]
     Moved {
         /// Which.
         number: u64,
+        /// What the human looked at.
+        seen: Oid,
         /// Where it is now.
-        head: String,
+        head: Oid,
     },
     /// It is already so.
     #[error("{0}")]

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::paths;
 use super::records::Place;
 use super::work::Work;
 use crate::town::spec::base::Base;
@@ -40,7 +41,9 @@ pub(super) fn planned(work: &Work<'_>) -> BTreeSet<String> {
             let day = plan::archived_on(&project, name, folder);
             let put = day
                 .and_then(|day| putaway::put_away(&project, name, day, Base::of(&work.proposal.past.bases, name)).ok());
-            if let Some(put) = put.filter(|put| is_as_planned(work, put)) {
+            // What nobody may own no config gives away either.
+            let is_free = |put: &PutAway| put.files.keys().all(|path| paths::reserved(path).is_none());
+            if let Some(put) = put.filter(|put| is_free(put) && is_as_planned(work, put)) {
                 paths.extend(put.files.into_keys());
                 let to = format!("{archive}{folder}");
                 let is_record = |path: &str| {

@@ -60,7 +60,7 @@ pub struct Check {
 pub const CHECKS: &[Check] = &[
     Check {
         name: paths::OWN,
-        doc: "Paths that the agent does not own, deletions and both ends of a rename included. Its memory file is its own; the town file, prompt templates, charters, other memories and everything that starts with `.git` need a grant by name in `.monkeytown/town.yaml`.",
+        doc: "Paths that the agent does not own, deletions and both ends of a rename included. Its memory file is its own; the town file, prompt templates, charters, other memories and everything that starts with `.git` need a grant by name in `.monkeytown/town.yaml`. What archiving a completed change writes is the architect's, exactly as `monkeytown spec archive` would write it, and the `Status:` line is whoever's that records a verdict.",
         for_humans: ForHumans::Skipped,
         run: paths::stays_in_own_paths,
     },
@@ -138,7 +138,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: records::APPROVED,
-        doc: "Changes to a guarded path without an OpenSpec change that is Approved or In Progress before the work and after it, by records that were merged before.",
+        doc: "Changes to a guarded path without an OpenSpec change that is Approved or In Progress before the work and after it, by records that were merged before. What archiving a completed change writes was approved with it.",
         for_humans: ForHumans::Warns,
         run: records::approved_change,
     },

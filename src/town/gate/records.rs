@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PER_FILE;
+use super::archive;
 use super::work::{Work, at};
 use crate::town::changeset::FileChange;
 use crate::town::finding::Finding;
@@ -29,7 +30,13 @@ const CHANGES: &str = "openspec/changes/";
 pub(super) fn approved_change(work: &Work<'_>) -> Vec<Finding> {
     let proposal = work.proposal;
     let touched = proposal.changes.iter().map(|change| change.path.as_str());
-    let guarded: Vec<&str> = touched.filter(|path| proposal.guarded.iter().any(|p| p.matches(path))).collect();
+    let mut guarded: Vec<&str> = touched.filter(|path| proposal.guarded.iter().any(|p| p.matches(path))).collect();
+    if guarded.is_empty() {
+        return Vec::new();
+    }
+    // What archiving writes was approved with the change.
+    let planned = archive::planned(work);
+    guarded.retain(|path| !planned.contains(*path));
     if guarded.is_empty() {
         return Vec::new();
     }

@@ -7,6 +7,8 @@ use std::collections::HashSet;
 
 use crate::town::changeset::{Blob, FileChange, Proposal};
 use crate::town::finding::Finding;
+use crate::town::spec::config::Config;
+use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::tree::{Node, Tree};
 use crate::town::text::escape_invisible;
 
@@ -65,14 +67,21 @@ fn openspec<'p>(proposal: &'p Proposal, side: impl Fn(&'p FileChange) -> Option<
     let changed: HashSet<&str> = proposal.changes.iter().map(|change| change.path.as_str()).collect();
     let mut tree = Tree::default();
     // Folders come with what is in them: one that the proposal makes or empties is there on one side only.
-    let same =
-        proposal.specs.below("openspec").filter(|(path, node)| **node != Node::Folder && !changed.contains(path));
+    let same = proposal.specs.below(OPENSPEC).filter(|(path, node)| **node != Node::Folder && !changed.contains(path));
     same.for_each(|(path, node)| tree.put(path, node.clone()));
-    for change in proposal.changes.iter().filter(|change| change.path.starts_with("openspec/")) {
-        match side(change) {
-            Some(blob) if blob.is_file() => tree.put_file(&change.path, blob.bytes.clone()),
-            Some(_) => tree.put(&change.path, Node::Dangling),
-            None => {}
+    let put = |tree: &mut Tree, change: &'p FileChange| match side(change) {
+        Some(blob) if blob.is_file() => tree.put_file(&change.path, blob.bytes.clone()),
+        Some(_) => tree.put(&change.path, Node::Dangling),
+        None => {}
+    };
+    proposal.changes.iter().filter(|change| change.path.starts_with("openspec/")).for_each(|it| put(&mut tree, it));
+    // Archiving writes one file beside them, where the config of this side names it.
+    if let Some(path) = Config::changelog_of(&tree, OPENSPEC) {
+        let change = proposal.changes.iter().find(|change| change.path == path);
+        match (change, proposal.specs.get(&path)) {
+            (Some(change), _) => put(&mut tree, change),
+            (None, Some(node)) => tree.put(&path, node.clone()),
+            (None, None) => {}
         }
     }
     tree

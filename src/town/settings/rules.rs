@@ -28,6 +28,7 @@ pub const RULES: &[(&str, &str)] = &[
         "allowed hosts are names or addresses, with a port where it is not 443, without scheme or path",
     ),
     ("settings-people", "people are named by their login"),
+    ("settings-stream", "the stream's server is an https address without a password in it, or one on this machine"),
     ("settings-tests", "the test command is there and ends within 120 minutes"),
     (
         "settings-github",
@@ -43,7 +44,7 @@ pub const RULES: &[(&str, &str)] = &[
 const COMMAND_BYTES: usize = 32 * 1024;
 
 /// The keys of the top level.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "name",
     "brain",
     "forge",
@@ -56,6 +57,7 @@ const KEYS: [&str; 14] = [
     "people",
     "network",
     "tests",
+    "stream",
     "github",
     "paused",
 ];
@@ -123,6 +125,9 @@ impl Rules<'_> {
             let remedy =
                 format!("write a number from {LEAST_TOKENS}, or leave it out; a briefing alone takes thousands");
             self.error("settings-limits", &["limits", "tokens_per_run"], message, &remedy);
+        }
+        if let Some(why) = settings.stream.as_deref().and_then(bad_stream) {
+            self.error("settings-stream", &["stream"], why, "write for example https://town.example.com");
         }
         if let Some(tests) = &settings.tests {
             if tests.command.trim().is_empty() {
@@ -387,6 +392,18 @@ fn bad_url(url: &str) -> Option<&'static str> {
         return Some("the address has no host that can be read");
     }
     None
+}
+
+/// What is wrong with the address of a server to which a token goes.
+fn bad_stream(url: &str) -> Option<&'static str> {
+    let here = |rest: &str| {
+        let authority = rest.split('/').next().unwrap_or_default();
+        ["localhost", "127.0.0.1", "[::1]"]
+            .iter()
+            .any(|name| authority.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':')))
+    };
+    let open = url.strip_prefix("http://").is_some_and(|rest| !here(rest));
+    bad_url(url).or(open.then_some("the address is not https, and a token goes there"))
 }
 
 fn is_decimal(text: &str) -> bool {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::heading;
 use super::js;
 use super::lines::Lines;
+use super::scenario_rename::{self, Pair};
 
 /// A requirement as it stands in a file: from its heading to the next one, without the blanks at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,14 +122,13 @@ pub struct ScenarioDiff {
 }
 
 impl ScenarioDiff {
-    /// Compares the scenarios of `old` with those of `new`, which replaces it.
+    /// Compares the scenarios of `old` with those of `new`, which replaces it. One that is renamed is the same one.
     #[must_use]
-    pub fn between(old: &Block, new: &Block) -> Self {
-        let names = |block: &Block| -> Vec<String> {
-            let lines = block.lines();
-            scenarios(&lines, 0..lines.len()).into_iter().map(|scenario| scenario.name).collect()
-        };
-        let (old, new) = (names(old), names(new));
+    pub fn between(old: &Block, new: &Block, renames: &[Pair<'_>]) -> Self {
+        let (mut old, new) = (scenario_rename::names(old), scenario_rename::names(new));
+        for (from, to) in scenario_rename::holding(renames, &old, &new) {
+            old.iter_mut().filter(|name| *name == from).for_each(|name| to.clone_into(name));
+        }
         Self { missing: unmatched(&old, &new), added: unmatched(&new, &old), before: old.len(), after: new.len() }
     }
 }

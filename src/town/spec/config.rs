@@ -26,6 +26,8 @@ pub struct Config {
     pub archive_dir: Option<String>,
     /// Ours: how an archived change is called, with `{date}` and `{name}`.
     pub archive_name: Option<String>,
+    /// Ours: the changelog in which archiving enters a change, from the folder that holds `openspec/`.
+    pub changelog: Option<String>,
     /// Ours: words beside SHALL and MUST that make a requirement one.
     pub normative_keywords: Vec<String>,
     /// Ours: the profile of rules where none is asked for.
@@ -50,6 +52,19 @@ impl Config {
     #[must_use]
     pub fn guidance_for(&self, operation: &str) -> Option<&[String]> {
         self.operations.iter().find(|(name, _)| name == operation).map(|(_, guidance)| guidance.as_slice())
+    }
+
+    /// The path of the changelog in a tree, where the project keeps one: beside its `openspec/`.
+    #[must_use]
+    pub fn changelog_beside(&self, openspec: &str) -> Option<String> {
+        let above = openspec.rsplit_once('/').map_or(String::new(), |(above, _)| format!("{above}/"));
+        self.changelog.as_ref().map(|file| format!("{above}{file}"))
+    }
+
+    /// The same, for whoever reads the files that make a tree.
+    #[must_use]
+    pub fn changelog_of(tree: &Tree, openspec: &str) -> Option<String> {
+        Self::read(tree, openspec).0.changelog_beside(openspec)
     }
 
     /// Reads the file, and says what of it does not count.
@@ -91,6 +106,7 @@ impl Reading {
             store: self.text("store"),
             archive_dir: self.folder("archive_dir"),
             archive_name: self.archive_name(),
+            changelog: self.changelog(),
             normative_keywords: self.texts("normative_keywords"),
             profile: self.text("profile"),
         }
@@ -220,6 +236,21 @@ impl Reading {
         (sound && !is_taken).then_some(folder)
     }
 
+    /// A Markdown file beside `openspec/`, or below such a folder.
+    fn changelog(&mut self) -> Option<String> {
+        let file = self.text("changelog")?;
+        let mut sound = file.split('/').all(|part| !part.is_empty() && !part.starts_with('.'));
+        sound &= !file.contains(['\\', '\0']) && file.to_ascii_lowercase().ends_with(".md");
+        sound &= !file.split('/').any(|part| part.eq_ignore_ascii_case("openspec"));
+        if !sound {
+            self.warn(
+                "changelog",
+                "must be a path to a file NAME.md outside of openspec/, with no part that begins with a dot",
+            );
+        }
+        sound.then_some(file)
+    }
+
     fn archive_name(&mut self) -> Option<String> {
         let name = self.text("archive_name")?;
         let sound = name.contains("{name}") && !name.contains(['/', '\\', '\0']) && !name.starts_with('.');
@@ -291,6 +322,29 @@ mod tests {
             let (config, warnings) = dir(value);
             assert_eq!((config.archive_dir, warnings.len()), (None, 1), "{value}: {warnings:?}");
         }
+    }
+
+    #[test]
+    fn a_changelog_is_a_markdown_file_outside_of_openspec() {
+        let file = |value: &str| read(&format!("changelog: '{value}'\n"));
+        for value in ["CHANGELOG.md", "docs/News.MD"] {
+            assert_eq!(file(value).0.changelog.as_deref(), Some(value));
+        }
+        for value in [
+            "../CHANGELOG.md",
+            "/CHANGELOG.md",
+            ".github/x.md",
+            "src/main.rs",
+            "OpenSpec/specs/a/spec.md",
+            "a\\\\b.md",
+            "a//b.md",
+        ] {
+            let (config, warnings) = file(value);
+            assert_eq!((config.changelog, warnings.len()), (None, 1), "{value}: {warnings:?}");
+        }
+        let config = file("CHANGELOG.md").0;
+        assert_eq!(config.changelog_beside("parts/a/openspec").as_deref(), Some("parts/a/CHANGELOG.md"));
+        assert_eq!(config.changelog_beside("openspec").as_deref(), Some("CHANGELOG.md"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::block::{Block, number};
 use super::heading::{self, Section};
 use super::js;
 use super::lines::Lines;
+use super::scenario_rename::ScenarioRenames;
 
 /// A name and the line where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub struct Delta {
     pub skipped: Vec<Skipped>,
     /// The sections that are there, each with the line of its first heading.
     pub sections: Vec<(Section, u32)>,
+    /// What our own section says; nothing where the delta is read as the reference reads it.
+    pub scenarios: ScenarioRenames,
 }
 
 impl Delta {
@@ -98,6 +101,12 @@ impl Delta {
         delta.skipped.sort_by_key(|skipped| skipped.line);
         delta.orphans = orphans(file);
         delta
+    }
+
+    /// The same with our own section, which the reference passes over.
+    #[must_use]
+    pub fn extended(file: &Lines<'_>) -> Self {
+        Self { scenarios: ScenarioRenames::of(file), ..Self::of(file) }
     }
 
     fn read(&mut self, file: &Lines<'_>, section: Section, written: &str, body: Range<usize>) {
@@ -214,7 +223,7 @@ fn rename_side(line: &str) -> Option<(Side, &str)> {
 }
 
 /// What stands behind `### Requirement:`, with or without a back-tick on either side. Here the word has one spelling.
-fn quoted(text: &str) -> Option<&str> {
+pub(super) fn quoted(text: &str) -> Option<&str> {
     let text = text.strip_prefix('`').unwrap_or(text);
     let rest = js::trim_start(text.strip_prefix("###")?).strip_prefix("Requirement:")?;
     let core = js::trim(rest);

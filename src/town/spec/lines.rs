@@ -20,7 +20,9 @@ pub enum Ending {
 }
 
 impl Ending {
-    fn text(self) -> &'static str {
+    /// The characters of it.
+    #[must_use]
+    pub fn text(self) -> &'static str {
         match self {
             Self::None => "",
             Self::Lf => "\n",

@@ -1,4 +1,5 @@
-//! Two changes of one requirement brought together, piece by piece: its text is one piece, every scenario another.
+//! Two changes of one requirement brought together, piece by piece: its text is one piece, every scenario another, and the name of a
+//! scenario that is renamed one more.
 //! Lives here: the three-way merge. Never here: where the fingerprints of what was before come from (see `base`).
 
 use std::collections::{HashMap, HashSet};
@@ -6,6 +7,10 @@ use std::collections::{HashMap, HashSet};
 use super::base::{Pieces, Print, Prints};
 use super::block::Block;
 use super::js;
+use super::scenario_rename::{self, Pair};
+
+/// Pairs of scenarios that are compared to find one again under another name, at the most. Where there are more, both are shown.
+const COMPARED: usize = 10_000;
 
 /// Both sides changed the same piece, each in its own way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,17 +38,121 @@ pub enum Merged {
 type Key<'a> = (&'a str, usize);
 
 /// Merges what the change says (`theirs`) with what the main spec says now (`ours`); `base` is what the main spec said when the
-/// change was written. A scenario that the change leaves out and nobody else touched is left out: whether that may be is for the
-/// rule of lost scenarios to say.
+/// change was written, and `renames` are the scenarios to which the change gives another name. A scenario that the change leaves out
+/// and nobody else touched is left out: whether that may be is for the rule of lost scenarios to say.
 #[must_use]
-pub fn merge(base: &Prints, ours: &Block, theirs: &Block) -> Merged {
+pub fn merge(base: &Prints, ours: &Block, theirs: &Block, renames: &[Pair<'_>]) -> Merged {
     if Prints::of(ours) == *base {
         return Merged::Theirs;
     }
-    match pieces(base, &Pieces::of(ours), &Pieces::of(theirs)) {
+    let (mut here, mut there) = (Pieces::of(ours), Pieces::of(theirs));
+    let merged = take_off(base, &mut here, &mut there, renames).and_then(|renamed| {
+        let mut merged = pieces(base, &here, &there)?;
+        renamed.into_iter().for_each(|renamed| renamed.put_back(&mut merged));
+        Ok(merged)
+    });
+    match merged {
         Ok(merged) => Merged::Both(merged.join(theirs.lines().get(0))),
         Err(conflict) => Merged::Conflict(conflict),
     }
+}
+
+/// A scenario that one side gave another name. It is merged under its old one, so that a name is one change and the steps below it
+/// are another.
+struct Renamed {
+    from: String,
+    to: String,
+    heading: String,
+}
+
+impl Renamed {
+    /// Gives a scenario its old name and heading.
+    fn take((name, text): &mut (String, String), from: &str, heading: &str) -> Self {
+        let new = text.split('\n').next().unwrap_or_default().to_owned();
+        *text = headed(text, heading);
+        Self { from: from.to_owned(), to: std::mem::replace(name, from.to_owned()), heading: new }
+    }
+
+    fn put_back(self, merged: &mut Pieces) {
+        if let Some((name, text)) = merged.scenarios.iter_mut().find(|(name, _)| *name == self.from) {
+            *text = headed(text, &self.heading);
+            *name = self.to;
+        }
+    }
+}
+
+/// A scenario's text below another heading.
+fn headed(text: &str, heading: &str) -> String {
+    text.split_once('\n').map_or_else(|| heading.to_owned(), |(_, steps)| format!("{heading}\n{steps}"))
+}
+
+fn named<'p>(pieces: &'p mut Pieces, wanted: &str) -> Option<&'p mut (String, String)> {
+    pieces.scenarios.iter_mut().find(|(name, _)| name == wanted)
+}
+
+/// The scenarios that others gave another name and left as they were, where the change has other steps for them. What the change
+/// leaves as it was follows what others did anyway.
+fn known_again(base: &Prints, ours: &mut Pieces, theirs: &Pieces) -> Vec<Renamed> {
+    let before = scenario_rename::counted(base.scenarios.iter().map(|(name, _)| name.as_str()));
+    let here: HashSet<String> = ours.scenarios.iter().map(|(name, _)| name.clone()).collect();
+    let there: HashMap<&str, &String> = theirs.scenarios.iter().map(|(name, text)| (name.as_str(), text)).collect();
+    let is_lost = |(name, print): &&(String, Print)| {
+        let is_edited = there.get(name.as_str()).is_some_and(|text| Print::of(text) != *print);
+        before.get(name.as_str()) == Some(&1) && !here.contains(name) && is_edited
+    };
+    let lost: Vec<&(String, Print)> = base.scenarios.iter().filter(is_lost).collect();
+    let is_new = |name: &str| !before.contains_key(name) && !there.contains_key(name);
+    let mut new: Vec<&mut (String, String)> = ours.scenarios.iter_mut().filter(|(name, _)| is_new(name)).collect();
+    if lost.len().saturating_mul(new.len()) > COMPARED {
+        return Vec::new();
+    }
+    let heading = |from: &str| there.get(from).and_then(|text| text.split('\n').next()).unwrap_or_default();
+    let mut pairs: Vec<(usize, usize)> = Vec::new();
+    for (at, (from, print)) in lost.iter().enumerate() {
+        let is_it =
+            |(_, scenario): &(usize, &&mut (String, String))| Print::of(&headed(&scenario.1, heading(from))) == *print;
+        pairs.extend(new.iter().enumerate().filter(is_it).map(|(to, _)| (at, to)));
+    }
+    // Steps that two of them share tell neither from the other.
+    let is_alone =
+        |pair: &&(usize, usize)| pairs.iter().filter(|other| other.0 == pair.0 || other.1 == pair.1).count() == 1;
+    let found = pairs.iter().filter(is_alone);
+    found.map(|(at, to)| Renamed::take(new[*to], &lost[*at].0, heading(&lost[*at].0))).collect()
+}
+
+/// Gives every scenario that one side renamed its old name: the change by what it says, the main spec by what stayed the same.
+fn take_off(
+    base: &Prints,
+    ours: &mut Pieces,
+    theirs: &mut Pieces,
+    renames: &[Pair<'_>],
+) -> Result<Vec<Renamed>, Conflict> {
+    let names = |pieces: &Pieces| -> Vec<String> { pieces.scenarios.iter().map(|(name, _)| name.clone()).collect() };
+    let before: Vec<String> = base.scenarios.iter().map(|(name, _)| name.clone()).collect();
+    let mut renamed = Vec::new();
+    for (from, to) in scenario_rename::holding(renames, &before, &names(theirs)) {
+        let Some(new) = named(theirs, to) else { continue };
+        let is_taken = named(ours, to).is_some();
+        match (named(ours, from), is_taken) {
+            (Some((_, text)), false) => {
+                let heading = text.split('\n').next().unwrap_or_default();
+                renamed.push(Renamed::take(new, from, heading));
+            }
+            // Somebody else has given it the same name.
+            (None, true) => {
+                let heading = format!("#### Scenario: {from}");
+                named(ours, to).map(|old| Renamed::take(old, from, &heading));
+                renamed.push(Renamed::take(new, from, &heading));
+            }
+            (None, false) => return Err(conflict(Some(from), None, Some(&new.1))),
+            (Some(_), true) => {
+                let there = named(ours, to).map(|(_, text)| &*text);
+                return Err(conflict(Some(to), there, Some(&new.1)));
+            }
+        }
+    }
+    renamed.extend(known_again(base, ours, theirs));
+    Ok(renamed)
 }
 
 fn pieces(base: &Prints, ours: &Pieces, theirs: &Pieces) -> Result<Pieces, Conflict> {
@@ -127,67 +236,4 @@ impl Conflict {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn block(body: &str, scenarios: &[(&str, &str)]) -> Block {
-        let scenarios: Vec<(String, String)> = scenarios
-            .iter()
-            .map(|(name, steps)| ((*name).to_owned(), format!("#### Scenario: {name}\n{steps}")))
-            .collect();
-        let raw = Pieces { body: body.to_owned(), scenarios }.join("### Requirement: A");
-        Block { name: "A".to_owned(), raw, line: 1 }
-    }
-
-    #[test]
-    fn each_piece_comes_from_the_side_that_changed_it() {
-        let base = block("It SHALL.", &[("one", "- 1"), ("two", "- 2")]);
-        let same = |ours: &Block, theirs: &Block| merge(&Prints::of(&base), ours, theirs);
-        let theirs = block("It MUST.", &[("one", "- 1"), ("two", "- 2")]);
-        assert_eq!(same(&base, &theirs), Merged::Theirs);
-        // Another change brought a scenario and changed one; this one changed the text and the other scenario.
-        let ours = block("It SHALL.", &[("new", "- n"), ("one", "- 1!"), ("more", "- m"), ("two", "- 2")]);
-        let theirs = block("It MUST.", &[("one", "- 1"), ("two", "- 2!"), ("last", "- l")]);
-        let wanted =
-            block("It MUST.", &[("new", "- n"), ("one", "- 1!"), ("more", "- m"), ("two", "- 2!"), ("last", "- l")]);
-        assert_eq!(same(&ours, &theirs), Merged::Both(wanted.raw));
-        // Both did the same.
-        assert_eq!(same(&theirs, &theirs), Merged::Both(theirs.raw.clone()));
-        // The change says what the spec said before: nothing of it is taken back.
-        assert_eq!(same(&ours, &base), Merged::Both(ours.raw.clone()));
-    }
-
-    #[test]
-    fn the_same_piece_changed_twice_is_a_conflict_that_shows_both() {
-        let base = block("It SHALL.", &[("one", "- 1")]);
-        let ours = block("It SHALL.", &[("one", "- ours")]);
-        let theirs = block("It SHALL.", &[("one", "- theirs")]);
-        let Merged::Conflict(conflict) = merge(&Prints::of(&base), &ours, &theirs) else { panic!("no conflict") };
-        assert_eq!(conflict.scenario.as_deref(), Some("one"));
-        assert!(conflict.shown().contains("- ours") && conflict.shown().contains("- theirs"), "{}", conflict.shown());
-        let table = [
-            (block("It MAY.", &[("one", "- 1")]), block("It MUST.", &[("one", "- 1")]), None),
-            (block("It SHALL.", &[]), theirs.clone(), Some("one")),
-            (ours.clone(), block("It SHALL.", &[]), Some("one")),
-            (
-                block("It SHALL.", &[("one", "- 1"), ("two", "- a")]),
-                block("It SHALL.", &[("one", "- 1"), ("two", "- b")]),
-                Some("two"),
-            ),
-        ];
-        for (ours, theirs, scenario) in table {
-            let merged = merge(&Prints::of(&base), &ours, &theirs);
-            let Merged::Conflict(conflict) = merged else { panic!("no conflict: {merged:?}") };
-            assert_eq!(conflict.scenario.as_deref(), scenario);
-        }
-    }
-
-    #[test]
-    fn scenarios_of_one_name_are_told_apart_by_their_order() {
-        let base = block("b", &[("x", "- 1"), ("x", "- 2")]);
-        let ours = block("b", &[("x", "- 1!"), ("x", "- 2")]);
-        let theirs = block("b", &[("x", "- 1"), ("x", "- 2!")]);
-        let wanted = block("b", &[("x", "- 1!"), ("x", "- 2!")]);
-        assert_eq!(merge(&Prints::of(&base), &ours, &theirs), Merged::Both(wanted.raw));
-    }
-}
+mod tests;

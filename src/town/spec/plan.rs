@@ -3,6 +3,7 @@
 //! Lives here: the change as a whole. Never here: one file of it (see `plan_file`), or doing it (see the commands).
 
 use super::base::Base;
+use super::changelog::{self, Logged};
 use super::data::Value;
 use super::heading::Section;
 use super::issue::{Issue, Level};
@@ -27,6 +28,8 @@ pub struct Options<'a> {
     pub judges_deltas_only: bool,
     /// Moves the change and leaves the main specs alone.
     pub skips_specs: bool,
+    /// Whether the change is entered in the project's changelog, where it keeps one.
+    pub logs: bool,
     /// What `validate` found in the change. `None` checks nothing.
     pub issues: Option<&'a [Issue]>,
     /// Fingerprints for what the change has no record of.
@@ -64,6 +67,8 @@ pub enum Stop {
     UpdateFailed,
     /// A merged spec breaks the rules.
     RebuiltInvalid,
+    /// The changelog has no place for the change.
+    Changelog,
     /// Anything else.
     Other,
 }
@@ -85,6 +90,7 @@ impl Stop {
             Self::TargetExists => "archive_target_exists",
             Self::UpdateFailed => "archive_spec_update_failed",
             Self::RebuiltInvalid => "archive_spec_validation_failed",
+            Self::Changelog => "archive_changelog",
             Self::Archive | Self::Other => "archive_error",
         }
     }
@@ -126,6 +132,8 @@ pub struct Plan {
     pub tasks: Progress,
     /// How much changes; `None` where the change has no deltas to merge.
     pub totals: Option<Counts>,
+    /// The entry in the changelog; `None` where none is written.
+    pub logged: Option<Logged>,
 }
 
 impl Plan {
@@ -174,6 +182,12 @@ pub fn plan(project: &Project<'_>, change: &str, options: &Options<'_>) -> Plan 
     place(project, !options.skips_specs && !project.deltas(change).is_empty(), &mut plan);
     if !options.skips_specs {
         merge(project, change, options, &mut plan);
+    }
+    if options.logs {
+        match changelog::plan(project, change, plan.totals.unwrap_or_default()) {
+            Ok(logged) => plan.logged = logged,
+            Err(misfit) => plan.stop(Stop::Changelog, misfit.message, Some(misfit.fix)),
+        }
     }
     plan
 }

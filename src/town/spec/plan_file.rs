@@ -81,7 +81,8 @@ pub fn plan(project: &Project<'_>, delta: &SpecFile, terms: Terms<'_>) -> Result
         Some(Node::LinkedFile { target, .. }) => target.to_string(),
         _ => named.clone(),
     };
-    let mut read = Delta::of(&Lines::of(&text));
+    let lines = Lines::of(&text);
+    let mut read = if terms.careful { Delta::extended(&lines) } else { Delta::of(&lines) };
     let mut said = Vec::new();
     if terms.careful {
         closed(id, &read)?;
@@ -153,6 +154,7 @@ fn merged(id: &str, delta: &mut Delta, blocks: &[Block], base: &Base) -> Result<
     let find = |name: &str| by_name.get(name).copied();
     let old_names: HashMap<&str, &str> =
         delta.renamed.iter().map(|rename| (rename.to.name.as_str(), rename.from.name.as_str())).collect();
+    let renames = |block: &Block| delta.scenarios.of_requirement(&block.name);
     let mut said = Vec::new();
     let mut blocks: Vec<Block> = Vec::new();
     for theirs in &delta.modified {
@@ -161,7 +163,7 @@ fn merged(id: &str, delta: &mut Delta, blocks: &[Block], base: &Base) -> Result<
         let prints = base.get(id, old).or_else(|| base.get(id, &theirs.name));
         let mut block = theirs.clone();
         match (ours, prints) {
-            (Some(ours), Some(prints)) => match merge::merge(prints, ours, theirs) {
+            (Some(ours), Some(prints)) => match merge::merge(prints, ours, theirs, &renames(theirs)) {
                 Merged::Theirs => {}
                 Merged::Both(raw) if raw == block.raw => {}
                 Merged::Both(raw) => {

@@ -31,6 +31,7 @@ fn planned(tree: &Tree, change: &str, profile: Profile) -> Plan {
         careful: profile != Profile::Openspec1,
         judges_deltas_only: profile == Profile::Openspec1,
         skips_specs: false,
+        logs: true,
         issues: Some(issues),
         base: Base::default(),
     };

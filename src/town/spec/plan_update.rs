@@ -256,7 +256,7 @@ impl Merge<'_> {
                 let message = "a requirement without a name cannot be modified".to_owned();
                 return Err(self.refusal(Kind::Nameless, block.line, message, "Name it."));
             }
-            let diff = ScenarioDiff::between(&held.block, block);
+            let diff = ScenarioDiff::between(&held.block, block, &delta.scenarios.of_requirement(&block.name));
             if !diff.missing.is_empty() {
                 return Err(self.loss(block, &diff));
             }

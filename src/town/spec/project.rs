@@ -170,6 +170,12 @@ impl<'t> Project<'t> {
         self.config.archive_dir.as_deref().unwrap_or("changes/archive")
     }
 
+    /// The changelog in which archiving enters a change, where the project keeps one.
+    #[must_use]
+    pub fn changelog(&self) -> Option<String> {
+        self.config.changelog_beside(self.openspec())
+    }
+
     /// Whether the folder of a change stands in the archive, the usual one or the project's own.
     #[must_use]
     pub fn is_archived(&self, folder: &str) -> bool {

@@ -1,5 +1,5 @@
 //! Everything that archiving a completed change writes: the main specs as the plan rebuilds them, and the change's folder at its
-//! new place, its `Status:` line saying so.
+//! new place, its `Status:` line saying so, and the entry in the changelog.
 //! Lives here: the files, for whoever writes them and for whoever judges that nothing else was written. Never here: the merge (see
 //! `plan`), whether the change may be archived (see `lifecycle`).
 
@@ -38,8 +38,15 @@ pub struct PutAway {
 pub fn put_away(project: &Project<'_>, change: &str, date: &str, base: Base) -> Result<PutAway, String> {
     let mut issues = Checker::new(project, Profile::Gated).change(change);
     issues.retain(|issue| !is_of_life(issue.code));
-    let options =
-        Options { date, careful: true, judges_deltas_only: false, skips_specs: false, issues: Some(&issues), base };
+    let options = Options {
+        date,
+        careful: true,
+        judges_deltas_only: false,
+        skips_specs: false,
+        logs: true,
+        issues: Some(&issues),
+        base,
+    };
     let plan = plan::plan(project, change, &options);
     if let Some(stopped) = plan.stopped(true) {
         return Err(stopped.message.clone());
@@ -51,6 +58,7 @@ pub fn put_away(project: &Project<'_>, change: &str, date: &str, base: Base) -> 
     for update in plan.updates.iter().filter(|update| update.outcome != Outcome::Keep) {
         files.insert(update.path.clone(), update.after.clone());
     }
+    files.extend(plan.logged.map(|logged| (logged.path, Some(logged.after))));
     let (from, to) = &plan.moves;
     for (path, node) in project.tree().below(from) {
         let Some(bytes) = node.bytes().filter(|_| matches!(node, Node::File(_))) else {

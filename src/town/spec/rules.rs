@@ -166,6 +166,8 @@ rules! {
         "Whatever looks like a rename is written so that it is one"
     DELTA_UNREAD_REMOVAL "delta/unread-removal" [N E E] true
         "Whatever looks like a removal is written so that it is one"
+    DELTA_SCENARIO_RENAME "delta/scenario-rename" [N E E] false
+        "A rename in RENAMED Scenarios names a modified requirement, a scenario of its spec and one of its new text"
     DELTA_COMMENTED "delta/commented-requirement" [N E E] false
         "No requirement stands in a comment: it would be merged"
     DELTA_COMMENTED_SHALL "delta/commented-shall" [N E E] false

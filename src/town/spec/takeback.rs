@@ -10,6 +10,7 @@ use super::delta::Delta;
 use super::lines::Lines;
 use super::main_spec::Requirements;
 use super::merge::{self, Merged};
+use super::scenario_rename::ScenarioRenames;
 use super::{plan_checks, plan_update, structure};
 
 /// A requirement on its way through the archive: its names before and after. One that was added has none before, one that was
@@ -43,9 +44,10 @@ pub fn take_back(
     }
     let parts = Requirements::of(&read);
     let (was, became) = (blocks(before.unwrap_or_default()), blocks(after));
-    let delta = Delta::of(&Lines::of(delta));
+    let delta = Delta::extended(&Lines::of(delta));
     let delta = plan_checks::keyed(&delta);
     let mut back = Back {
+        renamed: &delta.scenarios,
         now: parts.blocks.clone(),
         order: was.iter().map(|block| block.name.clone()).collect(),
         collisions: Vec::new(),
@@ -93,14 +95,16 @@ fn ways(delta: &Delta) -> Vec<Way<'_>> {
 }
 
 /// The requirements as they are put back.
-struct Back {
+struct Back<'d> {
+    /// What the change did to names of scenarios.
+    renamed: &'d ScenarioRenames,
     now: Vec<Block>,
     /// The names in the order in which they stood before.
     order: Vec<String>,
     collisions: Vec<String>,
 }
 
-impl Back {
+impl Back<'_> {
     fn at(&self, name: &str) -> Option<usize> {
         self.now.iter().position(|block| block.name == name)
     }
@@ -138,7 +142,8 @@ impl Back {
         if was.name != became.name && self.at(&was.name).is_some() {
             return self.collide(&was.name, "is the name of another one since");
         }
-        let raw = match merge::merge(&Prints::of(became), &self.now[at], was) {
+        let renamed = self.renamed.of_requirement(&became.name).into_iter().map(|(from, to)| (to, from));
+        let raw = match merge::merge(&Prints::of(became), &self.now[at], was, &renamed.collect::<Vec<_>>()) {
             Merged::Theirs => was.raw.clone(),
             Merged::Both(raw) => raw,
             Merged::Conflict(conflict) => {

@@ -218,6 +218,24 @@ fn only_claim_and_publish_can_write_when_the_work_is_split() {
 }
 
 #[test]
+fn a_stream_asks_for_the_permission_to_prove_who_speaks() {
+    let holders = |mut town: Settings, stream: Option<&str>| {
+        town.stream = stream.map(str::to_owned);
+        let files = files(&town, &[tester()]);
+        let count = |name: &str| files[&format!("{FOLDER}{name}.yml")].matches("id-token: write").count();
+        (count("chaostester"), count(RUN), count(SYNC))
+    };
+    assert_eq!(holders(single(), None), (0, 0, 0));
+    assert_eq!(holders(single(), Some("https://town.example")), (1, 1, 0));
+    // The job that thinks, and the one that only shows, prove nothing to anybody.
+    assert_eq!(holders(split(), Some("https://town.example")), (1, 2, 0));
+    let (_, findings) = settings::parse(TOWN_FILE, b"name: x\nstream: http://town.example\n");
+    assert_eq!(findings[0].rule, "settings-stream");
+    let (_, findings) = settings::parse(TOWN_FILE, b"name: x\nstream: http://127.0.0.1:4180\n");
+    assert_eq!(findings, []);
+}
+
+#[test]
 fn the_keys_of_models_reach_what_thinks_and_nothing_else() {
     let brain = "brain: { provider: anthropic, model: claude-haiku-4-5, fallbacks: [openai/gpt-4.1-mini] }\n";
     for town in [single(), split(), with_app("split")] {

@@ -49,7 +49,7 @@ function Tier({ stand }: { stand: Standing }) {
   return (
     <section class="panel" aria-label="Tier">
       <h2>Tier <span class={tier ? "chip open" : "chip"}>{tier ? `${tier.number} ${tier.name}` : "none"}</span></h2>
-      {balance !== null && <p class="big">{balance.toFixed(2)} a$</p>}
+      {balance !== null && <p class={balance < 0 ? "big minus" : "big"}>{balance.toFixed(2)} a$</p>}
       {next && (
         <div class="progress" role="meter" aria-label={`Distance to ${next.name}`} aria-valuemin={0} aria-valuemax={next.at} aria-valuenow={Math.max(0, balance ?? 0)}>
           <span>{next.name} from {next.at} a$ <b>{next.missing.toFixed(2)} a$ missing</b></span><i aria-hidden="true"><i style={{ width: `${Math.min(100, Math.max(0, (100 * (balance ?? 0)) / next.at))}%` }} /></i>
@@ -170,7 +170,7 @@ function One({ id }: { id: string }) {
           </dl>
         )}
       </header>
-      <div class="halves">
+      <div class="masonry">
         {stand && <Tier stand={stand} />}
         <Charter id={id} agent={agent} charter={charter} />
         <Pulls id={id} town={town} />

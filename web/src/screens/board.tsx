@@ -81,8 +81,8 @@ export function Board() {
   const all = Object.keys(town.posts ?? {}).length;
   const open = selected && town.posts?.[selected] ? { id: selected, post: town.posts[selected], last: "" } : shown[0];
   return (
-    <div class="board two">
-      <nav class="queue" aria-label="Threads">
+    <div class="board-page">
+      <nav class="threads" aria-label="Threads">
         <h2>Board <span class="muted">{shown.length === all ? `${all} threads` : `${shown.length} of ${all}`}</span></h2>
         <Filters />
         {all > 0 && shown.length === 0 && <Empty title="No thread is like that"><button type="button" onClick={() => (filter.value = { state: "all", who: "", text: "" })}>Show all</button></Empty>}

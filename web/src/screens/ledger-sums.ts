@@ -1,8 +1,9 @@
 // Sums over what runs cost: by agent, by model, over time, and as CSV; nothing is drawn here.
 import { agentsInOrder, type Town } from "../fold/state";
-import type { LedgerInfo } from "../ui/api";
+import type { RunInfo } from "../ui/api";
 
-export type RunRow = LedgerInfo["runs"][number];
+/** A run that has its moment. */
+export type RunRow = RunInfo & { at: string };
 
 export interface Account {
   agent: string;
@@ -21,8 +22,8 @@ export function accounts(town: Town): Account[] {
 }
 
 /** Runs that had ended by a moment, oldest first. */
-export function runsUntil(runs: RunRow[], until: number): RunRow[] {
-  return runs.filter((run) => Date.parse(run.at) <= until).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+export function runsUntil(runs: RunInfo[], until: number): RunRow[] {
+  return runs.filter((run): run is RunRow => run.outcome !== "running" && run.at !== null && Date.parse(run.at) <= until).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }
 
 export interface Sum {

@@ -21,7 +21,7 @@ function Lines({ runs, all }: { runs: RunRow[]; all: Account[] }) {
   const { times, series } = useMemo(() => overTime(runs, all), [runs, all]);
   const coloured = useMemo(() => series.map((one) => ({ ...one, colour: one.name === OTHERS ? "#b8b0cb" : css(lookOf(one.name).mark) })), [series]);
   const There = chart.value;
-  const free = all.every((one) => one.spent === 0);
+  const free = series.every((one) => one.values.every((value) => value === 0));
   return (
     <section class="panel" aria-label="Spent over time">
       <h2>Spent over time <small>{times.length > 0 && `${runs.length} runs until ${stamp((times.at(-1) ?? 0) * 1000)}`}</small></h2>
@@ -37,8 +37,8 @@ function Verify({ ledger }: { ledger: LedgerInfo }) {
   const { verify } = ledger;
   if (!verify) return <span class="chip">not verified</span>;
   return (
-    <span class={verify.ok ? "chip ledger" : "chip bad"} title={verify.head}>
-      {verify.ok ? "▲ verified" : "✕ does not add up"} <code>{verify.head.slice(0, 10)}</code> event {Number(verify.seq)}
+    <span class={verify.ok ? "chip ledger" : "chip bad"} title={verify.head ?? undefined}>
+      {verify.ok ? "▲ verified" : "✕ does not add up"} {verify.head && <code>{verify.head.slice(0, 10)}</code>} event {Number(verify.seq)}
     </span>
   );
 }
@@ -83,7 +83,7 @@ function Sums({ title, sums, empty }: { title: string; sums: Sum[]; empty: strin
       <h2>{title}</h2>
       {sums.length === 0 && <p class="muted">{empty}</p>}
       <ul class="bars">{sums.slice(0, 12).map((sum) => (
-        <li key={sum.name}><Said text={sum.name} /><span class="muted">{dollars(sum.cost)} · {sum.runs} runs · {sum.tokens.toLocaleString("en")} tokens</span><i aria-hidden="true" style={{ width: `${(100 * sum.cost) / most}%` }} /></li>
+        <li key={sum.name}><Said text={sum.name} /><span class="muted">{dollars(sum.cost)} · {sum.runs === 1 ? "1 run" : `${sum.runs} runs`} · {sum.tokens.toLocaleString("en")} tokens</span><i aria-hidden="true" style={{ width: `${(100 * sum.cost) / most}%` }} /></li>
       ))}</ul>
       {sums.length > 12 && <p class="muted">and {sums.length - 12} more in the CSV</p>}
     </section>

@@ -5,6 +5,7 @@ import * as app from "../ui/app";
 import { ambient, hourOf } from "../world/sky";
 import { blend, css } from "../world/palette";
 import { Got, stamp } from "../ui/parts";
+import { route } from "../ui/route";
 import { SHAPES, TONES, toneOfNoun, type Tone } from "../ui/sentence";
 
 const COLOURS: { [T in Tone]: string } = { run: "#74c8ff", gate: "#ffd23f", board: "#bda4ff", ledger: "#4be0b8", bad: "#ff8577", plain: "#b8b0cb" };
@@ -29,9 +30,9 @@ function skyOf(hour: number): string {
 
 /** The sky of the hours behind the bars: the light that the map has at that time. */
 function paintSky(pen: CanvasRenderingContext2D, index: HistoryIndex, width: number, height: number): void {
-  const [from, to] = [Date.parse(index.from ?? ""), Date.parse(index.to ?? "")];
+  const told = index.buckets.reduce((sum, { from, to }) => sum + Date.parse(to) - Date.parse(from), 0);
   // Over more than a few days the nights would flicker.
-  const plain = !(to - from < 4 * 86_400_000);
+  const plain = !(told < 4 * 86_400_000);
   pen.fillStyle = "#191731";
   if (!plain) {
     const sky = pen.createLinearGradient(0, 0, width, 0);
@@ -92,7 +93,8 @@ function paint(canvas: HTMLCanvasElement, index: HistoryIndex, seq: number): voi
   const [width, height] = [canvas.clientWidth * ratio, canvas.clientHeight * ratio];
   if (canvas.width !== Math.round(width) || canvas.height !== Math.round(height)) Object.assign(canvas, { width, height });
   if (!pen || width === 0) return;
-  const here = app.past.value ? xOf(index, seq) : 1;
+  const { moment } = route.value;
+  const here = !app.past.value ? 1 : moment === undefined ? xOf(index, seq) : xOfTime(index, moment);
   paintSky(pen, index, width, height);
   paintBars(pen, index, here, [width, height], ratio);
   paintVerdicts(pen, index, width, ratio);
@@ -122,16 +124,21 @@ export function timeAt(index: HistoryIndex, x: number): number {
   return from + (to - from) * (place - Math.floor(place));
 }
 
-/** What stands below the axis: hours of a short time, days of a long one. */
-function marks(index: HistoryIndex): string[] {
-  const long = Date.parse(index.to ?? "") - Date.parse(index.from ?? "") > 2 * 86_400_000;
-  const words = [0, 1, 2, 3, 4, 5].map((i) => stamp(timeAt(index, i / 6))).map((text) => (long ? text.slice(5, 10) : text.slice(11)));
+/** What stands below the axis: the hour, or the day where that is another one than before. */
+export function marks(index: HistoryIndex): string[] {
+  let day = index.to?.slice(0, 10);
+  const words = [0, 1, 2, 3, 4, 5].map((i) => {
+    const text = stamp(timeAt(index, i / 6));
+    const same = text.slice(0, 10) === day;
+    day = text.slice(0, 10);
+    return same ? text.slice(11) : day.slice(0, 4) === index.to?.slice(0, 4) ? day.slice(5) : day;
+  });
   return [...words, "now"];
 }
 
 /** Where an event is on the axis, from 0 to 1. */
 export function xOf(index: HistoryIndex, seq: number): number {
-  let before = index.first - 1;
+  let before = Math.max(0, index.first - 1);
   const at = index.buckets.findIndex((bucket) => {
     before += recorded(bucket);
     return before >= seq;
@@ -141,13 +148,14 @@ export function xOf(index: HistoryIndex, seq: number): number {
   return (at + (own === 0 ? 0 : 1 - (before - seq) / own)) / index.buckets.length;
 }
 
-/** Which event is at a place of the axis. */
-export function seqAt(index: HistoryIndex, x: number): number {
+/** Which event is at a place of the axis; and the moment, where only commits are. */
+export function placeAt(index: HistoryIndex, x: number): { seq: number; moment?: number } {
   const place = Math.max(0, Math.min(0.9999, x)) * index.buckets.length;
   const at = Math.floor(place);
   const before = index.buckets.slice(0, at).reduce((sum, bucket) => sum + recorded(bucket), 0);
   const own = index.buckets[at] ? recorded(index.buckets[at]) : 0;
-  return Math.min(index.last, index.first - 1 + before + Math.round(own * (place - at)));
+  const seq = Math.min(index.last, Math.max(0, index.first - 1) + before + Math.round(own * (place - at)));
+  return own > 0 ? { seq } : { seq, moment: Math.round(timeAt(index, x)) };
 }
 
 export function Scrubber({ index, tall }: { index: HistoryIndex; tall?: boolean }) {
@@ -165,7 +173,8 @@ export function Scrubber({ index, tall }: { index: HistoryIndex; tall?: boolean 
     const box = canvas.current?.getBoundingClientRect();
     if (!box || event.buttons === 0 || index.buckets.length === 0) return;
     app.play(false);
-    app.rewind(seqAt(index, (event.clientX - box.left) / box.width));
+    const { seq: to, moment } = placeAt(index, (event.clientX - box.left) / box.width);
+    app.rewind(to, moment);
   };
   const spoken = `event ${seq} of ${app.head()}, ${stamp(app.shownNow())} UTC`;
   return (

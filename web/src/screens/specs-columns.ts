@@ -42,7 +42,7 @@ export function changeAt(change: Change, moment: number): Change {
     const [gate, said] = [plain(name), plain(verdict)];
     if (said === "pass") passed.add(gate);
     // A change that goes back to work has to pass again.
-    else if (said !== "fail" || passed.size > 0) passed.clear();
+    else passed.clear();
     state = after(state, gate, said, passed);
   }
   const archived = change.archived !== null && Date.parse(change.archived) <= moment ? change.archived : null;

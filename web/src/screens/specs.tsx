@@ -31,11 +31,12 @@ function Card({ change }: { change: Change }) {
       {open && (
         <div class="evidence">
           {change.next && <p>Next: <Said text={change.next} /></p>}
+          {(change.capabilities ?? []).length > 0 && <p class="muted">It changes <Said text={(change.capabilities ?? []).join(", ")} />.</p>}
           {gates.length === 0 ? <p class="muted">No gate has looked at it{app.past.value ? " by this moment" : ""}.</p> : <ol>{gates.map((gate, i) => {
             const agent = gate.actor?.startsWith("agent:") ? gate.actor.slice(6) : null;
             return (
               <li key={i}>
-                <span class={weight(gate.verdict)} aria-hidden="true">{SIGNS[weight(gate.verdict)]}</span> <b><Said text={gate.name} /></b> <Said text={gate.verdict} />
+                <span class={weight(gate.verdict)} aria-hidden="true">{SIGNS[weight(gate.verdict)]}</span> <b><Said text={gate.name} /></b> <Said text={gate.verdict} />{gate.counts === false && " (does not count)"}
                 <span class="muted">{agent ? <AgentLink id={agent} /> : <Said text={gate.actor ?? ""} />} {gate.at && <When at={gate.at} />} {gate.number !== undefined && <code>{`${gate.number}`.padStart(3, "0")}</code>}</span>
               </li>
             );
@@ -68,8 +69,8 @@ function Holding({ specs }: { specs: SpecInfo["specs"] }) {
       <h2>Specs that hold <small>{app.past.value ? "now, not at the moment shown" : `${specs.length}`}</small></h2>
       {specs.length === 0 ? <p class="muted">None yet. A change that is archived brings the first one.</p> : (
         <div class="wide" tabIndex={0} role="region" aria-label="Table of specs"><table>
-          <thead><tr><th scope="col">spec</th><th scope="col">requirements</th><th scope="col">scenarios</th></tr></thead>
-          <tbody>{specs.map((spec) => <tr key={spec.id}><th scope="row"><Said text={spec.id} /></th><td>{Number(spec.requirements)}</td><td>{Number(spec.scenarios)}</td></tr>)}</tbody>
+          <thead><tr><th scope="col">spec</th><th scope="col">requirements</th><th scope="col">scenarios</th><th scope="col">tests name</th></tr></thead>
+          <tbody>{specs.map((spec) => <tr key={spec.id}><th scope="row"><Said text={spec.id} /></th><td>{Number(spec.requirements)}</td><td>{Number(spec.scenarios)}</td><td>{spec.covered === undefined ? "–" : Number(spec.covered)}</td></tr>)}</tbody>
         </table></div>
       )}
     </section>
@@ -83,7 +84,7 @@ export function Specs() {
         {({ changes, specs }) => (
           <>
             {app.past.value && <p class="notice">States at this moment are what the gate records by then say. Tasks and scenarios are those of now.</p>}
-            {changes.length === 0 ? <Empty title="No change is proposed">A folder below openspec/changes is the beginning of one; `monkeytown spec new` makes it.</Empty>
+            {changes.length === 0 ? <Empty title="No change is proposed">A folder below <code>openspec/changes</code> is the beginning of one; <code>monkeytown spec new</code> makes it.</Empty>
               : <Columns changes={app.past.value ? changes.map((change) => changeAt(change, app.shownNow())) : changes} />}
             <Holding specs={specs} />
           </>

@@ -57,7 +57,7 @@ function Lag() {
         <Fact name="p99">{millis(quantile(delays, 0.99))}</Fact>
         <Fact name="heard">{received.toLocaleString("en")}</Fact>
       </dl>
-      {delays.length === 0 ? <p class="muted">No event came yet while this page listened. Delays are the wall clock here against the event's time, so they are as right as both clocks.</p> : (
+      {delays.length === 0 ? <p class="muted">{received === 0 ? "No event came yet while this page listened." : "What came was from the future or long ago by the clock of this machine, so no delay can be told."} A delay is this clock against the event's time: it is as right as both.</p> : (
         <ol class="columns">{counts.map((count, i) => <li key={i}><b>{count}</b><i aria-hidden="true" style={{ height: `${Math.round((60 * count) / most)}px` }} /><span>{i < STEPS.length ? `≤${millis(STEPS[i])}` : "more"}</span></li>)}</ol>
       )}
     </section>
@@ -73,7 +73,7 @@ function Gaps() {
       {gaps.length === 0 ? <p class="muted">None: every event came, in order.</p> : <ul class="plain">{gaps.slice().reverse().map((gap, i) => <li key={i}>✕ {gap.from} to {gap.to}, <Said text={gap.reason} />. The town was read anew.</li>)}</ul>}
       <h2>What did not fit <small>{misfits.length}</small></h2>
       {misfits.length === 0 ? <p class="muted">Every event fitted the state before it.</p> : <ul class="plain">{misfits.slice().reverse().map((one) => <li key={one.seq}>event {one.seq}, <Said text={one.type} />: <Said text={one.why} /></li>)}</ul>}
-      <p class="muted">{`${town.totals.unknown} events of types that this page does not know.`}</p>
+      <p class="muted">{Number(town.totals.unknown) === 0 ? "No event was of a type that this page does not know." : `Of types that this page does not know: ${town.totals.unknown}.`}</p>
     </section>
   );
 }
@@ -122,13 +122,13 @@ export function Stream() {
     return () => clearInterval(timer);
   }, [still]);
   return (
-    <div class="page stream">
+    <div class="page stream" tabIndex={0} role="region" aria-label="The stream">
       {app.past.value && <p class="notice">The line is that of now, whatever moment is shown. The live town goes on in the background, up to event {app.head()}.</p>}
-      <div class="halves">
+      <div class="masonry">
         <Mine />
         <Lag />
         <section class="panel" aria-label="The server"><h2>The server <small>as of {stamp(app.minute.value).slice(11)} UTC</small></h2>
-          {still ? <Empty title="There is no server">These are files on a host of files. `monkeytown serve` shows the town as it lives.</Empty> : <Got of={app.health.want()}>{(health) => <Health health={health} />}</Got>}
+          {still ? <Empty title="There is no server">These are files on a host of files. <code>monkeytown serve</code> shows the town as it lives.</Empty> : <Got of={app.health.want()}>{(health) => <Health health={health} />}</Got>}
         </section>
         <Gaps />
       </div>

@@ -52,16 +52,26 @@ function Map({ shown }: { shown: WorldModel }) {
   return <div class="map" ref={host} />;
 }
 
-/** The same as the map, in words. */
+/** Ticks while the list is looked at. */
+const second = signal(0);
+
+/** The same as the map, in words. Who walks there walks on here, between events too. */
 function List({ shown }: { shown: WorldModel }) {
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (!document.hidden) second.value += 1;
+    }, 1_000);
+    return () => clearInterval(timer);
+  }, []);
+  void second.value;
   const rows = listOf(shown, app.shownNow());
   return (
     <div class="list" role="region" aria-label="The town as a list">
       <ul>
         {rows.map((row) => (
-          <li key={row.id} data-source={row.source}>
-            <button type="button" onClick={() => go({ selected: row.id })} aria-pressed={route.value.selected === row.id}>
-              <b><Said text={row.name} /></b><Said text={row.text.startsWith(row.name) ? row.text.slice(row.name.length) : ` ${row.text}`} />
+          <li key={`${row.id} ${row.name}`} data-source={row.source}>
+            <button type="button" onClick={() => go({ selected: row.id })} aria-pressed={row.kind === "thing" ? undefined : route.value.selected === row.id}>
+              <b><Said text={row.name} /></b><Said text={row.text.startsWith(row.name) ? row.text.slice(row.name.length) : row.text} />
             </button>
           </li>
         ))}

@@ -8,6 +8,9 @@ import { agentOf, field, nounOf, sentence, toneOf, type Tone } from "../ui/sente
 /** Events that are fetched at once; the lanes show the block of the moment and its neighbours. */
 export const BLOCK = 250;
 const BLOCKS_KEPT = 12;
+/** Entries on each side of the moment that the lanes draw, and by how many the moment moves before they draw others. */
+const DRAWN = 500;
+const STEP = 200;
 
 /** The numbers that are shown around an event. They stay the same while it moves inside its block. */
 export function windowOf(seq: number, head: number): { from: number; to: number } {
@@ -23,7 +26,7 @@ export class Blocks {
 
   async read(from: number, to: number): Promise<Entry[]> {
     const parts: Promise<Entry[]>[] = [];
-    for (let first = from; first <= to; first += BLOCK) parts.push(this.block(first, Math.min(to, first + BLOCK - 1)));
+    for (let first = from; first <= Math.max(from, to); first += BLOCK) parts.push(this.block(first, Math.min(to, first + BLOCK - 1)));
     const ids = new Set<string>();
     // What is derived may come with both of its neighbours.
     return (await Promise.all(parts)).flat().filter(({ event }) => !ids.has(event.id) && ids.add(event.id));
@@ -32,7 +35,7 @@ export class Blocks {
   private block(first: number, last: number): Promise<Entry[]> {
     const known = this.kept.get(first);
     if (known && known.to >= last) return known.entries;
-    const entries = this.history.events(first, last);
+    const entries = this.history.events(first === 1 ? 0 : first, last);
     this.kept.delete(first);
     this.kept.set(first, { to: last, entries });
     // A failure is not for ever.
@@ -139,7 +142,16 @@ export function placesOf(entries: Entry[], by: "time" | "event"): number[] {
   return times.map((time) => (Number.isFinite(time) ? (time - from) / (to - from) : 0));
 }
 
-/** The index of the last entry at or before a moment of the town. */
-export function placeOf(entries: Entry[], seq: number): number {
-  return entries.findLastIndex((entry) => entry.seq !== null && entry.seq <= seq);
+/** The index of the last entry at or before a moment of the town: an event, or what is derived after it up to a time. */
+export function placeOf(entries: Entry[], seq: number, until = -Infinity): number {
+  const at = entries.findLastIndex((entry) => entry.seq !== null && entry.seq <= seq);
+  const next = entries.findIndex((entry) => entry.seq !== null && entry.seq > seq);
+  return at + 1 + entries.slice(at + 1, next < 0 ? undefined : next).findLastIndex(({ event }) => Date.parse(event.time) <= until);
+}
+
+/** No more entries than can be drawn, around a place; the same ones while the place moves a little. */
+export function around(entries: Entry[], place: number): Entry[] {
+  if (entries.length <= 2 * DRAWN) return entries;
+  const from = Math.max(0, Math.min(entries.length, Math.round(place / STEP) * STEP) - DRAWN);
+  return entries.slice(from, from + 2 * DRAWN);
 }

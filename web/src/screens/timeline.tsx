@@ -7,12 +7,14 @@ import type { Entry } from "../stream/wire";
 import * as app from "../ui/app";
 import { AgentLink, Empty, Got, Mark as Sign, Said, stamp } from "../ui/parts";
 import { route } from "../ui/route";
-import { SHAPES, TONES, agentOf, detail, sentence, type Tone } from "../ui/sentence";
+import { SHAPES, TONES, agentOf, detail, many, sentence, type Tone } from "../ui/sentence";
 import { Controls, SPEEDS, Scrubber, speedName } from "./minitimeline";
-import { Blocks, lanesOf, placeOf, placesOf, windowOf, type Lane } from "./timeline-window";
+import { Blocks, around, lanesOf, placeOf, placesOf, windowOf, type Lane } from "./timeline-window";
 
 const hidden = signal<ReadonlySet<Tone>>(new Set());
 const read = signal<{ from: number; to: number; entries: Entry[]; why: string }>({ from: 0, to: 0, entries: [], why: "" });
+/** What the axis of the lanes is: by event, so that a busy minute can be seen beside a quiet day; or by time. */
+const axis = signal<"time" | "event">("event");
 let blocks: { of: string; blocks: Blocks } | undefined;
 let wanted: [number, number] | null = null;
 let busy = false;
@@ -47,7 +49,6 @@ async function readOn(): Promise<void> {
 function useWindow(seq: number): void {
   const { from, to } = windowOf(seq, app.head());
   useEffect(() => {
-    if (to < from) return;
     wanted = [from, to];
     void readOn();
   }, [from, to]);
@@ -71,8 +72,11 @@ function More() {
       <label>Speed <select value={playing.speed} onChange={(event) => set({ speed: Number(event.currentTarget.value) })}>
         {SPEEDS.map((speed) => <option key={speed} value={speed}>{playing.by === "event" ? `${speed} events/s` : speedName(speed)}</option>)}
       </select></label>
-      <label>Play and draw <select value={playing.by} onChange={(event) => set({ by: event.currentTarget.value as "time" | "event" })}>
+      <label>Play <select value={playing.by} onChange={(event) => set({ by: event.currentTarget.value as "time" | "event" })}>
         <option value="time">by time</option><option value="event">by event</option>
+      </select></label>
+      <label>Lanes <select value={axis.value} onChange={(event) => (axis.value = event.currentTarget.value as "time" | "event")}>
+        <option value="event">by event</option><option value="time">by time</option>
       </select></label>
       <button type="button" aria-pressed={playing.loop} onClick={() => set({ loop: !playing.loop })}>Loop</button>
       <span class="kinds" role="group" aria-label="Kinds in the lanes">
@@ -91,7 +95,7 @@ function Row({ lane, places }: { lane: Lane; places: number[] }) {
   const failed = lane.bars.filter((bar) => bar.end === "failed" || bar.end === "expired").length;
   return (
     <li class="lane">
-      <span class="lane-name">{lane.agent ? <AgentLink id={lane.name} /> : lane.name}<span class="sr">{`: ${lane.bars.length} runs, ${failed} failed, ${lane.marks.length} other events`}</span></span>
+      <span class="lane-name">{lane.agent ? <AgentLink id={lane.name} /> : lane.name}<span class="sr">{`: ${lane.bars.length} runs, ${failed} of them failed, ${lane.marks.length} other events`}</span></span>
       <div class="track">
         {lane.bars.map((bar) => (
           <a key={bar.id} class={`bar-run ${bar.end}`} href={`#/e/${encodeURIComponent(bar.id)}`} tabIndex={-1} aria-hidden="true" title={bar.words} style={{ left: percent(x(bar.from)), width: percent((bar.to === null ? 1 : x(bar.to)) - x(bar.from)) }} />
@@ -104,19 +108,18 @@ function Row({ lane, places }: { lane: Lane; places: number[] }) {
   );
 }
 
-function Lanes({ entries, seq }: { entries: Entry[]; seq: number }) {
-  const by = app.replay?.playing.by ?? "time";
+function Lanes({ entries, at: moment }: { entries: Entry[]; at: number }) {
+  const by = axis.value;
   const off = hidden.value;
-  const places = useMemo(() => placesOf(entries, by), [entries, by]);
+  const places = useMemo(() => placesOf(entries, by), [entries[0], entries.length, by]);
   // The lanes are the same while the moment moves over them: only the line moves.
-  const rows = useMemo(() => lanesOf(entries, app.live.town, off).map((lane) => <Row key={lane.name} lane={lane} places={places} />), [entries, places, off]);
-  const here = places[placeOf(entries, seq)] ?? 0;
-  const first = entries.find((entry) => entry.seq !== null)?.seq ?? 0;
-  const last = entries.findLast((entry) => entry.seq !== null)?.seq ?? 0;
+  const rows = useMemo(() => lanesOf(entries, app.live.town, off).map((lane) => <Row key={lane.name} lane={lane} places={places} />), [places, off]);
+  const here = places[moment] ?? 0;
+  const numbers = [entries.find((entry) => entry.seq !== null)?.seq, entries.findLast((entry) => entry.seq !== null)?.seq];
   const at = (share: number) => entries[Math.min(entries.length - 1, Math.max(0, places.findLastIndex((place) => place <= share)))]?.event.time ?? "";
   return (
     <section class="panel lanes" aria-label="Lanes of the agents">
-      <h2>Lanes <small>{`events ${first} to ${last} of ${app.head()}`}</small></h2>
+      <h2>Lanes <small>{numbers[0] ? `events ${numbers[0]} to ${numbers[1]} of ${app.head()}` : `${many(entries.length, "commit")} before the first event`}</small></h2>
       <div class="lane-box">
         <ol>{rows}</ol>
         <div class="lane-line" aria-hidden="true"><i class={app.past.value ? "" : "live"} style={{ left: percent(here) }} /></div>
@@ -179,8 +182,10 @@ function Around({ entries, at }: { entries: Entry[]; at: number }) {
 export function Timeline() {
   const { seq } = app.town();
   useWindow(seq);
-  const { entries, why } = read.value;
-  const last = placeOf(entries, seq);
+  const { entries: all, why } = read.value;
+  const { moment } = route.value;
+  const entries = around(all, placeOf(all, seq, moment));
+  const last = placeOf(entries, seq, moment);
   const { selected } = route.value;
   // An event without a number of its own stands right behind the one that has.
   const chosen = entries.findIndex(({ event }) => event.id === selected);
@@ -195,7 +200,7 @@ export function Timeline() {
         <Got of={app.index.want()}>{(index) => (index.buckets.length === 0 ? <Empty title="Nothing has happened yet">The first run of an agent writes the first line of this history.</Empty> : <Scrubber index={index} tall />)}</Got>
       </section>
       {why && <Empty title="The lanes could not be read">{why}.</Empty>}
-      {entries.length > 0 && <Lanes entries={entries} seq={seq} />}
+      {entries.length > 0 && <Lanes entries={entries} at={last} />}
       {entries.length > 0 && <div class="halves"><Closely entry={entry} related={related} /><Around entries={entries} at={at} /></div>}
     </div>
   );

@@ -76,8 +76,6 @@ export class Connection {
     private readonly heard: (frame: Frame) => void,
     private readonly changed: () => void,
   ) {
-    // Which server a page asks first is drawn once, so that a thousand pages spread.
-    this.shard = Math.floor(outside.chance() * bases.length);
     this.line = {
       status: "off",
       way: "websocket",

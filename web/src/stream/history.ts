@@ -21,7 +21,7 @@ export interface HistoryIndex {
 
 export interface History {
   index(): Promise<HistoryIndex>;
-  /** Recorded events of these numbers, with the derived ones in their places. */
+  /** Recorded events of these numbers, with the derived ones in their places; from 0: with what was in git before the first. */
   events(from: number, to: number): Promise<Entry[]>;
   /** The state after an event, where somebody else folds it for us. */
   state(at: number): Promise<Town | undefined>;
@@ -32,7 +32,7 @@ export class Unreachable extends Error {}
 
 export type Fetch = (url: URL) => Promise<Response>;
 
-export async function fetchText(get: Fetch, url: URL): Promise<string> {
+async function fetched(get: Fetch, url: URL): Promise<Response> {
   let response: Response;
   try {
     response = await get(url);
@@ -40,7 +40,11 @@ export async function fetchText(get: Fetch, url: URL): Promise<string> {
     throw new Unreachable("the server cannot be reached");
   }
   if (!response.ok) throw new Unreachable(`the server answered ${response.status} for ${url.pathname}`);
-  return response.text();
+  return response;
+}
+
+export async function fetchText(get: Fetch, url: URL): Promise<string> {
+  return (await fetched(get, url)).text();
 }
 
 /** The most that a server hands out at once. */
@@ -64,7 +68,7 @@ export function readLines(text: string): Entry[] {
 /** Those of these numbers, and what is derived between them. */
 export function between(entries: Entry[], from: number, to: number): Entry[] {
   let at = from - 1;
-  let begun = entries[0]?.seq === null && from <= 1;
+  let begun = entries[0]?.seq === null && from === 0;
   return entries.filter((entry) => {
     if (entry.seq !== null) {
       at = entry.seq;
@@ -85,14 +89,27 @@ export class ServedHistory implements History {
   }
 
   async events(from: number, to: number): Promise<Entry[]> {
-    const entries: Entry[] = [];
-    for (let start = from; start <= to; start += PAGE) {
-      const url = new URL("api/history", this.base);
-      url.searchParams.set("from", `${start}`);
-      url.searchParams.set("to", `${Math.min(to, start + PAGE - 1)}`);
-      entries.push(...readLines(await fetchText(this.get, url)));
+    const entries: Entry[] = from === 0 ? await this.part(0, 0) : [];
+    for (let start = Math.max(1, from); start <= to; start += PAGE) {
+      entries.push(...(await this.part(start, Math.min(to, start + PAGE - 1))));
     }
     return entries;
+  }
+
+  /** One question of history, and those that follow where many commits lie between its events. */
+  private async part(from: number, to: number): Promise<Entry[]> {
+    const url = new URL("api/history", this.base);
+    url.searchParams.set("from", `${from}`);
+    url.searchParams.set("to", `${to}`);
+    const entries: Entry[] = [];
+    for (;;) {
+      const response = await fetched(this.get, url);
+      entries.push(...readLines(await response.text()));
+      const next = response.headers.get("x-next-offset");
+      if (next === null) return entries;
+      url.searchParams.delete("from");
+      url.searchParams.set("after", next);
+    }
   }
 
   async state(at: number): Promise<Town | undefined> {
@@ -118,7 +135,10 @@ export class StaticHistory implements History {
 
   async events(from: number, to: number): Promise<Entry[]> {
     const { chunks } = await this.index();
-    const needed = chunks.filter((chunk) => chunk.last >= from && chunk.first <= to);
+    // A month in which nothing was recorded has commits that belong to the event before it.
+    const first = from === 0 ? 0 : chunks.findIndex((chunk) => chunk.last >= from);
+    const beyond = chunks.findIndex((chunk) => chunk.first > to);
+    const needed = first < 0 ? [] : chunks.slice(first, beyond < 0 ? chunks.length : beyond);
     const parts = await Promise.all(needed.map((chunk) => this.file(chunk.name)));
     return between(parts.flat(), from, to);
   }

@@ -17,6 +17,8 @@ interface Block {
   entries: Entry[];
   /** The place in `entries` of each recorded event. */
   places: number[];
+  /** The ids of the derived ones. */
+  derived: Set<string>;
   strides: Town[];
 }
 
@@ -82,12 +84,27 @@ export class Machine {
     return block?.entries[block.places[seq - block.first] ?? -1];
   }
 
-  /** The last events up to where the machine stands, oldest first; derived ones in their places. */
-  recent(count: number): Entry[] {
+  /** What is derived between where the machine stands and the next event, and where it lies in its block. */
+  private beside(block: Block): { start: number; end: number } {
+    const nth = this.town.seq - block.first;
+    return { start: (block.places[nth] ?? -1) + 1, end: block.places[nth + 1] ?? block.entries.length };
+  }
+
+  /** When the next of what is derived before the next event happened, after a moment. */
+  nextDerived(after: number): number {
+    const block = this.blocks.get(blockOf(this.town.seq));
+    if (!block) return Infinity;
+    const { start, end } = this.beside(block);
+    return Math.min(...block.entries.slice(start, end).map(({ event }) => Date.parse(event.time)).filter((time) => time > after), Infinity);
+  }
+
+  /** The last events up to where the machine stands, oldest first; derived ones in their places, up to a moment. */
+  recent(count: number, until = Infinity): Entry[] {
     const { seq } = this.town;
     const block = this.blocks.get(blockOf(seq));
-    if (!block || seq === 0) return [];
-    const end = (block.places[seq - block.first + 1] ?? block.entries.length) as number;
+    if (!block) return [];
+    const { start, end: next } = this.beside(block);
+    const end = start + block.entries.slice(start, next).findLastIndex(({ event }) => Date.parse(event.time) <= until) + 1;
     const here = block.entries.slice(Math.max(0, end - count), end);
     const before = this.blocks.get(blockOf(block.first - 1));
     return here.length < count && before && before !== block ? [...before.entries.slice(here.length - count), ...here] : here;
@@ -100,10 +117,10 @@ export class Machine {
     const last = Math.min(this.head(), first + BLOCK - 1);
     const have = known ? known.first + known.places.length - 1 : first - 1;
     if (known && have >= Math.min(upTo, last)) return;
-    if (last < first) return;
+    if (last < first && index > 0) return;
     const base = known?.strides[0] ?? (await this.base(index));
-    const entries = await this.history.events(have + 1, last);
-    const block = known ?? { first, entries: [], places: [], strides: [copy(base)] };
+    const entries = await this.history.events(have === 0 ? 0 : have + 1, last);
+    const block = known ?? { first, entries: [], places: [], derived: new Set(), strides: [copy(base)] };
     for (const entry of entries) this.add(block, entry);
     this.blocks.delete(index);
     this.blocks.set(index, block);
@@ -116,7 +133,8 @@ export class Machine {
     // What is there already, or does not follow, is left out: a state with a hole in it would be a lie.
     if (entry.seq !== null && entry.seq !== next) return;
     if (entry.seq !== null) block.places.push(block.entries.length);
-    else if (block.entries.some((known) => known.seq === null && known.event.id === entry.event.id)) return;
+    else if (block.derived.has(entry.event.id)) return;
+    else block.derived.add(entry.event.id);
     block.entries.push(entry);
   }
 

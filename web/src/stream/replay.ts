@@ -17,6 +17,9 @@ export class Replay {
   /** The moment that is shown, in milliseconds since 1970. */
   now = 0;
   playing: Playing = { on: false, speed: 60, by: "time", skipQuiet: true, loop: false };
+  /** Up to when commits between two events are shown. */
+  until = Infinity;
+  private looked: number | undefined;
   private owed = 0;
   private fetching = false;
 
@@ -32,8 +35,24 @@ export class Replay {
 
   async seek(seq: number): Promise<void> {
     await this.machine.seek(seq);
-    this.now = this.timeOf(this.seq);
+    this.stand();
     this.owed = 0;
+    this.changed();
+  }
+
+  /** Stands at the event itself, with all that lies before the next. */
+  private stand(): void {
+    this.now = this.timeOf(this.seq);
+    this.until = Infinity;
+    this.looked = undefined;
+  }
+
+  /** Looks at a moment between this event and the next; at the event itself where none is given. */
+  look(moment: number | undefined): void {
+    if (moment === this.looked) return;
+    this.stand();
+    this.looked = moment;
+    if (moment !== undefined) this.now = this.until = moment;
     this.changed();
   }
 
@@ -64,19 +83,21 @@ export class Replay {
     const steps = Math.floor(this.owed);
     this.owed -= steps;
     for (let i = 0; i < steps; i++) if (!this.forward()) break;
-    if (steps > 0) this.now = this.timeOf(this.seq);
+    if (steps > 0) this.stand();
   }
 
   private byTime(ms: number): void {
     const { speed, skipQuiet } = this.playing;
     this.now += ms * speed;
-    const next = this.timeOf(this.seq + 1);
+    const next = Math.min(this.timeOf(this.seq + 1), this.machine.nextDerived(this.now));
     const lead = PATIENCE * 1000 * speed;
     if (skipQuiet && next - this.now > lead) this.now = next - lead / 3;
     while (this.seq < this.head()) {
       const entry = this.machine.entry(this.seq + 1);
       if (!entry || Date.parse(entry.event.time) > this.now || !this.forward()) break;
     }
+    this.until = this.now;
+    this.looked = undefined;
   }
 
   private forward(): boolean {

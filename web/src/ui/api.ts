@@ -29,6 +29,7 @@ export interface AgentInfo {
   model: string | null;
   tools: string[];
   limits?: { [name: string]: unknown };
+  paused?: boolean;
   memories: { id: string; at: string; text: string; kind: string; based_on: string[]; importance: number }[];
 }
 
@@ -37,7 +38,9 @@ export interface Risk {
   what: string;
 }
 
-export interface PullInfo extends Pull {
+export interface PullInfo extends Omit<Pull, "files"> {
+  /** Where people added commits: what the branch stands at, and what a merge takes along. */
+  tip?: string;
   risk: Risk[];
   own_paths: boolean;
   checks: { name: string; state: string }[] | null;
@@ -57,27 +60,45 @@ export interface FileInfo {
   invisible: { line: number; what: string }[];
 }
 
-export type PullDetail = PullInfo & { files: FileInfo[] };
+export interface PullDetail extends PullInfo {
+  files: FileInfo[];
+  /** How many there are, also where they cannot be shown. */
+  file_count: number;
+  runs: RunInfo[];
+}
+
+export interface RunInfo {
+  agent: string;
+  run: string;
+  /** When it ended; nothing where it cannot be told. */
+  at: string | null;
+  cost_micros: number;
+  tokens: number;
+  outcome: string;
+  model: string;
+  pull?: number;
+}
 
 export interface SpecInfo {
   changes: {
     name: string;
     state: string;
     tasks: { done: number; total: number };
-    gates: { name: string; verdict: string; actor?: string; at?: string; number?: number }[];
+    gates: { name: string; verdict: string; actor?: string; at?: string | null; number?: number; counts?: boolean }[];
     scenarios: { total: number; ok: number };
     next: string | null;
     archived: string | null;
+    capabilities?: string[];
   }[];
-  specs: { id: string; requirements: number; scenarios: number }[];
+  specs: { id: string; requirements: number; scenarios: number; covered?: number }[];
 }
 
 export interface LedgerInfo {
   note?: string;
   balances: { account: string; amount_m: number }[];
   totals: { [name: string]: number };
-  runs: { agent: string; run: string; at: string; cost_micros: number; tokens: number; outcome: string; model: string }[];
-  verify?: { ok: boolean; head: string; seq: number };
+  runs: RunInfo[];
+  verify?: { ok: boolean; head: string | null; seq: number };
 }
 
 export interface StreamInfo {
@@ -153,45 +174,75 @@ export class Resource<T> {
   }
 }
 
+/** What a server says where it did not do as it was asked (RFC 9457). */
+interface Problem {
+  code?: string;
+  title?: string;
+  detail?: string;
+  /** Of `head-moved`: what the branch stands at now. */
+  head?: string;
+}
+
 export class Refused extends Error {
   constructor(
     readonly code: string,
     message: string,
+    readonly head?: string,
   ) {
     super(message);
   }
 }
 
-/** The acts of a mayor on the local binary; every answer hands out the next token. */
+/** The acts of a person at the local binary, in a session that the token of the printed address opened. */
 export class Acts {
-  /** `store` keeps the token that is good for the next act, so that a page that is loaded again may still decide. */
+  /** Whose session it is, as git says; an empty name where git does not know. Nothing: this page may not decide. */
+  readonly by: Signal<string | null>;
+
+  /** `keep` holds the session for as long as the tab is open, so that a page that is loaded again may still decide. */
   constructor(
     private readonly base: string,
-    private token: string | null,
-    private readonly store: (token: string) => void = () => undefined,
-  ) {}
-
-  private keep(token: string): void {
-    this.token = token;
-    this.store(token);
+    private session: Session | null,
+    private readonly keep: (session: Session | null) => void = () => undefined,
+  ) {
+    this.by = signal(session && (session.by ?? ""));
   }
 
-  get possible(): boolean {
-    return this.token !== null;
+  /** Gives the token away for a session; it is good for nothing after that. */
+  async open(token: string): Promise<void> {
+    const { session, by } = (await this.post("api/session", { token })) as { session: string; by: string | null };
+    this.hold({ id: session, by });
   }
 
-  merge = (number: string, head: string) => this.post(`api/pulls/${number}/merge`, { head });
+  merge = (number: string, head: string, draft: boolean) => this.post(`api/pulls/${number}/merge`, { head, draft });
   reject = (number: string, head: string, reason: Reason, text: string) => this.post(`api/pulls/${number}/reject`, { head, reason, text });
-  freeze = (on: boolean, reason: string) => this.post(on ? "api/town/freeze" : "api/town/thaw", { reason });
+  freeze = (on: boolean, reason: string) => this.post(on ? "api/freeze" : "api/thaw", { reason });
 
-  private async post(path: string, body: unknown): Promise<void> {
-    const headers: { [name: string]: string } = { "content-type": "application/json" };
-    if (this.token) headers["x-monkeytown-token"] = this.token;
-    const response = await fetch(new URL(path, this.base), { method: "POST", headers, body: JSON.stringify(body) });
-    const answer = (await response.json().catch(() => ({}))) as { token?: string; code?: string; detail?: string; title?: string };
-    if (answer.token) this.keep(answer.token);
-    if (!response.ok) throw new Refused(answer.code ?? `${response.status}`, answer.detail ?? answer.title ?? `the server answered ${response.status}`);
+  private hold(session: Session | null): void {
+    this.session = session;
+    this.by.value = session && (session.by ?? "");
+    this.keep(session);
   }
+
+  private async post(path: string, body: unknown): Promise<unknown> {
+    const headers: { [name: string]: string } = { "content-type": "application/json" };
+    if (this.session) headers["authorization"] = `Bearer ${this.session.id}`;
+    let response: Response;
+    try {
+      response = await fetch(new URL(path, this.base), { method: "POST", headers, body: JSON.stringify(body) });
+    } catch {
+      throw new Refused("unreachable", "the server cannot be reached");
+    }
+    const answer = (await response.json().catch(() => ({}))) as Problem;
+    if (response.ok) return answer;
+    // A server that was started again knows nothing of who decided before.
+    if (answer.code === "no-session") this.hold(null);
+    throw new Refused(answer.code ?? `${response.status}`, answer.detail ?? answer.title ?? `the server answered ${response.status}`, answer.head);
+  }
+}
+
+export interface Session {
+  id: string;
+  by: string | null;
 }
 
 export type { HistoryIndex };

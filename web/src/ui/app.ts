@@ -6,12 +6,13 @@ import { ServedHistory, StaticHistory, fetchText, type History, type HistoryInde
 import { Live } from "../stream/live";
 import { Machine } from "../stream/machine";
 import { Replay } from "../stream/replay";
+import { ranked } from "../stream/shards";
 import type { Entry, Frame } from "../stream/wire";
 import { parse } from "../fold/json";
 import { adopt } from "../fold/state";
 import { Acts, Resource, type AgentInfo, type LedgerInfo, type PullDetail, type PullInfo, type SpecInfo, type StreamInfo, type TownInfo } from "./api";
-import { chance, steadyClock, wallClock } from "./edge";
-import { go, keepToken, route, takeToken } from "./route";
+import { chance, steadyClock, wallClock, witness } from "./edge";
+import { go, keepSession, route, storedSession, takeToken } from "./route";
 
 const base = new URL(".", document.baseURI).href;
 
@@ -25,11 +26,14 @@ export const minute = signal(wallClock());
 export const missed = signal(0);
 export const notice = signal<string | null>(null);
 
-export let acts = new Acts(base, null);
+export const acts = new Acts(base, storedSession(), keepSession);
+let token: string | null = null;
 let connection: Connection | undefined;
 let history: History | undefined;
 let painting = false;
 let stopFollowing: (() => void) | undefined;
+/** Whether a server has said hello before. */
+let greeted = false;
 let clock: ReturnType<typeof setInterval> | undefined;
 
 export const live = new Live(beforePaint, told, wallClock);
@@ -74,7 +78,7 @@ export function town(): Town {
 /** The last events before the moment that is shown, oldest first. */
 export function recent(count = 200): Entry[] {
   void version.value;
-  return past.value ? (replay?.machine.recent(count) ?? []) : live.recent.slice(-count);
+  return past.value ? (replay?.machine.recent(count, replay.until) ?? []) : live.recent.slice(-count);
 }
 
 /** The moment that is shown, in milliseconds. */
@@ -137,6 +141,9 @@ const REASONS: { [reason: string]: string } = { evicted: "the server keeps no mo
 function heard(frame: Frame): void {
   if (frame.kind === "gap") notice.value = `Events ${frame.from} to ${frame.to} did not come through here: ${REASONS[frame.reason] ?? frame.reason}. The town is read anew, whole.`;
   const first = frame.kind === "snapshot" && !live.ready;
+  // What was asked for while nobody answered is asked for again, whatever came through meanwhile.
+  if (frame.kind === "hello" && greeted) for (const one of [agents, pulls, specs, ledger, health, index, ...details.values()]) one.stale();
+  greeted ||= frame.kind === "hello";
   live.take(frame);
   if (frame.kind === "snapshot" && connection) line.value = { ...connection.line };
   if (first) void rememberTail();
@@ -145,7 +152,9 @@ function heard(frame: Frame): void {
 /** A page that just came has something to tell: the last events from before. */
 async function rememberTail(): Promise<void> {
   try {
-    live.remember((await history?.events(Math.max(1, live.town.seq - 199), live.town.seq)) ?? []);
+    const { seq } = live.town;
+    // Where nobody has run yet, commits are all that there is to tell.
+    live.remember((await history?.events(seq === 0 ? 0 : Math.max(1, seq - 199), seq))?.slice(-500) ?? []);
   } catch {
     // The tail is a comfort; the state is there without it.
   }
@@ -164,7 +173,7 @@ async function findTown(): Promise<TownInfo> {
 }
 
 export async function start(): Promise<void> {
-  if (!acts.possible) acts = new Acts(base, takeToken(), keepToken);
+  token = takeToken() ?? token;
   clock ??= setInterval(() => (minute.value = wallClock()), 10_000);
   failure.value = null;
   try {
@@ -177,10 +186,28 @@ export async function start(): Promise<void> {
     });
     if (info.value.static) await openExport();
     else openStream(info.value);
+    if (info.value.local) void openSession();
     stopFollowing?.();
     stopFollowing = effect(follow);
   } catch (error) {
     failure.value = (error as Error).message;
+  }
+}
+
+/** Whether this page may merge, reject and freeze here. */
+export function mayDecide(): boolean {
+  return info.value?.local === true && acts.by.value !== null;
+}
+
+/** Gives the token of the printed address away. A page that has a session needs none: a reloaded address is no mistake. */
+async function openSession(): Promise<void> {
+  const own = token;
+  token = null;
+  if (own === null) return;
+  try {
+    await acts.open(own);
+  } catch (error) {
+    if (acts.by.value === null) notice.value = `This page may look and not decide: ${(error as Error).message}.`;
   }
 }
 
@@ -191,7 +218,7 @@ async function openExport(): Promise<void> {
 }
 
 function openStream(town: TownInfo): void {
-  const bases = town.shards?.length ? town.shards.map((one) => new URL(one, base).href) : [base];
+  const bases = town.shards?.length ? ranked(town.shards, witness()).map((one) => new URL(one, base).href) : [base];
   const outside = {
     ways: WAYS,
     chance,
@@ -239,6 +266,7 @@ function follow(): void {
     return;
   }
   const there = event === null && (at === replay.seq || replay.playing.on) && arrived.peek();
+  if (there && !replay.playing.on) replay.look(route.value.moment);
   if (there || wanted === refused) return;
   wish = wanted;
   if (!seeking) void seek();
@@ -263,6 +291,7 @@ async function seek(): Promise<void> {
 
 async function toSeq(seq: number): Promise<void> {
   await replay?.seek(seq);
+  if (route.value.at === seq) replay?.look(route.value.moment);
   arrived.value = true;
   // There is nothing behind the last event.
   if (replay && route.value.at === seq && replay.seq !== seq) go({ at: replay.seq }, true);
@@ -275,9 +304,9 @@ async function toEvent(id: string): Promise<void> {
   go({ screen: "timeline", selected: seq === undefined ? null : id, at: seq ?? null }, true);
 }
 
-/** Goes to a moment of the past; the address follows. */
-export function rewind(seq: number): void {
-  go({ at: Math.max(0, Math.min(seq, head())) }, true);
+/** Goes to a moment of the past, after an event and, where one is given, up to a moment before the next; the address follows. */
+export function rewind(seq: number, moment?: number): void {
+  go({ at: Math.max(0, Math.min(seq, head())), ...(moment === undefined ? {} : { moment }) }, true);
 }
 
 /** Tries again to read the moment that could not be read. */

@@ -16,3 +16,17 @@ export function chance(): number {
   crypto.getRandomValues(one);
   return (one[0] ?? 0) / 4294967296;
 }
+
+/** A name that this browser gave itself, by which it spreads over several servers; it is told to nobody. */
+export function witness(): string {
+  const key = "monkeytown.witness";
+  const anew = (): string => String(chance()).slice(2);
+  try {
+    const kept = localStorage.getItem(key) ?? anew();
+    localStorage.setItem(key, kept);
+    return kept;
+  } catch {
+    // Where nothing may be kept, each page is a witness of its own.
+    return anew();
+  }
+}

@@ -17,9 +17,10 @@ export async function send(on: boolean, reason: string): Promise<void> {
 }
 
 export function Freeze() {
-  const { info, past } = app;
-  const frozen = app.town().frozen !== undefined;
-  if (!info.value?.local || !app.acts.possible || past.value) return null;
+  if (!app.mayDecide()) return null;
+  void app.version.value;
+  const frozen = app.live.town.frozen !== undefined;
+  const past = app.past.value;
   const verb = frozen ? "Thaw" : "Freeze";
   const submit = (event: Event) => {
     event.preventDefault();
@@ -27,8 +28,8 @@ export function Freeze() {
   };
   return (
     <span class="freeze">
-      <button type="button" class="bad" aria-expanded={asking.value} onClick={() => (asking.value = !asking.value)}>{verb} town</button>
-      {asking.value && (
+      <button type="button" class="bad" disabled={past} title={past ? "Not while you look at the past" : undefined} aria-expanded={asking.value && !past} onClick={() => (asking.value = !asking.value)}>{verb} town</button>
+      {asking.value && !past && (
         <form class="pop" onSubmit={submit} aria-label={`${verb} the town`} onKeyDown={(event) => event.key === "Escape" && (asking.value = false)}>
           <p>{frozen ? "Agents run again at their next slot." : "No agent begins a run until the town is thawed."}</p>
           <label>Why <input name="reason" required maxLength={500} autofocus ref={(input) => input?.focus()} /></label>

@@ -4,6 +4,7 @@ import { gfmAutolinkLiteral, gfmAutolinkLiteralHtml } from "micromark-extension-
 import { gfmStrikethrough, gfmStrikethroughHtml } from "micromark-extension-gfm-strikethrough";
 import { gfmTable, gfmTableHtml } from "micromark-extension-gfm-table";
 import { gfmTaskListItem, gfmTaskListItemHtml } from "micromark-extension-gfm-task-list-item";
+import { splitInvisible } from "../fold/text";
 import { tame, type Branch } from "./tame";
 
 const LONGEST = 64 * 1024;
@@ -16,6 +17,17 @@ export function read(text: string): Branch {
   return tame(html);
 }
 
+/** Adds a text, in which what nobody could see is named. */
+function say(node: Node, text: string): void {
+  for (const part of splitInvisible(text)) {
+    if (part.hidden) {
+      const mark = Object.assign(document.createElement("span"), { className: "hidden-char", title: "an invisible character" });
+      mark.append(part.text);
+      node.appendChild(mark);
+    } else node.appendChild(document.createTextNode(part.text));
+  }
+}
+
 /** Makes the nodes of a tree, without recursion: how deep lists are nested is up to who wrote them. */
 export function render(text: string): DocumentFragment {
   const root = document.createDocumentFragment();
@@ -23,7 +35,7 @@ export function render(text: string): DocumentFragment {
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const [node, branch] = next;
     for (const one of branch.inside) {
-      if (typeof one === "string") node.appendChild(document.createTextNode(one));
+      if (typeof one === "string") say(node, one);
       else {
         const element = document.createElement(one.tag);
         for (const [name, value] of Object.entries(one.attributes)) element.setAttribute(name, value);

@@ -1,5 +1,6 @@
 // What the address holds: the screen, what is selected, and the moment; nothing is decided from it here.
 import { signal } from "@preact/signals";
+import type { Session } from "./api";
 
 export const SCREENS = ["terrarium", "timeline", "gate", "board", "ledger", "specs", "agents", "stream"] as const;
 export type Screen = (typeof SCREENS)[number];
@@ -10,6 +11,8 @@ export interface Route {
   selected: string | null;
   /** The number of the event after which the town is shown; nothing while it is followed live. */
   at: number | null;
+  /** Between that event and the next: the moment up to which commits are shown, in milliseconds. */
+  moment?: number;
   /** The id of an event to go to. */
   event: string | null;
 }
@@ -27,24 +30,29 @@ function decoded(text: string): string {
 export function readRoute(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   const [head = "", ...rest] = path.split("/");
-  const at = new URLSearchParams(query).get("at");
-  const moment = at !== null && /^\d{1,15}$/.test(at) ? Number(at) : null;
+  const asked = new URLSearchParams(query);
+  const number = (name: string) => (/^\d{1,15}$/.test(asked.get(name) ?? "") ? Number(asked.get(name)) : null);
+  const at = number("at");
+  const t = number("t");
+  const when = { at, ...(at !== null && t !== null ? { moment: t } : {}) };
   const selected = rest.length > 0 && rest[0] !== "" ? decoded(rest.join("/")) : null;
-  if (head === "e") return { ...START, screen: "timeline", at: moment, event: selected };
+  if (head === "e") return { ...START, screen: "timeline", ...when, event: selected };
   const screen = SCREENS.find((one) => one === head) ?? "terrarium";
-  return { screen, selected, at: moment, event: null };
+  return { screen, selected, ...when, event: null };
 }
 
 export function writeRoute(route: Route): string {
   const path = route.event ? `e/${encodeURIComponent(route.event)}` : [route.screen, ...(route.selected ? [encodeURIComponent(route.selected)] : [])].join("/");
-  return `#/${path}${route.at === null ? "" : `?at=${route.at}`}`;
+  const moment = route.moment === undefined ? "" : `&t=${Math.round(route.moment)}`;
+  return `#/${path}${route.at === null ? "" : `?at=${route.at}${moment}`}`;
 }
 
 export const route = signal<Route>(START);
 
 /** Changes the address. A step of the scrubber leaves no trace in the browser's history. */
 export function go(change: Partial<Route>, quietly = false): void {
-  const next = { ...route.value, event: null, ...change };
+  const { moment, ...before } = route.value;
+  const next = { ...before, event: null, ...("at" in change || moment === undefined ? {} : { moment }), ...change };
   const hash = writeRoute(next);
   if (quietly) history.replaceState(null, "", hash);
   else if (hash !== location.hash) history.pushState(null, "", hash);
@@ -53,34 +61,35 @@ export function go(change: Partial<Route>, quietly = false): void {
 
 /** An address for a link; the moment that is shown goes along. */
 export function link(screen: Screen, selected: string | null = null): string {
-  return writeRoute({ screen, selected, at: route.value.at, event: null });
+  return writeRoute({ ...route.value, screen, selected, event: null });
 }
 
 /** The one-time token of a local binary stands in the fragment once, and is taken out of the address at once. */
 export function takeToken(): string | null {
-  const found = /[#&?]token=([A-Za-z0-9_\-.~+/=]+)/.exec(location.hash);
-  if (!found) return storedToken();
-  const rest = location.hash.replace(found[0], "").replace(/^#/, "");
-  history.replaceState(null, "", `#${rest}`);
-  route.value = readRoute(`#${rest}`);
-  keepToken(found[1] ?? "");
-  return found[1] ?? null;
+  const found = /(^#|[&?/])token=([A-Za-z0-9_-]+)&?/.exec(location.hash);
+  if (!found) return null;
+  const rest = location.hash.replace(found[0], found[1] ?? "").replace(/[?&]$/, "");
+  history.replaceState(null, "", rest.length > 1 ? rest : `${location.pathname}${location.search}`);
+  route.value = readRoute(location.hash);
+  return found[2] ?? null;
 }
 
-const TOKEN = "monkeytown.token";
+const SESSION = "monkeytown.session";
 
-/** Keeps the next token for this tab alone, and no longer than it is open. */
-export function keepToken(token: string): void {
+/** Keeps the session for this tab alone, and no longer than it is open. */
+export function keepSession(session: Session | null): void {
   try {
-    sessionStorage.setItem(TOKEN, token);
+    if (session) sessionStorage.setItem(SESSION, JSON.stringify(session));
+    else sessionStorage.removeItem(SESSION);
   } catch {
-    // A browser that keeps nothing asks for the printed address again after a reload.
+    // A browser that keeps nothing asks for another address after a reload.
   }
 }
 
-function storedToken(): string | null {
+export function storedSession(): Session | null {
   try {
-    return sessionStorage.getItem(TOKEN);
+    const { id, by } = JSON.parse(sessionStorage.getItem(SESSION) ?? "{}") as Partial<Session>;
+    return typeof id === "string" ? { id, by: by ?? null } : null;
   } catch {
     return null;
   }

@@ -42,6 +42,14 @@ export function personOf(actor: string): string {
   return actor.replace(/^(agent|human|system):/, "");
 }
 
+/** Which tools an agent called, each once. */
+function toolsOf(event: Envelope): string {
+  const { calls } = (event.data ?? {}) as { calls?: unknown };
+  const names = Array.isArray(calls) ? calls.map((call) => (call as { tool?: unknown } | null)?.tool).filter((name) => typeof name === "string") : [];
+  const who = event.actor.startsWith("agent:") ? personOf(event.actor) : "a run";
+  return names.length > 0 ? `${who} used ${[...new Set(names)].join(", ")}` : `${who} used tools`;
+}
+
 const PEOPLE = ["by", "author"];
 
 function known(event: Envelope): string | undefined {
@@ -50,7 +58,7 @@ function known(event: Envelope): string | undefined {
   switch (verb) {
     case "agent.registered": return `${of("agent")} joined the town`;
     case "agent.updated": return `${of("agent")} has a new charter`;
-    case "run.started": return `${of("agent")} started a run for slot ${of("slot")}`;
+    case "run.started": return `${of("agent")} started a run ${of("slot").startsWith("manual-") ? "by hand" : `for slot ${of("slot")}`}`;
     case "run.resumed": return `${of("agent")} took up a run again`;
     case "run.usage.metered": return `${of("agent")} took ${many(of("turns"), "turn")} of ${of("brain")}`;
     case "run.proposed": return `${of("agent")} proposes “${of("title")}”`;
@@ -58,7 +66,7 @@ function known(event: Envelope): string | undefined {
     case "run.failed": return `${of("agent")} failed: ${of("reason")}`;
     case "run.expired": return `a run of ${of("agent")} expired`;
     case "run.step": return `${of("agent")}: ${of("phase")} ${of("tool")} ${of("text")}`;
-    case "tool.called": return "tools were called";
+    case "tool.called": return toolsOf(event);
     case "gate.passed": return `the gate let ${many(of("files"), "file")} through`;
     case "gate.failed": return `the gate refused, ${many(of("total"), "finding")}`;
     case "pull.opened": return `${of("agent")} opened #${of("number")} “${of("title")}”`;
@@ -72,6 +80,8 @@ function known(event: Envelope): string | undefined {
     case "reaction.withdrawn": return `${of("by")} took back ${of("kind")} from ${of("target")}`;
     case "post.published": return `${of("author")} posted “${of("title")}”`;
     case "post.replied": return `${of("author")} replied to ${of("post")}`;
+    case "post.hidden": return `${of("by") || personOf(event.actor)} hid ${of("post")}`;
+    case "post.restored": return `${of("by") || personOf(event.actor)} showed ${of("post")} again`;
     case "post.closed": return `${of("by")} closed ${of("post")}`;
     case "agent.paused": return `${of("by")} paused ${of("agent")}: ${of("reason")}`;
     case "agent.resumed": return `${of("by")} let ${of("agent")} go on`;
@@ -100,6 +110,7 @@ export function detail(event: Envelope): string {
     case "pull.opened":
     case "pull.updated":
     case "run.proposed": return `${many(of("files") || 0, "file")}, +${of("adds") || 0} −${of("dels") || 0}`;
+    case "post.hidden": return of("reason");
     case "pull.rejected":
     case "pull.commented": return of("text");
     case "pull.merged": return `${Math.round(Number(of("seconds_open")) / 60)} min in the queue`;

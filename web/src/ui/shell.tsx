@@ -1,7 +1,7 @@
 // The frame around every screen: the name, the way about, the line to the server, what has to be said above all; no screen lives here.
 import type { ComponentType } from "preact";
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { openPulls } from "../fold/state";
 import Terrarium from "../screens/terrarium";
 import { darkness, hourOf } from "../world/sky";
@@ -9,7 +9,7 @@ import * as app from "./app";
 import { Freeze } from "./freeze";
 import { Icon, Logo } from "./icons";
 import { Keys, useKeys } from "./keys";
-import { Empty, stamp, wait } from "./parts";
+import { Empty, Said, stamp, wait } from "./parts";
 import { many } from "./sentence";
 import { SCREENS, link, route, type Screen } from "./route";
 
@@ -40,10 +40,14 @@ function Screen({ name }: { name: Screen }) {
 
 function Navigation() {
   const waiting = openPulls(app.town()).length;
+  const bar = useRef<HTMLElement>(null);
+  const { screen: open } = route.value;
+  // On a telephone there is no room for all of them at once.
+  useEffect(() => bar.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [open]);
   return (
-    <nav class="screens" aria-label="Screens">
+    <nav class="screens" aria-label="Screens" ref={bar}>
       {SCREENS.map((screen) => (
-        <a key={screen} href={link(screen)} aria-current={route.value.screen === screen ? "page" : undefined}>
+        <a key={screen} href={link(screen)} aria-current={open === screen ? "page" : undefined}>
           {NAMES[screen]}
           {screen === "gate" && waiting > 0 && <span class="count"><span aria-hidden="true">{waiting}</span><span class="sr">{` ${waiting} open`}</span></span>}
         </a>
@@ -103,7 +107,7 @@ function Banners() {
           <button type="button" onClick={app.goLive}>Back to live <kbd>l</kbd></button>
         </p>
       )}
-      {frozen && <p class="banner frozen" role="status"><b>The town is frozen</b> <span>by <bdi>{frozen.by}</bdi>: <bdi>{frozen.reason}</bdi></span></p>}
+      {frozen && <p class="banner frozen" role="status"><b>The town is frozen</b> <span>by <Said text={frozen.by} />: <Said text={frozen.reason} /></span></p>}
       {down && <p class="banner bad" role="status"><b>The server cannot be heard</b> <span>{`${line.value?.why}. What you see is from before; it is caught up when the line is back.`}</span> <button type="button" onClick={app.retry}>Try now</button></p>}
       {notice.value && <p class="banner" role="alert"><span>{notice.value}</span> <button type="button" onClick={() => app.tell(null)}>Dismiss</button></p>}
     </div>

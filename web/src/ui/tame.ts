@@ -27,7 +27,7 @@ function attributesOf(text: string): { [name: string]: string } {
 function kept(tag: string, all: { [name: string]: string }): { [name: string]: string } {
   const href = all["href"] ?? "";
   if (tag === "a" && /^https?:\/\//i.test(href)) return { href, title: href, rel: "noopener noreferrer nofollow", target: "_blank", class: "away" };
-  if (tag === "input") return { type: "checkbox", disabled: "", ...("checked" in all ? { checked: "" } : {}) };
+  if (tag === "input") return { type: "checkbox", disabled: "", ...("checked" in all ? { checked: "", "aria-label": "done" } : { "aria-label": "to do" }) };
   if (tag === "ol" && /^\d{1,9}$/.test(all["start"] ?? "")) return { start: all["start"] ?? "1" };
   if ((tag === "td" || tag === "th") && ALIGN.test(all["align"] ?? "")) return { align: all["align"] ?? "" };
   return {};

@@ -1,7 +1,7 @@
 // What the map says in words lives here, for labels, lists and ears; where it is written does not.
 
 import { placeOf } from "./plan";
-import type { Landmark, Resident, Standing, WorldModel } from "./types";
+import type { Landmark, Resident, Sourced, Standing, WorldModel } from "./types";
 import { standing } from "./walk";
 
 /** A place has an id of its own kind, so that no agent can be called the same. */
@@ -29,8 +29,9 @@ export function landmarkSentence(landmark: Landmark): string {
 
 /** One line of the list view: the same as the map shows. */
 export interface Row {
+  /** What is selected with it. */
   readonly id: string;
-  readonly kind: "resident" | "place";
+  readonly kind: "resident" | "place" | "thing";
   readonly name: string;
   readonly text: string;
   readonly source: string;
@@ -46,5 +47,11 @@ export function listOf(model: WorldModel, now: number): Row[] {
   const places = model.landmarks.map((one): Row => ({
     id: PLACE + one.id, kind: "place", name: one.name, text: landmarkSentence(one), source: one.source, since: model.at,
   }));
-  return [...residents, ...places];
+  const thing = (place: string, pull: number, text: string, { source }: Sourced, since: number): Row => ({ id: PLACE + place, kind: "thing", name: `#${pull}`, text, source, since });
+  const things = [
+    ...model.crates.map((one) => thing("gate", one.pull, ` waits at the Gate as a crate: ${one.title}`, one, one.from)),
+    ...model.lanterns.map((one) => thing("tree", one.pull, " was merged: a lantern in the main tree", one, one.at)),
+    ...model.boats.map((one) => thing("gate", one.pull, " was rejected: a paper boat on the river", one, one.at)),
+  ];
+  return [...residents, ...places, ...things];
 }

@@ -110,6 +110,8 @@ test("a crate lies at the Gate for each open pull request, and its owner waits b
   const model = modelOf(town, events, now);
   const open = Object.values(town.pulls).filter((pull) => pull.state === "open");
   expect(open.length).toBeGreaterThan(0);
+  const things = listOf(model, now).filter((row) => row.kind === "thing");
+  expect(things.map((row) => row.source)).toEqual([...model.crates, ...model.lanterns, ...model.boats].map((one) => one.source));
   expect(model.crates.map((one) => one.pull)).toEqual(open.map((pull) => pull.number));
   for (const pull of open) {
     if (town.agents[pull.agent]?.active) continue;

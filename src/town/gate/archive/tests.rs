@@ -125,6 +125,52 @@ fn the_plan_may_be_written_and_nothing_beside_it() {
     assert_eq!(&*proposal, b"# X\n\n**Status:** Archived\n");
 }
 
+// covers: gated-workflow#archiving-enters-the-change-in-the-changelog/an-agent-archives
+#[test]
+fn the_entry_of_the_change_passes_and_not_a_word_beside_it() {
+    let mut tree = standing(&COMPLETE);
+    tree.put_file("openspec/config.yaml", b"changelog: CHANGELOG.md\n".as_slice());
+    tree.put_file("CHANGELOG.md", b"# News\n\n## [Unreleased]\n\n## 1\n".as_slice());
+    let put = put_away(&Project::new(&tree, OPENSPEC), "add-x", "2026-11-21", Base::default()).unwrap();
+    let mut good = archives(&tree, &put);
+    assert_eq!(rules(&good), [""; 0], "{:#?}", judge(&good));
+    // It was approved with the change, also where people guard the file.
+    good.guarded = vec!["CHANGELOG.md".parse().unwrap()];
+    assert_eq!(rules(&good), [""; 0], "{:#?}", judge(&good));
+    let log = String::from_utf8(put.files["CHANGELOG.md"].clone().unwrap().to_vec()).unwrap();
+    assert!(log.contains("## [Unreleased]\n\n### Added\n\n- **X** (`add-x`: `x`)\n\n## 1"), "{log}");
+    for other in
+        [log.replace("**X**", "**Y**"), log.replace("## 1", "## 1\n- More"), log.replace("- **X**", "- **X**!")]
+    {
+        let mut bad = good.clone();
+        let change = bad.changes.iter_mut().find(|change| change.path == "CHANGELOG.md").unwrap();
+        change.after = Some(Blob::file(other.as_bytes()));
+        let found = rules(&bad);
+        assert!(
+            found.contains(&"stays-in-own-paths".to_owned()) && found.contains(&"approved-change".to_owned()),
+            "{found:?}"
+        );
+    }
+    // A project that keeps a changelog archives nothing without it, and whose work names one more file gains nothing by it.
+    let mut without = good.clone();
+    without.changes.retain(|change| change.path != "CHANGELOG.md");
+    without.specs.put_file("CHANGELOG.md", tree.bytes("CHANGELOG.md").unwrap());
+    assert!(rules(&without).contains(&"stays-in-own-paths".to_owned()));
+    tree.put_file("openspec/config.yaml", b"changelog: agents/tester.md\n".as_slice());
+    tree.put_file("agents/tester.md", b"## [Unreleased]\n".as_slice());
+    let charter = put_away(&Project::new(&tree, OPENSPEC), "add-x", "2026-11-21", Base::default()).unwrap();
+    assert!(charter.files.contains_key("agents/tester.md"));
+    assert!(rules(&archives(&tree, &charter)).contains(&"stays-in-own-paths".to_owned()));
+    let mut named = archives(&standing(&COMPLETE), &put);
+    let config = FileChange {
+        path: "openspec/config.yaml".to_owned(),
+        before: None,
+        after: Some(Blob::file(b"changelog: CHANGELOG.md\n".as_slice())),
+    };
+    named.changes.push(config);
+    assert!(rules(&named).contains(&"stays-in-own-paths".to_owned()));
+}
+
 // covers: gated-workflow#archiving-is-what-the-plan-says/an-archive-of-another-name
 #[test]
 fn the_archive_of_the_project_is_known_by_its_own_names() {

@@ -358,6 +358,11 @@ fn the_status_line_is_held_against_the_records() {
     assert_eq!((life.issues[0].line, life.issues[0].path.as_str()), (Some(2), "proposal.md"));
     says("Approved").is(State::Draft, &["status/disagrees-with-events"]);
     says("Approved").approved().is(State::Approved, &[]);
+    // Two passes that were merged side by side leave it behind: that is told, and nothing has to be done.
+    let passed = |text: &str| says(text).handed_over().says(Gate::Pm, Verdict::Pass).says(Gate::Test, Verdict::Pass);
+    let lags = passed("Validation").is(State::Completed, &["status/disagrees-with-events"]).life();
+    assert_eq!(lags.issues[0].level, Level::Info);
+    assert_eq!(passed("In Progress").life().issues[0].level, Level::Error);
 }
 
 // covers: gated-workflow#a-record-that-cannot-be-read-is-never-passed-over

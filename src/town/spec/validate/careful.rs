@@ -7,6 +7,7 @@ use std::str;
 use unicode_normalization::UnicodeNormalization;
 
 use super::super::block::{self, Block, number};
+use super::super::comments::Comments;
 use super::super::heading;
 use super::super::issue::Level;
 use super::super::js;
@@ -49,29 +50,6 @@ pub(super) fn unread(findings: &mut Findings, place: Place, fault: Fault) {
     let is_ours = fault == Fault::TooLarge;
     if is_ours || findings.asks(&rules::DELTA_BYTES) {
         findings.add_as(Level::Error, &rules::CHANGE_UNREADABLE, place, what.to_owned(), fix);
-    }
-}
-
-/// Which lines stand in a comment: from one that begins with `<!--` to the next with `-->`.
-#[derive(Debug)]
-pub(super) struct Comments(Vec<bool>);
-
-impl Comments {
-    pub(super) fn of(lines: &Lines<'_>) -> Self {
-        let mut open = false;
-        let mask = (0..lines.len()).map(|at| {
-            let line = lines.get(at);
-            let begins = !open && !lines.is_fenced(at) && js::trim_start(line).starts_with("<!--");
-            let is_inside = open || begins;
-            open = is_inside && !line.contains("-->");
-            is_inside
-        });
-        Self(mask.collect())
-    }
-
-    /// Whether a line, counted from 1, stands in one.
-    pub(super) fn hold(&self, line: u32) -> bool {
-        line.checked_sub(1).and_then(|at| self.0.get(at as usize)).copied().unwrap_or_default()
     }
 }
 

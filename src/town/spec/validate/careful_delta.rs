@@ -1,16 +1,18 @@
 //! What the reference overlooks in a delta: rules that only the profiles beyond its own ask.
 //! Lives here: those of one delta. Never here: lines that only look like operations (see `unread`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::block::{Block, number};
+use super::super::comments::Comments;
 use super::super::delta::Delta;
 use super::super::heading;
 use super::super::js;
 use super::super::lines::Lines;
 use super::super::main_spec::Requirements;
 use super::super::rules;
-use super::careful::{Comments, bare, commented, commented_words, fence, unspaced};
+use super::super::scenario_rename::{self, Pair, ScenarioRename};
+use super::careful::{bare, commented, commented_words, fence, unspaced};
 use super::findings::{Findings, Place};
 use super::unread;
 use super::words::Words;
@@ -34,6 +36,48 @@ pub(super) fn check(
     deep_scenarios(findings, place, &lines);
     titles(findings, place, delta);
     near(findings, place, delta, blocks);
+    renamed_scenarios(findings, place, delta, blocks);
+}
+
+/// Renames of scenarios that rename nothing.
+fn renamed_scenarios(findings: &mut Findings, place: &Place, delta: &Delta, blocks: &[Block]) {
+    let mut found: Vec<(u32, String, &str)> = Vec::new();
+    let mut wrong = |line: u32, why: String, fix: &'static str| found.push((line, why, fix));
+    for line in &delta.scenarios.strays {
+        wrong(
+            *line,
+            "the line is no part of a rename, and renames nothing".to_owned(),
+            "write `- IN: `### Requirement: <name>``, `- FROM: `#### Scenario: <old name>`` and `- TO: `#### Scenario: <new name>``",
+        );
+    }
+    let was: HashMap<&str, &str> =
+        delta.renamed.iter().map(|rename| (rename.to.name.as_str(), rename.from.name.as_str())).collect();
+    for (name, renames) in delta.scenarios.by_requirement() {
+        let Some(new) = delta.modified.iter().find(|block| block.name == name) else {
+            let why = format!("\"{name}\" is not modified, so none of its scenarios gets another name");
+            let line = renames.first().map_or(0, |rename| rename.requirement.line);
+            wrong(line, why, "put the requirement under MODIFIED, with the scenario under its new name");
+            continue;
+        };
+        let old = was.get(name).copied().unwrap_or(name);
+        let Some(old) = blocks.iter().find(|block| block.name == old || block.name == name) else { continue };
+        let (old, new) = (scenario_rename::names(old), scenario_rename::names(new));
+        let holding: HashSet<Pair<'_>> =
+            scenario_rename::holding(&delta.scenarios.of_requirement(name), &old, &new).into_iter().collect();
+        let (old, new) = [&old, &new].map(|names| names.iter().map(String::as_str).collect::<HashSet<_>>()).into();
+        for ScenarioRename { from, to, .. } in renames.iter().filter(|rename| !holding.contains(&rename.pair())) {
+            let is_done = !old.contains(&*from.name) && old.contains(&*to.name) && new.contains(&*to.name);
+            if !is_done {
+                let why = format!("\"{}\" of \"{name}\" does not become \"{}\"", from.name, to.name);
+                let fix = "name once a scenario that the spec has once and the new text has not, and one that only the new text has";
+                wrong(from.line, why, fix);
+            }
+        }
+    }
+    found.sort_by_key(|(line, ..)| *line);
+    for (line, why, fix) in found {
+        findings.add(&rules::DELTA_SCENARIO_RENAME, place.line(line), why, fix);
+    }
 }
 
 fn comments(findings: &mut Findings, place: &Place, lines: &Lines<'_>, delta: &Delta, words: &Words) {

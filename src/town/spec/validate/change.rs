@@ -109,7 +109,8 @@ impl<'c> Change<'c> {
             let place = Place::of(format!("{}/spec.md", file.id), file.path.clone());
             match self.project().text(&file.path) {
                 Ok(text) => {
-                    let delta = Delta::of(&Lines::of(&text));
+                    let lines = Lines::of(&text);
+                    let delta = if self.checker.is_careful() { Delta::extended(&lines) } else { Delta::of(&lines) };
                     read.push(Read { id: file.id, place, text, delta });
                 }
                 Err(fault) => careful::unread(&mut self.findings, place, fault),

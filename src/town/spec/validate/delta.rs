@@ -141,7 +141,7 @@ pub(super) fn against(findings: &mut Findings, place: &Place, delta: &Delta, mai
     let gone: HashSet<&str> = delta.renamed.iter().map(|rename| key(&rename.from.name)).collect();
     for block in delta.modified.iter().filter(|block| !gone.contains(key(&block.name))) {
         let Some(before) = before(key(&block.name), &current, &was) else { continue };
-        let diff = ScenarioDiff::between(before, block);
+        let diff = ScenarioDiff::between(before, block, &delta.scenarios.of_requirement(&block.name));
         if diff.missing.is_empty() {
             continue;
         }

@@ -23,6 +23,7 @@ fn spec(text: &'static str, found: &'static [&'static str]) -> Case {
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = deltas();
     cases.extend(lookalikes());
+    cases.extend(scenario_renames());
     cases.extend(refusals());
     cases.extend(siblings());
     cases.extend(specs());
@@ -87,6 +88,42 @@ fn lookalikes() -> Vec<Case> {
                 "ERROR delta/unread-removal a/spec.md:8",
                 "ERROR delta/unread-removal a/spec.md:9",
             ],
+        ),
+    ]
+}
+
+/// Our own section beside a requirement whose scenario has another name in its new text.
+fn scenario_renames() -> Vec<Case> {
+    vec![
+        // covers: gated-workflow#a-renamed-scenario-is-the-same-scenario/a-rename-in-its-section
+        delta(
+            "## MODIFIED Requirements\n### Requirement: A\nIt SHALL a.\n#### Scenario: uno\n- x\n## RENAMED Scenarios\n\
+             - IN: `### Requirement: A`\n- FROM: `#### Scenario: one`\n- TO: `#### Scenario: uno`\n",
+            &[],
+        ),
+        // One that is renamed itself goes by its new name. One that is done already is passed over.
+        delta(
+            "## RENAMED Requirements\n- FROM: ### Requirement: A\n- TO: ### Requirement: Z\n## MODIFIED Requirements\n\
+             ### Requirement: Z\nIt SHALL a.\n#### Scenario: uno\n- x\n### Requirement: B\nIt SHALL b.\n#### one\n- x\n\
+             ## RENAMED Scenarios\nIN: ### Requirement: Z\nFROM: #### one\nTO: #### uno\n\
+             IN: ### Requirement: B\nFROM: #### eins\nTO: #### one\n",
+            &[],
+        ),
+        delta(
+            "## MODIFIED Requirements\n### Requirement: A\nIt SHALL a.\n#### Scenario: one\n- x\n#### Scenario: two\n- x\n\
+             ## RENAMED Scenarios\n- FROM: `#### Scenario: one`\n- IN: `### Requirement: B`\n- FROM: `#### Scenario: one`\n\
+             - TO: `#### Scenario: uno`\n- IN: `### Requirement: A`\n- FROM: `#### Scenario: none`\n- TO: `#### Scenario: two`\n",
+            &[
+                "ERROR delta/scenario-rename a/spec.md:9",
+                "ERROR delta/scenario-rename a/spec.md:10",
+                "ERROR delta/scenario-rename a/spec.md:14",
+            ],
+        ),
+        // A rename that does not hold saves nothing.
+        delta(
+            "## MODIFIED Requirements\n### Requirement: A\nIt SHALL a.\n#### Scenario: uno\n- x\n## RENAMED Scenarios\n\
+             - IN: `### Requirement: A`\n- FROM: `#### Scenario: one`\n- TO: `#### Scenario: due`\n",
+            &["ERROR delta/scenario-loss a/spec.md:2", "ERROR delta/scenario-rename a/spec.md:8"],
         ),
     ]
 }
@@ -271,6 +308,13 @@ fn in_its_own_profile_none_of_it_is_asked() {
             assert!(rule.level(Profile::Openspec1).is_some(), "{issue:?}");
         }
     }
+}
+
+// covers: gated-workflow#a-renamed-scenario-is-the-same-scenario/the-reference-s-own-profile
+#[test]
+fn the_reference_knows_no_rename_of_a_scenario() {
+    let renamed = Case { profile: Profile::Openspec1, ..scenario_renames().remove(0) };
+    assert_eq!(shown(&renamed.issues()), ["ERROR delta/scenario-loss a/spec.md:2"]);
 }
 
 #[test]

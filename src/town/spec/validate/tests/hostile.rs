@@ -82,8 +82,6 @@ fn judge(main: &[u8], delta: &[u8], other: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
     #[test]
     fn any_text_is_judged(main in text(), delta in text(), other in text()) {
         judge(main.as_bytes(), delta.as_bytes(), other.as_bytes());

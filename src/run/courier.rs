@@ -1,0 +1,287 @@
+//! Tells a server of the town what a run is at, while it is at it.
+//! Lives here: which moments are told, a bounded queue, the thread that sends it. Never here: prompts, replies, arguments and
+//! output of tools: of those nothing leaves, only that they happen.
+//!
+//! A run never waits for this, and never fails by it: what has no room is dropped, what is not answered is given up.
+
+use std::cell::{Cell, RefCell};
+use std::sync::mpsc as done;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Request, StatusCode};
+use http_body_util::Full;
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use super::Progress;
+use crate::http::{Broken, Http, trusted};
+use crate::town::envelope::Stamp;
+use crate::town::ids::{AgentId, RunId};
+use crate::town::step::{Phase, Step};
+use crate::town::text::one_line;
+
+/// Steps that wait to be sent, and that go in one request.
+const WAITING: usize = 256;
+const AT_ONCE: usize = 64;
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Requests in a row that may fail before nothing more is sent.
+const FAILURES: u32 = 3;
+/// How long the end of a run waits for the last steps to be sent.
+const GRACE: Duration = Duration::from_secs(1);
+/// Bytes of an answer that are read.
+const ANSWER_BYTES: usize = 64 * 1024;
+
+/// A server of the town.
+#[derive(Clone, Debug)]
+pub struct Server {
+    publish: String,
+    origin: String,
+}
+
+impl Server {
+    /// The server at an address.
+    ///
+    /// # Errors
+    /// With what is wrong with the address.
+    pub fn at(address: &str) -> Result<Self, String> {
+        // The address is not quoted: what is wrong with it may be a password.
+        let url = trusted(address)?;
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("it has more than a host and a path".to_owned());
+        }
+        let publish = format!("{}/api/publish", url.as_str().trim_end_matches('/'));
+        Ok(Self { publish, origin: url.origin().ascii_serialization() })
+    }
+
+    /// Its origin, which is also the audience of a workflow's token.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+}
+
+/// By which right an agent speaks.
+pub enum Right {
+    /// Its token.
+    Token(String),
+    /// That of its workflow: where a token is had, and with what.
+    Workflow {
+        /// Where.
+        url: String,
+        /// With what.
+        token: String,
+    },
+}
+
+/// Somebody who tells.
+pub struct Courier {
+    agent: AgentId,
+    origin: String,
+    run: RefCell<Option<RunId>>,
+    queue: RefCell<Option<mpsc::Sender<String>>>,
+    dropped: Cell<usize>,
+    done: done::Receiver<Sent>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+struct Sent {
+    lost: usize,
+    why: Option<String>,
+}
+
+impl Courier {
+    /// Begins to tell, on a thread of its own.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn send(server: Server, right: Right, agent: AgentId) -> std::io::Result<Self> {
+        let (queue, steps) = mpsc::channel(WAITING);
+        let (tell, done) = done::channel();
+        let origin = server.origin.clone();
+        let work = move || {
+            let _ = tell.send(work(server, right, steps));
+        };
+        std::thread::Builder::new().name("courier".to_owned()).spawn(work)?;
+        Ok(Self {
+            agent,
+            origin,
+            run: RefCell::default(),
+            queue: RefCell::new(Some(queue)),
+            dropped: Cell::new(0),
+            done,
+        })
+    }
+
+    /// Tells a moment, where it is one that is told. Never waits.
+    pub fn tell(&self, progress: &Progress, stamp: impl Fn() -> Stamp) {
+        if let Progress::Claimed { run, .. } = progress {
+            *self.run.borrow_mut() = Some(run.clone());
+        }
+        let Some((phase, tool, text)) = told(progress) else { return };
+        let step = Step { agent: self.agent.clone(), run: self.run.borrow().clone(), phase, tool, text };
+        let sent = step
+            .seal(&stamp())
+            .and_then(|event| event.line())
+            .is_ok_and(|line| self.queue.borrow().as_ref().is_some_and(|queue| queue.try_send(line).is_ok()));
+        if !sent {
+            self.dropped.set(self.dropped.get() + 1);
+        }
+    }
+
+    /// Ends it: waits a moment for what is on its way. Says what was not told, and why.
+    #[must_use]
+    pub fn end(&self) -> Option<String> {
+        drop(self.queue.borrow_mut().take());
+        let late = |_| Sent { lost: 0, why: Some("it did not answer in time".to_owned()) };
+        let sent = self.done.recv_timeout(GRACE).unwrap_or_else(late);
+        let lost = sent.lost + self.dropped.get();
+        let why = sent.why.or_else(|| (lost > 0).then(|| "there were too many at once".to_owned()))?;
+        Some(format!("not all that the run was at was told to {}: {why}; the run itself is not affected", self.origin))
+    }
+}
+
+/// What is told of a moment: that it is, and no word of what was said in it.
+fn told(progress: &Progress) -> Option<(Phase, Option<String>, Option<String>)> {
+    Some(match progress {
+        Progress::Claimed { .. } => (Phase::Perceive, None, None),
+        Progress::Asking { turn } => (Phase::Decide, None, Some(format!("turn {turn}"))),
+        Progress::Using { tool } => (Phase::Act, Some(tool.clone()), None),
+        Progress::Gated { findings, files } => {
+            let errors = findings.iter().filter(|finding| finding.is_error()).count();
+            let verdict = if errors == 0 { "the gate lets it through" } else { "the gate refuses it" };
+            (Phase::Reflect, None, Some(format!("{verdict}: {files} files, {errors} errors")))
+        }
+        _ => return None,
+    })
+}
+
+/// Sends what comes until there is no more of it, or it is of no use.
+fn work(server: Server, right: Right, mut steps: mpsc::Receiver<String>) -> Sent {
+    let failed = |why: String| Sent { lost: 1, why: Some(why) };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(error.to_string()),
+    };
+    let http = match Http::new() {
+        Ok(http) => http,
+        Err(why) => return failed(why),
+    };
+    let mut line = Line { server, right, http, token: None };
+    runtime.block_on(async {
+        let (mut sent, mut failures, mut batch) = (Sent::default(), 0, Vec::new());
+        while steps.recv_many(&mut batch, AT_ONCE).await > 0 {
+            match line.send(&batch).await {
+                Ok(()) => failures = 0,
+                Err(unsent) => {
+                    failures += 1;
+                    sent.lost += batch.len();
+                    sent.why = Some(unsent.why);
+                    if unsent.for_good || failures >= FAILURES {
+                        break;
+                    }
+                }
+            }
+            batch.clear();
+        }
+        sent
+    })
+}
+
+/// Why something was not sent.
+struct Unsent {
+    why: String,
+    /// Whether another try cannot help.
+    for_good: bool,
+}
+
+impl From<Broken> for Unsent {
+    fn from(error: Broken) -> Self {
+        Self { why: error.to_string(), for_good: false }
+    }
+}
+
+fn in_vain(why: impl Into<String>) -> Unsent {
+    Unsent { why: why.into(), for_good: true }
+}
+
+/// The line to a server.
+struct Line {
+    server: Server,
+    right: Right,
+    http: Http,
+    /// The workflow's token, where one was had.
+    token: Option<String>,
+}
+
+/// What is read of a problem document.
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
+}
+
+impl Line {
+    async fn send(&mut self, steps: &[String]) -> Result<(), Unsent> {
+        let had = self.token.is_some();
+        match self.try_send(steps).await {
+            // The token of a workflow lives for minutes, and a run for hours.
+            Err((StatusCode::UNAUTHORIZED, _)) if had => {
+                self.token = None;
+                self.try_send(steps).await
+            }
+            other => other,
+        }
+        .map_err(|(_, unsent)| unsent)
+    }
+
+    async fn try_send(&mut self, steps: &[String]) -> Result<(), (StatusCode, Unsent)> {
+        let none = |unsent: Unsent| (StatusCode::OK, unsent);
+        let token = self.token().await.map_err(none)?;
+        let request = Request::post(&self.server.publish)
+            .header(CONTENT_TYPE, "application/cloudevents-batch+json")
+            .header(AUTHORIZATION, format!("Bearer {token}"))
+            .body(Full::new(Bytes::from(format!("[{}]", steps.join(",")))))
+            .map_err(|error| none(in_vain(error.to_string())))?;
+        let mut answer = self.http.send(request, PATIENCE).await.map_err(|error| none(error.into()))?;
+        let status = answer.status();
+        let body = answer.body_mut().whole(ANSWER_BYTES).await.unwrap_or_default();
+        if status.is_success() {
+            return Ok(());
+        }
+        let detail = serde_json::from_slice::<Problem>(&body).map(|problem| one_line(&problem.detail, 300));
+        let why = detail.map_or_else(|_| format!("it answers {status}"), |detail| format!("{status}, {detail}"));
+        let later = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        Err((status, Unsent { why, for_good: !later }))
+    }
+
+    async fn token(&mut self) -> Result<String, Unsent> {
+        let (url, right) = match (&self.right, &self.token) {
+            (Right::Token(token), _) | (_, Some(token)) => return Ok(token.clone()),
+            (Right::Workflow { url, token }, None) => (url, token),
+        };
+        let about = |why: String| in_vain(format!("the workflow gets no token: {why}"));
+        let mut url = trusted(url).map_err(about)?;
+        url.query_pairs_mut().append_pair("audience", &self.server.origin);
+        let request = Request::get(url.as_str())
+            .header(AUTHORIZATION, format!("Bearer {right}"))
+            .body(Full::default())
+            .map_err(|error| about(error.to_string()))?;
+        let mut answer = self.http.send(request, PATIENCE).await?;
+        let body = answer.body_mut().whole(ANSWER_BYTES).await?;
+        if !answer.status().is_success() {
+            return Err(about(answer.status().to_string()));
+        }
+        let given: Given = serde_json::from_slice(&body).map_err(|error| about(error.to_string()))?;
+        self.token = Some(given.value.clone());
+        Ok(given.value)
+    }
+}
+
+/// A token that GitHub gave.
+#[derive(Deserialize)]
+struct Given {
+    value: String,
+}

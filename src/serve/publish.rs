@@ -1,0 +1,290 @@
+//! What running agents tell: `POST /api/publish`.
+//! Lives here: who may speak, how much, and putting it into the stream once. Never here: what an event has to be (see
+//! `town::step`), and anything that is recorded: that comes out of the repository alone.
+
+mod events;
+mod keys;
+mod oidc;
+mod tokens;
+
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use governor::clock::{Clock as _, DefaultClock};
+use governor::state::keyed::DefaultKeyedStateStore;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use self::events::Mode;
+pub use self::keys::{Keys, PAUSE};
+use self::oidc::BadToken;
+pub use self::oidc::{ISSUER, Oidc};
+pub use self::tokens::{BadTokens, FILE_BYTES, Tokens, token};
+use super::Shared;
+use super::api::desk::lock;
+use super::api::worked_out;
+use super::problem::Problem;
+use super::ring::Offset;
+use crate::config::Stopwatch;
+use crate::town::envelope::BadEvent;
+use crate::town::fold::Town;
+use crate::town::ids::{AgentId, RunId};
+use crate::town::limits::PUBLISHED_A_SECOND;
+use crate::town::step::{Admitted, BadStep, admit};
+
+/// The path.
+pub const PATH: &str = "/api/publish";
+/// How long the body of a request may take.
+const BODY: Duration = Duration::from_secs(10);
+/// Ids that are remembered, so that what is published again is not there twice.
+const RECENT: usize = 16_384;
+
+/// Who may publish, and how much.
+pub struct Publishers {
+    tokens: Tokens,
+    oidc: Option<Oidc>,
+    of_one: RateLimiter<AgentId, DefaultKeyedStateStore<AgentId>, DefaultClock>,
+    of_all: DefaultDirectRateLimiter,
+    by_one: NonZeroU32,
+    clock: DefaultClock,
+    recent: Mutex<Recent>,
+}
+
+/// What was published last: ids with their offsets, in one life of the stream.
+#[derive(Default)]
+struct Recent {
+    epoch: String,
+    offsets: HashMap<String, Offset>,
+    order: VecDeque<String>,
+}
+
+impl Publishers {
+    /// Those that have a token, and workflows; each may publish so many events in a second.
+    #[must_use]
+    pub fn new(tokens: Tokens, oidc: Option<Oidc>, by_one: NonZeroU32) -> Self {
+        let all = NonZeroU32::new(PUBLISHED_A_SECOND).unwrap_or(NonZeroU32::MIN).max(by_one);
+        Self {
+            tokens,
+            oidc,
+            of_one: RateLimiter::keyed(Quota::per_second(by_one)),
+            of_all: RateLimiter::direct(Quota::per_second(all)),
+            by_one,
+            clock: DefaultClock::default(),
+            recent: Mutex::default(),
+        }
+    }
+
+    /// The agent that a request speaks for.
+    async fn speaker(&self, shared: &Arc<Shared>, parts: &Parts) -> Result<AgentId, Problem> {
+        if self.tokens.is_empty() && self.oidc.is_none() {
+            let detail = "nobody may publish here; start the server with --publish-tokens, or with --oidc-audience and \
+                          --oidc-repository";
+            return Err(Problem::new(StatusCode::NOT_FOUND, "no-publishing", "Nothing is published here", detail));
+        }
+        let said = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let bearer =
+            said.and_then(|said| said.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let Some((_, token)) = bearer else {
+            return Err(unauthorised("no-token", "say who speaks: `Authorization: Bearer TOKEN`"));
+        };
+        let token = token.trim();
+        let agent = match (self.tokens.agent_of(token), &self.oidc) {
+            (Some(agent), _) => agent.clone(),
+            (None, Some(oidc)) if token.contains('.') => {
+                oidc.speaker(token, shared.desk.now()).await.map_err(|error| match &error {
+                    BadToken::Invalid(_) => unauthorised("bad-token", error.to_string()),
+                    BadToken::Foreign(_) => forbidden("foreign-workflow", error.to_string()),
+                    BadToken::Keys(_) => Problem::unavailable("no-keys", error.to_string(), 60),
+                })?
+            }
+            _ => return Err(unauthorised("bad-token", "no agent has this token")),
+        };
+        if is_registered(shared, &agent).await? {
+            return Ok(agent);
+        }
+        Err(forbidden("not-registered", format!("{agent} is no agent of this town")))
+    }
+
+    /// Whether so many more events of an agent are not too many.
+    fn allow(&self, agent: &AgentId, events: usize) -> Result<(), Problem> {
+        let Some(events) = u32::try_from(events).ok().and_then(NonZeroU32::new) else { return Ok(()) };
+        let most = self.by_one;
+        let too_fast = |whose: String, most: u32, wait: Duration| {
+            let wait = wait.as_secs() + 1;
+            Problem::too_fast(format!("{whose} more than {most} events a second; wait {wait} s"), wait)
+        };
+        match self.of_one.check_key_n(agent, events) {
+            Ok(Ok(())) => {}
+            Ok(Err(not_until)) => {
+                let wait = not_until.wait_time_from(self.clock.now());
+                return Err(too_fast(format!("{agent} publishes"), most.get(), wait));
+            }
+            Err(_) => {
+                let detail = format!("{events} events at once; {agent} may publish {most} a second (--publish-rate)");
+                return Err(Problem::too_big(detail));
+            }
+        }
+        match self.of_all.check_n(events) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(not_until)) => {
+                let wait = not_until.wait_time_from(self.clock.now());
+                Err(too_fast("all agents together publish".to_owned(), PUBLISHED_A_SECOND.max(most.get()), wait))
+            }
+            Err(_) => Err(Problem::too_big(format!("{events} events at once"))),
+        }
+    }
+
+    /// Puts events into the stream, those that were there before excepted, and says where each stands.
+    fn put(&self, shared: &Shared, events: &[Admitted]) -> Option<(String, Vec<Offset>)> {
+        let mut recent = lock(&self.recent);
+        let (epoch, _) = shared.hub.now_at();
+        if recent.epoch != epoch {
+            *recent = Recent { epoch: epoch.clone(), ..Recent::default() };
+        }
+        let mut new: Vec<(&str, &RawValue)> = Vec::with_capacity(events.len());
+        let mut first: HashMap<&str, usize> = HashMap::new();
+        for event in events.iter().filter(|event| !recent.offsets.contains_key(&event.id)) {
+            first.entry(&event.id).or_insert_with(|| {
+                new.push((&event.id, &event.json));
+                new.len() - 1
+            });
+        }
+        let given = shared.hub.publish(&new);
+        for ((id, _), offset) in new.iter().zip(&given) {
+            recent.remember(id, *offset);
+        }
+        let offsets = events.iter().map(|event| match first.get(&*event.id) {
+            Some(at) => given.get(*at).copied(),
+            None => recent.offsets.get(&event.id).copied(),
+        });
+        let offsets = offsets.collect::<Option<Vec<Offset>>>();
+        recent.shrink();
+        Some((epoch, offsets?))
+    }
+
+    /// Forgets agents that have not spoken for a while.
+    pub fn tidy(&self) {
+        self.of_one.retain_recent();
+        self.of_one.shrink_to_fit();
+    }
+}
+
+impl Recent {
+    fn remember(&mut self, id: &str, offset: Offset) {
+        if self.offsets.insert(id.to_owned(), offset).is_none() {
+            self.order.push_back(id.to_owned());
+        }
+    }
+
+    fn shrink(&mut self) {
+        while self.order.len() > RECENT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.offsets.remove(&oldest);
+        }
+    }
+}
+
+/// `POST /api/publish`: one event or several, all of them or none.
+pub async fn publish(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let took = Stopwatch::start();
+    let (parts, body) = request.into_parts();
+    let answer = match taken(&shared, &parts, body).await {
+        Ok(answer) => answer,
+        Err(problem) => problem.into_response(),
+    };
+    shared.hub.counts.publish.add(Duration::from_micros(took.micros()));
+    answer
+}
+
+async fn taken(shared: &Arc<Shared>, parts: &Parts, body: Body) -> Result<Response, Problem> {
+    let publishers = &shared.publishers;
+    let agent = match publishers.speaker(shared, parts).await {
+        Ok(agent) => agent,
+        // Who publishes has a rate of events; who may not has the one that everybody has.
+        Err(problem) => return shared.doorman.charge(parts).and(Err(problem)),
+    };
+    publishers.allow(&agent, 1)?;
+    let mode = Mode::of(&parts.headers)?;
+    let body = read(body, mode.most()).await?;
+    let lines = mode.events(&body)?;
+    publishers.allow(&agent, lines.len().saturating_sub(1))?;
+    let town = shared.hub.state().town;
+    let mut events = Vec::with_capacity(lines.len());
+    for (at, line) in lines.iter().enumerate() {
+        let place = if lines.len() == 1 { String::new() } else { format!("event {at}: ") };
+        let event = admit(line, &shared.town.source, &agent).map_err(|error| refused(&place, &error))?;
+        if let Some(other) = event.run.as_ref().and_then(|run| owner(&town, run, &agent)) {
+            return Err(forbidden("not-yours", format!("{place}the run in flight is one of {other}")));
+        }
+        events.push(event);
+    }
+    let (epoch, offsets) = publishers
+        .put(shared, &events)
+        .ok_or_else(|| Problem::unavailable("full", "there is no place left before the next recorded event", 5))?;
+    let offsets: Vec<String> = offsets.iter().map(Offset::to_string).collect();
+    Ok((StatusCode::ACCEPTED, axum::Json(json!({"epoch": epoch, "offsets": offsets}))).into_response())
+}
+
+/// Reads a body of at most so many bytes, within its time.
+async fn read(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
+    match tokio::time::timeout(BODY, Limited::new(body, most).collect()).await {
+        Err(_) => {
+            let detail = format!("the body did not come within {} s", BODY.as_secs());
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The request takes too long", detail))
+        }
+        Ok(Ok(body)) => Ok(body.to_bytes().into()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_long(most)),
+        Ok(Err(error)) => Err(Problem::bad_request(format!("the body cannot be read: {error}"))),
+    }
+}
+
+/// Whether the journal knows an agent, or else it has a charter on the default branch: its first run may just have begun.
+async fn is_registered(shared: &Arc<Shared>, agent: &AgentId) -> Result<bool, Problem> {
+    if shared.hub.state().town.agents.get(agent).is_some_and(|agent| agent.charter.is_some()) {
+        return Ok(true);
+    }
+    let agent = agent.clone();
+    let look = move |shared: &Shared| {
+        let desk = &shared.desk;
+        desk.with(|home| Ok(desk.town(home)?.charters.iter().any(|charter| charter.name == agent)))
+    };
+    worked_out(shared.clone(), look).await
+}
+
+/// Another agent whose run in flight this is.
+fn owner(town: &Town, run: &RunId, agent: &AgentId) -> Option<AgentId> {
+    let mut others = town.agents.iter().filter(|(name, _)| *name != agent);
+    let found = others.find(|(_, other)| other.active.as_ref().is_some_and(|active| active.run == *run));
+    found.map(|(name, _)| name.clone())
+}
+
+fn refused(place: &str, error: &BadStep) -> Problem {
+    let why = std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"));
+    let detail = format!("{place}{error}{why}");
+    match error {
+        BadStep::Event(BadEvent::TooLong { .. }) => Problem::too_big(detail),
+        BadStep::Kind(_) => forbidden("not-ephemeral", detail),
+        BadStep::Foreign { .. } => forbidden("not-yours", detail),
+        BadStep::Event(_) | BadStep::Data(_) | BadStep::Words { .. } | BadStep::Id { .. } => {
+            Problem::bad_request(detail)
+        }
+    }
+}
+
+fn unauthorised(code: &'static str, detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, code, "Nobody knows who speaks", detail)
+}
+
+fn forbidden(code: &'static str, detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, code, "That may not be said here", detail)
+}

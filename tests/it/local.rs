@@ -1,0 +1,397 @@
+//! Promise: who sits at the town's own machine decides in the page, and nobody else does.
+//! Lives here: the real program that serves, asked as a browser asks, and as those ask who have no business there.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::SocketAddr;
+use std::process::Child;
+
+use serde_json::{Value, json};
+
+use crate::station::{Answer, Ear, Station, connect, page};
+use crate::village::{Village, expecting, finish, nothing, write};
+
+/// A town in which chaostester has opened pull request 1.
+fn with_a_pull() -> Village {
+    let village = Village::small();
+    village.says([write("qa/links.md", "The first link leads nowhere.\n"), finish("List the link")]);
+    village.run("chaostester").ended(0, "opened");
+    village
+}
+
+/// The program that serves, and the page in it.
+struct Page {
+    child: Child,
+    address: SocketAddr,
+    token: Option<String>,
+    session: String,
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Page {
+    /// Serves, without opening the page.
+    fn served(village: &Village, more: &[&str]) -> Self {
+        let mut child = village.command(&[&["serve", "--listen", "127.0.0.1:0"], more].concat()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let (address, token) = page(&line);
+        Self { child, address, token, session: String::new() }
+    }
+
+    /// Serves, and opens the printed address.
+    fn open(village: &Village) -> Self {
+        Self::open_with(village, &[])
+    }
+
+    fn open_with(village: &Village, more: &[&str]) -> Self {
+        let mut page = Self::served(village, more);
+        let opened = page.exchange(&page.token.clone().unwrap());
+        assert_eq!((opened.status, &opened.json()["by"]), (200, &json!("Ada")), "{opened:?}");
+        page.session = opened.json()["session"].as_str().unwrap().to_owned();
+        page
+    }
+
+    fn exchange(&self, token: &str) -> Answer {
+        self.post_as("/api/session", &json!({"token": token}), &[("authorization", "")])
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_as(path, body, &[])
+    }
+
+    /// As the page asks, but for what `instead` says; an empty value leaves the header out.
+    fn post_as(&self, path: &str, body: &Value, instead: &[(&str, &str)]) -> Answer {
+        self.send(&format!("POST {path}"), &body.to_string(), instead)
+    }
+
+    fn send(&self, request: &str, body: &str, instead: &[(&str, &str)]) -> Answer {
+        let host = self.address.to_string();
+        let usual = [
+            ("host", host.clone()),
+            ("origin", format!("http://{host}")),
+            ("content-type", "application/json".to_owned()),
+            ("authorization", format!("Bearer {}", self.session)),
+            ("content-length", body.len().to_string()),
+            ("connection", "close".to_owned()),
+        ];
+        let mut head = format!("{request} HTTP/1.1\r\n");
+        let more = instead.iter().filter(|(name, _)| !usual.iter().any(|(usual, _)| usual == name));
+        let said = usual.iter().map(|(name, value)| {
+            let instead = instead.iter().find(|(other, _)| other == name);
+            (*name, instead.map_or(value.as_str(), |(_, value)| value))
+        });
+        for (name, value) in said.chain(more.copied()).filter(|(_, value)| !value.is_empty()) {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let mut stream = connect(self.address);
+        stream.write_all(format!("{head}\r\n{body}").as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        Answer::of(&String::from_utf8(bytes).unwrap())
+    }
+
+    fn get(&self, path: &str) -> Value {
+        Station::get_at(self.address, path, &[]).json()
+    }
+
+    /// The commit of a pull request that a person is shown.
+    fn head(&self, number: u64) -> String {
+        let pull = self.get(&format!("/api/pulls/{number}"));
+        pull["tip"].as_str().or(pull["head"].as_str()).unwrap().to_owned()
+    }
+}
+
+/// Everything that a verdict could have moved.
+fn stand(village: &Village) -> String {
+    let refs = village.git(["for-each-ref", "--format=%(refname) %(objectname)"]);
+    format!("{refs}\n{}", village.git(["status", "--porcelain"]))
+}
+
+// covers: local-verdicts#the-person-at-the-machine-decides-in-the-page/a-merge
+#[test]
+fn a_pull_request_is_merged_in_the_page() {
+    let village = with_a_pull();
+    let page = Page::open(&village);
+    let told = page.get("/api/town");
+    let main = village.git(["rev-parse", "main"]);
+    assert_eq!((&told["local"], &told["repository"]["head"]), (&json!(true), &json!(main)), "{told}");
+    let mut ear = Ear::at(page.address, "after=now&types=pull.merged.v1");
+    ear.expect("hello");
+    let answer = page.post("/api/pulls/1/merge", &json!({"head": page.head(1)}));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let (done, merged) = (answer.json(), ear.expect("event"));
+    assert_eq!(done["commit"], village.git(["rev-parse", "main"]).as_str());
+    assert_eq!(
+        (&done["state"], &done["edited"], &done["event"]),
+        (&json!("merged"), &json!(false), &merged["event"]["id"])
+    );
+    assert_eq!((&done["offset"], &done["seq"]), (&merged["offset"], &merged["seq"]));
+    assert_eq!(village.states(), [(1, "merged".to_owned())]);
+    assert_eq!(village.facts("pull.merged")[0]["by"], "Ada");
+    assert_eq!(village.show("main", "qa/links.md"), "The first link leads nowhere.");
+    assert_eq!(village.git(["status", "--porcelain"]), "", "the person's checkout came along");
+    let again = page.post("/api/pulls/1/merge", &json!({"head": page.head(1)}));
+    assert_eq!(again.is_problem(409, "closed")["state"], "merged");
+    village.verify_ok();
+}
+
+// covers: local-verdicts#the-person-at-the-machine-decides-in-the-page/a-rejection
+#[test]
+fn a_reason_that_was_given_in_the_page_is_in_the_next_briefing() {
+    let village = with_a_pull();
+    let page = Page::open(&village);
+    let body = json!({"head": page.head(1), "reason": "low-value", "text": "Nobody follows that link"});
+    let answer = page.post("/api/pulls/1/reject", &body);
+    assert_eq!((answer.status, &answer.json()["state"]), (200, &json!("rejected")), "{answer:?}");
+    village.says([expecting(nothing("the link stays"), &["low-value", "Nobody follows that link"])]);
+    village.run("chaostester").ended(0, "nothing");
+    let again = page.post("/api/pulls/1/reject", &body);
+    assert_eq!(again.is_problem(409, "closed")["state"], "rejected");
+    assert_eq!(village.facts("pull.rejected").len(), 1);
+}
+
+// covers: local-verdicts#the-person-at-the-machine-decides-in-the-page/a-freeze
+#[test]
+fn the_town_is_frozen_and_thawed_in_the_page() {
+    let village = Village::small();
+    let page = Page::open(&village);
+    page.post("/api/thaw", &json!({"reason": "too early"})).is_problem(409, "already");
+    page.post("/api/freeze", &json!({"reason": " "})).is_problem(400, "bad-request");
+    let frozen = page.post("/api/freeze", &json!({"reason": "lunch"}));
+    assert_eq!((frozen.status, &frozen.json()["frozen"]), (200, &json!(true)), "{frozen:?}");
+    assert_eq!(village.facts("town.frozen"), [json!({"by": "Ada", "reason": "lunch"})]);
+    page.post("/api/freeze", &json!({"reason": "lunch"})).is_problem(409, "already");
+    let thawed = page.post("/api/thaw", &json!({"reason": "fed"}));
+    assert_eq!((thawed.status, &thawed.json()["frozen"]), (200, &json!(false)), "{thawed:?}");
+}
+
+// covers: local-verdicts#nothing-is-decided-unseen/the-head-moved
+#[test]
+fn what_moved_since_it_was_shown_is_not_decided_over() {
+    let village = with_a_pull();
+    let page = Page::open(&village);
+    let seen = page.head(1);
+    village.git(["checkout", "-q", "agent/chaostester"]);
+    village.put("qa/links.md", "Somebody else's words.\n");
+    village.save("Say it in other words");
+    village.git(["checkout", "-q", "main"]);
+    let now = village.git(["rev-parse", "agent/chaostester"]);
+    let before = stand(&village);
+    for (act, body) in [
+        ("merge", json!({"head": seen})),
+        ("reject", json!({"head": seen, "reason": "wrong"})),
+        ("merge", json!({"head": "0".repeat(40)})),
+    ] {
+        let problem = page.post(&format!("/api/pulls/1/{act}"), &body).is_problem(409, "head-moved");
+        assert_eq!((&problem["seen"], &problem["head"]), (&body["head"], &json!(now)), "{problem}");
+    }
+    assert_eq!(stand(&village), before, "nothing is written");
+    assert_eq!(page.head(1), now, "the page shows what people added");
+    let answer = page.post("/api/pulls/1/merge", &json!({"head": now}));
+    assert_eq!((answer.status, &answer.json()["edited"]), (200, &json!(true)), "{answer:?}");
+}
+
+// covers: local-verdicts#nothing-is-decided-unseen/two-at-once
+#[test]
+fn of_many_who_merge_at_once_one_comes_first() {
+    let village = with_a_pull();
+    let page = Page::open(&village);
+    let head = page.head(1);
+    let mut answers: Vec<Answer> = std::thread::scope(|scope| {
+        let asking: Vec<_> =
+            (0..6).map(|_| scope.spawn(|| page.post("/api/pulls/1/merge", &json!({"head": head})))).collect();
+        asking.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    answers.sort_by_key(|answer| answer.status);
+    assert_eq!(answers[0].status, 200, "{answers:?}");
+    for late in &answers[1..] {
+        assert_eq!(late.is_problem(409, "closed")["state"], "merged");
+    }
+    assert_eq!(village.facts("pull.merged").len(), 1);
+    assert_eq!(village.git(["rev-list", "--merges", "--count", "main"]), "1");
+    village.verify_ok();
+}
+
+// covers: local-verdicts#nothing-is-decided-unseen/the-server-is-killed-in-the-middle
+#[test]
+fn a_merge_whose_server_was_killed_is_recorded_once() {
+    let village = with_a_pull();
+    let page = Page::open(&village);
+    let (head, main) = (page.head(1), village.git(["rev-parse", "main"]));
+    // Somebody else writes the journal at that moment, so that the merge lands and waits.
+    let lock = village.dir().join(".git/refs/heads/monkeytown/journal.lock");
+    std::fs::write(&lock, "").unwrap();
+    let mut asking = connect(page.address);
+    let body = json!({"head": head}).to_string();
+    let request = format!(
+        "POST /api/pulls/1/merge HTTP/1.1\r\nhost: {0}\r\norigin: http://{0}\r\ncontent-type: application/json\r\n\
+         authorization: Bearer {1}\r\ncontent-length: {2}\r\n\r\n{body}",
+        page.address,
+        page.session,
+        body.len()
+    );
+    asking.write_all(request.as_bytes()).unwrap();
+    while village.git(["rev-parse", "main"]) == main {
+        std::thread::yield_now();
+    }
+    drop(page);
+    let _ = std::fs::remove_file(&lock);
+    let page = Page::open(&village);
+    let again = page.post("/api/pulls/1/merge", &json!({"head": head}));
+    assert_eq!(again.is_problem(409, "closed")["state"], "merged");
+    assert_eq!((village.facts("pull.merged").len(), village.states()), (1, vec![(1, "merged".to_owned())]));
+    assert_eq!(village.git(["rev-list", "--merges", "--count", "main"]), "1");
+    village.verify_ok();
+}
+
+// covers: local-verdicts#nobody-else-decides/the-token-is-good-for-once
+#[test]
+fn a_token_opens_one_session() {
+    let village = with_a_pull();
+    let page = Page::open(&village);
+    let used = page.exchange(&page.token.clone().unwrap()).is_problem(401, "token-used");
+    assert!(used["detail"].as_str().unwrap().contains("start it again"), "{used}");
+    page.exchange("guess").is_problem(401, "token-wrong");
+    let (head, before) = (page.head(1), stand(&village));
+    let token = page.token.clone().unwrap();
+    for wrong in ["", "Bearer", "Bearer guess", "Basic Zm9vOmJhcg==", &format!("Bearer {token}")] {
+        let headers = [("authorization", wrong)];
+        page.post_as("/api/pulls/1/merge", &json!({"head": head}), &headers).is_problem(401, "no-session");
+        page.post_as("/api/freeze", &json!({"reason": "x"}), &headers).is_problem(401, "no-session");
+    }
+    assert_eq!(stand(&village), before);
+    let mut other = Page::served(&village, &[]);
+    other.session = page.session.clone();
+    other.post("/api/freeze", &json!({"reason": "x"})).is_problem(401, "no-session");
+}
+
+// covers: local-verdicts#nobody-else-decides/a-request-that-no-page-of-ours-made
+#[test]
+fn requests_that_the_own_page_did_not_make_are_refused() {
+    let village = with_a_pull();
+    let page = Page::open_with(&village, &["--origin", "https://pages.example", "--host", "town.example"]);
+    let (port, before) = (page.address.port(), stand(&village));
+    let foreign = format!("http://localhost:{port}");
+    type Case<'a> = (&'a [(&'a str, &'a str)], u16, &'a str);
+    let cases: [Case<'_>; 12] = [
+        (&[("origin", "")], 403, "no-origin"),
+        (&[("origin", "null")], 403, "wrong-origin"),
+        (&[("origin", "http://evil.example")], 403, "wrong-origin"),
+        (&[("origin", "https://pages.example")], 403, "wrong-origin"),
+        (&[("origin", &foreign)], 403, "wrong-origin"),
+        (&[("origin", &foreign.replace("http", "https"))], 403, "wrong-origin"),
+        (&[("host", "evil.example"), ("origin", "http://evil.example")], 421, "wrong-host"),
+        (&[("host", "town.example"), ("origin", "http://town.example")], 421, "wrong-host"),
+        (&[("content-type", "")], 415, "wrong-type"),
+        (&[("content-type", "text/plain")], 415, "wrong-type"),
+        (&[("x-forwarded-for", "127.0.0.1")], 403, "not-local"),
+        (&[("forwarded", "for=10.0.0.1")], 403, "not-local"),
+    ];
+    for (headers, status, code) in cases {
+        for (path, body) in [
+            ("/api/pulls/1/merge", json!({"head": page.head(1)})),
+            ("/api/pulls/1/reject", json!({"head": page.head(1), "reason": "spam"})),
+            ("/api/freeze", json!({"reason": "x"})),
+            ("/api/session", json!({"token": "x"})),
+        ] {
+            page.post_as(path, &body, headers).is_problem(status, code);
+        }
+    }
+    for path in ["/api/pulls/1/merge", "/api/pulls/1/reject", "/api/freeze", "/api/thaw", "/api/session"] {
+        page.send(&format!("GET {path}"), "", &[]).is_problem(405, "method");
+    }
+    assert_eq!(stand(&village), before);
+    let local = [("host", format!("localhost:{port}")), ("origin", foreign.clone())];
+    let local = [("host", local[0].1.as_str()), ("origin", local[1].1.as_str())];
+    assert_eq!(page.post_as("/api/freeze", &json!({"reason": "x"}), &local).status, 200);
+}
+
+#[test]
+fn what_cannot_be_understood_changes_nothing() {
+    let village = with_a_pull();
+    let page = Page::open(&village);
+    let (head, before) = (page.head(1), stand(&village));
+    let long = "x".repeat(4_001);
+    let cases = [
+        ("/api/pulls/1/merge", json!({}), 400, "bad-request"),
+        ("/api/pulls/1/merge", json!({"head": "abc"}), 400, "bad-request"),
+        ("/api/pulls/1/merge", json!({"head": head, "force": true}), 400, "bad-request"),
+        ("/api/pulls/1/reject", json!({"head": head, "reason": "ugly"}), 400, "bad-request"),
+        ("/api/pulls/1/reject", json!({"head": head, "reason": "wrong", "text": long}), 400, "bad-request"),
+        ("/api/pulls/9/merge", json!({"head": head}), 404, "not-found"),
+        ("/api/pulls/9/reject", json!({"head": head, "reason": "wrong"}), 404, "not-found"),
+        ("/api/pulls/x/merge", json!({"head": head}), 404, "not-found"),
+        ("/api/freeze", json!({"reason": "x".repeat(70_000)}), 413, "too-big"),
+    ];
+    for (path, body, status, code) in cases {
+        page.post(path, &body).is_problem(status, code);
+    }
+    page.send("POST /api/freeze", "{\"reason\": \"\u{0}", &[]).is_problem(400, "bad-request");
+    assert_eq!(stand(&village), before);
+    // So many at once, and no more.
+    let codes: Vec<u16> = (0..40).map(|_| page.post("/api/thaw", &json!({"reason": "x"})).status).collect();
+    assert!(codes.contains(&429), "{codes:?}");
+}
+
+#[test]
+fn a_merge_that_does_not_fit_says_what_is_in_the_way() {
+    let village = with_a_pull();
+    let page = Page::open(&village);
+    let body = json!({"head": page.head(1)});
+    village.put("qa/links.md", "Mine, and not committed.\n");
+    let before = stand(&village);
+    page.post("/api/pulls/1/merge", &body).is_problem(409, "in-the-way");
+    assert_eq!(stand(&village), before);
+    village.save("Write it myself");
+    let conflicts = page.post("/api/pulls/1/merge", &body).is_problem(409, "conflicts");
+    assert_eq!(conflicts["paths"], json!(["qa/links.md"]), "{conflicts}");
+    assert_eq!(village.states(), [(1, "open".to_owned())]);
+}
+
+// covers: local-verdicts#nobody-else-decides/a-server-for-others
+#[test]
+fn a_server_for_others_takes_no_verdicts() {
+    let with_remote = Village::small_with_remote();
+    let alone = Village::small();
+    let cases: [(&Village, &[&str]); 4] = [
+        (&alone, &["--read-only"]),
+        (&alone, &["--proxy-header", "X-Forwarded-For"]),
+        (&with_remote, &[]),
+        (&with_remote, &["--remote", "origin"]),
+    ];
+    for (village, more) in cases {
+        let page = Page::served(village, more);
+        assert_eq!((&page.token, &page.get("/api/town")["local"]), (&None, &json!(false)), "{more:?}");
+        page.exchange("x").is_problem(403, "not-local");
+        page.post("/api/freeze", &json!({"reason": "x"})).is_problem(403, "not-local");
+        assert_eq!(village.facts("town.frozen").len(), 0, "{more:?}");
+    }
+    let mut child = alone.command(&["serve", "--listen", "0.0.0.0:0"]).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let (address, token) = page(&line);
+    let address = SocketAddr::from(([127, 0, 0, 1], address.port()));
+    let page = Page { child, address, token, session: String::new() };
+    assert_eq!((&page.token, &page.get("/api/town")["local"]), (&None, &json!(false)));
+    page.post("/api/freeze", &json!({"reason": "x"})).is_problem(403, "not-local");
+}
+
+#[test]
+fn a_secret_is_in_no_log() {
+    let village = with_a_pull();
+    let mut page = Page::open(&village);
+    page.exchange(&page.token.clone().unwrap()).is_problem(401, "token-used");
+    assert_eq!(page.post("/api/freeze", &json!({"reason": "lunch"})).status, 200);
+    page.child.kill().unwrap();
+    let mut log = String::new();
+    page.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("/api/session") && log.contains("decided in the page"), "{log}");
+    for secret in [page.token.clone().unwrap(), page.session.clone()] {
+        assert!(!log.contains(&secret), "{log}");
+    }
+}

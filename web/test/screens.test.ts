@@ -1,0 +1,267 @@
+// The pure parts of Timeline, Board, Ledger, Specs, Agents and Stream: what they make of events and answers.
+import { describe, expect, it } from "vitest";
+import type { Envelope } from "../src/fold/event";
+import { apply } from "../src/fold/fold";
+import { emptyTown, type Post, type Town } from "../src/fold/state";
+import { accountOf, pullsOf, sourceOf, standing } from "../src/screens/agent-facts";
+import { hiddenAfter, people, reactionsOf, threads } from "../src/screens/board-threads";
+import { OTHERS, accounts, csv, overTime, runsUntil, sumsBy, type RunRow } from "../src/screens/ledger-sums";
+import { changeAt, columnOf, weight, type Change } from "../src/screens/specs-columns";
+import { bytes, duration, histogram, millis, quantile } from "../src/screens/stream-figures";
+import { BLOCK, Blocks, MAIN, OTHERS as PEOPLE, lanesOf, around, placeOf, placesOf, windowOf } from "../src/screens/timeline-window";
+import type { Entry } from "../src/stream/wire";
+import { entries, townAt } from "./fixture";
+
+function made(id: string, type: string, data: unknown, seq: number | null = null, time = "2026-01-01T00:00:00Z"): Entry {
+  return { offset: id, seq, event: { specversion: "1.0", id, type: `monkeytown.${type}.v1`, source: "/towns/t", time, actor: "human:ana", data } as Envelope };
+}
+
+describe("the window of the lanes", () => {
+  it("holds the moment, and stays the same while the moment moves inside its block", () => {
+    for (const [seq, head] of [[1, 1], [250, 10_000], [251, 10_000], [5_123, 10_000], [10_000, 10_000]] as const) {
+      const { from, to } = windowOf(seq, head);
+      expect(from).toBeLessThanOrEqual(seq);
+      expect(to).toBeGreaterThanOrEqual(seq);
+      expect(to).toBeLessThanOrEqual(head);
+      expect(to - from).toBeLessThan(3 * BLOCK);
+    }
+    expect(windowOf(501, 10_000)).toEqual(windowOf(750, 10_000));
+    expect(windowOf(0, 0)).toEqual({ from: 1, to: 0 });
+  });
+
+  it("fetches a block once, but one that had not ended again, and nothing twice", async () => {
+    const asked: [number, number][] = [];
+    const commit = made("commit", "commit.landed", {});
+    const blocks = new Blocks({ events: (from, to) => (asked.push([from, to]), Promise.resolve([commit, made(`${from}`, "x.y", {}, from)])) });
+    const first = await blocks.read(1, 300);
+    await blocks.read(1, 300);
+    await blocks.read(1, 301);
+    expect(asked).toEqual([[0, 250], [251, 300], [251, 301]]);
+    expect(first.map(({ event }) => event.id)).toEqual(["commit", "0", "251"]);
+  });
+
+  it("tries again after a failure", async () => {
+    let calls = 0;
+    const blocks = new Blocks({ events: () => ((calls += 1) === 1 ? Promise.reject(new Error("gone")) : Promise.resolve([])) });
+    await expect(blocks.read(1, 2)).rejects.toThrow("gone");
+    await expect(blocks.read(1, 2)).resolves.toEqual([]);
+  });
+});
+
+describe("lanes", () => {
+  const town = townAt(entries.length);
+
+  it("have a bar for each run and a mark for what else happened, each in its agent's lane", () => {
+    const lanes = lanesOf(entries, town);
+    const started = entries.filter(({ event }) => event.type.includes("run.started"));
+    expect(lanes.flatMap((lane) => lane.bars)).toHaveLength(started.length);
+    expect(lanes.every((lane) => lane.bars.every((bar) => bar.to !== null && bar.to > bar.from && bar.end === "finished"))).toBe(true);
+    const merged = lanes.flatMap((lane) => lane.marks.filter((mark) => mark.sign === "◆").map(() => lane.name)).sort();
+    expect(merged).toEqual(Object.values(town.pulls).filter((pull) => pull.state === "merged").map((pull) => pull.agent).sort());
+    expect(lanes.map((lane) => lane.name)).not.toContain(PEOPLE);
+  });
+
+  it("show a run that began before, one that goes on, one that failed, and commits in a lane of their own", () => {
+    const agent = Object.keys(town.agents)[0] as string;
+    const lanes = lanesOf([
+      made("a", "run.finished", { run: "before", agent, outcome: "nothing", reason: "r" }, 1),
+      made("c", "commit.landed", { author: "ana", subject: "s" }),
+      made("b", "run.started", { run: "fails", agent }, 2),
+      made("d", "run.failed", { run: "fails", agent, reason: "r" }, 3),
+      made("e", "run.started", { run: "open", agent }, 4),
+      made("f", "town.frozen", { by: "ana", reason: "r" }, 5),
+    ], town);
+    expect(lanes.map((lane) => lane.name)).toEqual([MAIN, agent, PEOPLE]);
+    expect(lanes[1]?.bars.map(({ from, to, end }) => [from, to, end])).toEqual([[0, 0, "finished"], [2, 3, "failed"], [4, null, "running"]]);
+  });
+
+  it("leave out the kinds that are switched off", () => {
+    const lanes = lanesOf(entries, town, new Set(["gate", "run"]));
+    expect(lanes.flatMap((lane) => lane.bars)).toEqual([]);
+    expect(lanes.flatMap((lane) => lane.marks).some((mark) => mark.tone === "gate")).toBe(false);
+    expect(lanes.flatMap((lane) => lane.marks).length).toBeGreaterThan(0);
+  });
+
+  it("do not stumble over an agent that is named like a part of every object", () => {
+    const lanes = lanesOf([made("a", "run.started", { run: "r", agent: "constructor" }, 1)], town);
+    expect(lanes.map((lane) => lane.name)).toEqual([PEOPLE]);
+  });
+
+  it("stand by time from one end to the other, by event each as wide, and together where nothing passes", () => {
+    const at = (second: number) => made(`${second}`, "x.y", {}, second + 1, `2026-01-01T00:00:0${second}Z`);
+    expect(placesOf([at(0), at(1), at(4)], "time")).toEqual([0, 0.25, 1]);
+    expect(placesOf([at(0), at(4)], "event")).toEqual([0.25, 0.75]);
+    expect(placesOf([at(2)], "time")).toEqual([0.5]);
+    const three = [at(0), made("c", "commit.landed", {}, null, "2026-01-01T00:00:02Z"), at(4)];
+    expect([placeOf(three, 3), placeOf(three, 3, Date.parse("2026-01-01T00:00:02Z")), placeOf(three, 3, 0), placeOf(three.slice(1), 0, Infinity)]).toEqual([0, 1, 0, 0]);
+  });
+
+  it("are drawn around the moment where there are many, and are the same ones while it moves a little", () => {
+    const many = Array.from({ length: 5000 }, (_, i) => made(`${i}`, "x.y", {}, i + 1));
+    expect(around(many, 2510)).toEqual(around(many, 2590));
+    expect(around(many, 2510)).toContain(many[2510]);
+    expect([around(many, 0).length, around(many.slice(0, 900), 3).length]).toEqual([1000, 900]);
+    expect(around(many, 4999).at(-1)).toBe(many[4999]);
+  });
+});
+
+describe("the board", () => {
+  const post = (change: Partial<Post>): Post => ({ author: "ana", title: "t", body: "b", at: "2026-01-01T00:00:00Z", closed: false, ...change });
+  const town: Town = {
+    ...emptyTown(),
+    posts: {
+      old: post({ replies: [{ id: "r", by: "tomas", at: "2026-01-09T00:00:00Z", text: "Needle" }] }),
+      young: post({ at: "2026-01-05T00:00:00Z", author: "bea", audience: ["founderai"] }),
+      shut: post({ at: "2026-01-10T00:00:00Z", closed: true }),
+    },
+  };
+  const ids = (filter: Partial<Parameters<typeof threads>[1]>, hidden = hiddenAfter([])) => threads(town, { state: "all", who: "", text: "", ...filter }, hidden).map(({ id }) => id);
+
+  it("has open threads in front, those in which something was said last before others", () => {
+    expect(ids({})).toEqual(["old", "young", "shut"]);
+  });
+
+  it("filters by state, by who takes part, and by words in replies too", () => {
+    expect(ids({ state: "closed" })).toEqual(["shut"]);
+    expect(ids({ who: "founderai" })).toEqual(["young"]);
+    expect(ids({ who: "tomas" })).toEqual(["old"]);
+    expect(ids({ text: " needle " })).toEqual(["old"]);
+    expect(people(town)).toEqual(["ana", "bea", "founderai", "tomas"]);
+  });
+
+  it("masks what was hidden until it is restored, and does not find it by what it says", () => {
+    const hide = made("1", "post.hidden", { post: "old", by: "bea", reason: "rude" });
+    expect(hiddenAfter([hide]).get("old")).toEqual({ by: "bea", reason: "rude" });
+    expect(ids({ text: "needle" }, hiddenAfter([hide]))).toEqual([]);
+    expect(hiddenAfter([hide, made("2", "post.restored", { post: "old" })]).size).toBe(0);
+  });
+
+  it("counts reactions by kind, and takes any name for a kind", () => {
+    const all = reactionsOf({ a: { kind: "toString", by: "ana" }, b: { kind: "+1", by: "bea" }, c: { kind: "+1", by: "ana" } });
+    expect(all).toEqual([{ kind: "+1", face: "👍", by: ["bea", "ana"] }, { kind: "toString", face: "toString", by: ["ana"] }]);
+  });
+});
+
+describe("the ledger", () => {
+  const run = (agent: string, at: string, cost: number, model = "m"): RunRow => ({ agent, run: `${agent}-${at}`, at, cost_micros: cost, tokens: 10, outcome: "opened", model });
+  const runs = [run("a", "2026-01-01T00:00:02Z", 2_000_000), run("b", "2026-01-01T00:00:01Z", 1_000_000, "n"), run("a", "2026-01-01T00:00:02Z", 500_000)];
+  const account = (agent: string, spent: number) => ({ agent, spent, held: 0, day: 0, merged: 0 });
+
+  it("knows only runs that had ended, oldest first", () => {
+    expect(runsUntil(runs, Date.parse("2026-01-01T00:00:01Z")).map((one) => one.agent)).toEqual(["b"]);
+    expect(runsUntil(runs, Infinity).map((one) => one.agent)).toEqual(["b", "a", "a"]);
+  });
+
+  it("draws lines that end at what was spent, and begin at what no run tells of", () => {
+    const { times, series } = overTime(runsUntil(runs, Infinity), [account("a", 3_500_000), account("b", 1_000_000)]);
+    expect(times).toHaveLength(2);
+    expect(series).toEqual([{ name: "a", values: [1, 3.5] }, { name: "b", values: [1, 1] }]);
+  });
+
+  it("puts those beyond the last line together", () => {
+    const { series } = overTime(runsUntil(runs, Infinity), [account("a", 2_500_000), account("b", 1_000_000), account("c", 7_000_000)], 2);
+    expect(series.map((one) => [one.name, one.values.at(-1)])).toEqual([["a", 2.5], [OTHERS, 8]]);
+  });
+
+  it("sums by model", () => {
+    expect(sumsBy(runs, (one) => one.model)).toEqual([{ name: "m", cost: 2_500_000, tokens: 20, runs: 2 }, { name: "n", cost: 1_000_000, tokens: 10, runs: 1 }]);
+  });
+
+  it("agrees with the fold at every moment", () => {
+    const town = townAt(entries.length);
+    expect(accounts(town).reduce((sum, one) => sum + one.spent, 0)).toBe(Number(town.totals.cost_micros));
+    expect(accounts(townAt(0))).toEqual([]);
+  });
+
+  it("writes CSV that keeps its columns and that no spreadsheet runs", () => {
+    const text = csv([{ ...run("=cmd|' /C calc'!A0", "2026-01-01T00:00:01Z", 1), outcome: 'a "b",\nc' }]);
+    expect(text.split("\r\n")[0]).toBe("at,agent,run,model,outcome,tokens,cost_usd");
+    expect(text).toContain(",'=cmd|' /C calc'!A0,");
+    expect(text).toContain(',"a ""b"",\nc",10,0.000001\r\n');
+  });
+});
+
+describe("specs", () => {
+  const gate = (name: string, verdict: string, day: number) => ({ name, verdict, actor: "human:ana", at: `2026-01-0${day}T00:00:00Z` });
+  const change: Change = {
+    name: "c", state: "Archived", tasks: { done: 1, total: 1 }, scenarios: { total: 1, ok: 1 }, next: null, archived: "2026-01-08",
+    gates: [gate("architect", "approved", 1), gate("implement", "in-progress", 2), gate("implement", "done", 3), gate("pm", "pass", 4), gate("test", "fail", 5), gate("implement", "done", 6), gate("test", "pass", 7)],
+  };
+  const on = (day: number) => changeAt(change, Date.parse(`2026-01-0${day}T12:00:00Z`));
+
+  it("follow the gate records back in time", () => {
+    expect(changeAt(change, 0).state).toBe("Draft");
+    expect([1, 2, 3, 4, 5, 6].map((day) => on(day).state)).toEqual(["Approved", "In Progress", "Validation", "Validation", "In Progress", "Validation"]);
+    // What failed has to pass both gates again.
+    expect(on(7).state).toBe("Validation");
+    expect(changeAt({ ...change, gates: [...change.gates, gate("pm", "pass", 7)] }, Date.parse("2026-01-07T12:00:00Z")).state).toBe("Completed");
+    expect(on(8)).toMatchObject({ state: "Archived", archived: "2026-01-08" });
+    expect(on(2).gates).toHaveLength(2);
+  });
+
+  it("stand in a column whatever their state is called", () => {
+    expect(["Draft", "Blocked", "Needs Revision", "Withdrawn", "constructor"].map(columnOf)).toEqual(["Draft", "In Progress", "Draft", "Archived", "Draft"]);
+    expect(["pass", "needs-revision", "superseded"].map(weight)).toEqual(["good", "bad", "open"]);
+  });
+});
+
+describe("an agent", () => {
+  const town = townAt(entries.length);
+  const [id, agent] = Object.entries(town.agents)[0] as [string, Town["agents"][string]];
+
+  it("has no tier where nobody keeps an account of it", () => {
+    expect(standing(id, agent, town, [], null)).toMatchObject({ tier: null, next: null, mayRun: true });
+  });
+
+  it("stands in the tier of its account, so far from the next", () => {
+    expect(accountOf(id, [{ account: `agent:${id}`, amount_m: 10_500 }])).toBe(10_500);
+    expect(accountOf(id, [{ account: "treasury", amount_m: 1 }])).toBeNull();
+    expect(standing(id, agent, town, [], 10_500)).toMatchObject({ tier: { number: 1 }, next: { name: "branch", at: 12, missing: 1.5 } });
+    expect(standing(id, agent, town, [], -3_000).tier?.number).toBe(0);
+    expect(standing(id, agent, town, [], 99_000).next).toBeNull();
+  });
+
+  it("believes the town's own word before the sum", () => {
+    const said = made("1", "agent.entitled", { agent: id, tier: 3, reasons: ["kept"] });
+    expect(standing(id, agent, town, [said], 0)).toMatchObject({ tier: { number: 3 }, reasons: expect.arrayContaining(["kept"]) });
+  });
+
+  it("may not run where the town is frozen or it is paused, and says by whom", () => {
+    const frozen = emptyTown();
+    apply(frozen, made("1", "town.frozen", { by: "ana", reason: "fire" }, 1).event);
+    const stand = standing(id, { ...agent, paused: { by: "bea", reason: "tired", since: "" } }, frozen, [], null);
+    expect(stand.mayRun).toBe(false);
+    expect(stand.reasons.slice(0, 2)).toEqual(["the town is frozen by ana: fire", "paused by bea: tired"]);
+  });
+
+  it("has its pull requests, newest first", () => {
+    const numbers = pullsOf(id, town).map((pull) => Number(pull.number));
+    expect(numbers).toEqual(numbers.slice().sort((a, b) => b - a));
+    expect(numbers.length).toBeGreaterThan(0);
+  });
+
+  it("links a memory to what can be looked at, and nothing else", () => {
+    expect(sourceOf("pull/7")).toBe("#/gate/7");
+    expect(sourceOf("#7")).toBe("#/gate/7");
+    expect(sourceOf("post/a b")).toBe("#/board/a%20b");
+    expect(sourceOf("0".repeat(32))).toBe(`#/e/${"0".repeat(32)}`);
+    for (const other of ["javascript:alert(1)", "pull/x", "", "https://example.org"]) expect(sourceOf(other)).toBeNull();
+  });
+});
+
+describe("figures of the stream", () => {
+  it("take quantiles by rank", () => {
+    const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
+    expect([quantile(hundred, 0.5), quantile(hundred, 0.99), quantile([7], 0.5), quantile([], 0.5)]).toEqual([50, 99, 7, undefined]);
+  });
+
+  it("count every delay once", () => {
+    expect(histogram([0, 5, 6, 1000, 1001, 59_000])).toEqual([2, 1, 0, 0, 0, 0, 0, 1, 1, 1]);
+  });
+
+  it("are told in words", () => {
+    expect([millis(undefined), millis(999), millis(1500)]).toEqual(["–", "999 ms", "1.5 s"]);
+    expect([bytes(0), bytes(1536), bytes(256 * 1024 ** 2)]).toEqual(["0 B", "1.5 KiB", "256 MiB"]);
+    expect([duration(59), duration(61), duration(3700), duration(200_000)]).toEqual(["59 s", "1 min", "1 h 1 min", "2 d"]);
+  });
+});
