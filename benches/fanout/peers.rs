@@ -232,7 +232,8 @@ async fn upgraded(stream: &mut TcpStream, path: &str) -> Vec<u8> {
 fn ours(home: &Path) -> Server {
     let (work, tokens) = (home.join("work"), home.join("tokens"));
     support::run_git(home, &["init", "-q", "-b", "main", &work.to_string_lossy()]);
-    let monkeytown = |arguments: &[&str]| support::must(support::hermetic(PROGRAM, home).current_dir(&work).args(arguments));
+    let monkeytown =
+        |arguments: &[&str]| support::must(support::hermetic(PROGRAM, home).current_dir(&work).args(arguments));
     monkeytown(&["init", "--name", TOWN]);
     support::run_git(&work, &["add", "-A"]);
     support::run_git(&work, &["commit", "-q", "-m", "Make this repository a town"]);
