@@ -4,7 +4,6 @@
 //! Every message is an event as an agent tells it, and carries `#`, ten digits of its number, a blank, and sixteen digits of the microsecond at which it was sent. The
 //! readers look for that mark alone, whatever a server wraps around it, so no server is charged for a parser.
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};

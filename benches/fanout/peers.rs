@@ -17,6 +17,9 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_monkeytown");
 pub const TOWN: &str = "bench";
 pub const AGENT: &str = "chaostester";
 
+/// What puts a batch of messages in.
+pub type Publisher = Box<dyn FnMut(&[Vec<u8>]) + Send>;
+
 /// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
@@ -162,7 +165,7 @@ impl Server {
     }
 
     /// What puts a batch of messages in.
-    pub fn publisher(&self) -> Box<dyn FnMut(&[Vec<u8>]) + Send> {
+    pub fn publisher(&self) -> Publisher {
         let mut stream = Blocking::connect(self.takes).expect("the server takes a publisher");
         stream.set_nodelay(true).expect("a socket can be told");
         match self.peer {
@@ -190,10 +193,7 @@ impl Server {
 }
 
 /// A publisher that puts a few bytes around each message.
-fn wrapped(
-    mut stream: Blocking,
-    around: impl Fn(&[u8]) -> (String, &'static str) + Send + 'static,
-) -> Box<dyn FnMut(&[Vec<u8>]) + Send> {
+fn wrapped(mut stream: Blocking, around: impl Fn(&[u8]) -> (String, &'static str) + Send + 'static) -> Publisher {
     Box::new(move |batch| {
         let mut all = Vec::new();
         for message in batch {
@@ -253,7 +253,7 @@ fn ours(home: &Path) -> Server {
 }
 
 /// Publishes by requests, each answered before the next.
-fn ours_publisher(mut stream: Blocking, token: String) -> Box<dyn FnMut(&[Vec<u8>]) + Send> {
+fn ours_publisher(mut stream: Blocking, token: String) -> Publisher {
     let host = stream.peer_addr().expect("a socket has a place");
     let mut answers = BufReader::new(stream.try_clone().expect("a socket can be read elsewhere"));
     Box::new(move |batch| {
