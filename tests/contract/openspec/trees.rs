@@ -332,13 +332,13 @@ artifacts:
     template: spec.md
     requires: [plan]
   - id: work
-    generates: work/*.md
+    generates: parts/*.md
     description: What to do.
     template: work.md
     requires: [specs]
 apply:
   requires: [work]
-  tracks: work/*.md
+  tracks: parts/*.md
 ";
 
 /// A repository of many packages: a workflow of its own, files from Windows, texts in many languages, folders of teams.
@@ -393,7 +393,7 @@ pub fn monorepo() -> Files {
             "## 1. Eins\n- [ ] 2.1 x\n",
             "Nichts zu tun.\n",
         ];
-        put(&format!("{change}/work/a.md"), work[number % 4], crlf);
+        put(&format!("{change}/parts/a.md"), work[number % 4], crlf);
         if number % 5 == 0 {
             put(&format!("{change}/tasks.md"), "## 1. Eins\n- [x] 3.1 Falsch\n- [ ] 3.1 Falsch\n", crlf);
         }
