@@ -1,15 +1,16 @@
 //! `monkeytown schema`.
-//! Lives here: printing a JSON Schema. Never here: the shapes.
+//! Lives here: printing a JSON Schema, or the description of the API. Never here: the shapes.
 
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::say;
+use crate::serve::router;
 use crate::town::settings;
 
-/// Print the JSON Schema (draft 2020-12) of a town file, for editors
+/// Print the JSON Schema (draft 2020-12) of a town file, for editors, or the OpenAPI 3.1 description of `serve`
 #[derive(Debug, ClapArgs)]
 pub struct Args {
-    /// Which file: `town` is .monkeytown/town.yaml
+    /// Which: `town` is .monkeytown/town.yaml, `api` what a server answers at /openapi.json
     #[arg(value_enum)]
     of: Of,
 }
@@ -17,6 +18,7 @@ pub struct Args {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Of {
     Town,
+    Api,
 }
 
 /// Runs the command.
@@ -26,6 +28,7 @@ enum Of {
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     match args.of {
         Of::Town => say::json(&settings::schema())?,
+        Of::Api => say::json(&router::description())?,
     }
     Ok(0)
 }

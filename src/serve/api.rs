@@ -1,6 +1,7 @@
 //! What is known of the town, as JSON.
 //! Lives here: the paths below `/api/` that read. Never here: the stream (see [`super::poll`]), verdicts (see [`local`]).
 
+pub mod about;
 pub mod agents;
 pub mod desk;
 pub mod diff;
@@ -12,15 +13,12 @@ pub mod specs;
 pub mod states;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use git2::Oid;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -31,27 +29,54 @@ use crate::town::fold::Town;
 
 use self::desk::{Document, Failure, TownNow, lock};
 use super::hub::Standing;
+use super::openapi::{Operation, Paths};
+use super::poll;
 use super::problem::Problem;
 use super::ring::Offset;
-use super::{About, Shared, offset};
+use super::{Shared, offset};
 
 /// Events of one answer of history.
 const LINES: u64 = 5_000;
 
 /// The paths of the API.
-pub fn router() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/api/state", get(state))
-        .route("/api/town", get(town))
-        .route("/api/stream", get(stream))
-        .route("/api/agents", get(agents))
-        .route("/api/specs", get(specs))
-        .route("/api/ledger", get(ledger))
-        .route("/api/pulls", get(pulls))
-        .route("/api/pulls/{number}", get(pull))
-        .route("/api/history", get(history))
-        .route("/api/history/index", get(index))
-        .merge(local::router())
+pub fn paths() -> Paths {
+    let asks = |id, summary| Operation::new("town", id, summary).reads();
+    let state = asks("state", "The folded state, now or after an earlier event")
+        .query::<Moment>()
+        .json::<Answer<'_>>(200, "the state with its place")
+        .tagged()
+        .fails(400, &["bad-request"])
+        .fails(404, &["not-found"]);
+    let town = asks("town", "What the town is, and what may be done here").json::<about::Card<'_>>(200, "the town");
+    let stream = Operation::new("operations", "stream", "How the stream does").json::<about::Health>(200, "figures");
+    let agents = asks("agents", "Agents as their charters describe them, with what they remember");
+    let specs = asks("specs", "Specs and changes of OpenSpec").json::<specs::Specs>(200, "specs and changes").tagged();
+    let ledger = asks("ledger", "What runs cost, and whether the journal holds what it says");
+    let pulls = asks("pulls", "Pull requests with what to look at, newest first");
+    let pull = asks("pull", "One pull request with what differs").json::<pulls::Page>(200, "the pull request").tagged();
+    let index = asks("historyIndex", "When things happened").json::<past::Index>(200, "an index over time").tagged();
+    Paths::default()
+        .get("/api/state", self::state, state)
+        .get("/api/town", about::town, town)
+        .get("/api/stream", about::stream, stream)
+        .get("/api/agents", self::agents, agents.json::<Vec<agents::Agent>>(200, "the agents").tagged())
+        .get("/api/specs", self::specs, specs)
+        .get("/api/ledger", self::ledger, ledger.json::<ledger::Ledger>(200, "what there is").tagged())
+        .get("/api/pulls", self::pulls, pulls.json::<Vec<pulls::Card>>(200, "the pull requests").tagged())
+        .get("/api/pulls/{number}", self::pull, pull.fails(404, &["not-found"]))
+        .get("/api/history", history, said_of_history(asks("history", "What happened, line by line")))
+        .get("/api/history/index", self::index, index)
+        .merge(local::paths())
+}
+
+fn said_of_history(operation: Operation) -> Operation {
+    operation
+        .says("At most 5,000 lines of JSON. `from=0` begins with the commits that landed before the first event.")
+        .query::<Part>()
+        .each::<poll::One>("application/x-ndjson", "events, one on each line")
+        .with("X-Next-Offset", "the offset to go on after, where there is more")
+        .tagged()
+        .fails(400, &["bad-request"])
 }
 
 /// What an answer is worked out from: all of one moment.
@@ -147,9 +172,11 @@ async fn index(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respons
 }
 
 /// A part of history.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct Part {
+    /// The sequence number of the first event.
     from: Option<u64>,
+    /// That of the last.
     to: Option<u64>,
     /// Instead of `from`: lines behind this offset.
     after: Option<Offset>,
@@ -225,7 +252,7 @@ fn recorded(shared: &Shared, from: u64, to: u64) -> Result<Vec<Vec<u8>>, Failure
 }
 
 /// Answers with JSON that has an entity tag, or with 304 where the asker has it already.
-fn tagged(headers: &HeaderMap, tag: &str, json: impl FnOnce() -> Vec<u8>) -> Response {
+pub(super) fn tagged(headers: &HeaderMap, tag: &str, json: impl FnOnce() -> Vec<u8>) -> Response {
     let tag = format!("\"{tag}\"");
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let fresh = known
@@ -240,11 +267,17 @@ fn tagged(headers: &HeaderMap, tag: &str, json: impl FnOnce() -> Vec<u8>) -> Res
 }
 
 /// The state with its place.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PlacedState")]
 struct Answer<'a> {
+    /// The life of the stream.
     epoch: &'a str,
+    /// Where the stream goes on from it.
     offset: String,
+    /// Its last event.
     seq: u64,
+    /// The state.
+    #[schemars(with = "Town")]
     state: &'a RawValue,
 }
 
@@ -254,8 +287,9 @@ pub(super) fn placed(epoch: &str, offset: Offset, seq: u64, state: &RawValue) ->
 }
 
 /// A moment of the past.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct Moment {
+    /// The sequence number of the event after which it was so; now where it is left out.
     at: Option<u64>,
 }
 
@@ -287,70 +321,4 @@ async fn state_at(shared: Arc<Shared>, seq: u64, headers: &HeaderMap) -> Respons
             tagged(headers, &format!("{epoch}:at:{seq}"), || serde_json::to_vec(&answer()).unwrap_or_default())
         }
     }
-}
-
-/// `GET /api/town`: what the town is, and what may be done here.
-async fn town(State(shared): State<Arc<Shared>>) -> Response {
-    // While the repository cannot be read, all else is still told.
-    let main = worked_out(shared.clone(), |shared| shared.desk.with(|home| Ok(home.main()?))).await.ok();
-    let here = Here { main, local: shared.local.is_some(), limits: shared.limits.told() };
-    axum::Json(described(&shared.town, &shared.hub.state(), here)).into_response()
-}
-
-/// What is so where the town is shown.
-pub(super) struct Here {
-    /// The default branch, where it can be read.
-    pub main: Option<Oid>,
-    /// Whether a person at this machine may decide there.
-    pub local: bool,
-    /// What is allowed, where something listens.
-    pub limits: serde_json::Value,
-}
-
-/// What the town is, and what may be done where it is shown.
-pub(super) fn described(about: &About, standing: &Standing, here: Here) -> serde_json::Value {
-    let Standing { epoch, offset, town, head } = standing;
-    json!({
-        "name": about.name,
-        "description": about.description,
-        "source": about.source,
-        "repository": { "branch": about.branch, "head": here.main.map(|main| main.to_string()) },
-        "epoch": epoch,
-        "offset": offset.to_string(),
-        "journal": { "head": head, "seq": town.seq },
-        "local": here.local,
-        "freeze": town.frozen.is_some(),
-        "server": env!("CARGO_PKG_VERSION"),
-        "shards": about.shards,
-        "world": null,
-        "limits": here.limits,
-    })
-}
-
-/// `GET /api/stream`: how the stream does.
-async fn stream(State(shared): State<Arc<Shared>>) -> Response {
-    let hub = &shared.hub;
-    let ((epoch, offset), (events, bytes, first), capacity) = (hub.now_at(), hub.fill(), hub.capacity());
-    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-    axum::Json(json!({
-        "epoch": epoch,
-        "offset": offset.to_string(),
-        "ring": {
-            "events": events,
-            "bytes": bytes,
-            "cap_events": capacity.frames,
-            "cap_bytes": capacity.bytes,
-            "first": first.map(|first| first.to_string()),
-        },
-        "witnesses": count(&hub.counts.witnesses),
-        "delivered": count(&hub.counts.delivered),
-        "lagged": count(&hub.counts.lagged),
-        "published": count(&hub.counts.published),
-        "relay_lag_ms": shared.relay.lag_ms(),
-        "uptime_s": hub.age().as_secs(),
-        "trouble": shared.relay.trouble(),
-        "limits": shared.limits.told(),
-        "build": env!("CARGO_PKG_VERSION"),
-    }))
-    .into_response()
 }

@@ -15,7 +15,7 @@ use crate::config::parallel;
 use crate::git::journal::Journal;
 
 use super::api::desk::{Desk, Failure, TownNow, lock};
-use super::api::{self, agents, ledger, past, pulls, specs};
+use super::api::{self, about, agents, ledger, past, pulls, specs};
 use super::frame::Message;
 use super::hub::Standing;
 use super::relay::{self, RelayError, Whole};
@@ -168,8 +168,8 @@ fn answers(
     let town = &standing.town;
     let state = to_raw_value(&**town).map_err(Failure::from)?;
     folder.put("state.json", &api::placed(&standing.epoch, standing.offset, town.seq, &state))?;
-    let here = api::Here { main: Some(now.main), local: false, limits: serde_json::json!({}) };
-    put(folder, "town.json", &api::described(about, standing, here))?;
+    let here = about::Here { main: Some(now.main), local: false, limits: serde_json::json!({}) };
+    put(folder, "town.json", &about::described(about, standing, here))?;
     let index = lock(&desk.past).index();
     put(folder, "history/index.json", &index)?;
     put(folder, "agents.json", &desk.with(|home| agents::agents(desk, home, now))?)?;

@@ -4,13 +4,16 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::Told;
 use super::ring::Offset;
+use crate::town::envelope::Envelope;
+use crate::town::fold::Town;
 
 /// The longest header that a frame of the server has.
 pub const LONGEST_HEADER: usize = 10;
 
 /// Why there is a hole in what a client has seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Hole {
     /// The ring had to let go of it.
@@ -29,7 +32,7 @@ mod decimal {
 }
 
 /// One message of the server.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Message<'a> {
     /// The first of every connection.
@@ -38,12 +41,14 @@ pub enum Message<'a> {
         epoch: &'a str,
         /// The newest offset.
         #[serde(with = "decimal")]
+        #[schemars(with = "String")]
         offset: Offset,
         /// The newest commit of the journal.
         head: Option<&'a str>,
         /// The program's version.
         server: &'a str,
         /// What the server allows, by name.
+        #[schemars(with = "Told")]
         limits: &'a serde_json::Value,
         /// What time it is here.
         now: &'a str,
@@ -52,29 +57,35 @@ pub enum Message<'a> {
     Snapshot {
         /// The events behind it.
         #[serde(with = "decimal")]
+        #[schemars(with = "String")]
         offset: Offset,
         /// The sequence number of its last event.
         seq: u64,
         /// The state.
+        #[schemars(with = "Town")]
         state: &'a RawValue,
     },
     /// One event.
     Event {
         /// Its place in the stream.
         #[serde(with = "decimal")]
+        #[schemars(with = "String")]
         offset: Offset,
         /// Its place in the journal; none for what is not recorded there.
         seq: Option<u64>,
         /// The event, as it stands in the journal.
+        #[schemars(with = "Envelope")]
         event: &'a RawValue,
     },
     /// A hole: what lies between is not coming.
     Gap {
         /// The last offset before it.
         #[serde(with = "decimal")]
+        #[schemars(with = "String")]
         from: Offset,
         /// The last offset within it.
         #[serde(with = "decimal")]
+        #[schemars(with = "String")]
         to: Offset,
         /// Why.
         reason: Hole,
@@ -83,6 +94,7 @@ pub enum Message<'a> {
     Heartbeat {
         /// The newest offset.
         #[serde(with = "decimal")]
+        #[schemars(with = "String")]
         offset: Offset,
         /// What time it is here.
         now: &'a str,

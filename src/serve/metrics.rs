@@ -11,9 +11,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::Shared;
 
+/// The media type.
+pub const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// `GET /metrics`.
 pub async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page(&shared)).into_response()
+    ([(header::CONTENT_TYPE, FORMAT)], page(&shared)).into_response()
 }
 
 fn page(shared: &Shared) -> String {

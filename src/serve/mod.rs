@@ -24,6 +24,7 @@ pub mod landed;
 pub mod metrics;
 pub mod notices;
 pub mod offset;
+pub mod openapi;
 pub mod places;
 pub mod poll;
 pub mod problem;
@@ -124,16 +125,37 @@ impl Limits {
     /// The limits as they are told to clients: seconds, bytes and numbers.
     #[must_use]
     pub fn told(&self) -> serde_json::Value {
-        serde_json::json!({
-            "subscribers": self.subscribers,
-            "connections_per_address": self.connections_per_address,
-            "message_bytes": self.message_bytes,
-            "messages": self.messages,
-            "message_window_s": self.message_window.as_secs(),
-            "heartbeat_s": self.heartbeat.as_secs(),
-            "idle_s": self.idle.as_secs(),
-        })
+        let told = Told {
+            subscribers: self.subscribers,
+            connections_per_address: self.connections_per_address,
+            message_bytes: self.message_bytes,
+            messages: self.messages,
+            message_window_s: self.message_window.as_secs(),
+            heartbeat_s: self.heartbeat.as_secs(),
+            idle_s: self.idle.as_secs(),
+        };
+        serde_json::to_value(told).unwrap_or_default()
     }
+}
+
+/// What the server allows, as it tells clients.
+#[derive(Debug, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Limits")]
+pub struct Told {
+    /// Witnesses at one time.
+    subscribers: usize,
+    /// Connections of one address at one time.
+    connections_per_address: usize,
+    /// A message of a witness, in bytes.
+    message_bytes: usize,
+    /// Messages of one witness within `message_window_s`.
+    messages: u32,
+    /// The seconds that `messages` counts.
+    message_window_s: u64,
+    /// Seconds of quiet after which a heartbeat is sent.
+    heartbeat_s: u64,
+    /// Seconds without any byte of a witness after which it is let go.
+    idle_s: u64,
 }
 
 /// What the town is, as far as the server tells it.

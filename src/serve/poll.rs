@@ -15,6 +15,7 @@ use super::frame::{Hole, is_gap};
 use super::hub::{Joined, Start};
 use super::problem::Problem;
 use super::router::Asked;
+use crate::town::envelope::Envelope;
 
 /// Events in one answer, at the most and where nobody says.
 const MOST: usize = 1_000;
@@ -23,26 +24,40 @@ const USUAL: usize = 100;
 const WAIT: u64 = 30;
 
 /// One answer.
-#[derive(Debug, Serialize)]
-struct Answer {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Events")]
+pub struct Answer {
+    /// The life of the stream.
     epoch: String,
     /// What to ask after next.
     next: String,
+    /// What is missing before them, where anything is.
     gap: Option<Gap>,
+    /// What came.
     events: Vec<One>,
 }
 
-#[derive(Debug, Serialize)]
+/// What is missing.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 struct Gap {
+    /// The last offset before it.
     from: String,
+    /// The last offset within it.
     to: String,
+    /// Why.
     reason: Hole,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
-struct One {
+/// An event with its place.
+#[derive(Debug, Deserialize, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "PlacedEvent")]
+pub struct One {
+    /// Its place in the stream.
     offset: String,
+    /// Its place in the journal; none for what is not recorded there.
     seq: Option<u64>,
+    /// The event, as it stands in the journal.
+    #[schemars(with = "Envelope")]
     event: Box<RawValue>,
 }
 

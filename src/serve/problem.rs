@@ -6,10 +6,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 /// One problem: `application/problem+json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(transform = open)]
 pub struct Problem {
     /// The HTTP status.
     #[serde(serialize_with = "number")]
+    #[schemars(with = "u16")]
     pub status: StatusCode,
     /// The kind, for programs.
     pub code: &'static str,
@@ -22,7 +24,18 @@ pub struct Problem {
     pub retry_after: Option<u64>,
     /// What a program needs to go on.
     #[serde(flatten)]
+    #[schemars(skip)]
     pub more: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The document has the kind as a URI too, and members of its own (RFC 9457 §3.2).
+fn open(schema: &mut schemars::Schema) {
+    if let Some(properties) = schema.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
+        let kind =
+            serde_json::json!({"description": "The kind as a URI: `urn:monkeytown:problem:CODE`.", "type": "string"});
+        properties.insert("type".to_owned(), kind);
+    }
+    schema.insert("additionalProperties".to_owned(), true.into());
 }
 
 fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {

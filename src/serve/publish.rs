@@ -21,7 +21,8 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use self::events::Mode;
@@ -32,16 +33,46 @@ pub use self::tokens::{BadTokens, FILE_BYTES, Tokens, token};
 use super::Shared;
 use super::api::desk::lock;
 use super::api::worked_out;
+use super::openapi::{JSON, Operation, Paths};
 use super::problem::Problem;
 use super::ring::Offset;
 use crate::config::Stopwatch;
-use crate::town::envelope::BadEvent;
+use crate::town::envelope::{BadEvent, Envelope};
 use crate::town::fold::Town;
 use crate::town::ids::{AgentId, RunId};
 use crate::town::limits::PUBLISHED_A_SECOND;
-use crate::town::step::{Admitted, BadStep, admit};
+use crate::town::step::{Admitted, BadStep, Step, admit};
 
 /// The path.
+pub fn paths() -> Paths {
+    let publish = Operation::new("stream", "publish", "Tell what a run is at, as it happens")
+        .says("CloudEvents 1.0 in structured, batched or binary mode; all of them or none.")
+        .known_by("publisher")
+        .takes::<Envelope>(events::ONE)
+        .takes::<Vec<Envelope>>(events::SEVERAL)
+        .takes::<Step>(JSON)
+        .json::<Taken>(202, "where the events stand")
+        .fails(400, &["bad-request"])
+        .fails(401, &["no-token", "bad-token"])
+        .fails(403, &["not-ephemeral", "not-yours", "not-registered", "foreign-workflow"])
+        .fails(404, &["no-publishing"])
+        .fails(408, &["too-slow"])
+        .fails(413, &["too-big"])
+        .fails(415, &["not-an-event"])
+        .fails(503, &["full", "no-keys", "unreadable", "ending"]);
+    Paths::default().post(PATH, self::publish, publish)
+}
+
+/// Where the events of a request stand.
+#[derive(Serialize, JsonSchema)]
+struct Taken {
+    /// The life of the stream.
+    epoch: String,
+    /// The offset of each event.
+    offsets: Vec<String>,
+}
+
+/// Where it is; whoever publishes has a rate of its own.
 pub const PATH: &str = "/api/publish";
 /// How long the body of a request may take.
 const BODY: Duration = Duration::from_secs(10);
@@ -232,7 +263,7 @@ async fn taken(shared: &Arc<Shared>, parts: &Parts, body: Body) -> Result<Respon
         .put(shared, &events)
         .ok_or_else(|| Problem::unavailable("full", "there is no place left before the next recorded event", 5))?;
     let offsets: Vec<String> = offsets.iter().map(Offset::to_string).collect();
-    Ok((StatusCode::ACCEPTED, axum::Json(json!({"epoch": epoch, "offsets": offsets}))).into_response())
+    Ok((StatusCode::ACCEPTED, axum::Json(Taken { epoch, offsets })).into_response())
 }
 
 /// Reads a body of at most so many bytes, within its time.

@@ -2,7 +2,7 @@
 //! Lives here: the table of paths, reading queries, the headers that every answer has. Never here: the loop of a witness (see
 //! [`super::socket`]) and what is in the repository (see [`super::api`]).
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Query, Request, State};
@@ -10,38 +10,81 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use hyper_util::rt::TokioIo;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use tracing::Instrument as _;
 
 use crate::config::Stopwatch;
 
+use super::api::desk::Document;
 use super::doors::Pass;
 use super::filter::Filter;
+use super::frame::Message;
 use super::hub::Start;
+use super::openapi::{Operation, Paths};
 use super::problem::Problem;
 use super::ring::Offset;
 use super::socket::{self, Wish};
 use super::stall::Stalling;
 use super::{Shared, api, assets, metrics, poll, publish, sse, webhook};
 
+/// The media type of plain text.
+const TEXT: &str = "text/plain; charset=utf-8";
+
 /// The router of one server.
 pub fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/ws", get(web_socket))
-        .route("/events", get(sse::events))
-        .route("/api/events", get(poll::events))
-        .route(publish::PATH, post(publish::publish))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics::metrics))
-        .merge(api::router())
-        .merge(webhook::router())
+    let (router, _) = paths().open();
+    router
         .fallback(fallback)
         .method_not_allowed_fallback(method)
         .layer(middleware::from_fn_with_state(shared.clone(), guard))
         .with_state(shared)
+}
+
+/// All paths but those of the page.
+fn paths() -> Paths {
+    let stream = |id, summary| {
+        let operation = Operation::new("stream", id, summary).query::<Asked>().fails(400, &["bad-request"]);
+        operation.fails(429, &["too-fast"])
+    };
+    let web_socket = stream("webSocket", "Listen by WebSocket (RFC 6455)")
+        .says("Text frames, each a `Message` as on `/events`. Close codes are in `docs/stream.md`.")
+        .bare(101, "the connection is a WebSocket from here on")
+        .fails(426, &["not-a-websocket"]);
+    let events = stream("serverSentEvents", "Listen by server-sent events")
+        .header("Last-Event-ID", "where to go on, as `epoch:offset`; takes the place of `after`", false)
+        .each::<Message<'_>>("text/event-stream", "messages; `event` is the kind, `id` is `epoch:offset`")
+        .fails(503, &["full"]);
+    let poll = stream("events", "Ask again and again").json::<poll::Answer>(200, "what came after a place").tagged();
+    let asks = |id, summary| Operation::new("operations", id, summary);
+    let openapi = asks("openapi", "This description").json::<Map<String, Value>>(200, "the document").tagged();
+    let ready = asks("ready", "Whether the repository can be read").text(TEXT, "it can").fails(503, &["not-ready"]);
+    Paths::default()
+        .get("/ws", self::web_socket, web_socket)
+        .get("/events", sse::events, events)
+        .get("/api/events", poll::events, poll)
+        .get("/healthz", || async { "ok\n" }, asks("health", "Whether the program runs").text(TEXT, "it does"))
+        .get("/readyz", self::ready, ready)
+        .get("/metrics", metrics::metrics, asks("metrics", "Figures for Prometheus").text(metrics::FORMAT, "figures"))
+        .get("/openapi.json", self::openapi, openapi)
+        .merge(publish::paths())
+        .merge(api::paths())
+        .merge(webhook::paths())
+}
+
+/// The description of all paths.
+#[must_use]
+pub fn description() -> Value {
+    paths().open().1
+}
+
+/// `GET /openapi.json`.
+async fn openapi(headers: HeaderMap) -> Response {
+    static MADE: LazyLock<Document> =
+        LazyLock::new(|| Document::new(serde_json::to_vec(&description()).unwrap_or_default()));
+    api::tagged(&headers, &MADE.tag, || MADE.bytes.clone())
 }
 
 async fn fallback(uri: Uri, headers: HeaderMap) -> Response {
@@ -124,7 +167,7 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
 }
 
 /// What a subscriber may ask for.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct Asked {
     /// Where to begin: `now`, `snapshot`, an offset, `epoch:offset`, or the id of an event.
     pub after: Option<String>,

@@ -4,19 +4,20 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use http_body_util::BodyExt as _;
 use ring::hmac;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::config::Secret;
 
 use super::Shared;
+use super::openapi::{JSON, Operation, Paths};
 use super::problem::Problem;
 
 /// Bytes of a payload; GitHub sends none that is longer. It is read piece by piece, and no more than a piece is kept.
@@ -64,8 +65,25 @@ impl Hook {
 }
 
 /// The path.
-pub fn router() -> Router<Arc<Shared>> {
-    Router::new().route("/api/webhook/github", post(github))
+pub fn paths() -> Paths {
+    let github = Operation::new("operations", "githubWebhook", "Fetch at once instead of at the next interval")
+        .header("X-Hub-Signature-256", "`sha256=` and the HMAC-SHA256 of the body", true)
+        .header("X-GitHub-Event", "what happened; some kinds wake nothing", false)
+        .header("X-GitHub-Delivery", "what the delivery is called in the log", false)
+        .takes::<Map<String, Value>>(JSON)
+        .json::<Woken>(202, "the signature is good")
+        .fails(400, &["bad-request"])
+        .fails(401, &["bad-signature"])
+        .fails(404, &["not-found"])
+        .fails(413, &["too-big"]);
+    Paths::default().post("/api/webhook/github", self::github, github)
+}
+
+/// What a delivery did.
+#[derive(Serialize, JsonSchema)]
+struct Woken {
+    /// Whether the repository is fetched now.
+    woken: bool,
 }
 
 /// `POST /api/webhook/github`.
@@ -90,7 +108,7 @@ async fn github(State(shared): State<Arc<Shared>>, request: Request) -> Result<R
     }
     let delivery = text(&head.headers, "x-github-delivery").unwrap_or_default();
     tracing::info!(event, delivery, woken = is_waking, "a webhook");
-    Ok((StatusCode::ACCEPTED, axum::Json(json!({"woken": is_waking}))).into_response())
+    Ok((StatusCode::ACCEPTED, axum::Json(Woken { woken: is_waking })).into_response())
 }
 
 /// A header that is short and plain enough to be written down.

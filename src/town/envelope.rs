@@ -33,7 +33,8 @@ impl std::fmt::Display for Actor {
 
 /// A CloudEvents 1.0 envelope (JSON format, section 3 of its specification), with three extension
 /// attributes: `actor`, `corr` (the run that caused it) and `cause` (the event that caused it).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "Event")]
 pub struct Envelope {
     /// Always `1.0`.
     pub specversion: String,
@@ -58,6 +59,7 @@ pub struct Envelope {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// The payload, byte for byte as it was written.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub data: Box<RawValue>,
 }
 

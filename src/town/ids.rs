@@ -22,7 +22,7 @@ fn bad(what: &'static str, text: &str, why: &'static str) -> BadId {
 }
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $check:path) => {
+    ($(#[$doc:meta])* $name:ident, $check:path, $pattern:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
@@ -62,6 +62,20 @@ macro_rules! id {
             }
         }
 
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"type": "string", "pattern": $pattern})
+            }
+        }
+
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
@@ -73,19 +87,19 @@ macro_rules! id {
 id!(
     /// The name of an agent: `[a-z0-9]`, then `[a-z0-9-]`, at most 64 characters, so that it is safe
     /// in a file name, a branch name and a trailer.
-    AgentId, check_agent
+    AgentId, check_agent, "^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
 );
 id!(
     /// The ULID of one run.
-    RunId, check_run
+    RunId, check_run, "^[0-9A-Za-z]{26}$"
 );
 id!(
     /// A planned time (`2026-11-21T04:20Z`) or another name for "once" (`manual-01J8…`).
-    Slot, check_slot
+    Slot, check_slot, "^[A-Za-z0-9:._+-]{1,64}$"
 );
 id!(
     /// The object id of a git object: 40 or 64 hexadecimal digits.
-    Oid, check_oid
+    Oid, check_oid, "^([0-9a-f]{40}|[0-9a-f]{64})$"
 );
 
 fn check_agent(text: &str) -> Result<(), BadId> {

@@ -21,8 +21,9 @@ const ID_CHARS: usize = 128;
 const SOURCES: usize = 20;
 
 /// What kind of thing is remembered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "MemoryKind")]
 pub enum Kind {
     /// Something that is so.
     Fact,
@@ -35,8 +36,9 @@ pub enum Kind {
 }
 
 /// One thing that an agent remembers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Memory")]
 pub struct Entry {
     /// What the entry is called; a new entry of the same name replaces it.
     pub id: String,

@@ -255,6 +255,20 @@ impl Serialize for Pattern {
     }
 }
 
+impl schemars::JsonSchema for Pattern {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Pattern".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string"})
+    }
+}
+
 impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
         String::deserialize(de)?.parse().map_err(serde::de::Error::custom)

@@ -16,7 +16,7 @@ pub const STEP: &str = "monkeytown.run.step.v1";
 pub const EPHEMERAL: &[&str] = &[STEP];
 
 /// What an agent is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// It reads what happened.
@@ -30,7 +30,7 @@ pub enum Phase {
 }
 
 /// Payload of a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Whose run it is.

@@ -98,6 +98,9 @@ fn specs_and_changes_are_counted_with_what_tests_name() {
     assert_eq!((old["name"].as_str(), old["archived"].as_str()), (Some("old"), Some("2026-01-02")), "{told}");
 }
 
+// covers: town-api#every-moment-can-be-had
+// covers: town-api#every-moment-can-be-had/a-witness-goes-back
+// covers: town-api#every-moment-can-be-had/a-moment-that-was-not
 #[test]
 fn history_is_what_the_journal_says_and_every_moment_of_it_can_be_had() {
     let village = with_a_pull();
@@ -143,6 +146,7 @@ fn history_is_what_the_journal_says_and_every_moment_of_it_can_be_had() {
     assert_eq!((sum("buckets", "count"), sum("chunks", "events")), (all.len() as u64, all.len() as u64), "{index}");
 }
 
+// covers: town-api#an-answer-is-sent-once-until-something-happens/a-page-asks-again
 #[test]
 fn an_answer_is_sent_once_until_something_happens() {
     let village = with_a_pull();

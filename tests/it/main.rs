@@ -30,6 +30,7 @@ mod local;
 mod meanwhile;
 mod memory;
 mod network;
+mod openapi;
 mod publish;
 mod races;
 mod refusals;

@@ -23,6 +23,7 @@ use tokio::runtime::Runtime;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
 
+use crate::openapi;
 use crate::village::Village;
 
 /// How long a test waits for something that must come.
@@ -138,9 +139,7 @@ impl Station {
 
     pub fn get_at(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut stream = Self::ask_at(address, path, headers);
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        Answer::of(&String::from_utf8(bytes).unwrap())
+        Answer::of(&String::from_utf8(all(&mut stream)).unwrap()).held("get", path)
     }
 
     /// Sends something, and gives the answer.
@@ -156,9 +155,7 @@ impl Station {
         }
         // Who is refused early may find the rest not taken.
         let _ = stream.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes());
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        Answer::of(&String::from_utf8(bytes).unwrap())
+        Answer::of(&String::from_utf8(all(&mut stream)).unwrap()).held("post", path)
     }
 
     /// One request whose answer is read by the test.
@@ -227,6 +224,15 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
+/// All that the other side says. Where it would not hear all of the request it ends with a reset, after its answer.
+fn all(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut bytes) {
+        assert!(!bytes.is_empty(), "no answer: {error}");
+    }
+    bytes
+}
+
 /// One answer of HTTP.
 #[derive(Debug)]
 pub struct Answer {
@@ -240,6 +246,13 @@ impl Answer {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
         Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+    }
+
+    /// The same, where it is one that the server describes.
+    #[track_caller]
+    fn held(self, method: &str, path: &str) -> Self {
+        openapi::hold(method, path, &self);
+        self
     }
 
     #[track_caller]

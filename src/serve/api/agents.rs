@@ -14,7 +14,8 @@ use crate::town::schedule;
 use super::desk::{Desk, Failure, TownNow};
 
 /// One agent.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Resident")]
 pub struct Agent {
     /// Its name.
     name: String,

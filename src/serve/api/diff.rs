@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use git2::Oid;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::git::errors::GitError;
@@ -26,7 +27,7 @@ const LIKE_BYTES: usize = 64 * 1024;
 const LIKE: f32 = 0.6;
 
 /// What became of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// It is new.
@@ -40,7 +41,7 @@ pub enum Status {
 }
 
 /// One file that differs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FileDiff {
     /// Its path; bytes that are not UTF-8 are shown as `\xNN`.
     pub path: String,
@@ -63,7 +64,7 @@ pub struct FileDiff {
 }
 
 /// A line that hides something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Hidden {
     /// Counted from 1, in the file as it would be.
     pub line: usize,

@@ -2,6 +2,7 @@
 //! Lives here: `/api/ledger`. Never here: prices.
 
 use git2::Oid;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::git::home::Home;
@@ -15,7 +16,7 @@ use super::past::RunSum;
 const RUNS: usize = 1_000;
 
 /// Money, as far as there is any.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Ledger {
     /// What this is and what it is not.
     note: &'static str,
@@ -30,16 +31,23 @@ pub struct Ledger {
 }
 
 /// An account.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Balance {
+    /// Its name.
     account: String,
+    /// What is in it, in thousandths.
     amount_m: i64,
 }
 
-#[derive(Debug, Serialize)]
+/// Sums over all history.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Spending")]
 struct Totals {
+    /// Runs that began.
     runs: u64,
+    /// Those of them that failed.
     failed: u64,
+    /// Tokens that they used.
     tokens: u64,
     /// In millionths of a US dollar.
     cost_micros: u64,
@@ -48,7 +56,7 @@ struct Totals {
 }
 
 /// The last check of the journal.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Verify {
     /// Whether every event, folded anew from the first, gives the state that was shown at `head`.
     ok: bool,

@@ -9,20 +9,20 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Secret;
 use crate::serve::http::Peer;
+use crate::serve::openapi::{JSON, Operation, Paths};
 use crate::serve::problem::Problem;
 use crate::serve::session::{NoSession, Session};
 use crate::serve::{Shared, offset};
@@ -75,7 +75,7 @@ pub enum Act {
 }
 
 /// What was done.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum What {
     /// A pull request is merged.
@@ -106,7 +106,7 @@ pub enum What {
 }
 
 /// What was done, and where it stands in the journal.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Done {
     #[serde(flatten)]
     what: What,
@@ -206,14 +206,37 @@ fn unauthorised(code: &'static str, detail: String) -> Problem {
 }
 
 /// The paths.
-pub fn router() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/api/session", post(session))
-        .route("/api/pulls/{number}/merge", post(merge))
-        .route("/api/pulls/{number}/reject", post(reject))
-        .route("/api/freeze", post(freeze))
-        .route("/api/thaw", post(thaw))
-        .layer(DefaultBodyLimit::max(BODY))
+pub fn paths() -> Paths {
+    let takes = |id, summary| {
+        Operation::new("verdicts", id, summary)
+            .header("Origin", "that of the server itself; a browser sends it", true)
+            .fails(400, &["bad-request"])
+            .fails(403, &["not-local", "no-origin"])
+            .fails(413, &["too-big"])
+            .fails(415, &["wrong-type"])
+    };
+    let decides = |id, summary| {
+        let operation = takes(id, summary).known_by("session").fails(401, &["no-session"]).fails(500, &["failed"]);
+        let operation = operation.json::<Done>(200, "what was done, and where it is recorded");
+        operation.fails(403, &["elsewhere", "nobody"]).fails(503, &["busy", "ending"])
+    };
+    let session = takes("session", "Exchange the token of the printed address for a session")
+        .takes::<Exchange>(JSON)
+        .json::<Opened<'_>>(200, "the session")
+        .fails(401, &["token-used", "token-wrong"])
+        .fails(503, &["busy"]);
+    let of_pull = |id, summary| decides(id, summary).fails(404, &["not-found"]);
+    let merge = of_pull("merge", "Merge a pull request").takes::<Merge>(JSON);
+    let merge = merge.fails(409, &["head-moved", "closed", "draft", "conflicts", "in-the-way", "no-branch", "refused"]);
+    let reject = of_pull("reject", "Reject a pull request").takes::<Reject>(JSON);
+    let halts = |id, summary| decides(id, summary).takes::<Halt>(JSON).fails(409, &["already", "refused"]);
+    Paths::default()
+        .post("/api/session", self::session, session)
+        .post("/api/pulls/{number}/merge", self::merge, merge)
+        .post("/api/pulls/{number}/reject", self::reject, reject.fails(409, &["head-moved", "closed", "refused"]))
+        .post("/api/freeze", freeze, halts("freeze", "Stop the town"))
+        .post("/api/thaw", thaw, halts("thaw", "Let the town go on"))
+        .bounded(BODY)
 }
 
 /// A request of this server's own page on this machine.
@@ -255,39 +278,55 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Told<T> {
     }
 }
 
-#[derive(Deserialize)]
+/// The token of the printed address.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Token")]
 struct Exchange {
+    /// From the fragment of the printed address; good for once.
     token: String,
 }
 
-#[derive(Deserialize)]
+/// What was looked at and is to be merged.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Merge {
+    /// The commit that was shown: `tip`, or `head` where there is none.
     head: Oid,
+    /// Also where it is a draft.
     #[serde(default)]
     draft: bool,
 }
 
-#[derive(Deserialize)]
+/// What was looked at and is rejected.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Reject {
+    /// The commit that was shown: `tip`, or `head` where there is none.
     head: Oid,
+    /// Why, as a code.
     reason: Reason,
+    /// Why, in words: at most 4,000 bytes.
     #[serde(default)]
     text: String,
 }
 
-#[derive(Deserialize)]
+/// Why it is done.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Why")]
 struct Halt {
+    /// In words, at most 4,000 bytes.
     reason: String,
 }
 
 /// A session that was opened.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
 struct Opened<'a> {
+    /// The secret for `Authorization: Bearer`; good until the server ends.
     session: &'a str,
+    /// What git calls the person.
     by: Option<&'a str>,
 }
 

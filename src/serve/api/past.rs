@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Datelike as _, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -53,7 +54,7 @@ struct Mark {
 }
 
 /// One run with what it cost.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct RunSum {
     /// Whose run it was.
     pub agent: String,
@@ -87,7 +88,8 @@ pub struct Past {
 }
 
 /// An index over time.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "HistoryIndex")]
 pub struct Index {
     /// The first recorded event that the stream has; 0 where there is none.
     pub first: u64,
@@ -104,7 +106,7 @@ pub struct Index {
 }
 
 /// What happened within a stretch of time.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Bucket {
     /// Its beginning.
     pub from: DateTime<Utc>,
@@ -119,7 +121,7 @@ pub struct Bucket {
 }
 
 /// One month.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Chunk {
     /// As in `2026-11`.
     pub name: String,

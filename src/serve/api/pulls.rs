@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use git2::Oid;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -32,7 +33,7 @@ const KEPT: usize = 256;
 const RISKS: usize = 50;
 
 /// How much a risk matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Worth knowing.
@@ -44,7 +45,7 @@ pub enum Level {
 }
 
 /// Something to look at before a merge.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Risk {
     /// How much it matters.
     pub level: Level,
@@ -53,7 +54,7 @@ pub struct Risk {
 }
 
 /// What one check of the gate says.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CheckState {
     /// Its name.
     name: &'static str,
@@ -62,10 +63,12 @@ pub struct CheckState {
 }
 
 /// A pull request on a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PullCard")]
 pub struct Card {
     /// The pull request as the state has it (`docs/formats.md`): number, state, agent, run, branch, head, base, title, body…
     #[serde(flatten)]
+    #[schemars(with = "Pull")]
     pull: Map<String, Value>,
     /// What to look at, worst first.
     risk: Vec<Risk>,
@@ -83,7 +86,8 @@ pub struct Card {
 }
 
 /// A pull request with what differs. `files` is the list of files, and `file_count` their number.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PullPage", transform = once)]
 pub struct Page {
     /// As on the list.
     #[serde(flatten)]
@@ -94,6 +98,14 @@ pub struct Page {
     files: Vec<FileDiff>,
     /// The runs that made it.
     runs: Vec<RunSum>,
+}
+
+/// `files` takes the place of the state's number of them, and is asked for once.
+fn once(schema: &mut schemars::Schema) {
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        let mut seen = BTreeSet::new();
+        required.retain(|name| seen.insert(name.as_str().map(str::to_owned)));
+    }
 }
 
 /// What the gate says of an offer on the default branch as it is.

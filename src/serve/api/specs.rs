@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::git::files::Files;
@@ -24,7 +25,7 @@ use super::desk::{Failure, TownNow};
 const ARCHIVED: usize = 200;
 
 /// Specs and changes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Specs {
     /// Open ones by name, then archived ones, newest first.
     pub changes: Vec<Change>,
@@ -33,7 +34,7 @@ pub struct Specs {
 }
 
 /// One change.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Change {
     /// Its name.
     name: String,
@@ -53,36 +54,50 @@ pub struct Change {
     capabilities: Vec<String>,
 }
 
-#[derive(Debug, Default, Serialize)]
+/// Tasks of a change.
+#[derive(Debug, Default, Serialize, JsonSchema)]
 struct Tasks {
+    /// Those that are ticked.
     done: usize,
+    /// All of them.
     total: usize,
 }
 
-#[derive(Debug, Default, Serialize)]
+/// Scenarios of a change.
+#[derive(Debug, Default, Serialize, JsonSchema)]
 struct Scenarios {
+    /// All of them.
     total: usize,
+    /// Those that a test names.
     ok: usize,
 }
 
 /// What a gate said.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "GateVerdict")]
 struct Verdict {
+    /// The gate.
     name: String,
+    /// As a record spells it: `approved`, `pass`, `fail`…
     verdict: String,
+    /// Who spoke.
     actor: String,
     /// When its run began, where an agent spoke.
     at: Option<DateTime<Utc>>,
+    /// Which record of the gate it is, from 1.
     number: u32,
     /// Whether it counts.
     counts: bool,
 }
 
 /// One spec.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Spec {
+    /// Its capability.
     id: String,
+    /// Requirements in it.
     requirements: usize,
+    /// Scenarios in them.
     scenarios: usize,
     /// Scenarios that a test names.
     covered: usize,

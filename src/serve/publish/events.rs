@@ -10,8 +10,8 @@ use crate::serve::problem::Problem;
 use crate::town::limits::{EVENT_BYTES, PUBLISH_BYTES, PUBLISH_EVENTS};
 
 /// The content types of one event and of several.
-const ONE: &str = "application/cloudevents+json";
-const SEVERAL: &str = "application/cloudevents-batch+json";
+pub const ONE: &str = "application/cloudevents+json";
+pub const SEVERAL: &str = "application/cloudevents-batch+json";
 
 /// How a request has its events.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,7 +24,7 @@ pub struct PullOpened {
 }
 
 /// What a pull request offers at one moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Offer {
     /// The branch.
     pub branch: String,
@@ -106,7 +106,7 @@ pub struct PullMerged {
 }
 
 /// Why a human rejected a pull request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// Somebody or something has done it already.

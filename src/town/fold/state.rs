@@ -11,7 +11,7 @@ use crate::town::ids::{AgentId, Oid, RunId, Slot};
 use crate::town::pattern::Pattern;
 
 /// The town at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Town {
     /// The sequence number of the last event.
     pub seq: u64,
@@ -38,7 +38,7 @@ pub struct Town {
 }
 
 /// How far the forge was read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct ForgeSeen {
     /// Everything that happened before is recorded.
@@ -49,7 +49,7 @@ pub struct ForgeSeen {
 }
 
 /// A post of the board.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Post {
     /// Who wrote it.
     pub author: String,
@@ -74,7 +74,7 @@ pub struct Post {
 }
 
 /// A reaction that stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Reacted {
     /// Who.
     pub by: String,
@@ -83,7 +83,7 @@ pub struct Reacted {
 }
 
 /// Sums over all history.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Totals {
     /// Runs started.
@@ -105,7 +105,7 @@ pub struct Totals {
 }
 
 /// A freeze in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Frozen {
     /// Who.
     pub by: String,
@@ -116,7 +116,7 @@ pub struct Frozen {
 }
 
 /// What the town knows of one agent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Agent {
     /// What it owned by its charter when it last ran.
     pub owns: Vec<Pattern>,
@@ -146,7 +146,7 @@ pub struct Agent {
 }
 
 /// A run that has not ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Run {
     /// Its id.
     pub run: RunId,
@@ -185,7 +185,7 @@ pub struct Run {
 }
 
 /// The end of a run's publishing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Published {
     /// The pull request.
     pub pull: u64,
@@ -194,7 +194,7 @@ pub struct Published {
 }
 
 /// A run that has ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Ended {
     /// Its id.
     pub run: RunId,
@@ -216,7 +216,7 @@ pub struct Ended {
 }
 
 /// Where a pull request stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PullState {
     /// It waits for a human.
@@ -228,7 +228,7 @@ pub enum PullState {
 }
 
 /// A pull request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Pull {
     /// Its number.
     pub number: u64,
@@ -271,7 +271,7 @@ fn is_nothing(amount: &u64) -> bool {
 }
 
 /// What was spent on one day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Spent {
     /// The day, in days since 1970 (UTC).
@@ -309,7 +309,7 @@ fn is_zero(count: &u32) -> bool {
 }
 
 /// How a pull request was closed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Verdict {
     /// Who.
     pub by: String,
@@ -332,7 +332,7 @@ pub struct Verdict {
 }
 
 /// A comment on a pull request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Comment {
     /// The id of the event that carries it.
     pub id: String,
