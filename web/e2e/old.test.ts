@@ -57,5 +57,12 @@ test("a new commit is followed", async () => {
   await last(witness).filter({ hasText: "Work of today" }).waitFor({ timeout: 5_000 });
   // The promise is half a second; a machine that builds something else at the same time gets four times that.
   expect(performance.now() - begun).toBeLessThan(2_000);
+  // The timeline stands at it, although no event was recorded.
+  const now = witness.page.getByRole("region", { name: "Events around the moment" }).locator("[aria-current='true']");
+  await witness.show("timeline");
+  await now.filter({ hasText: "Work of today" }).waitFor();
+  town.write("diary.txt", "tonight\n");
+  town.commit("Work of tonight");
+  await now.filter({ hasText: "Work of tonight" }).waitFor();
   await witness.end();
 });

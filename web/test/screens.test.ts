@@ -8,7 +8,7 @@ import { hiddenAfter, people, reactionsOf, threads } from "../src/screens/board-
 import { OTHERS, accounts, csv, overTime, runsUntil, sumsBy, type RunRow } from "../src/screens/ledger-sums";
 import { changeAt, columnOf, weight, type Change } from "../src/screens/specs-columns";
 import { bytes, duration, histogram, millis, quantile } from "../src/screens/stream-figures";
-import { BLOCK, Blocks, MAIN, OTHERS as PEOPLE, lanesOf, around, placeOf, placesOf, windowOf } from "../src/screens/timeline-window";
+import { BLOCK, Blocks, MAIN, OTHERS as PEOPLE, lanesOf, around, placeOf, placesOf, upToDate, windowOf } from "../src/screens/timeline-window";
 import type { Entry } from "../src/stream/wire";
 import { entries, townAt } from "./fixture";
 
@@ -94,6 +94,12 @@ describe("lanes", () => {
     expect(placesOf([at(2)], "time")).toEqual([0.5]);
     const three = [at(0), made("c", "commit.landed", {}, null, "2026-01-01T00:00:02Z"), at(4)];
     expect([placeOf(three, 3), placeOf(three, 3, Date.parse("2026-01-01T00:00:02Z")), placeOf(three, 3, 0), placeOf(three.slice(1), 0, Infinity)]).toEqual([0, 1, 0, 0]);
+  });
+
+  it("have the commits that came since they were read, once, and wait for everything else until it is read", () => {
+    const [read, landed, other] = [made("a", "x.y", {}, 1), made("c", "commit.landed", {}), made("d", "run.step", {})];
+    expect(upToDate([read], [read, landed, other])).toEqual([read, landed]);
+    expect(upToDate([read, landed], [read, landed])).toEqual([read, landed]);
   });
 
   it("are drawn around the moment where there are many, and are the same ones while it moves a little", () => {

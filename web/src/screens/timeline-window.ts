@@ -149,6 +149,12 @@ export function placeOf(entries: Entry[], seq: number, until = -Infinity): numbe
   return at + 1 + entries.slice(at + 1, next < 0 ? undefined : next).findLastIndex(({ event }) => Date.parse(event.time) <= until);
 }
 
+/** With the commits that came since they were read: those have no number for which they would be read again. */
+export function upToDate(entries: Entry[], recent: Entry[]): Entry[] {
+  const ids = new Set(entries.map(({ event }) => event.id));
+  return entries.concat(recent.filter(({ event }) => nounOf(event.type) === "commit" && !ids.has(event.id)));
+}
+
 /** No more entries than can be drawn, around a place; the same ones while the place moves a little. */
 export function around(entries: Entry[], place: number): Entry[] {
   if (entries.length <= 2 * DRAWN) return entries;

@@ -9,7 +9,7 @@ import { AgentLink, Empty, Got, Mark as Sign, Said, stamp } from "../ui/parts";
 import { route } from "../ui/route";
 import { SHAPES, TONES, agentOf, detail, many, sentence, type Tone } from "../ui/sentence";
 import { Controls, SPEEDS, Scrubber, speedName } from "./minitimeline";
-import { Blocks, around, lanesOf, placeOf, placesOf, windowOf, type Lane } from "./timeline-window";
+import { Blocks, around, lanesOf, placeOf, placesOf, upToDate, windowOf, type Lane } from "./timeline-window";
 
 const hidden = signal<ReadonlySet<Tone>>(new Set());
 const read = signal<{ from: number; to: number; entries: Entry[]; why: string }>({ from: 0, to: 0, entries: [], why: "" });
@@ -182,8 +182,8 @@ function Around({ entries, at }: { entries: Entry[]; at: number }) {
 export function Timeline() {
   const { seq } = app.town();
   useWindow(seq);
-  const { entries: all, why } = read.value;
-  const { moment } = route.value;
+  const { entries: known, why } = read.value;
+  const [all, moment] = app.past.value ? [known, route.value.moment] : [upToDate(known, app.recent()), Infinity];
   const entries = around(all, placeOf(all, seq, moment));
   const last = placeOf(entries, seq, moment);
   const { selected } = route.value;
