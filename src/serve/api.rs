@@ -7,6 +7,7 @@ pub mod desk;
 pub mod diff;
 pub mod ledger;
 pub mod local;
+pub mod parts;
 pub mod past;
 pub mod pulls;
 pub mod specs;

@@ -13,8 +13,11 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::config::parallel;
 use crate::git::journal::Journal;
+use crate::town::envelope::Envelope;
+use crate::town::fold::Town;
 
 use super::api::desk::{Desk, Failure, TownNow, lock};
+use super::api::parts::PART;
 use super::api::{self, about, agents, ledger, past, pulls, specs};
 use super::frame::Message;
 use super::hub::Standing;
@@ -26,6 +29,9 @@ use self::folder::{Folder, FolderError};
 
 /// How often the repository is read where it changes meanwhile.
 const ATTEMPTS: u32 = 5;
+/// Recorded events between two states that are written: so many the page folds, and no more, to show any moment. It asks for them
+/// by these numbers (`BLOCK` of its time machine).
+const STATES: u64 = 5_000;
 
 /// Why there is no export.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +112,7 @@ fn once(desk: &Desk, about: &About, folder: &mut Folder, step: &dyn Fn(&str)) ->
     page(folder)?;
     step("page");
     months(desk, folder, &lines)?;
+    states(folder, &standing, &lines)?;
     answers(desk, about, folder, &now, &standing)?;
     step("answers");
     let after = desk.with(|home| {
@@ -141,10 +148,10 @@ fn page(folder: &mut Folder) -> Result<(), FolderError> {
     assets::exported().into_iter().try_for_each(|(path, bytes): (&str, Cow<'_, [u8]>)| folder.put(path, &bytes))
 }
 
-/// History, a file for each month.
+/// History, a file for each month, and several for one that is long.
 fn months(desk: &Desk, folder: &mut Folder, lines: &[Vec<u8>]) -> Result<(), FolderError> {
     let mut begin = 0;
-    let chunks = lock(&desk.past).chunks();
+    let chunks = lock(&desk.past).chunks(PART);
     for (chunk, end) in chunks {
         let mut bytes = Vec::new();
         for line in lines.get(begin..end).unwrap_or_default() {
@@ -153,6 +160,26 @@ fn months(desk: &Desk, folder: &mut Folder, lines: &[Vec<u8>]) -> Result<(), Fol
         }
         folder.put(&format!("history/{}.ndjson", chunk.name), &bytes)?;
         begin = end;
+    }
+    Ok(())
+}
+
+/// Earlier states, as `/api/state?at=` has them.
+fn states(folder: &mut Folder, standing: &Standing, lines: &[Vec<u8>]) -> Result<(), ExportError> {
+    let last = standing.town.seq.saturating_sub(1) / STATES * STATES;
+    let mut town = Town::default();
+    for line in lines {
+        if town.seq == last {
+            break;
+        }
+        let Ok(past::Line { event, seq: Some(_) }) = serde_json::from_slice(line) else { continue };
+        let envelope: Envelope = serde_json::from_str(event.get()).map_err(Failure::from)?;
+        town.fold_on([&envelope]);
+        if town.seq.is_multiple_of(STATES) {
+            let (state, offset) = (to_raw_value(&town).map_err(Failure::from)?, offset::of_seq(town.seq));
+            folder
+                .put(&format!("states/{}.json", town.seq), &api::placed(&standing.epoch, offset, town.seq, &state))?;
+        }
     }
     Ok(())
 }

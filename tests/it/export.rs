@@ -145,6 +145,59 @@ fn its_history_folds_to_its_state() {
     assert_eq!(listed, there.collect());
 }
 
+/// Records so many events in one commit, as another program could: the town is frozen and thawed again and again.
+fn record(village: &Village, count: u64) {
+    const JOURNAL: &str = "refs/heads/monkeytown/journal";
+    let number = |name: &str| -> u64 {
+        village
+            .git(["log", "-1", &format!("--format=%(trailers:key=Journal-{name},valueonly)"), JOURNAL])
+            .parse()
+            .unwrap()
+    };
+    let line = |nth: u64| {
+        let verb = if nth.is_multiple_of(2) { "frozen" } else { "thawed" };
+        let data = serde_json::json!({"by": "human:ada", "reason": format!("Reason {nth}")});
+        serde_json::json!({
+            "specversion": "1.0", "id": format!("many-{nth}"), "type": format!("monkeytown.town.{verb}.v1"),
+            "source": "/towns/smalltown", "time": crate::village::MORNING, "actor": "human:ada", "data": data,
+        })
+    };
+    let lines: Vec<String> = (0..count).map(|nth| line(nth).to_string()).collect();
+    let (seq, commit) = (number("Seq") + count, number("Commit") + 1);
+    let trailers = format!("Journal-Seq: {seq}\nJournal-Commit: {commit}\nJournal-Format: 1\n");
+    let message = format!("test: {count} events\n\n{}\n\n{trailers}", lines.join("\n"));
+    let tree = format!("{JOURNAL}^{{tree}}");
+    let made = village.git_with(["commit-tree", &tree, "-p", JOURNAL, "-F", "-"], message.as_bytes());
+    village.git(["update-ref", JOURNAL, &made]);
+}
+
+// covers: static-export#a-long-history
+#[test]
+fn a_long_history_is_cut_and_has_states_on_its_way() {
+    let village = with_a_pull();
+    record(&village, 10_200);
+    let site = village.path("site");
+    let done = export(&village, &site);
+    assert_eq!(done.code, 0, "{done:#?}");
+    let chunks = json(&site, "history/index.json")["chunks"].clone();
+    let chunks: Vec<_> =
+        chunks.as_array().unwrap().iter().map(|chunk| (chunk["name"].clone(), chunk["events"].clone())).collect();
+    let head = done.json["seq"].as_u64().unwrap();
+    let lines = history(&site).lines().count();
+    let named = |name: &str, events: usize| (Value::from(name), Value::from(events));
+    assert_eq!(chunks, [named("2026-11", 5_000), named("2026-11.2", 5_000), named("2026-11.3", lines - 10_000)]);
+    let files = tree(&site);
+    let parts = files.iter().filter(|(name, _)| name.ends_with(".ndjson"));
+    assert_eq!(parts.map(|(_, bytes)| bytes.split(|byte| *byte == b'\n').count() - 1).sum::<usize>(), lines);
+    let states: Vec<&String> = files.keys().filter(|name| name.starts_with("states/")).collect();
+    assert_eq!((head > 10_000, states), (true, vec![&"states/10000.json".to_owned(), &"states/5000.json".to_owned()]));
+    for at in ["5000", "10000"] {
+        let state = json(&site, &format!("states/{at}.json"));
+        assert_eq!(state["state"], village.monkeytown(&["state", "--json", "--at", at]).json, "{at}");
+        assert_eq!(state["seq"].to_string(), at);
+    }
+}
+
 // covers: static-export#the-same-moment-is-exported-twice
 #[test]
 fn the_same_moment_gives_the_same_bytes_in_every_clone() {

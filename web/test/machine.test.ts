@@ -23,14 +23,14 @@ class Memory implements History {
   asked = 0;
   constructor(
     private readonly all: Entry[],
-    private readonly states?: Map<number, Town>,
+    private readonly known: Map<number, Town> = states(all, [BLOCK, 2 * BLOCK]),
   ) {}
   index = () => Promise.reject(new Error("not asked"));
   events = (from: number, to: number) => {
     this.asked += 1;
     return Promise.resolve(between(this.all, from, to));
   };
-  state = (at: number) => Promise.resolve(this.states ? copy(this.states.get(at)) : undefined);
+  state = (at: number) => Promise.resolve(copy(this.known.get(at) as Town));
 }
 
 /** The states of a fresh fold after these events. */
@@ -53,7 +53,7 @@ describe("the time machine", () => {
     }
   });
 
-  test("folds across blocks without anybody's snapshots", async () => {
+  test("folds across blocks", async () => {
     const all = long(BLOCK * 2 + 300);
     const visits = [all.length, BLOCK, BLOCK + 1, 3, BLOCK * 2, BLOCK - 260, BLOCK + 777];
     const wanted = states(all, visits);
@@ -84,33 +84,69 @@ describe("the time machine", () => {
     await expect(broken.seek(9)).rejects.toThrow("event 9 is missing");
   });
 
-  test("an export is read by months", async () => {
-    const files: { [name: string]: string } = {
-      "/t/history/index.json": JSON.stringify({ chunks: [{ name: "2026-10", first: 1, last: 60 }, { name: "2026-11", first: 61, last: 102 }] }),
-      "/t/history/2026-10.ndjson": entries.slice(0, 60).map((entry) => JSON.stringify(entry)).join("\n"),
-      "/t/history/2026-11.ndjson": `${entries.slice(60).map((entry) => JSON.stringify(entry)).join("\n")}\nnot json\n`,
-    };
-    const history = new StaticHistory("http://host/t/", (url) => Promise.resolve(new Response(files[url.pathname])));
-    expect((await history.events(59, 63)).map((entry) => entry.seq)).toEqual([59, 60, 61, 62, 63]);
-    const machine = new Machine(history, () => 102);
-    await machine.seek(100);
-    expect(write(machine.town)).toBe(write(townAt(100)));
-    expect(readLines("\n{}\n[1]\n")).toEqual([]);
-  });
-
-  test("a month of nothing but commits is read with the months around it", async () => {
+  describe("an export", () => {
     const landed = (id: string): Entry => ({ offset: id, seq: null, event: { ...(journal[0] as Envelope), id, type: "monkeytown.commit.landed.v1" } });
-    const months = [[landed("before")], entries.slice(0, 4), [landed("between")], entries.slice(4, 6), [landed("after")]];
-    const chunks = months.map((month, nth) => ({ name: `2026-0${nth + 1}`, first: month[0]?.seq ?? 0, last: month.at(-1)?.seq ?? 0 }));
-    const get = (url: URL) => {
-      const nth = chunks.findIndex(({ name }) => url.pathname.endsWith(`${name}.ndjson`));
-      return Promise.resolve(new Response(nth < 0 ? JSON.stringify({ chunks }) : (months[nth] ?? []).map((entry) => JSON.stringify(entry)).join("\n")));
-    };
-    const read = async (from: number, to: number) => (await new StaticHistory("http://host/", get).events(from, to)).map(({ seq, event }) => seq ?? event.id);
-    expect(await read(0, 6)).toEqual(["before", 1, 2, 3, 4, "between", 5, 6, "after"]);
-    expect(await read(1, 4)).toEqual([1, 2, 3, 4, "between"]);
-    expect(await read(5, 6)).toEqual([5, 6, "after"]);
-    expect(await read(7, 9)).toEqual([]);
+    const lines = (some: Entry[]) => some.map((entry) => JSON.stringify(entry)).join("\n");
+
+    /** An export of these files of history, and which of them were asked for. */
+    function exported(parts: { [name: string]: Entry[] }, more: { [path: string]: string } = {}) {
+      const chunks = Object.entries(parts).map(([name, part]) => {
+        const numbers = part.flatMap(({ seq }) => seq ?? []);
+        return { name, first: numbers[0] ?? 0, last: numbers.at(-1) ?? 0, events: part.length };
+      });
+      const asked: string[] = [];
+      const history = new StaticHistory("http://host/t/", ({ pathname }) => {
+        const path = pathname.slice("/t/".length);
+        const part = parts[/^history\/(.*)\.ndjson$/.exec(path)?.[1] ?? ""];
+        const body = path === "history/index.json" ? JSON.stringify({ chunks }) : part ? lines(part) : more[path];
+        asked.push(path);
+        return Promise.resolve(new Response(body ?? "", { status: body === undefined ? 404 : 200 }));
+      });
+      const read = async (from: number, to: number) => (await history.events(from, to)).map(({ seq, event }) => seq ?? event.id);
+      return { history, read, asked: () => asked.splice(0).filter((path) => path !== "history/index.json") };
+    }
+
+    test("is read by files, and only by those that are needed", async () => {
+      const { history, read, asked } = exported({ "2026-10": entries.slice(0, 40), "2026-10.2": entries.slice(40, 60), "2026-11": entries.slice(60) });
+      expect(await read(59, 63)).toEqual([59, 60, 61, 62, 63]);
+      expect(asked()).toEqual(["history/2026-10.2.ndjson", "history/2026-11.ndjson"]);
+      expect(await read(38, 40)).toEqual([38, 39, 40]);
+      expect(asked()).toEqual(["history/2026-10.ndjson"]);
+      const machine = new Machine(history, () => 102);
+      await machine.seek(100);
+      expect(write(machine.town)).toBe(write(townAt(100)));
+      expect(asked()).toEqual([]);
+      expect(readLines("\n{}\n[1]\nnot json\n")).toEqual([]);
+    });
+
+    test("has commits where they were, also where files were cut between them", async () => {
+      const { read, asked } = exported({
+        "2026-01": [landed("before")],
+        "2026-02": entries.slice(0, 4),
+        "2026-03": [landed("between")],
+        "2026-03.2": [landed("late"), ...entries.slice(4, 6)],
+        "2026-04": [landed("after")],
+      });
+      expect(await read(0, 6)).toEqual(["before", 1, 2, 3, 4, "between", "late", 5, 6, "after"]);
+      expect(await read(1, 4)).toEqual([1, 2, 3, 4, "between", "late"]);
+      expect(await read(5, 6)).toEqual([5, 6, "after"]);
+      expect(await read(7, 9)).toEqual([]);
+      asked();
+      expect(await read(1, 3)).toEqual([1, 2, 3]);
+      expect(asked()).toEqual([]);
+    });
+
+    test("has states, so that nothing is folded from the first event", async () => {
+      const all = long(BLOCK * 3);
+      const known = states(all, [BLOCK * 2, BLOCK * 2 + 7]);
+      const parts = Object.fromEntries([0, 1, 2].map((nth) => [`2026-0${nth + 1}`, all.slice(nth * BLOCK, (nth + 1) * BLOCK)]));
+      const { history, asked } = exported(parts, { [`states/${BLOCK * 2}.json`]: write({ seq: BLOCK * 2, state: known.get(BLOCK * 2) }) });
+      const machine = new Machine(history, () => all.length);
+      await machine.seek(BLOCK * 2 + 7);
+      expect(write(machine.town) === write(known.get(BLOCK * 2 + 7))).toBe(true);
+      expect(asked()).toEqual([`states/${BLOCK * 2}.json`, "history/2026-03.ndjson"]);
+      await expect(machine.seek(BLOCK + 1)).rejects.toThrow(`answered 404 for /t/states/${BLOCK}.json`);
+    });
   });
 });
 
@@ -161,7 +197,7 @@ describe("between two events", () => {
   const commit = (id: string, time: string): Entry => ({ offset: id, seq: null, event: { ...(journal[0] as Envelope), id, type: "monkeytown.commit.landed.v1", time, data: { author: "ana", subject: id } } });
   const event = (seq: number, time: string): Entry => ({ offset: `${seq}`, seq, event: { ...(journal[seq - 1] as Envelope), id: `e${seq}`, time } });
   const all = [commit("a", "2020-01-01T00:00:00Z"), commit("b", "2021-01-01T00:00:00Z"), event(1, "2026-01-01T00:00:00Z"), commit("c", "2026-01-02T00:00:00Z"), event(2, "2026-01-03T00:00:00Z")];
-  const history = { index: () => Promise.reject(new Error("not asked")), events: (from: number, to: number) => Promise.resolve(between(all, from, to)), state: () => Promise.resolve(undefined) };
+  const history = { index: () => Promise.reject(new Error("not asked")), events: (from: number, to: number) => Promise.resolve(between(all, from, to)), state: () => Promise.resolve(emptyTown()) };
 
   test("what was in git before the first event is there, up to the moment that is looked at", async () => {
     const machine = new Machine(history, () => 2);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -13,6 +13,8 @@ use crate::serve::hub::Hub;
 use crate::serve::landed;
 use crate::serve::ring::Offset;
 use crate::town::event::Event;
+
+use super::parts::{Cut, Most, PART, parts};
 
 /// Frames that are read at one time.
 const AT_ONCE: usize = 2_048;
@@ -51,6 +53,8 @@ struct Mark {
     /// In milliseconds since 1970.
     at: i64,
     noun: u16,
+    /// Of its line, with what ends it.
+    bytes: u32,
 }
 
 /// One run with what it cost.
@@ -101,7 +105,7 @@ pub struct Index {
     pub to: Option<DateTime<Utc>>,
     /// Stretches of time in which something happened, at most 400.
     pub buckets: Vec<Bucket>,
-    /// Months, as the static export cuts them.
+    /// The files that the static export makes of it: a month, or a part of one that is long.
     pub chunks: Vec<Chunk>,
 }
 
@@ -120,10 +124,10 @@ pub struct Bucket {
     pub kinds: BTreeMap<String, u64>,
 }
 
-/// One month.
+/// A file of history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Chunk {
-    /// As in `2026-11`.
+    /// As in `2026-11`, the first of a month; `2026-11.2` is the second.
     pub name: String,
     /// Its first recorded event; 0 where it has none.
     pub first: u64,
@@ -200,7 +204,8 @@ impl Past {
         let Ok(seen) = serde_json::from_str::<Seen<'_>>(read.event.get()) else { return };
         let noun = seen.kind.strip_prefix("monkeytown.").and_then(|rest| rest.split('.').next()).unwrap_or("other");
         let noun = self.noun(noun);
-        self.marks.push(Mark { seq, at: seen.time.timestamp_millis(), noun });
+        let bytes = u32::try_from(line.len() + 1).unwrap_or(u32::MAX);
+        self.marks.push(Mark { seq, at: seen.time.timestamp_millis(), noun, bytes });
         if let Some(Ok(event)) = Event::decode(&seen.kind, seen.data) {
             self.count(&event, seen.time);
         }
@@ -279,7 +284,7 @@ impl Past {
             from: times().min().and_then(moment),
             to: times().max().and_then(moment),
             buckets: self.buckets(),
-            chunks: self.chunks().into_iter().map(|(chunk, _)| chunk).collect(),
+            chunks: self.chunks(PART).into_iter().map(|(chunk, _)| chunk).collect(),
         }
     }
 
@@ -324,27 +329,11 @@ impl Past {
         })
     }
 
-    /// Months with the number of lines up to their end. An event whose clock was behind belongs to the month that was on.
+    /// The files of it, none of which has more than this, each with the number of lines up to its end.
     #[must_use]
-    pub fn chunks(&self) -> Vec<(Chunk, usize)> {
-        let mut chunks: Vec<(Chunk, usize)> = Vec::new();
-        let mut latest = i64::MIN;
-        for (at, mark) in self.marks.iter().enumerate() {
-            latest = latest.max(mark.at);
-            let moment = DateTime::from_timestamp_millis(latest).unwrap_or_default();
-            let name = format!("{:04}-{:02}", moment.year(), moment.month());
-            if chunks.last().is_none_or(|(chunk, _)| chunk.name != name) {
-                chunks.push((Chunk { name, first: 0, last: 0, events: 0 }, at));
-            }
-            let Some((chunk, end)) = chunks.last_mut() else { continue };
-            chunk.events += 1;
-            *end = at + 1;
-            if mark.seq > 0 {
-                chunk.first = if chunk.first == 0 { mark.seq } else { chunk.first };
-                chunk.last = mark.seq;
-            }
-        }
-        chunks
+    pub fn chunks(&self, most: Most) -> Vec<(Chunk, usize)> {
+        let cut = |mark: &Mark| Cut { seq: mark.seq, at: mark.at, bytes: mark.bytes.into() };
+        parts(self.marks.iter().map(cut), most)
     }
 }
 
@@ -357,7 +346,7 @@ mod tests {
         let minute = 1_790_000_000_000;
         let years = (0..3).map(|year| minute - (year + 1) * 31_536_000_000);
         let marks = years.rev().chain((0..60).map(|second| minute + second * 1_000));
-        let mark = |at| Mark { seq: 0, at, noun: 0 };
+        let mark = |at| Mark { seq: 0, at, noun: 0, bytes: 1 };
         let past = Past { marks: marks.map(mark).collect(), nouns: vec!["run".to_owned()], ..Past::default() };
         let buckets = past.buckets();
         assert!((40..=FINE).contains(&buckets.len()), "{}", buckets.len());
@@ -367,7 +356,7 @@ mod tests {
 
     #[test]
     fn no_index_has_more_buckets_than_can_be_drawn() {
-        let mark = |at: i64| Mark { seq: 0, at: at * 3_600_000, noun: 0 };
+        let mark = |at: i64| Mark { seq: 0, at: at * 3_600_000, noun: 0, bytes: 1 };
         let past = Past { marks: (0..9_000).map(mark).collect(), nouns: vec!["run".to_owned()], ..Past::default() };
         assert_eq!(past.buckets().len() as i64, BUCKETS);
     }

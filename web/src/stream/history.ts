@@ -23,8 +23,8 @@ export interface History {
   index(): Promise<HistoryIndex>;
   /** Recorded events of these numbers, with the derived ones in their places; from 0: with what was in git before the first. */
   events(from: number, to: number): Promise<Entry[]>;
-  /** The state after an event, where somebody else folds it for us. */
-  state(at: number): Promise<Town | undefined>;
+  /** The state after an event that ends a block of the time machine. */
+  state(at: number): Promise<Town>;
 }
 
 /** An answer that was none, with words for a person. */
@@ -45,6 +45,10 @@ async function fetched(get: Fetch, url: URL): Promise<Response> {
 
 export async function fetchText(get: Fetch, url: URL): Promise<string> {
   return (await fetched(get, url)).text();
+}
+
+async function stateAt(get: Fetch, url: URL): Promise<Town> {
+  return adopt((parse(await fetchText(get, url)) as { state: unknown }).state);
 }
 
 /** The most that a server hands out at once. */
@@ -112,10 +116,8 @@ export class ServedHistory implements History {
     }
   }
 
-  async state(at: number): Promise<Town | undefined> {
-    const url = new URL("api/state", this.base);
-    url.searchParams.set("at", `${at}`);
-    return adopt((parse(await fetchText(this.get, url)) as { state: unknown }).state);
+  state(at: number): Promise<Town> {
+    return stateAt(this.get, new URL(`api/state?at=${at}`, this.base));
   }
 }
 
@@ -137,7 +139,8 @@ export class StaticHistory implements History {
     const { chunks } = await this.index();
     // A month in which nothing was recorded has commits that belong to the event before it.
     const first = from === 0 ? 0 : chunks.findIndex((chunk) => chunk.last >= from);
-    const beyond = chunks.findIndex((chunk) => chunk.first > to);
+    // What is derived behind the last of them may be at the beginning of the next file.
+    const beyond = chunks.findIndex(({ first, last, events }) => first > (events > last - first + 1 ? to + 1 : to));
     const needed = first < 0 ? [] : chunks.slice(first, beyond < 0 ? chunks.length : beyond);
     const parts = await Promise.all(needed.map((chunk) => this.file(chunk.name)));
     return between(parts.flat(), from, to);
@@ -155,7 +158,7 @@ export class StaticHistory implements History {
     return file;
   }
 
-  state(): Promise<undefined> {
-    return Promise.resolve(undefined);
+  state(at: number): Promise<Town> {
+    return stateAt(this.get, new URL(`states/${at}.json`, this.base));
   }
 }

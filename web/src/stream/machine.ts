@@ -142,23 +142,10 @@ export class Machine {
   private async base(index: number): Promise<Town> {
     const known = this.bases.get(index);
     if (known) return known;
-    const base = (await this.history.state(index * BLOCK)) ?? (await this.foldTo(index));
+    const base = await this.history.state(index * BLOCK);
     if (this.bases.size >= BASES_KEPT) this.bases.delete([...this.bases.keys()].at(-1) as number);
     this.bases.set(index, base);
     return base;
-  }
-
-  /** Folds block after block from the nearest base: the way of a page without a server. */
-  private async foldTo(index: number): Promise<Town> {
-    const from = Math.max(...[...this.bases.keys()].filter((known) => known < index));
-    const town = copy(this.bases.get(from) ?? emptyTown());
-    for (let block = from; block < index; block++) {
-      const entries = await this.history.events(block * BLOCK + 1, (block + 1) * BLOCK);
-      for (const entry of entries) if (entry.seq === town.seq + 1) apply(town, entry.event);
-      if (town.seq !== (block + 1) * BLOCK) throw new Error(`event ${town.seq + 1} is missing in the history`);
-      this.bases.set(block + 1, copy(town));
-    }
-    return town;
   }
 
   /** The number of the last event that happened at or before a moment, searched in the whole history. */
