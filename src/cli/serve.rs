@@ -2,6 +2,7 @@
 //! Lives here: arguments, the address, the relay's thread, the end. Never here: what is served.
 
 mod publishers;
+mod shards;
 
 use std::cell::RefCell;
 use std::io::IsTerminal as _;
@@ -61,9 +62,8 @@ pub struct Args {
     /// Another origin whose pages may connect, such as `https://pages.example`; can be repeated
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     origin: Vec<String>,
-    /// The address of a server of this town, this one among them, where several serve it; can be repeated
-    #[arg(long, value_name = "URL", value_parser = origin)]
-    shard: Vec<String>,
+    #[command(flatten)]
+    shards: shards::Sharding,
     /// The header in which a proxy before the server tells the client's address, as in X-Forwarded-For
     #[arg(long, value_name = "HEADER")]
     proxy_header: Option<String>,
@@ -118,6 +118,7 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     let house = open::house(context, Some(args.remote.as_deref().unwrap_or("none")))?;
     let clock = Arc::new(open::Source::new(context)?);
     let publishers = args.publishers.read(&house)?;
+    let (shard, shards) = args.shards.read()?;
     let capacity = Capacity { frames: args.ring_events.max(1), bytes: args.ring_mib.max(1) << 20 };
     let limits = Limits { subscribers: args.witnesses, connections_per_address: args.connections, ..Limits::default() };
     let source = crate::run::source_of(&house.settings.name);
@@ -126,7 +127,8 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
         description: String::new(),
         source: source.clone(),
         branch: house.home.branch.clone(),
-        shards: args.shard.clone(),
+        shard,
+        shards,
     };
     let desk = {
         let clock = clock.clone();
@@ -157,7 +159,7 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
         let token = is_local.then(crate::config::secret).transpose()?;
         let shared = Arc::new(Shared {
             relay: Arc::new(Health::default()),
-            doorman: Doorman::new(rules(args, address)),
+            doorman: Doorman::new(rules(args, address, &about.shards)),
             town: about,
             hub,
             publishers,
@@ -258,12 +260,12 @@ fn origin(text: &str) -> Result<String, String> {
     if is_bare && is_web { Ok(url.origin().ascii_serialization()) } else { Err(bad()) }
 }
 
-fn rules(args: &Args, address: SocketAddr) -> Rules {
+fn rules(args: &Args, address: SocketAddr, shards: &[String]) -> Rules {
     Rules {
         a_second: args.requests,
         at_once: args.requests.saturating_mul(BURST),
         names: names(address, &args.host),
-        origins: args.origin.iter().chain(&args.shard).cloned().collect(),
+        origins: args.origin.iter().chain(shards).cloned().collect(),
         proxy_header: args.proxy_header.as_ref().map(|name| name.to_ascii_lowercase()),
     }
 }

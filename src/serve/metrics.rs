@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use super::Shared;
+use super::{Shard, Shared};
 
 /// The media type.
 pub const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -87,6 +87,10 @@ fn town(page: &mut Page, shared: &Shared) {
     }
     page.head("monkeytown_build_info", "gauge", "The program that runs.");
     page.line(&format!("monkeytown_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), "1");
+    if let Some(Shard { index, count }) = shared.town.shard {
+        page.head("monkeytown_shard_info", "gauge", "Which of several servers of the town this one is.");
+        page.line(&format!("monkeytown_shard_info{{index=\"{index}\",count=\"{count}\"}}"), "1");
+    }
 }
 
 #[derive(Default)]

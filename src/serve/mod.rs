@@ -158,6 +158,15 @@ pub struct Told {
     idle_s: u64,
 }
 
+/// Which of several servers of one town one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Shard {
+    /// Its number, from 1 on.
+    pub index: u16,
+    /// How many there are.
+    pub count: u16,
+}
+
 /// What the town is, as far as the server tells it.
 #[derive(Clone, Debug, Default)]
 pub struct About {
@@ -173,6 +182,8 @@ pub struct About {
     /// where that one is full or gone: each relays the same history with the same offsets of recorded events, because git is the
     /// truth; only the epoch is its own.
     pub shards: Vec<String>,
+    /// Which of them this server is.
+    pub shard: Option<Shard>,
 }
 
 /// What all connections share.

@@ -94,18 +94,36 @@ fn with_a_remote_it_follows_what_is_pushed_there() {
     kill(child);
 }
 
+// covers: event-stream#several-servers-serve-one-town/each-says-which-it-is
 #[test]
 fn several_servers_of_one_town_are_told_to_the_page() {
     let village = Village::small();
-    let servers = ["--shard", "https://one.example/", "--shard", "https://two.example"];
+    let servers = ["--shard", "2/2", "--shard-url", "https://one.example/", "--shard-url", "https://two.example"];
     let (child, address) = program(&village, &servers);
     let answer = Station::get_at(address, "/api/town", &[("origin", "https://two.example")]);
+    let shard = serde_json::json!({"index": 2, "count": 2});
+    assert_eq!(
+        (&answer.json()["shard"], &Station::get_at(address, "/api/stream", &[]).json()["shard"]),
+        (&shard, &shard)
+    );
+    let figures = Station::get_at(address, "/metrics", &[]).body;
+    assert!(figures.contains("\nmonkeytown_shard_info{index=\"2\",count=\"2\"} 1\n"), "{figures}");
     assert_eq!(answer.json()["shards"], serde_json::json!(["https://one.example", "https://two.example"]));
     assert!(answer.head.contains("connect-src 'self' ws: wss: https://one.example https://two.example;"), "{answer:?}");
     assert!(answer.head.contains("access-control-allow-origin: https://two.example"), "{answer:?}");
     kill(child);
+    let (child, address) = program(&village, &["--shard", "1/3", "--shard-url", "http://127.0.0.1:418{}"]);
+    let town = Station::get_at(address, "/api/town", &[]).json();
+    assert_eq!(town["shards"], serde_json::json!([1, 2, 3].map(|nth| format!("http://127.0.0.1:418{nth}"))));
+    kill(child);
+    let (child, address) = program(&village, &[]);
+    let town = Station::get_at(address, "/api/town", &[]).json();
+    assert_eq!((&town["shard"], &town["shards"]), (&Value::Null, &serde_json::json!([])));
+    assert!(!Station::get_at(address, "/metrics", &[]).body.contains("shard_info"));
+    kill(child);
 }
 
+// covers: event-stream#several-servers-serve-one-town/the-list-does-not-fit
 #[test]
 fn what_cannot_be_served_is_said() {
     let village = Village::small();
@@ -114,7 +132,15 @@ fn what_cannot_be_served_is_said() {
     village.monkeytown(&["serve", "--listen", &address]).says(2, "name another address with --listen");
     village.monkeytown(&["serve", "--remote", "nowhere"]).says(2, "nowhere");
     village.monkeytown(&["serve", "--fetch", "5"]).says(2, "--remote");
-    village.monkeytown(&["serve", "--shard", "https://one.example/path"]).says(2, "is no origin");
+    for (shard, why) in [
+        (&["--shard", "1/2"][..], "--shard-url <URL>"),
+        (&["--shard-url", "https://one.example"], "--shard <I/N>"),
+        (&["--shard", "3/2", "--shard-url", "https://{}.example"], "there is no server 3 of 2"),
+        (&["--shard", "1/2", "--shard-url", "https://one.example"], "1 named"),
+        (&["--shard", "1/1", "--shard-url", "https://one.example/path"], "is no origin"),
+    ] {
+        village.monkeytown(&[&["serve"], shard].concat()).says(2, why);
+    }
     village.git(["rm", "-q", ".monkeytown/town.yaml"]);
     village.save("No town any more");
     village.monkeytown(&["serve", "--listen", "127.0.0.1:0"]).says(2, "town");

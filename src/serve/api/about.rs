@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::serve::hub::Standing;
-use crate::serve::{About, Shared, Told};
+use crate::serve::{About, Shard, Shared, Told};
 
 use super::worked_out;
 
@@ -58,7 +58,9 @@ pub struct Card<'a> {
     freeze: bool,
     /// The program's version.
     server: &'static str,
-    /// Origins of all servers of the town, where there are several.
+    /// Which of several servers of the town this one is.
+    shard: Option<Shard>,
+    /// Origins of all of them, where there are several.
     shards: &'a [String],
     /// Its map.
     world: Option<Value>,
@@ -99,6 +101,7 @@ pub fn described(about: &About, standing: &Standing, here: Here) -> Value {
         local: here.local,
         freeze: town.frozen.is_some(),
         server: env!("CARGO_PKG_VERSION"),
+        shard: about.shard,
         shards: &about.shards,
         world: None,
         limits: here.limits,
@@ -126,6 +129,8 @@ pub struct Health {
     published: u64,
     /// How far the stream is behind the repository, in milliseconds.
     relay_lag_ms: Option<u64>,
+    /// Which of several servers of the town this one is.
+    shard: Option<Shard>,
     /// How long the server has run, in seconds.
     uptime_s: u64,
     /// Why the repository cannot be read, while it cannot.
@@ -168,6 +173,7 @@ pub async fn stream(State(shared): State<Arc<Shared>>) -> Json<Health> {
         lagged: count(&hub.counts.lagged),
         published: count(&hub.counts.published),
         relay_lag_ms: shared.relay.lag_ms(),
+        shard: shared.town.shard,
         uptime_s: hub.age().as_secs(),
         trouble: shared.relay.trouble(),
         limits: shared.limits.told(),
