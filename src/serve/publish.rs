@@ -5,6 +5,7 @@
 mod events;
 mod keys;
 mod oidc;
+mod roll;
 mod tokens;
 
 use std::collections::{HashMap, VecDeque};
@@ -29,6 +30,7 @@ use self::events::Mode;
 pub use self::keys::{Keys, PAUSE};
 use self::oidc::BadToken;
 pub use self::oidc::{ISSUER, Oidc};
+pub use self::roll::{LOOK, Read, Roll, Unread};
 pub use self::tokens::{BadTokens, FILE_BYTES, Tokens, token};
 use super::Shared;
 use super::api::desk::lock;
@@ -81,7 +83,7 @@ const RECENT: usize = 16_384;
 
 /// Who may publish, and how much.
 pub struct Publishers {
-    tokens: Tokens,
+    roll: Roll,
     oidc: Option<Oidc>,
     of_one: RateLimiter<AgentId, DefaultKeyedStateStore<AgentId>, DefaultClock>,
     of_all: DefaultDirectRateLimiter,
@@ -101,10 +103,10 @@ struct Recent {
 impl Publishers {
     /// Those that have a token, and workflows; each may publish so many events in a second.
     #[must_use]
-    pub fn new(tokens: Tokens, oidc: Option<Oidc>, by_one: NonZeroU32) -> Self {
+    pub fn new(tokens: impl Into<Roll>, oidc: Option<Oidc>, by_one: NonZeroU32) -> Self {
         let all = NonZeroU32::new(PUBLISHED_A_SECOND).unwrap_or(NonZeroU32::MIN).max(by_one);
         Self {
-            tokens,
+            roll: tokens.into(),
             oidc,
             of_one: RateLimiter::keyed(Quota::per_second(by_one)),
             of_all: RateLimiter::direct(Quota::per_second(all)),
@@ -116,7 +118,7 @@ impl Publishers {
 
     /// The agent that a request speaks for.
     async fn speaker(&self, shared: &Arc<Shared>, parts: &Parts) -> Result<AgentId, Problem> {
-        if self.tokens.is_empty() && self.oidc.is_none() {
+        if self.roll.is_closed() && self.oidc.is_none() {
             let detail = "nobody may publish here; start the server with --publish-tokens, or with --oidc-audience and \
                           --oidc-repository";
             return Err(Problem::new(StatusCode::NOT_FOUND, "no-publishing", "Nothing is published here", detail));
@@ -128,7 +130,7 @@ impl Publishers {
             return Err(unauthorised("no-token", "say who speaks: `Authorization: Bearer TOKEN`"));
         };
         let token = token.trim();
-        let agent = match (self.tokens.agent_of(token), &self.oidc) {
+        let agent = match (self.roll.tokens().agent_of(token), &self.oidc) {
             (Some(agent), _) => agent.clone(),
             (None, Some(oidc)) if token.contains('.') => {
                 oidc.speaker(token, shared.desk.now()).await.map_err(|error| match &error {

@@ -170,7 +170,8 @@ fn addresses_and_files_that_are_of_no_use_are_told() {
     let serve = |more: &[&str]| village.monkeytown(&[&["serve", "--listen", "127.0.0.1:0"], more].concat());
     village.put("tokens", "chaostester x\n");
     serve(&["--publish-tokens", "tokens"]).says(2, "it is in the repository");
-    serve(&["--publish-tokens", "nowhere"]).says(2, "--publish-tokens nowhere:");
+    serve(&["--publish-tokens", "nowhere"])
+        .says(2, "--publish-tokens nowhere: it is not there; make it of lines that `monkeytown token AGENT` prints");
     std::fs::write(&file, "chaostester x\n").unwrap();
     serve(&["--publish-tokens", &file]).says(2, "line 1: the hash is none");
     std::fs::write(&file, "# none\n").unwrap();

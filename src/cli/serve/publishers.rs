@@ -1,6 +1,7 @@
 //! Who may publish at a server: the part of its arguments that says so.
 //! Lives here: reading the file of tokens, what a workflow has to be. Never here: judging a token (see `serve::publish`).
 
+use std::io::ErrorKind;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use clap::Args;
 use crate::cli::Usage;
 use crate::config::files::read_up_to;
 use crate::run::house::House;
-use crate::serve::publish::{FILE_BYTES, ISSUER, Keys, Oidc, PAUSE, Publishers, Tokens};
+use crate::serve::publish::{FILE_BYTES, ISSUER, Keys, LOOK, Oidc, PAUSE, Publishers, Read, Roll, Unread};
 use crate::town::limits::PUBLISHED_BY_ONE;
 
 /// Who may publish what running agents tell.
@@ -55,30 +56,47 @@ impl Publishing {
     /// # Errors
     /// [`Usage`] where a file or an address is of no use.
     pub fn read(&self, house: &House) -> anyhow::Result<Publishers> {
-        let tokens = self.publish_tokens.as_deref().map(|path| tokens(path, house)).transpose()?.unwrap_or_default();
+        let roll = self.publish_tokens.as_deref().map(|path| {
+            let bad = |why: Unread| Usage(format!("--publish-tokens {}: {why}", path.display()));
+            Roll::open(reader(path.to_owned(), house), LOOK).map_err(bad)
+        });
         let oidc = self.oidc_audience.clone().zip(self.oidc_repository.clone());
         let oidc = oidc.map(|(audience, repository)| -> anyhow::Result<Oidc> {
             let keys = Keys::new(&self.oidc_issuer, PAUSE).map_err(|why| Usage(format!("--oidc-issuer: {why}")))?;
             Ok(Oidc { keys, audience, repository, branch: house.home.branch.clone() })
         });
-        Ok(Publishers::new(tokens, oidc.transpose()?, self.publish_rate))
+        Ok(Publishers::new(roll.transpose()?.unwrap_or_default(), oidc.transpose()?, self.publish_rate))
     }
 }
 
-fn tokens(path: &Path, house: &House) -> anyhow::Result<Tokens> {
-    let bad = |why: String| Usage(format!("--publish-tokens {}: {why}", path.display()));
-    let real = path.canonicalize().map_err(|error| bad(error.to_string()))?;
+/// What reads the file of tokens, each time from where the path leads then.
+fn reader(path: PathBuf, house: &House) -> Read {
     let repo = &house.home.repo;
-    let below = |folder: &Path| folder.canonicalize().is_ok_and(|folder| real.starts_with(folder));
-    if repo.workdir().is_some_and(below) && !below(repo.common_dir()) {
-        let why = "it is in the repository, where agents read it; keep it elsewhere, such as in /etc/monkeytown";
-        return Err(bad(why.to_owned()).into());
+    let (workdir, git) = (repo.workdir().map(Path::to_owned), repo.common_dir().to_owned());
+    Box::new(move || {
+        let real = path.canonicalize().map_err(unread)?;
+        let below = |folder: &Path| folder.canonicalize().is_ok_and(|folder| real.starts_with(folder));
+        if workdir.as_deref().is_some_and(below) && !below(&git) {
+            let why = "it is in the repository, where agents read it; keep it elsewhere, such as in /etc/monkeytown";
+            return Err(Unread::Withdrawn(why.to_owned()));
+        }
+        // A pipe would be waited for.
+        if !real.metadata().map_err(unread)?.is_file() {
+            let why = "it is no file; name one with lines of `monkeytown token AGENT`";
+            return Err(Unread::Withdrawn(why.to_owned()));
+        }
+        read_up_to(&real, FILE_BYTES).map_err(unread)
+    })
+}
+
+/// Who takes the file away, or the right to read it, withdraws what is in it; where the system is in trouble, nobody meant that.
+fn unread(error: std::io::Error) -> Unread {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            Unread::Withdrawn("it is not there; make it of lines that `monkeytown token AGENT` prints".to_owned())
+        }
+        ErrorKind::PermissionDenied => Unread::Withdrawn(format!("{error}; let the server's user read it")),
+        ErrorKind::FileTooLarge => Unread::Damaged(format!("{error}; take lines out of it")),
+        _ => Unread::Damaged(format!("it cannot be read: {error}")),
     }
-    let bytes = read_up_to(&real, FILE_BYTES).map_err(|error| bad(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|_| bad("it is no text".to_owned()))?;
-    let tokens = Tokens::read(&text).map_err(|error| bad(error.to_string()))?;
-    if tokens.is_empty() {
-        return Err(bad("it has no line; make one with `monkeytown token AGENT`".to_owned()).into());
-    }
-    Ok(tokens)
 }
