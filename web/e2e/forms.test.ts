@@ -1,31 +1,22 @@
 // Promise: the page works on a telephone, without motion, without eyes and without a mouse.
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Browser } from "playwright-core";
-import { Witness, browse } from "./look";
-import { Town, type Server } from "./town";
+import { expect, test } from "vitest";
+import { Witness } from "./look";
+import { stage } from "./stage";
+import { Town } from "./town";
 
 const SCREENS = ["terrarium", "timeline", "gate", "board", "ledger", "specs", "agents", "stream"];
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 
-let browser: Browser;
-let town: Town;
-let server: Server;
-
-beforeAll(async () => {
-  browser = await browse();
-  town = Town.demo();
+const on = stage(() => {
+  const town = Town.demo();
   town.run("pulls", "reject", `${town.pull("junglesecurity").number}`, "--reason", "wrong", "An example");
   town.run("pulls", "merge", `${town.pull("chaostester").number}`);
-  server = await town.serve();
-});
-afterAll(async () => {
-  await browser.close();
-  await town.end();
+  return town;
 });
 
 // covers: terrarium#everybody-can-use-it/axe
 test.each([["a desk", {}], ["a telephone", PHONE]])("axe finds nothing serious on any screen of %s", async (_where, options) => {
-  const witness = await (await Witness.open(browser, server.origin, options)).ready();
+  const witness = await (await Witness.open(on.browser, on.server.origin, options)).ready();
   const found: { [screen: string]: string[] } = {};
   for (const screen of SCREENS) {
     await witness.show(screen);
@@ -38,7 +29,7 @@ test.each([["a desk", {}], ["a telephone", PHONE]])("axe finds nothing serious o
 
 // covers: terrarium#everybody-can-use-it/a-telephone
 test("at 390 px nothing is wider than the screen, and what is touched is large enough", async () => {
-  const witness = await (await Witness.open(browser, server.origin, PHONE)).ready();
+  const witness = await (await Witness.open(on.browser, on.server.origin, PHONE)).ready();
   const wrong: string[] = [];
   for (const screen of SCREENS) {
     await witness.show(screen);
@@ -55,7 +46,7 @@ test("at 390 px nothing is wider than the screen, and what is touched is large e
 
 // covers: terrarium#everybody-can-use-it/less-motion
 test("who asked for less motion sees still frames, and each event still arrives", async () => {
-  const witness = await (await Witness.open(browser, server.origin, { reducedMotion: "reduce" })).ready();
+  const witness = await (await Witness.open(on.browser, on.server.origin, { reducedMotion: "reduce" })).ready();
   const { page } = witness;
   await page.locator(".world canvas").waitFor();
   // Every frame that is painted goes through here; a still page asks for none.
@@ -73,13 +64,13 @@ test("who asked for less motion sees still frames, and each event still arrives"
   const running = await page.evaluate(() => document.getAnimations().filter((one) => one.playState === "running").length);
   expect(running).toBe(0);
   const before = await witness.seq();
-  town.run("run", "junglesecurity");
+  on.town.run("run", "junglesecurity");
   await expect.poll(() => witness.seq(), { timeout: 10_000 }).toBeGreaterThan(before);
   await witness.end();
 });
 
 test("the map is walked by arrow keys, and a live region names who is reached", async () => {
-  const witness = await (await Witness.open(browser, server.origin)).ready();
+  const witness = await (await Witness.open(on.browser, on.server.origin)).ready();
   const { page } = witness;
   const first = page.locator(".world canvas button[tabindex='0']");
   await first.waitFor({ state: "attached" });
@@ -100,10 +91,10 @@ test("the map is walked by arrow keys, and a live region names who is reached", 
 
 // covers: terrarium#everybody-can-use-it/the-list
 test("the list tells what the map shows", async () => {
-  const witness = await (await Witness.open(browser, server.origin)).ready();
+  const witness = await (await Witness.open(on.browser, on.server.origin)).ready();
   const shown = await witness.page.locator(".world-who, .world-place").allInnerTexts();
   const list = (await witness.list()).join("\n");
-  const { agents } = town.state() as { agents: object };
+  const { agents } = on.town.state() as { agents: object };
   for (const text of shown) expect(list).toContain(text.replace(/\s*\d+$/, "").trim());
   expect(shown.length).toBeGreaterThan(Object.keys(agents).length);
   await witness.end();

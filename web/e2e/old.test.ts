@@ -1,32 +1,20 @@
 // Promise: a repository with thousands of commits shows its history, rewinds through it, and follows the next commit at once.
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Browser } from "playwright-core";
-import { Witness, browse } from "./look";
-import { FIRST_DAY, Town, type Server } from "./town";
+import { expect, test } from "vitest";
+import { Witness } from "./look";
+import { stage } from "./stage";
+import { FIRST_DAY, Town } from "./town";
 
 const COMMITS = 6000;
 
-let browser: Browser;
-let town: Town;
-let server: Server;
-
-beforeAll(async () => {
-  browser = await browse();
-  town = Town.old(COMMITS);
-  server = await town.serve();
-});
-afterAll(async () => {
-  await browser.close();
-  await town.end();
-});
+const on = stage(() => Town.old(COMMITS));
 
 /** The first row of the feed: what happened last before the moment that is shown. */
 const last = (witness: Witness) => witness.page.getByRole("region", { name: "Village feed" }).getByRole("listitem").first();
 
 // covers: terrarium#nothing-moves-without-an-event/an-old-repository
 test("every year of it is on the axis, and each moment shows what was done by then", async () => {
-  const witness = await (await Witness.open(browser, server.origin)).ready();
-  const { buckets } = await server.json<{ buckets: { count: number; kinds: { commit?: number } }[] }>("/api/history/index");
+  const witness = await (await Witness.open(on.browser, on.server.origin)).ready();
+  const { buckets } = await on.server.json<{ buckets: { count: number; kinds: { commit?: number } }[] }>("/api/history/index");
   expect(buckets.reduce((sum, { kinds }) => sum + (kinds.commit ?? 0), 0)).toBeGreaterThan(COMMITS);
   // A click into the middle of the axis leads into the middle of the years.
   const axis = await witness.page.locator(".scrubber canvas").boundingBox();
@@ -39,7 +27,7 @@ test("every year of it is on the axis, and each moment shows what was done by th
     expect(await witness.text(".clock")).toContain(new Date(at).toISOString().slice(0, 10));
   }
   // What somebody copies from the address leads another person to the same moment.
-  const other = await (await Witness.open(browser, witness.page.url())).ready();
+  const other = await (await Witness.open(on.browser, witness.page.url())).ready();
   await expect.poll(() => last(other).innerText()).toBe(await last(witness).innerText());
   await other.show("timeline" + new URL(witness.page.url()).hash.replace(/^[^?]*/, ""));
   await other.page.getByRole("region", { name: "Events around the moment" }).locator("[aria-current='true']").filter({ hasText: "Work of day" }).waitFor();
@@ -50,9 +38,9 @@ test("every year of it is on the axis, and each moment shows what was done by th
 });
 
 test("a new commit is followed", async () => {
-  const witness = await (await Witness.open(browser, server.origin)).ready();
-  town.write("diary.txt", "today\n");
-  town.commit("Work of today");
+  const witness = await (await Witness.open(on.browser, on.server.origin)).ready();
+  on.town.write("diary.txt", "today\n");
+  on.town.commit("Work of today");
   const begun = performance.now();
   await last(witness).filter({ hasText: "Work of today" }).waitFor({ timeout: 5_000 });
   // The promise is half a second; a machine that builds something else at the same time gets four times that.
@@ -61,8 +49,8 @@ test("a new commit is followed", async () => {
   const now = witness.page.getByRole("region", { name: "Events around the moment" }).locator("[aria-current='true']");
   await witness.show("timeline");
   await now.filter({ hasText: "Work of today" }).waitFor();
-  town.write("diary.txt", "tonight\n");
-  town.commit("Work of tonight");
+  on.town.write("diary.txt", "tonight\n");
+  on.town.commit("Work of tonight");
   await now.filter({ hasText: "Work of tonight" }).waitFor();
   await witness.end();
 });

@@ -2,18 +2,15 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import type { Browser } from "playwright-core";
 import { Host } from "./host";
-import { Witness, browse } from "./look";
-import { Town, type Event, type Server } from "./town";
+import { Witness } from "./look";
+import { stage } from "./stage";
+import { Town, type Event } from "./town";
 
 /** Lines of a file, and events between two states. */
 const PART = 5000;
 const MORE = PART + 300;
 
-let browser: Browser;
-let town: Town;
-let server: Server;
 let host: Host;
 let head: number;
 let parts: { name: string; first: number; last: number; events: number }[];
@@ -26,21 +23,18 @@ function events(from: number, to: number): Event[] {
   });
 }
 
-beforeAll(async () => {
-  browser = await browse();
-  town = Town.old(3);
+const on = stage(() => {
+  const town = Town.old(3);
   for (let from = 0; from < MORE; from += 500) town.record(events(from, Math.min(MORE, from + 500)));
-  head = (town.state() as { seq: number }).seq;
-  server = await town.serve();
-  host = await Host.of(town);
+  return town;
+});
+beforeAll(async () => {
+  head = (on.town.state() as { seq: number }).seq;
+  host = await Host.of(on.town);
   parts = host.json<{ chunks: typeof parts }>("history/index.json").chunks;
 });
 afterEach(() => host.forget());
-afterAll(async () => {
-  await browser.close();
-  host.end();
-  await town.end();
-});
+afterAll(() => host.end());
 
 const files = () => host.asked.filter((path) => /^(history|states)\/[^i]/.test(path));
 const at = (witness: Witness, seq: number) => witness.page.evaluate((hash) => (location.hash = hash), `#/terrarium?at=${seq}`);
@@ -59,7 +53,7 @@ test("no file has more than it may, and together they are the whole history", ()
 // covers: static-export#a-long-history
 test("the page begins with the newest, and reads what a moment needs", async () => {
   const last = parts.findLast(({ first }) => first > 0)?.name;
-  const witness = await (await Witness.open(browser, host.address)).ready();
+  const witness = await (await Witness.open(on.browser, host.address)).ready();
   await witness.page.getByRole("region", { name: "Village feed" }).getByRole("listitem").first().filter({ hasText: `Reason ${MORE - 1}` }).waitFor();
   expect(files()).toEqual([`history/${last}.ndjson`]);
   host.forget();
@@ -72,8 +66,8 @@ test("the page begins with the newest, and reads what a moment needs", async () 
 
 // covers: static-export#a-long-history
 test("each moment is the one that a server shows, and a link leads to it", async () => {
-  const files = await (await Witness.open(browser, host.address)).ready();
-  const served = await (await Witness.open(browser, server.origin)).ready();
+  const files = await (await Witness.open(on.browser, host.address)).ready();
+  const served = await (await Witness.open(on.browser, on.server.origin)).ready();
   const shown = new Set<string>();
   for (const seq of [head - 3, PART + 1, 40, PART, PART + 2]) {
     const lists: string[][] = [];
@@ -88,7 +82,7 @@ test("each moment is the one that a server shows, and a link leads to it", async
   expect(shown.size).toBeGreaterThan(1);
   await files.page.evaluate(() => (location.hash = "#/e/many-7"));
   await expect.poll(() => files.page.url()).toMatch(/at=\d+/);
-  const { seq } = JSON.parse(town.run("log", "show", "many-7", "--json")) as { seq: number };
+  const { seq } = JSON.parse(on.town.run("log", "show", "many-7", "--json")) as { seq: number };
   await expect.poll(() => files.seq()).toBe(seq);
   expect(host.missing).toEqual([]);
   await files.end();

@@ -1,32 +1,19 @@
 // Promise: the past can be walked through, linked to, and never decided in.
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Browser } from "playwright-core";
-import { Witness, browse } from "./look";
-import { Town, type Server } from "./town";
+import { expect, test } from "vitest";
+import { Witness } from "./look";
+import { stage } from "./stage";
 
-let browser: Browser;
-let town: Town;
-let server: Server;
-
-beforeAll(async () => {
-  browser = await browse();
-  town = Town.demo();
-  server = await town.serve();
-});
-afterAll(async () => {
-  await browser.close();
-  await town.end();
-});
+const on = stage();
 
 /** The town at an event, as the program folds it. */
 function openAt(seq: number): number {
-  const { pulls } = JSON.parse(town.run("state", "--json", "--at", `${seq}`)) as { pulls: { [number: string]: { state: string } } };
+  const { pulls } = JSON.parse(on.town.run("state", "--json", "--at", `${seq}`)) as { pulls: { [number: string]: { state: string } } };
   return Object.values(pulls).filter((pull) => pull.state === "open").length;
 }
 
 // covers: terrarium#the-past-can-be-walked-through/a-moment
 test("rewinding shows the town as the program folds it up to there, and the way back", async () => {
-  const witness = await (await Witness.open(browser, server.printed)).ready();
+  const witness = await (await Witness.open(on.browser, on.server.printed)).ready();
   const head = await witness.seq();
   const gate = witness.page.getByRole("navigation", { name: "Screens" }).getByRole("link", { name: /^Gate/ });
   for (const at of [Math.floor(head / 2), 12, head - 3]) {
@@ -46,20 +33,20 @@ test("rewinding shows the town as the program folds it up to there, and the way 
 
 // covers: terrarium#the-past-can-be-walked-through/a-link
 test("a link to an event leads to it, and to the moment when it happened", async () => {
-  const { events } = await server.json<{ events: { seq: number | null; event: { id: string; type: string } }[] }>("/api/events?after=0&limit=500");
+  const { events } = await on.server.json<{ events: { seq: number | null; event: { id: string; type: string } }[] }>("/api/events?after=0&limit=500");
   const opened = events.filter(({ event }) => event.type === "monkeytown.pull.opened.v1")[2];
-  const witness = await (await Witness.open(browser, `${server.origin}/#/e/${opened?.event.id}`)).ready();
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/e/${opened?.event.id}`)).ready();
   await expect.poll(() => witness.seq()).toBe(opened?.seq);
   await expect.poll(() => witness.page.url()).toContain(`at=${opened?.seq}`);
   // What somebody copies from the address leads another person to the same place.
-  const other = await (await Witness.open(browser, witness.page.url())).ready();
+  const other = await (await Witness.open(on.browser, witness.page.url())).ready();
   await expect.poll(() => other.seq()).toBe(opened?.seq);
   await other.end();
   await witness.end();
 });
 
 test("playing the past moves on by itself, to the end and no further", async () => {
-  const witness = await (await Witness.open(browser, `${server.origin}/#/timeline?at=3`)).ready();
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/timeline?at=3`)).ready();
   await expect.poll(() => witness.seq()).toBe(3);
   await witness.page.getByLabel("Play", { exact: true }).first().waitFor();
   await witness.page.keyboard.press("p");
@@ -73,7 +60,7 @@ test("playing the past moves on by itself, to the end and no further", async () 
 });
 
 test("an event that nobody knows is said to be none, and the town stays where it is", async () => {
-  const witness = await (await Witness.open(browser, `${server.origin}/#/e/01M8NOSUCHEVENT`)).ready();
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/e/01M8NOSUCHEVENT`)).ready();
   await witness.page.getByRole("alert").filter({ hasText: "There is no event 01M8NOSUCHEVENT" }).waitFor();
   await witness.page.locator(".pill.live").waitFor();
   await witness.end();
@@ -81,7 +68,7 @@ test("an event that nobody knows is said to be none, and the town stays where it
 
 // covers: terrarium#everybody-can-use-it/axe
 test("what is of the past is shown on every screen, and axe finds nothing serious there", async () => {
-  const witness = await (await Witness.open(browser, `${server.origin}/#/terrarium?at=30`)).ready();
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/terrarium?at=30`)).ready();
   const found: { [screen: string]: string[] } = {};
   for (const screen of ["terrarium", "timeline", "gate", "board", "ledger", "specs", "agents", "agents/chaostester", "stream"]) {
     await witness.show(`${screen}?at=30`);
