@@ -13,7 +13,7 @@ use crate::town::fold::{PullState, Town};
 use crate::town::ids::Oid as Id;
 use crate::town::pattern::Pattern;
 use crate::town::spec::lifecycle::Lifecycle;
-use crate::town::spec::past::Past;
+use crate::town::spec::past::{Past, Rebuilt};
 use crate::town::spec::plan;
 use crate::town::spec::project::Project;
 use crate::town::spec::record::Verdict;
@@ -58,17 +58,12 @@ impl Repo {
         Ok(touched)
     }
 
-    /// For every change of the project, the commits that its validators passed and that a guarded file was touched for it after.
+    /// What was rebuilt of every change of the project.
     ///
     /// # Errors
     /// [`GitError::NeedsDepth`] where that lies beyond what a shallow clone has.
-    pub fn rebuilt(
-        &self,
-        head: Oid,
-        project: &Project<'_>,
-        guarded: &[Pattern],
-    ) -> Result<BTreeMap<String, BTreeMap<String, String>>, GitError> {
-        let mut rebuilt: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    pub fn rebuilt(&self, head: Oid, project: &Project<'_>, guarded: &[Pattern]) -> Result<Rebuilt, GitError> {
+        let mut rebuilt = Rebuilt::new();
         if guarded.is_empty() {
             return Ok(rebuilt);
         }
@@ -92,8 +87,8 @@ impl Repo {
         head: Oid,
         project: &Project<'_>,
         guarded: &[Pattern],
-    ) -> Result<BTreeMap<String, BTreeMap<String, String>>, GitError> {
-        let mut rebuilt: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    ) -> Result<Rebuilt, GitError> {
+        let mut rebuilt = Rebuilt::new();
         let archive = project.below(project.archive_dir());
         let archived = project.archived().into_iter().filter(|_| !guarded.is_empty()).map(|name| {
             let folder = format!("{archive}/{name}");

@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::base::Bases;
 
+/// For each change, the commits that its validators passed, each with a guarded file that was touched for it after.
+pub type Rebuilt = BTreeMap<String, BTreeMap<String, String>>;
+
 /// It, as far as somebody looked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Past {
     /// By change: who wrote it, as actors.
     pub authors: BTreeMap<String, BTreeSet<String>>,
     /// By change: the commits that records of it name, each with a guarded file that work for the change touched after it.
-    pub rebuilt: BTreeMap<String, BTreeMap<String, String>>,
+    pub rebuilt: Rebuilt,
     /// What history says of what each completed change was written for; for whoever may archive it.
     pub bases: Bases,
 }
