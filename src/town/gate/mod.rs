@@ -26,7 +26,7 @@ use super::changeset::Proposal;
 use super::finding::{Finding, Severity};
 
 pub use self::paths::{OWN, reserved};
-pub use self::placeholders::not_done;
+pub use self::placeholders::{FILLER, not_done};
 use self::work::Work;
 
 /// The most findings that one judgement reports.

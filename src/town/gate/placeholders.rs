@@ -268,20 +268,22 @@ fn lines(file: &Written<'_>) -> Vec<Finding> {
     found.take(PER_FILE).collect()
 }
 
+/// Text that stands where words are still to come.
+pub const FILLER: [&str; 8] = [
+    "lorem ipsum",
+    "your text here",
+    "your content here",
+    "insert text here",
+    "insert content here",
+    "add content here",
+    "description goes here",
+    "placeholder text here",
+];
+
 /// Filler text in a line; quoted, it is talked about and not used.
 fn filler(line: &str) -> Option<&'static str> {
-    const PHRASES: [&str; 8] = [
-        "lorem ipsum",
-        "your text here",
-        "your content here",
-        "insert text here",
-        "insert content here",
-        "add content here",
-        "description goes here",
-        "placeholder text here",
-    ];
     let lower = line.to_ascii_lowercase();
-    PHRASES.into_iter().find(|phrase| outside_quotes(&lower, phrase))
+    FILLER.into_iter().find(|phrase| outside_quotes(&lower, phrase))
 }
 
 fn unfinished(line: &str) -> Option<&'static str> {

@@ -1,6 +1,7 @@
 //! Cells of the page: what others wrote made harmless, and read back from a page.
 //! Lives here: quoting, redacting and splitting of rows. Never here: what the rows mean.
 
+use crate::town::gate::FILLER;
 use crate::town::markdown::{quoted, quoted_cell, visible};
 use crate::town::secrets::{mask, scan};
 use crate::town::text::escape_invisible;
@@ -10,18 +11,6 @@ pub(super) const TEXT: usize = 160;
 
 /// What stands where a row would show what looks like a secret even after masking.
 const WITHHELD: &str = "not shown";
-
-/// Filler that the gate refuses on a page, even where it is only quoted.
-const FILLER: [&str; 8] = [
-    "lorem ipsum",
-    "your text here",
-    "your content here",
-    "insert text here",
-    "insert content here",
-    "add content here",
-    "description goes here",
-    "placeholder text here",
-];
 
 /// One line of at most `max` characters that holds no secret, nothing invisible and nothing that a reader of the page
 /// (the scan for notes, the gate, a table) would take for its own sign. Applied twice, it says the same.
