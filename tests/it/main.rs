@@ -15,6 +15,7 @@ mod action;
 mod api;
 mod archive;
 mod closing;
+mod conformance;
 mod crashes;
 mod damage;
 mod demo;

@@ -11,6 +11,7 @@ use monkeytown::git::home::{Home, Wanted};
 use monkeytown::git::repo::Repo;
 use monkeytown::serve::api::desk::Desk;
 use monkeytown::serve::doorman::{Doorman, Rules};
+use monkeytown::serve::frame;
 use monkeytown::serve::publish::{Publishers, Tokens};
 use monkeytown::serve::relay::{Edge, Health, Relay};
 use monkeytown::serve::ring::Capacity;
@@ -165,6 +166,11 @@ impl Station {
 
     fn ask_at(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> TcpStream {
         let mut stream = connect(address);
+        stream.write_all(Self::request(address, path, headers).as_bytes()).unwrap();
+        stream
+    }
+
+    fn request(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> String {
         let mut head = format!("GET {path} HTTP/1.1\r\n");
         if !headers.iter().any(|(name, _)| *name == "host") {
             head.push_str(&format!("host: {address}\r\n"));
@@ -175,19 +181,26 @@ impl Station {
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
-        stream
+        format!("{head}\r\n")
     }
 
-    /// A socket on which a WebSocket was opened, with what was read of it.
+    /// A socket on which a WebSocket was opened.
     pub fn raw(&self, query: &str) -> TcpStream {
+        self.raw_with(query, b"")
+    }
+
+    /// The same, where these bytes came together with the handshake.
+    pub fn raw_with(&self, query: &str, early: &[u8]) -> TcpStream {
         let headers = [
             ("connection", "upgrade"),
             ("upgrade", "websocket"),
             ("sec-websocket-version", "13"),
             ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
         ];
-        let mut stream = self.ask(&format!("/ws?{query}"), &headers);
+        let mut stream = connect(self.address);
+        let request = Self::request(self.address, &format!("/ws?{query}"), &headers);
+        // Who is let go early may find the rest not taken.
+        let _ = stream.write_all(&[request.as_bytes(), early].concat());
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
@@ -332,6 +345,46 @@ impl Ear {
         assert_eq!(CloseCode::from(told), CloseCode::from(code), "{reason}");
         reason
     }
+}
+
+/// A frame as a client sends it.
+pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+        (Ok(length @ 0..=125), _) => bytes.push(0x80 | length),
+        (_, Ok(length)) => {
+            bytes.push(0x80 | 126);
+            bytes.extend(length.to_be_bytes());
+        }
+        _ => {
+            bytes.push(0x80 | 127);
+            bytes.extend((payload.len() as u64).to_be_bytes());
+        }
+    }
+    bytes.extend([1, 2, 3, 4]);
+    bytes.extend(payload.iter().zip([1, 2, 3, 4].iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    bytes
+}
+
+/// Frames that the server sent until it closed the connection.
+pub fn rest(stream: &mut TcpStream) -> Vec<Vec<u8>> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    let (mut frames, mut at) = (Vec::new(), 0);
+    while let Some(length) = frame::length(&bytes[at..]) {
+        frames.push(bytes[at..at + length].to_vec());
+        at += length;
+    }
+    assert_eq!(at, bytes.len(), "the last frame is whole");
+    frames
+}
+
+/// Code and reason of the last frame, which has to be a close.
+pub fn closed(frames: &[Vec<u8>]) -> (u16, String) {
+    let last = frames.last().unwrap();
+    assert_eq!(last[0], 0x88, "{last:?}");
+    let payload = frame::payload(last);
+    (u16::from_be_bytes([payload[0], payload[1]]), String::from_utf8(payload[2..].to_vec()).unwrap())
 }
 
 /// Where a reason says to resume.
