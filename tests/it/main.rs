@@ -25,6 +25,7 @@ mod gated_archive;
 mod help;
 mod hook;
 mod hostile;
+mod leaps;
 mod listing;
 mod live;
 mod local;

@@ -1,12 +1,13 @@
 //! The fixture of the event stream: a server in this process on a free port of loopback, and clients that read bytes.
 //! Lives here: starting, ending, speaking HTTP and WebSocket to it. Never here: a test.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use monkeytown::git::home::{Home, Wanted};
 use monkeytown::git::repo::Repo;
 use monkeytown::serve::api::desk::Desk;
@@ -16,6 +17,7 @@ use monkeytown::serve::publish::{Publishers, Tokens};
 use monkeytown::serve::relay::{Edge, Health, Relay};
 use monkeytown::serve::ring::Capacity;
 use monkeytown::serve::server::Server;
+use monkeytown::serve::webhook::Hook;
 use monkeytown::serve::{About, Limits, Shared};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -37,6 +39,10 @@ pub struct Plan {
     pub origins: Vec<String>,
     pub proxy_header: Option<String>,
     pub publishers: Publishers,
+    pub hook: Option<Hook>,
+    /// Requests of one address a second, and at once.
+    pub requests: [u32; 2],
+    pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
 }
 
 impl Default for Plan {
@@ -44,7 +50,9 @@ impl Default for Plan {
         let limits = Limits { connections_per_address: 1_000, ..Limits::default() };
         let publishers = Publishers::new(Tokens::default(), None, NonZeroU32::new(1_000).unwrap());
         let capacity = Capacity { frames: 10_000, bytes: 64 << 20 };
-        Self { limits, capacity, origins: Vec::new(), proxy_header: None, publishers }
+        let clock = Arc::new(|| crate::village::MORNING.parse().unwrap());
+        let (origins, proxy_header, hook, requests) = (Vec::new(), None, None, [100_000; 2]);
+        Self { limits, capacity, origins, proxy_header, publishers, hook, requests, clock }
     }
 }
 
@@ -67,11 +75,15 @@ impl Station {
             let repo = Repo::open(&dir).map_err(|error| error.to_string())?;
             Home::open(repo, &Wanted::None, Some("main")).map_err(|error| error.to_string())
         };
-        let desk = Desk::new(Box::new(open.clone()), Box::new(|| crate::village::MORNING.parse().unwrap()));
+        let clock = |plan: &Plan| {
+            let clock = plan.clock.clone();
+            move || clock()
+        };
+        let desk = Desk::new(Box::new(open.clone()), Box::new(clock(&plan)));
         let edge = Edge {
             open: Box::new(open),
             random: Box::new(|| u128::from(fastrand::u64(..))),
-            now: Box::new(|| crate::village::MORNING.parse().unwrap()),
+            now: Box::new(clock(&plan)),
             source: "/towns/smalltown".to_owned(),
         };
         let (relay, hub) = Relay::begin(edge, plan.capacity, plan.limits.told()).unwrap();
@@ -79,12 +91,12 @@ impl Station {
         let (shared, address, server) = runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let often = NonZeroU32::new(100_000).unwrap();
+            let [a_second, at_once] = plan.requests.map(|often| NonZeroU32::new(often).unwrap());
             let shared = Arc::new(Shared {
                 relay: Arc::new(Health::default()),
                 doorman: Doorman::new(Rules {
-                    a_second: often,
-                    at_once: often,
+                    a_second,
+                    at_once,
                     names: vec![address.to_string()],
                     origins: plan.origins,
                     proxy_header: plan.proxy_header,
@@ -99,9 +111,9 @@ impl Station {
                 publishers: plan.publishers,
                 desk,
                 local: None,
-                hook: None,
+                hook: plan.hook,
                 limits: plan.limits,
-                now: Box::new(|| crate::village::MORNING.to_owned()),
+                now: Box::new(move || (plan.clock)().to_rfc3339_opts(SecondsFormat::AutoSi, true)),
                 stop: tokio::sync::watch::Sender::new(false),
             });
             let server = Server::start(listener, shared.clone(), relay).unwrap();
@@ -385,6 +397,23 @@ pub fn closed(frames: &[Vec<u8>]) -> (u16, String) {
     assert_eq!(last[0], 0x88, "{last:?}");
     let payload = frame::payload(last);
     (u16::from_be_bytes([payload[0], payload[1]]), String::from_utf8(payload[2..].to_vec()).unwrap())
+}
+
+/// One server-sent event: its id and its data.
+pub fn message(stream: &mut BufReader<TcpStream>) -> (Option<String>, Value) {
+    let (mut id, mut data) = (None, None);
+    loop {
+        let mut line = String::new();
+        assert!(stream.read_line(&mut line).unwrap() > 0, "the stream ended");
+        let line = line.trim_end();
+        if let Some(text) = line.strip_prefix("id: ") {
+            id = Some(text.to_owned());
+        } else if let Some(text) = line.strip_prefix("data: ") {
+            data = Some(serde_json::from_str(text).unwrap());
+        } else if let Some(data) = data.take_if(|_| line.is_empty()) {
+            return (id, data);
+        }
+    }
 }
 
 /// Where a reason says to resume.
