@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use monkeytown::config::Stopwatch;
 use monkeytown::git::home::{Home, Wanted};
 use monkeytown::git::repo::Repo;
 use monkeytown::serve::api::desk::Desk;
@@ -232,6 +233,16 @@ impl Station {
             }
         }
         panic!("{path} never answers {status}");
+    }
+}
+
+/// Looks until it is so.
+#[track_caller]
+pub fn until(mut is_so: impl FnMut() -> bool) {
+    let since = Stopwatch::start();
+    while !is_so() {
+        assert!(u128::from(since.millis()) < PATIENCE.as_millis(), "it never comes to that");
+        std::thread::yield_now();
     }
 }
 
