@@ -1,6 +1,7 @@
 //! `monkeytown serve`: the event stream and its server.
 //! Lives here: arguments, the address, the relay's thread, the end. Never here: what is served.
 
+mod fetching;
 mod publishers;
 mod shards;
 
@@ -10,17 +11,15 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use self::fetching::Fetching;
 use super::{Context, Usage, open, say, verdict};
-use crate::config::{Secret, Stopwatch};
-use crate::git::journal::{Journal, JournalError};
+use crate::config::Secret;
 use crate::run::house::House;
 use crate::serve::api::desk::Desk;
 use crate::serve::api::local::{Local, Perform};
@@ -36,9 +35,6 @@ const SPARE: u64 = 64;
 
 /// How many times the requests of a second may come at once.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
-
-/// How long a fetch is apart from the one before, however often a webhook asks for it.
-const APART: Duration = Duration::from_secs(1);
 
 /// The variable with the webhook's secret.
 const WEBHOOK_SECRET: &str = "MONKEYTOWN_WEBHOOK_SECRET";
@@ -287,87 +283,6 @@ fn webhook_secret(context: &Context, args: &Args) -> anyhow::Result<Option<Secre
         Ok(Some(secret)) => Ok(Some(secret)),
         Ok(None) => Err(bad("it is empty".to_owned()).into()),
         Err(error) => Err(bad(error.to_string()).into()),
-    }
-}
-
-/// What asks the remote from time to time.
-struct Fetching {
-    thread: std::thread::JoinHandle<()>,
-    tell: mpsc::Sender<Fetch>,
-}
-
-/// What the thread that fetches is told.
-#[derive(PartialEq, Eq)]
-enum Fetch {
-    Now,
-    End,
-}
-
-impl Fetching {
-    fn start(house: House, clock: Arc<open::Source>, seconds: u64) -> anyhow::Result<Self> {
-        let (tell, told) = mpsc::channel();
-        let (home, name) = (house.home, house.settings.name);
-        let fetch = move || -> Result<(), JournalError> {
-            home.refresh()?;
-            let journal = Journal::new(&home.repo, home.remote.as_ref());
-            journal.sync(&clock.stamp(&name))?;
-            Ok(())
-        };
-        // The first fetch is waited for: the stream begins with all that there is.
-        if let Err(error) = fetch() {
-            tracing::warn!(%error, "the remote cannot be asked");
-        }
-        let pause = Duration::from_secs(seconds);
-        let again = move || {
-            while is_due(&told, pause) {
-                if let Err(error) = fetch() {
-                    tracing::warn!(%error, "the remote cannot be asked; trying again in {seconds} s");
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("fetch".to_owned()).spawn(again)?;
-        Ok(Self { thread, tell })
-    }
-
-    /// What makes it fetch soon.
-    fn waker(&self) -> Box<dyn Fn() + Send + Sync> {
-        let tell = self.tell.clone();
-        Box::new(move || drop(tell.send(Fetch::Now)))
-    }
-
-    fn end(self) {
-        let _ = self.tell.send(Fetch::End);
-        let _ = self.thread.join();
-    }
-}
-
-/// Waits until it is time to fetch; no, when it is to end. Many that want it at once get it once, and never more often than
-/// [`APART`].
-fn is_due(told: &mpsc::Receiver<Fetch>, pause: Duration) -> bool {
-    match told.recv_timeout(APART) {
-        Ok(Fetch::End) | Err(RecvTimeoutError::Disconnected) => return false,
-        // Right after a fetch: the rest of the breath is waited for.
-        Ok(Fetch::Now) => return settle(told),
-        Err(RecvTimeoutError::Timeout) => {}
-    }
-    match told.recv_timeout(pause.saturating_sub(APART)) {
-        Ok(Fetch::End) | Err(RecvTimeoutError::Disconnected) => false,
-        Ok(Fetch::Now) => told.try_iter().all(|told| told == Fetch::Now),
-        Err(RecvTimeoutError::Timeout) => true,
-    }
-}
-
-/// Lets a breath go by; no, when it is to end.
-fn settle(told: &mpsc::Receiver<Fetch>) -> bool {
-    let (began, breath) = (Stopwatch::start(), APART.as_millis() as u64);
-    loop {
-        let left = breath.saturating_sub(began.millis());
-        match told.recv_timeout(Duration::from_millis(left)) {
-            Ok(Fetch::Now) if left > 0 => {}
-            Ok(Fetch::Now) => return told.try_iter().all(|told| told == Fetch::Now),
-            Ok(Fetch::End) | Err(RecvTimeoutError::Disconnected) => return false,
-            Err(RecvTimeoutError::Timeout) => return true,
-        }
     }
 }
 

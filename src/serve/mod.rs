@@ -48,6 +48,7 @@ mod resume_tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use tokio::sync::watch;
 
 use self::api::desk::Desk;
@@ -100,6 +101,8 @@ pub struct Limits {
     pub idle: Duration,
     /// Time in which a socket that is full must take something.
     pub stalled: Duration,
+    /// Time in which the body of a request must have come.
+    pub body: Duration,
     /// How often the clock is looked at.
     pub tick: Duration,
 }
@@ -116,12 +119,25 @@ impl Default for Limits {
             ping: Duration::from_secs(25),
             idle: Duration::from_secs(75),
             stalled: Duration::from_secs(30),
+            body: Duration::from_secs(10),
             tick: Duration::from_secs(1),
         }
     }
 }
 
 impl Limits {
+    /// What comes of reading a body, within its time.
+    ///
+    /// # Errors
+    /// A problem where it takes longer.
+    pub async fn in_time<T>(&self, reading: impl Future<Output = T>) -> Result<T, Problem> {
+        let too_slow = |_| {
+            let detail = format!("the body did not come within {:?}", self.body);
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The request takes too long", detail)
+        };
+        tokio::time::timeout(self.body, reading).await.map_err(too_slow)
+    }
+
     /// The limits as they are told to clients: seconds, bytes and numbers.
     #[must_use]
     pub fn told(&self) -> serde_json::Value {

@@ -101,6 +101,8 @@ impl Places {
         // Where this cannot be, the long file is as good.
         if fs::write(&beside, lines).and_then(|()| fs::rename(&beside, &self.path)).is_ok() {
             self.file = None;
+        } else {
+            let _ = fs::remove_file(&beside);
         }
     }
 

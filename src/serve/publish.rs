@@ -76,8 +76,6 @@ struct Taken {
 
 /// Where it is; whoever publishes has a rate of its own.
 pub const PATH: &str = "/api/publish";
-/// How long the body of a request may take.
-const BODY: Duration = Duration::from_secs(10);
 /// Ids that are remembered, so that what is published again is not there twice.
 const RECENT: usize = 16_384;
 
@@ -248,7 +246,7 @@ async fn taken(shared: &Arc<Shared>, parts: &Parts, body: Body) -> Result<Respon
     };
     publishers.allow(&agent, 1)?;
     let mode = Mode::of(&parts.headers)?;
-    let body = read(body, mode.most()).await?;
+    let body = read(shared, body, mode.most()).await?;
     let lines = mode.events(&body)?;
     publishers.allow(&agent, lines.len().saturating_sub(1))?;
     let town = shared.hub.state().town;
@@ -269,15 +267,11 @@ async fn taken(shared: &Arc<Shared>, parts: &Parts, body: Body) -> Result<Respon
 }
 
 /// Reads a body of at most so many bytes, within its time.
-async fn read(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
-    match tokio::time::timeout(BODY, Limited::new(body, most).collect()).await {
-        Err(_) => {
-            let detail = format!("the body did not come within {} s", BODY.as_secs());
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The request takes too long", detail))
-        }
-        Ok(Ok(body)) => Ok(body.to_bytes().into()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_long(most)),
-        Ok(Err(error)) => Err(Problem::bad_request(format!("the body cannot be read: {error}"))),
+async fn read(shared: &Shared, body: Body, most: usize) -> Result<Vec<u8>, Problem> {
+    match shared.limits.in_time(Limited::new(body, most).collect()).await? {
+        Ok(body) => Ok(body.to_bytes().into()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_long(most)),
+        Err(error) => Err(Problem::bad_request(format!("the body cannot be read: {error}"))),
     }
 }
 

@@ -7,9 +7,11 @@ use std::sync::{Arc, LazyLock};
 use axum::Router;
 use axum::extract::{FromRequestParts, Query, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hyper_util::rt::TokioIo;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -247,6 +249,13 @@ async fn web_socket(State(shared): State<Arc<Shared>>, listen: Listen, asked: As
     }
 }
 
+/// The one key of a handshake.
+fn key(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    let key = keys.next().filter(|_| keys.next().is_none())?;
+    STANDARD.decode(key.as_bytes()).is_ok_and(|bytes| bytes.len() == 16).then_some(key)
+}
+
 /// The handshake of RFC 6455 §4.2.
 fn upgrade(shared: &Arc<Shared>, asked: &Asked, pass: Option<Pass>, mut request: Request) -> Result<Response, Problem> {
     let headers = request.headers();
@@ -258,7 +267,9 @@ fn upgrade(shared: &Arc<Shared>, asked: &Asked, pass: Option<Pass>, mut request:
             .flat_map(|value| value.split(','))
             .any(|value| value.trim().eq_ignore_ascii_case(wanted))
     };
-    if !has(header::CONNECTION, "upgrade") || !has(header::UPGRADE, "websocket") {
+    // HTTP/1.0 has no upgrades; there the header means nothing (RFC 9110 §7.8).
+    let may_upgrade = request.method() == Method::GET && request.version() >= Version::HTTP_11;
+    if !may_upgrade || !has(header::CONNECTION, "upgrade") || !has(header::UPGRADE, "websocket") {
         let mut problem = Problem::new(
             StatusCode::UPGRADE_REQUIRED,
             "not-a-websocket",
@@ -274,8 +285,8 @@ fn upgrade(shared: &Arc<Shared>, asked: &Asked, pass: Option<Pass>, mut request:
         problem.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return Ok(problem);
     }
-    let key =
-        headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(|| Problem::bad_request("Sec-WebSocket-Key is missing"))?;
+    let key = key(headers)
+        .ok_or_else(|| Problem::bad_request("Sec-WebSocket-Key has to be there once, with 16 bytes in base64"))?;
     let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
     let wish = Wish { start: asked.start("now"), filter: asked.filter()? };
     let passes = (pass, request.extensions().get::<Arc<Pass>>().cloned());

@@ -75,6 +75,7 @@ pub fn paths() -> Paths {
         .fails(400, &["bad-request"])
         .fails(401, &["bad-signature"])
         .fails(404, &["not-found"])
+        .fails(408, &["too-slow"])
         .fails(413, &["too-big"]);
     Paths::default().post("/api/webhook/github", self::github, github)
 }
@@ -98,7 +99,7 @@ async fn github(State(shared): State<Arc<Shared>>, request: Request) -> Result<R
     let detail = "X-Hub-Signature-256 is not the signature of this body with this server's secret";
     let forged = || Problem::new(StatusCode::UNAUTHORIZED, "bad-signature", "Nobody knows who asks", detail);
     let told = signature(&head.headers).ok_or_else(forged)?;
-    if !hook.is_signed(&told, body).await? {
+    if !shared.limits.in_time(hook.is_signed(&told, body)).await?? {
         return Err(forged());
     }
     let event = text(&head.headers, "x-github-event").unwrap_or_default();

@@ -286,6 +286,30 @@ fn a_kill_leaves_the_old_one_or_the_new_one() {
     }
 }
 
+#[test]
+fn a_full_disk_leaves_the_old_one() {
+    let village = with_a_pull();
+    let (site, first) = (village.path("site"), village.path("first-site"));
+    assert_eq!(export(&village, &site).code, 0);
+    let old = tree(&site);
+    turn(&village, "two", "List the table");
+    // No room at all, for the smallest files alone, and for all but the largest.
+    for blocks in [0, 1, 16] {
+        for folder in [&site, &first] {
+            let args = ["export", folder.to_str().unwrap(), "--json"];
+            let full = Outcome::of(village.without_room(blocks, &args).output().unwrap());
+            full.says(2, "cannot write ")
+                .says(2, "-export/new/")
+                .says(2, "make room there, or name a folder elsewhere");
+            assert_eq!(full.stdout, "");
+        }
+        assert_eq!((tree(&site), first.exists()), (old.clone(), false), "{blocks}");
+        assert_eq!(beside(&village, &["site"]), [""; 0], "{blocks}");
+    }
+    assert_eq!(export(&village, &site).code, 0);
+    assert_ne!(tree(&site), old);
+}
+
 // covers: static-export#two-exports-write-one-folder
 #[test]
 fn two_exports_do_not_write_one_folder() {
@@ -396,6 +420,10 @@ fn it_is_not_written_where_it_would_do_harm() {
     ] {
         export(&village, &place).says(2, why);
     }
+    // The history of a worktree lies elsewhere.
+    let desk = village.path("desk");
+    village.git(["worktree", "add", "-q", "--detach", desk.to_str().unwrap()]);
+    export(&village.clone_at("desk"), &dir).says(2, "the repository is in it");
     assert_eq!((status(), tree(&elsewhere).len(), dir.join(".git/site").exists()), (String::new(), 0, false));
     // Where others may write, somebody may have put a link where we would write beside the folder.
     symlink(&elsewhere, village.path(".site.monkeytown-export")).unwrap();

@@ -3,11 +3,12 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::SocketAddr;
-use std::process::Child;
+use std::os::unix::fs::MetadataExt as _;
+use std::process::{Child, Command};
 
 use serde_json::{Value, json};
 
-use crate::station::{Answer, Ear, Station, connect, page};
+use crate::station::{Answer, Ear, Station, connect, page, until};
 use crate::village::{Village, expecting, finish, nothing, write};
 
 /// A town in which chaostester has opened pull request 1.
@@ -36,7 +37,11 @@ impl Drop for Page {
 impl Page {
     /// Serves, without opening the page.
     fn served(village: &Village, more: &[&str]) -> Self {
-        let mut child = village.command(&[&["serve", "--listen", "127.0.0.1:0"], more].concat()).spawn().unwrap();
+        Self::started(&mut village.command(&[&["serve", "--listen", "127.0.0.1:0"], more].concat()))
+    }
+
+    fn started(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let (address, token) = page(&line);
@@ -351,6 +356,135 @@ fn a_merge_that_does_not_fit_says_what_is_in_the_way() {
     let conflicts = page.post("/api/pulls/1/merge", &body).is_problem(409, "conflicts");
     assert_eq!(conflicts["paths"], json!(["qa/links.md"]), "{conflicts}");
     assert_eq!(village.states(), [(1, "open".to_owned())]);
+}
+
+#[test]
+fn whoever_git_does_not_know_decides_nothing() {
+    let village = with_a_pull();
+    village.git(["config", "--unset", "user.name"]);
+    let mut command = village.command(&["serve", "--listen", "127.0.0.1:0"]);
+    for name in ["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"] {
+        command.env_remove(name);
+    }
+    let mut page = Page::started(&mut command);
+    let opened = page.exchange(&page.token.clone().unwrap());
+    assert_eq!((opened.status, &opened.json()["by"]), (200, &Value::Null), "{opened:?}");
+    page.session = opened.json()["session"].as_str().unwrap().to_owned();
+    let (head, before) = (page.head(1), stand(&village));
+    for (path, body) in [
+        ("/api/pulls/1/merge", json!({"head": head})),
+        ("/api/pulls/1/reject", json!({"head": head, "reason": "wrong"})),
+        ("/api/freeze", json!({"reason": "x"})),
+        ("/api/thaw", json!({"reason": "x"})),
+    ] {
+        let problem = page.post(path, &body).is_problem(403, "nobody");
+        assert!(problem["detail"].as_str().unwrap().contains("git config user.name"), "{problem}");
+    }
+    assert_eq!(stand(&village), before, "nothing is written");
+    // Who says it then need not start the server again.
+    village.git(["config", "user.name", "Grace"]);
+    assert_eq!(page.post("/api/pulls/1/merge", &json!({"head": head})).status, 200);
+    assert_eq!(village.facts("pull.merged")[0]["by"], "Grace");
+}
+
+#[test]
+fn a_town_that_moved_to_a_remote_meanwhile_is_decided_over_there() {
+    let village = with_a_pull();
+    let page = Page::open(&village);
+    let head = page.head(1);
+    let village = village.remote();
+    village.git(["push", "-q", "origin", "monkeytown/journal", "agent/chaostester"]);
+    village.git(["fetch", "-q", "origin"]);
+    let before = stand(&village);
+    for (path, body) in [
+        ("/api/pulls/1/merge", json!({"head": head})),
+        ("/api/pulls/1/reject", json!({"head": head, "reason": "wrong"})),
+        ("/api/freeze", json!({"reason": "x"})),
+    ] {
+        let problem = page.post(path, &body).is_problem(403, "elsewhere");
+        assert!(problem["detail"].as_str().unwrap().contains("origin"), "{problem}");
+    }
+    assert_eq!(stand(&village), before);
+}
+
+#[test]
+fn a_draft_is_merged_where_the_person_wants_it_all_the_same() {
+    let village = Village::small().file("qa/list.md", "one\ntwo\n").commit("Start a list");
+    village.says([write("qa/list.md", "one\ntwo, by the agent\n"), finish("Say who wrote two")]);
+    let slot = ["--slot", "morning"];
+    village.halt_at("replied", "chaostester", &slot);
+    let mine = village.put("qa/list.md", "one\ntwo, by Ada\n").save("Say who wrote two");
+    village.run_with("chaostester", &slot).ended(0, "opened");
+    let page = Page::open(&village);
+    let (head, before) = (page.head(1), stand(&village));
+    let problem = page.post("/api/pulls/1/merge", &json!({"head": head})).is_problem(409, "draft");
+    assert!(problem["detail"].as_str().unwrap().contains("qa/list.md"), "{problem}");
+    let all_the_same = json!({"head": head, "draft": true});
+    let problem = page.post("/api/pulls/1/merge", &all_the_same).is_problem(409, "conflicts");
+    assert_eq!((&problem["paths"], stand(&village)), (&json!(["qa/list.md"]), before));
+    // Where what it conflicts with is taken back it is merged.
+    village.git(["revert", "--no-edit", &mine]);
+    page.post("/api/pulls/1/merge", &json!({"head": head})).is_problem(409, "draft");
+    assert_eq!(page.post("/api/pulls/1/merge", &all_the_same).status, 200);
+    assert_eq!(village.show("main", "qa/list.md"), "one\ntwo, by the agent");
+}
+
+/// A merge that is asked for in the page while something else happens; says the answer.
+fn merged_while(page: &Page, meanwhile: impl FnOnce()) -> Answer {
+    let body = json!({"head": page.head(1)});
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| page.post("/api/pulls/1/merge", &body));
+        meanwhile();
+        asking.join().unwrap()
+    })
+}
+
+#[test]
+fn where_the_default_branch_moves_at_that_moment_it_is_busy() {
+    let village = with_a_pull();
+    let page = Page::open(&village);
+    let (main, tree) = (village.git(["rev-parse", "main"]), village.git(["rev-parse", "main^{tree}"]));
+    let moved = village.git(["commit-tree", &tree, "-p", &main, "-m", "At that moment"]);
+    // As git does it: the new value is written into the lock, which then takes the place of the branch.
+    let branch = village.dir().join(".git/refs/heads/main");
+    let lock = branch.with_extension("lock");
+    let known = village.everything().1.lines().count();
+    std::fs::write(&lock, format!("{moved}\n")).unwrap();
+    let answer = merged_while(&page, || {
+        // The tree and the commit of the merge are there, and it is about to land.
+        until(|| village.everything().1.lines().count() >= known + 2);
+        std::fs::rename(&lock, &branch).unwrap();
+    });
+    answer.is_problem(503, "busy");
+    assert!(answer.head.contains("retry-after: 1"), "{answer:?}");
+    assert_eq!((village.git(["rev-parse", "main"]), village.facts("pull.merged").len()), (moved, 0));
+    assert_eq!(village.states(), [(1, "open".to_owned())]);
+    assert_eq!(page.post("/api/pulls/1/merge", &json!({"head": page.head(1)})).status, 200, "the next try");
+    village.verify_ok();
+}
+
+#[test]
+fn where_the_branch_goes_away_at_that_moment_nothing_is_merged() {
+    let village = with_a_pull();
+    let page = Page::open(&village);
+    let main = village.git(["rev-parse", "main"]);
+    let journal =
+        std::fs::File::options().write(true).open(village.dir().join(".git/monkeytown/journal.lock")).unwrap();
+    journal.lock().unwrap();
+    let waits = format!(":{} ", journal.metadata().unwrap().ino());
+    let answer = merged_while(&page, || {
+        // The merge has looked at the branch, and waits for its turn to write.
+        let is_waiting = |line: &str| line.contains("->") && line.contains(&waits);
+        until(|| std::fs::read_to_string("/proc/locks").unwrap().lines().any(is_waiting));
+        village.git(["branch", "-q", "-D", "agent/chaostester"]);
+        journal.unlock().unwrap();
+    });
+    let problem = answer.is_problem(409, "no-branch");
+    assert!(problem["detail"].as_str().unwrap().contains("agent/chaostester"), "{problem}");
+    assert_eq!(village.git(["rev-parse", "main"]), main);
+    // From then on that is known to be a rejection.
+    let again = page.post("/api/pulls/1/merge", &json!({"head": village.pulls()[0]["head"]}));
+    assert_eq!(again.is_problem(409, "closed")["state"], "rejected");
 }
 
 // covers: local-verdicts#nobody-else-decides/a-server-for-others

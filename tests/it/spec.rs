@@ -254,14 +254,9 @@ fn the_gaps_of_one_capability_are_its_own() {
     assert_eq!(gated("window", false).json["items"][0]["issues"][1]["code"], "trace/unknown-id");
 }
 
-/// What a command says that finds no room for a single byte in any file, as on a full disk.
+/// What a command says that finds no room for a single byte in any file.
 fn without_room(village: &Village, args: &[&str]) -> Outcome {
-    let plain = village.command(&[]);
-    let mut command = Command::new("sh");
-    command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(args);
-    command.current_dir(village.dir()).env_clear();
-    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    Outcome::of(command.output().unwrap())
+    Outcome::of(village.without_room(0, args).output().unwrap())
 }
 
 #[test]

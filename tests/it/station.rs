@@ -1,20 +1,24 @@
 //! The fixture of the event stream: a server in this process on a free port of loopback, and clients that read bytes.
 //! Lives here: starting, ending, speaking HTTP and WebSocket to it. Never here: a test.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
+use monkeytown::config::Stopwatch;
 use monkeytown::git::home::{Home, Wanted};
 use monkeytown::git::repo::Repo;
 use monkeytown::serve::api::desk::Desk;
 use monkeytown::serve::doorman::{Doorman, Rules};
+use monkeytown::serve::frame;
 use monkeytown::serve::publish::{Publishers, Tokens};
 use monkeytown::serve::relay::{Edge, Health, Relay};
 use monkeytown::serve::ring::Capacity;
 use monkeytown::serve::server::Server;
+use monkeytown::serve::webhook::Hook;
 use monkeytown::serve::{About, Limits, Shared};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -36,6 +40,10 @@ pub struct Plan {
     pub origins: Vec<String>,
     pub proxy_header: Option<String>,
     pub publishers: Publishers,
+    pub hook: Option<Hook>,
+    /// Requests of one address a second, and at once.
+    pub requests: [u32; 2],
+    pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
 }
 
 impl Default for Plan {
@@ -43,7 +51,9 @@ impl Default for Plan {
         let limits = Limits { connections_per_address: 1_000, ..Limits::default() };
         let publishers = Publishers::new(Tokens::default(), None, NonZeroU32::new(1_000).unwrap());
         let capacity = Capacity { frames: 10_000, bytes: 64 << 20 };
-        Self { limits, capacity, origins: Vec::new(), proxy_header: None, publishers }
+        let clock = Arc::new(|| crate::village::MORNING.parse().unwrap());
+        let (origins, proxy_header, hook, requests) = (Vec::new(), None, None, [100_000; 2]);
+        Self { limits, capacity, origins, proxy_header, publishers, hook, requests, clock }
     }
 }
 
@@ -66,11 +76,15 @@ impl Station {
             let repo = Repo::open(&dir).map_err(|error| error.to_string())?;
             Home::open(repo, &Wanted::None, Some("main")).map_err(|error| error.to_string())
         };
-        let desk = Desk::new(Box::new(open.clone()), Box::new(|| crate::village::MORNING.parse().unwrap()));
+        let clock = |plan: &Plan| {
+            let clock = plan.clock.clone();
+            move || clock()
+        };
+        let desk = Desk::new(Box::new(open.clone()), Box::new(clock(&plan)));
         let edge = Edge {
             open: Box::new(open),
             random: Box::new(|| u128::from(fastrand::u64(..))),
-            now: Box::new(|| crate::village::MORNING.parse().unwrap()),
+            now: Box::new(clock(&plan)),
             source: "/towns/smalltown".to_owned(),
         };
         let (relay, hub) = Relay::begin(edge, plan.capacity, plan.limits.told()).unwrap();
@@ -78,12 +92,12 @@ impl Station {
         let (shared, address, server) = runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let often = NonZeroU32::new(100_000).unwrap();
+            let [a_second, at_once] = plan.requests.map(|often| NonZeroU32::new(often).unwrap());
             let shared = Arc::new(Shared {
                 relay: Arc::new(Health::default()),
                 doorman: Doorman::new(Rules {
-                    a_second: often,
-                    at_once: often,
+                    a_second,
+                    at_once,
                     names: vec![address.to_string()],
                     origins: plan.origins,
                     proxy_header: plan.proxy_header,
@@ -98,9 +112,9 @@ impl Station {
                 publishers: plan.publishers,
                 desk,
                 local: None,
-                hook: None,
+                hook: plan.hook,
                 limits: plan.limits,
-                now: Box::new(|| crate::village::MORNING.to_owned()),
+                now: Box::new(move || (plan.clock)().to_rfc3339_opts(SecondsFormat::AutoSi, true)),
                 stop: tokio::sync::watch::Sender::new(false),
             });
             let server = Server::start(listener, shared.clone(), relay).unwrap();
@@ -165,6 +179,11 @@ impl Station {
 
     fn ask_at(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> TcpStream {
         let mut stream = connect(address);
+        stream.write_all(Self::request(address, path, headers).as_bytes()).unwrap();
+        stream
+    }
+
+    fn request(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> String {
         let mut head = format!("GET {path} HTTP/1.1\r\n");
         if !headers.iter().any(|(name, _)| *name == "host") {
             head.push_str(&format!("host: {address}\r\n"));
@@ -175,19 +194,26 @@ impl Station {
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
-        stream
+        format!("{head}\r\n")
     }
 
-    /// A socket on which a WebSocket was opened, with what was read of it.
+    /// A socket on which a WebSocket was opened.
     pub fn raw(&self, query: &str) -> TcpStream {
+        self.raw_with(query, b"")
+    }
+
+    /// The same, where these bytes came together with the handshake.
+    pub fn raw_with(&self, query: &str, early: &[u8]) -> TcpStream {
         let headers = [
             ("connection", "upgrade"),
             ("upgrade", "websocket"),
             ("sec-websocket-version", "13"),
             ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
         ];
-        let mut stream = self.ask(&format!("/ws?{query}"), &headers);
+        let mut stream = connect(self.address);
+        let request = Self::request(self.address, &format!("/ws?{query}"), &headers);
+        // Who is let go early may find the rest not taken.
+        let _ = stream.write_all(&[request.as_bytes(), early].concat());
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
@@ -207,6 +233,16 @@ impl Station {
             }
         }
         panic!("{path} never answers {status}");
+    }
+}
+
+/// Looks until it is so.
+#[track_caller]
+pub fn until(mut is_so: impl FnMut() -> bool) {
+    let since = Stopwatch::start();
+    while !is_so() {
+        assert!(u128::from(since.millis()) < PATIENCE.as_millis(), "it never comes to that");
+        std::thread::yield_now();
     }
 }
 
@@ -331,6 +367,63 @@ impl Ear {
         let (told, reason, _) = self.ending();
         assert_eq!(CloseCode::from(told), CloseCode::from(code), "{reason}");
         reason
+    }
+}
+
+/// A frame as a client sends it.
+pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+        (Ok(length @ 0..=125), _) => bytes.push(0x80 | length),
+        (_, Ok(length)) => {
+            bytes.push(0x80 | 126);
+            bytes.extend(length.to_be_bytes());
+        }
+        _ => {
+            bytes.push(0x80 | 127);
+            bytes.extend((payload.len() as u64).to_be_bytes());
+        }
+    }
+    bytes.extend([1, 2, 3, 4]);
+    bytes.extend(payload.iter().zip([1, 2, 3, 4].iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    bytes
+}
+
+/// Frames that the server sent until it closed the connection.
+pub fn rest(stream: &mut TcpStream) -> Vec<Vec<u8>> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    let (mut frames, mut at) = (Vec::new(), 0);
+    while let Some(length) = frame::length(&bytes[at..]) {
+        frames.push(bytes[at..at + length].to_vec());
+        at += length;
+    }
+    assert_eq!(at, bytes.len(), "the last frame is whole");
+    frames
+}
+
+/// Code and reason of the last frame, which has to be a close.
+pub fn closed(frames: &[Vec<u8>]) -> (u16, String) {
+    let last = frames.last().unwrap();
+    assert_eq!(last[0], 0x88, "{last:?}");
+    let payload = frame::payload(last);
+    (u16::from_be_bytes([payload[0], payload[1]]), String::from_utf8(payload[2..].to_vec()).unwrap())
+}
+
+/// One server-sent event: its id and its data.
+pub fn message(stream: &mut BufReader<TcpStream>) -> (Option<String>, Value) {
+    let (mut id, mut data) = (None, None);
+    loop {
+        let mut line = String::new();
+        assert!(stream.read_line(&mut line).unwrap() > 0, "the stream ended");
+        let line = line.trim_end();
+        if let Some(text) = line.strip_prefix("id: ") {
+            id = Some(text.to_owned());
+        } else if let Some(text) = line.strip_prefix("data: ") {
+            data = Some(serde_json::from_str(text).unwrap());
+        } else if let Some(data) = data.take_if(|_| line.is_empty()) {
+            return (id, data);
+        }
     }
 }
 

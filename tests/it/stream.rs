@@ -1,10 +1,10 @@
 //! Promise: whoever listens hears everything once and in order, and is told of whatever does not come.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::BufReader;
 
 use serde_json::Value;
 
-use crate::station::{Plan, Station, place, place_of};
+use crate::station::{Plan, Station, message, place, place_of};
 use crate::village::{Village, nothing};
 use monkeytown::serve::ring::Capacity;
 
@@ -186,23 +186,6 @@ fn a_filter_lets_through_what_was_asked_for() {
 /// The newest recorded event's place.
 fn frozen_last(village: &Village) -> Value {
     serde_json::json!({"offset": ((village.events().len() as u64) << 32).to_string()})
-}
-
-/// One server-sent event: its id and its data.
-fn message(stream: &mut BufReader<std::net::TcpStream>) -> (Option<String>, Value) {
-    let (mut id, mut data) = (None, None);
-    loop {
-        let mut line = String::new();
-        assert!(stream.read_line(&mut line).unwrap() > 0, "the stream ended");
-        let line = line.trim_end();
-        if let Some(text) = line.strip_prefix("id: ") {
-            id = Some(text.to_owned());
-        } else if let Some(text) = line.strip_prefix("data: ") {
-            data = Some(serde_json::from_str(text).unwrap());
-        } else if let Some(data) = data.take_if(|_| line.is_empty()) {
-            return (id, data);
-        }
-    }
 }
 
 #[test]

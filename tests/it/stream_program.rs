@@ -1,12 +1,14 @@
 //! Promise: the program itself serves, ends when it is told to, and begins again where it was.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use monkeytown::serve::close;
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
 
-use crate::station::{Ear, Station, connect, page, place_of};
+use crate::station::{Ear, Station, connect, page, place_of, until};
 use crate::village::Village;
 
 /// The real program, until it is killed.
@@ -42,20 +44,104 @@ fn a_server_that_was_killed_admits_that_it_may_have_forgotten() {
     kill(child);
 }
 
+// covers: event-stream#each-limit-is-enforced-and-named/no-descriptors-are-left
 #[test]
 fn a_server_without_descriptors_recovers() {
     let village = Village::small();
-    let told = village.command(&["serve", "--listen", "127.0.0.1:0", "--connections", "1000"]);
-    let mut few = Command::new("sh");
-    few.args(["-c", "ulimit -n 48; exec \"$0\" \"$@\""]).arg(told.get_program()).args(told.get_args());
-    few.current_dir(village.dir()).env_clear();
-    few.envs(told.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let (child, address) = address_of(few.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let few = ["serve", "--listen", "127.0.0.1:0", "--connections", "1000"];
+    let mut command = village.limited("ulimit -n 48", &few);
+    let (child, address) = address_of(command.stderr(Stdio::null()).spawn().unwrap());
+    let mut ear = Ear::at(address, "after=now");
+    ear.expect("hello");
     let crowd: Vec<_> = (0..100).map(|_| connect(address)).collect();
+    village.monkeytown(&["freeze", "--reason", "a test"]).says(0, "");
     drop(crowd);
     let answer = Station::get_at(address, "/healthz", &[]);
     assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"));
+    assert_eq!(ear.expect("event")["event"]["type"], "monkeytown.town.frozen.v1", "what happened meanwhile");
     kill(child);
+}
+
+// covers: event-stream#each-limit-is-enforced-and-named/one-witness-too-many
+#[test]
+fn the_thousand_and_first_witness_is_told_that_it_is_full() {
+    let _ = monkeytown::serve::descriptors::raise();
+    let village = Village::small();
+    let (child, address) = program(&village, &["--connections", "2000", "--requests", "10000"]);
+    let shake = format!(
+        "GET /ws HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    let mut crowd: Vec<_> = (0..1_000).map(|_| connect(address)).collect();
+    for witness in &mut crowd {
+        witness.write_all(shake.as_bytes()).unwrap();
+    }
+    for witness in &mut crowd {
+        // With the handshake's answer it has no seat yet; with the first word that it is told it has one.
+        let mut told = BufReader::new(witness);
+        assert!(told.by_ref().split(b'}').any(|part| String::from_utf8_lossy(&part.unwrap()).contains("\"hello\"")));
+    }
+    let full = "full: 1000 witnesses watch; ask another server of this town";
+    assert_eq!(Ear::at(address, "after=now").ends(close::FULL), full);
+    Station::get_at(address, "/events", &[]).is_problem(503, "full");
+    crowd.pop();
+    while Ear::at(address, "after=now").0.read().is_ok_and(|first| first.is_close()) {}
+    kill(child);
+}
+
+#[test]
+fn a_full_disk_costs_a_snapshot_after_the_next_start_and_nothing_else() {
+    let village = Village::small();
+    let places = village.dir().join(".git/monkeytown/stream/places");
+    let start = |more: &str| {
+        let mut command = village.limited(more, &["serve", "--listen", "127.0.0.1:0"]);
+        address_of(command.spawn().unwrap())
+    };
+    let ends = |mut child: Child| {
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        let mut log = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        log
+    };
+    let beside = || std::fs::read_dir(places.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
+    // It fills up while the server runs, and is full when it begins.
+    for begins_full in [false, true] {
+        let first = if begins_full { "trap '' XFSZ; ulimit -f 0" } else { "trap '' XFSZ; ulimit -S -f 1024" };
+        let (child, address) = start(first);
+        let mut ear = Ear::at(address, "after=now");
+        let hello = ear.expect("hello");
+        let room = |limit: Option<u64>| {
+            let limit = Rlimit { current: limit, maximum: None };
+            prlimit(Some(Pid::from_child(&child)), Resource::Fsize, limit).unwrap();
+        };
+        if !begins_full {
+            village.put("one.txt", "1\n").save("One");
+            assert_eq!(ear.expect("event")["event"]["data"]["subject"], "One");
+            room(Some(0));
+        }
+        village.put("two.txt", "2\n").save("Two");
+        assert_eq!(ear.expect("event")["event"]["data"]["subject"], "Two", "it serves on");
+        village.monkeytown(&["freeze", "--reason", "a test"]).says(0, "");
+        let last = ear.expect("event");
+        assert_eq!(last["event"]["type"], "monkeytown.town.frozen.v1");
+        assert_eq!(Station::get_at(address, "/readyz", &[]).status, 200);
+        // Nothing half written stays.
+        until(|| beside().count() == 0);
+        if !begins_full {
+            room(None);
+        }
+        village.monkeytown(&["thaw", "--reason", "a test"]).says(0, "");
+        let thawed = ear.expect("event");
+        let log = ends(child);
+        assert!(log.contains(places.to_str().unwrap()) && log.contains("begins a new epoch"), "{log}");
+        let (child, address) = program(&village, &[]);
+        let mut ear = Ear::at(address, &format!("after={}", place_of(&hello, &thawed["offset"])));
+        assert_ne!(ear.expect("hello")["epoch"], hello["epoch"]);
+        assert_eq!(ear.expect("gap")["reason"], "rewritten");
+        assert_eq!(ear.expect("snapshot")["seq"], village.events().len());
+        ends(child);
+    }
 }
 
 #[test]

@@ -317,6 +317,22 @@ impl Village {
         command
     }
 
+    /// The command, which finds no room for more than so many half kibibytes in any file, as on a full disk.
+    pub fn without_room(&self, blocks: u32, args: &[&str]) -> Command {
+        self.limited(&format!("trap '' XFSZ; ulimit -f {blocks}"), args)
+    }
+
+    /// The command, behind what a shell does first.
+    pub fn limited(&self, first: &str, args: &[&str]) -> Command {
+        let plain = self.command(args);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{first}; exec \"$0\" \"$@\"")]).arg(plain.get_program()).args(args);
+        command.current_dir(self.dir()).env_clear();
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
     /// Runs the command to its end.
     pub fn monkeytown(&self, args: &[&str]) -> Outcome {
         Outcome::of(self.command(args).output().unwrap())

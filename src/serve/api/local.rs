@@ -212,6 +212,7 @@ pub fn paths() -> Paths {
             .header("Origin", "that of the server itself; a browser sends it", true)
             .fails(400, &["bad-request"])
             .fails(403, &["not-local", "no-origin"])
+            .fails(408, &["too-slow"])
             .fails(413, &["too-big"])
             .fails(415, &["wrong-type"])
     };
@@ -270,7 +271,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Told<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
-        let bytes = Bytes::from_request(request, shared).await.map_err(|bad| match bad.status() {
+        let read = shared.limits.in_time(Bytes::from_request(request, shared)).await?;
+        let bytes = read.map_err(|bad| match bad.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Problem::too_long(BODY),
             _ => Problem::bad_request(bad.body_text()),
         })?;

@@ -41,7 +41,7 @@ pub enum FolderError {
     #[error("another export is writing {0} just now; try again when it is done")]
     Busy(String),
     /// The system refuses.
-    #[error("cannot {doing} {path}: {source}")]
+    #[error("cannot {doing} {path}: {source}{}", room(source))]
     File {
         /// What was tried.
         doing: &'static str,
@@ -55,6 +55,16 @@ pub enum FolderError {
 impl FolderError {
     fn file<'p>(doing: &'static str, path: &'p Path) -> impl FnOnce(io::Error) -> Self + 'p {
         move |source| Self::File { doing, path: path.display().to_string(), source }
+    }
+}
+
+/// What to do where there is no room.
+fn room(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            "; make room there, or name a folder elsewhere"
+        }
+        _ => "",
     }
 }
 
