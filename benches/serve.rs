@@ -1,5 +1,6 @@
 //! `monkeytown serve` on a town with a long past: how long until it listens, what it holds in memory, what a witness who only
-//! listens costs, and how soon a new commit is seen. Beside the start: `git log` of the journal and of the branch.
+//! listens costs, and how soon a new commit is seen. Beside the start: `git log` of the journal and of the branch. And
+//! `monkeytown export` of the same town, beside `git fast-export`, which writes the same past as text.
 //!
 //! Lives here: one town, made once; each round starts the real program anew. Sizes: `BENCH_EVENTS`, `BENCH_COMMITS`,
 //! `BENCH_WITNESSES`; rounds: `BENCH_ROUNDS`. Everything stays on the loopback interface.
@@ -33,6 +34,7 @@ fn main() {
     let town = Town::make(place.path(), events, commits);
     let mut table = Table::new();
     starts(&mut table, &town, rounds);
+    exports(&mut table, &town, rounds);
     lives(&mut table, &town, witnesses, rounds.max(10));
     table.print();
 }
@@ -59,6 +61,24 @@ fn starts(table: &mut Table, town: &Town, rounds: usize) {
             facts: json!({"events": town.events, "commits": town.commits, "peak_kib": memory}),
         });
     }
+}
+
+/// All of the town as files, each time in place of what was there.
+fn exports(table: &mut Table, town: &Town, rounds: usize) {
+    let site = town.work.with_file_name("site");
+    let export = || {
+        let mut export = support::hermetic(PROGRAM, &town.work);
+        support::must(export.current_dir(&town.work).arg("export").arg(&site));
+    };
+    let (ours, theirs) = support::in_turn(rounds, export, || town.fast_export());
+    table.add(Measured {
+        bench: BENCH,
+        what: format!("export: {} events, {} commits", town.events, town.commits),
+        ours,
+        beside: Some(("git fast-export of both, without what files hold".to_owned(), theirs)),
+        goal: None,
+        facts: json!({"events": town.events, "commits": town.commits, "bytes": support::bytes_below(&site)}),
+    });
 }
 
 /// What the running server does for those who watch.
@@ -114,12 +134,21 @@ impl Town {
     }
 
     fn git_log(&self) {
-        let mut log = support::hermetic("sh", &self.work);
-        let both =
-            "{ git log --format=%B monkeytown/journal; git log --first-parent --name-only --format=%B main; } | wc -c";
+        self.counts(
+            "{ git log --format=%B monkeytown/journal; git log --first-parent --name-only --format=%B main; } | wc -c",
+        );
+    }
+
+    fn fast_export(&self) {
+        self.counts("git fast-export --no-data monkeytown/journal main | wc -c");
+    }
+
+    /// A line of the shell that counts bytes, of which there are some.
+    fn counts(&self, line: &str) {
+        let mut shell = support::hermetic("sh", &self.work);
         let bytes: u64 =
-            support::must(log.current_dir(&self.work).args(["-c", both])).trim().parse().expect("a number");
-        assert!(bytes > 0, "git log prints both");
+            support::must(shell.current_dir(&self.work).args(["-c", line])).trim().parse().expect("a number");
+        assert!(bytes > 0, "{line} prints something");
     }
 
     /// One more commit; says which.

@@ -246,8 +246,9 @@ impl Hub {
         self.read().ring.capacity()
     }
 
-    /// Begins anew with these events: another life, another state. Everybody who listens is told. Nobody sees it half done.
-    pub fn restart<'a>(&self, beginning: Beginning, events: impl IntoIterator<Item = Incoming<'a>>) {
+    /// Begins anew with the events that `tell` tells: another life, another state. Everybody who listens is told. Nobody sees it
+    /// half done. Who tells may let go of each event once it is told.
+    pub fn restart(&self, beginning: Beginning, tell: impl FnOnce(&mut dyn FnMut(&Incoming<'_>))) {
         let (generation, capacity) = {
             let inner = self.read();
             (inner.generation + 1, inner.ring.capacity())
@@ -255,9 +256,9 @@ impl Hub {
         let mut anew = Inner::new(generation, capacity, beginning);
         let newest = anew.newest;
         anew.newest = 0;
-        for event in events {
-            anew.put(&event);
-        }
+        tell(&mut |event| {
+            anew.put(event);
+        });
         anew.newest = anew.newest.max(newest);
         {
             let mut inner = self.write();

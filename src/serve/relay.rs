@@ -25,6 +25,7 @@ use super::landed::{self, Landed};
 use super::offset;
 use super::places::Places;
 use super::ring::{Capacity, Offset};
+use super::tally::Ended;
 
 /// Commits of the default branch that the stream begins with, at the most.
 const COMMITS: usize = 100_000;
@@ -118,12 +119,40 @@ pub struct Relay {
 /// What is in the ring at the beginning, in the order of offsets.
 struct Past {
     events: Vec<(Offset, Option<u64>, String, Box<RawValue>)>,
-    commits: Vec<Commit>,
+    /// How the runs among them ended.
+    ended: Vec<Ended>,
     tip: Tip,
     main: Option<Oid>,
     places: Places,
     /// What stands at or before this offset is not among the events.
     floor: Offset,
+}
+
+/// A commit of the journal as it is told: all of its events, and of itself no more than says where it stands.
+struct Told {
+    oid: Oid,
+    /// The number of its last event.
+    seq: u64,
+    time: Option<DateTime<Utc>>,
+    lines: Vec<(String, Box<RawValue>)>,
+    ended: Vec<Ended>,
+}
+
+impl Told {
+    fn of(commit: &Commit) -> Self {
+        Self {
+            oid: commit.oid,
+            seq: commit.at.seq,
+            time: commit.events.last().map(|event| event.time),
+            lines: lines(commit),
+            ended: commit.events.iter().filter_map(Ended::of).collect(),
+        }
+    }
+
+    /// The number of its first event.
+    fn first_seq(&self) -> u64 {
+        (self.seq + 1).saturating_sub(self.lines.len() as u64)
+    }
 }
 
 impl Relay {
@@ -161,9 +190,13 @@ impl Relay {
             head: past.tip.oid.map(|oid| oid.to_string()),
         };
         hub.counts.runs.clear();
-        hub.counts.runs.add(past.commits.iter().flat_map(|commit| &commit.events));
-        let events = past.events.iter();
-        hub.restart(beginning, events.map(|(offset, seq, id, json)| Incoming { offset: *offset, seq: *seq, id, json }));
+        hub.counts.runs.add(past.ended);
+        // What lies in the ring needs no place here as well: a long past would be held twice.
+        hub.restart(beginning, |put| {
+            for (offset, seq, id, json) in past.events {
+                put(&Incoming { offset, seq, id: &id, json: &json });
+            }
+        });
         (self.tip, self.main, self.places) = (past.tip, past.main, past.places);
         if let Some(oid) = self.tip.oid {
             self.places.journal = Some((self.tip.at.seq, oid));
@@ -234,7 +267,7 @@ impl Relay {
             self.places.mark(offset::of_seq(last.at.seq));
             let mut lines = Vec::new();
             for commit in batch {
-                hub.counts.runs.add(&commit.events);
+                hub.counts.runs.add(commit.events.iter().filter_map(Ended::of));
                 self.tip.town.fold_on(&commit.events);
                 lines.extend((commit.first_seq()..).zip(self::lines(commit)));
             }
@@ -323,7 +356,7 @@ fn past(
     home: &Home,
     source: &str,
     most: usize,
-    places: impl FnOnce(&[Commit], u64) -> (Places, bool),
+    places: impl FnOnce(&[Told], u64) -> (Places, bool),
 ) -> Result<Past, RelayError> {
     let journal = Journal::new(&home.repo, None);
     let tip = match journal.load() {
@@ -344,10 +377,11 @@ fn past(
         let sorted = sort_in(&commits, &landed, first);
         places.keep(&sorted);
     }
-    let mut events = Vec::with_capacity(commits.len() + landed.len());
-    for commit in &commits {
+    let (mut events, mut ended) = (Vec::with_capacity(commits.len() + landed.len()), Vec::new());
+    for commit in commits {
         let seq = commit.first_seq();
-        let numbered = lines(commit).into_iter().zip(seq..);
+        let numbered = commit.lines.into_iter().zip(seq..);
+        ended.extend(commit.ended);
         events.extend(numbered.map(|((id, json), seq)| (offset::of_seq(seq), Some(seq), id, json)));
     }
     // Commits that landed while nobody looked get their places when the relay looks for the first time.
@@ -356,17 +390,17 @@ fn past(
     let floor = offset::of_seq(first);
     events.retain(|(offset, ..)| *offset > floor);
     events.sort_by_key(|(offset, ..)| *offset);
-    Ok(Past { events, commits, tip, main: main.filter(|main| places.commits.contains_key(main)), places, floor })
+    Ok(Past { events, ended, tip, main: main.filter(|main| places.commits.contains_key(main)), places, floor })
 }
 
 /// The commits of the journal behind a sequence number, and behind which one that is: a shallow clone has no more than it has.
-fn recorded(journal: &Journal<'_>, tip: &Tip, after: u64) -> Result<(Vec<Commit>, u64), RelayError> {
+fn recorded(journal: &Journal<'_>, tip: &Tip, after: u64) -> Result<(Vec<Told>, u64), RelayError> {
     if tip.oid.is_none() {
         return Ok((Vec::new(), after));
     }
-    match journal.commits_after(after) {
-        Ok(commits) => {
-            let commits: Vec<Commit> = commits.into_iter().filter(|commit| commit.at.seq <= tip.at.seq).collect();
+    match journal.each_after(after, |commit| Told::of(&commit)) {
+        Ok(mut commits) => {
+            commits.retain(|commit| commit.seq <= tip.at.seq);
             // A commit is relayed whole.
             let first = commits.first().map_or(tip.at.seq, |first| first.first_seq() - 1);
             Ok((commits, first))
@@ -377,8 +411,8 @@ fn recorded(journal: &Journal<'_>, tip: &Tip, after: u64) -> Result<(Vec<Commit>
 }
 
 /// Places for commits that never had one: behind the last recorded event that is not younger.
-fn sort_in(commits: &[Commit], landed: &[Landed], first: u64) -> Vec<(Oid, Offset)> {
-    let mut ends = commits.iter().filter_map(|commit| Some((commit.events.last()?.time, commit.at.seq))).peekable();
+fn sort_in(commits: &[Told], landed: &[Landed], first: u64) -> Vec<(Oid, Offset)> {
+    let mut ends = commits.iter().filter_map(|commit| Some((commit.time?, commit.seq))).peekable();
     let (mut seq, mut place) = (first, offset::of_seq(first));
     let mut placed = Vec::with_capacity(landed.len());
     for one in landed {
@@ -393,9 +427,9 @@ fn sort_in(commits: &[Commit], landed: &[Landed], first: u64) -> Vec<(Oid, Offse
 
 impl Places {
     /// Whether what was written down is of this history.
-    fn fits(&self, commits: &[Commit], first: u64) -> bool {
+    fn fits(&self, commits: &[Told], first: u64) -> bool {
         self.journal.is_none_or(|(seq, oid)| {
-            seq <= first || commits.iter().any(|commit| commit.at.seq == seq && commit.oid == oid)
+            seq <= first || commits.iter().any(|commit| commit.seq == seq && commit.oid == oid)
         })
     }
 }

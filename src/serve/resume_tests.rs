@@ -65,7 +65,7 @@ struct Model {
 impl Model {
     fn new(frames: usize) -> Self {
         let hub = Hub::new(Capacity { frames, bytes: 100_000 }, Value::Null);
-        hub.restart(Beginning { epoch: "e".to_owned(), ..Beginning::default() }, []);
+        hub.restart(Beginning { epoch: "e".to_owned(), ..Beginning::default() }, |_| ());
         let filters = [None, Some("ada"), Some("bob")];
         let listeners = filters.map(|agent| {
             let filter = Filter::read(None, agent, None).unwrap();

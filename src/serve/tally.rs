@@ -10,9 +10,9 @@ use crate::town::envelope::Envelope;
 use crate::town::event::Outcome;
 use crate::town::ids::AgentId;
 
-/// What is read of the end of a run.
-#[derive(Deserialize)]
-struct Ended {
+/// The end of a run: what is read of it.
+#[derive(Debug, Deserialize)]
+pub struct Ended {
     agent: AgentId,
     /// How it ended; a run that failed has none.
     outcome: Option<Outcome>,
@@ -24,14 +24,19 @@ pub struct Tally {
     runs: Mutex<BTreeMap<(String, String), u64>>,
 }
 
+impl Ended {
+    /// The end of a run, where an event is one.
+    #[must_use]
+    pub fn of(event: &Envelope) -> Option<Self> {
+        let is_end = matches!(event.kind.as_str(), "monkeytown.run.finished.v1" | "monkeytown.run.failed.v1");
+        is_end.then(|| serde_json::from_str(event.data.get()).ok()).flatten()
+    }
+}
+
 impl Tally {
-    /// Counts the ends of runs among these events.
-    pub fn add<'e>(&self, events: impl IntoIterator<Item = &'e Envelope>) {
-        let is_end = |event: &&Envelope| {
-            matches!(event.kind.as_str(), "monkeytown.run.finished.v1" | "monkeytown.run.failed.v1")
-        };
-        for event in events.into_iter().filter(is_end) {
-            let Ok(ended) = serde_json::from_str::<Ended>(event.data.get()) else { continue };
+    /// Counts ends of runs.
+    pub fn add(&self, ends: impl IntoIterator<Item = Ended>) {
+        for ended in ends {
             let outcome = ended.outcome.and_then(|outcome| serde_json::to_value(outcome).ok());
             let outcome = outcome.as_ref().and_then(serde_json::Value::as_str).unwrap_or("failed").to_owned();
             let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);

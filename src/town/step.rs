@@ -191,7 +191,7 @@ pub fn admit(line: &str, source: &str, speaker: &AgentId) -> Result<Admitted, Ba
         return Err(foreign("corr", said, "its data.run".to_owned()));
     }
     event.data = step.raw()?;
-    let json = RawValue::from_string(event.line()?).map_err(BadEvent::Parse)?;
+    let json = event.json()?;
     Ok(Admitted { id: event.id, run: step.run, json })
 }
 

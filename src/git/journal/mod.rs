@@ -273,25 +273,42 @@ impl<'r> Journal<'r> {
     /// # Errors
     /// When an object cannot be read or a commit is damaged.
     pub fn commits_after(&self, after: u64) -> Result<Vec<Commit>, JournalError> {
+        self.each_after(after, |commit| commit)
+    }
+
+    /// Reads the same commits, and keeps of each only what `each` makes of it.
+    ///
+    /// # Errors
+    /// As [`Journal::commits_after`].
+    pub fn each_after<T: Send>(&self, after: u64, each: impl Fn(Commit) -> T + Sync) -> Result<Vec<T>, JournalError> {
         let Some(tip) = self.head()? else { return Ok(Vec::new()) };
-        match self.walk_deep(tip, after)? {
+        match self.walk_deep(tip, after, &each)? {
             (_, End::Shallow(oid)) => Err(JournalError::Missing { oid: oid.to_string() }),
             (commits, _) => commits.into_iter().collect(),
         }
     }
 
     /// Walks down to event `after`; what a shallow clone lacks on the way is fetched once.
-    fn walk_deep(&self, tip: Oid, after: u64) -> Result<read::Walk, JournalError> {
-        let walk = || read::walk(self.git(), tip, |_, at| at().is_some_and(|at| at.seq <= after));
-        let (commits, end) = walk()?;
-        let oldest = commits.first().and_then(|commit| commit.as_ref().ok()).map(|commit| commit.at.height);
-        match (end, oldest) {
-            (End::Shallow(_), Some(height)) if self.remote.is_some() && !self.offline.get() => {
-                self.deepen(height.saturating_sub(1))?;
-                walk()
-            }
-            _ => Ok((commits, end)),
+    fn walk_deep<T: Send>(
+        &self,
+        tip: Oid,
+        after: u64,
+        each: &(impl Fn(Commit) -> T + Sync),
+    ) -> Result<read::Walk<T>, JournalError> {
+        let walk = || {
+            let stop = |_: Oid, at: At<'_>| at().is_some_and(|at| at.seq <= after);
+            read::walk_to(self.git(), tip, stop, |commit| (commit.at.height, each(commit)))
+        };
+        let (mut commits, mut end) = walk()?;
+        let oldest = commits.first().and_then(|commit| commit.as_ref().ok()).map(|(height, _)| *height);
+        if let (End::Shallow(_), Some(height)) = (end, oldest)
+            && self.remote.is_some()
+            && !self.offline.get()
+        {
+            self.deepen(height.saturating_sub(1))?;
+            (commits, end) = walk()?;
         }
+        Ok((commits.into_iter().map(|commit| commit.map(|(_, made)| made)).collect(), end))
     }
 
     /// Decides on the newest state and appends what was decided. On a lost race it folds what came and decides again.

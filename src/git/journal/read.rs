@@ -107,12 +107,25 @@ pub type At<'a> = &'a dyn Fn() -> Option<Position>;
 /// # Errors
 /// [`JournalError`] when an object cannot be read.
 pub fn walk(repo: &Repository, tip: Oid, stop: impl Fn(Oid, At<'_>) -> bool) -> Result<Walk, JournalError> {
-    walk_as(repo, tip, stop, |oid, raw| {
+    walk_to(repo, tip, stop, |commit| commit)
+}
+
+/// Walks like [`walk`], and keeps of each commit only what `each` makes of it: all of a long journal is large.
+///
+/// # Errors
+/// As [`walk`].
+pub fn walk_to<T: Send>(
+    repo: &Repository,
+    tip: Oid,
+    stop: impl Fn(Oid, At<'_>) -> bool,
+    each: impl Fn(Commit) -> T + Send,
+) -> Result<Walk<T>, JournalError> {
+    walk_as(repo, tip, stop, move |oid, raw| {
         if !Oid::hash_object(ObjectType::Commit, raw).is_ok_and(|hash| hash == oid) {
             return Err(damaged(oid, BadCommit::Hash));
         }
         let raw = codec::parse_object(raw).map_err(|source| damaged(oid, source))?;
-        decode(oid, &raw)
+        decode(oid, &raw).map(&each)
     })
 }
 

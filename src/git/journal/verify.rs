@@ -43,7 +43,7 @@ impl Journal<'_> {
         if let Err(error @ JournalError::Rewritten { .. }) = self.load() {
             seen.findings.push(Finding::error("history-kept", error.to_string()));
         }
-        let (commits, end) = self.walk_deep(tip, 0)?;
+        let (commits, end) = self.walk_deep(tip, 0, &|commit| commit)?;
         if let End::Shallow(oid) = end {
             // Nothing above the border can be judged without what is below it.
             seen.findings.push(

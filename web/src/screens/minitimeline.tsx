@@ -161,14 +161,15 @@ export function placeAt(index: HistoryIndex, x: number): { seq: number; moment?:
 export function Scrubber({ index, tall }: { index: HistoryIndex; tall?: boolean }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const seq = app.town().seq;
+  const { merged, rejected } = app.live.town.totals;
+  // It is many bars, and what comes live changes none of them before the index is read again.
   useEffect(() => {
-    if (canvas.current) paint(canvas.current, index, seq);
-  });
-  useEffect(() => {
-    const observer = new ResizeObserver(() => canvas.current && paint(canvas.current, index, seq));
+    const again = () => canvas.current && paint(canvas.current, index, seq);
+    again();
+    const observer = new ResizeObserver(again);
     if (canvas.current) observer.observe(canvas.current);
     return () => observer.disconnect();
-  }, [index, seq]);
+  }, [index, app.past.value ? seq : -1, route.value.moment, merged, rejected]);
   const to = (event: PointerEvent) => {
     const box = canvas.current?.getBoundingClientRect();
     if (!box || event.buttons === 0 || index.buckets.length === 0) return;

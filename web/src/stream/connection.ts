@@ -66,6 +66,7 @@ export class Connection {
   private shard = 0;
   private resume = false;
   private hello = false;
+  private heardAt = 0;
   private close: (() => void) | undefined;
   private cancelRetry: (() => void) | undefined;
   private cancelWatch: (() => void) | undefined;
@@ -138,11 +139,18 @@ export class Connection {
   /** Half-open lines never close by themselves: whoever is silent for too long is gone. */
   private watch(): void {
     this.cancelWatch?.();
-    this.cancelWatch = this.outside.later(() => this.fell(0), SILENCE);
+    this.heardAt = this.outside.clock();
+    const look = (): void => {
+      const left = this.heardAt + SILENCE - this.outside.clock();
+      if (left > 0) this.cancelWatch = this.outside.later(look, left);
+      else this.fell(0);
+    };
+    this.cancelWatch = this.outside.later(look, SILENCE);
   }
 
   private take(frame: Frame): void {
-    this.watch();
+    // A timer for each of a thousand events a second would be most of what they cost.
+    this.heardAt = this.outside.clock();
     if (frame.kind === "hello") return this.greeted(frame);
     if (frame.kind === "gap") return this.lost(frame);
     if ("offset" in frame) this.line.offset = frame.offset;

@@ -12,7 +12,9 @@ import { parse } from "../fold/json";
 import { adopt } from "../fold/state";
 import { Acts, Resource, type AgentInfo, type LedgerInfo, type PullDetail, type PullInfo, type SpecInfo, type StreamInfo, type TownInfo } from "./api";
 import { chance, steadyClock, wallClock, witness } from "./edge";
+import { breath } from "./growing";
 import { go, keepSession, route, storedSession, takeToken } from "./route";
+import { takesTurn } from "./turns";
 
 const base = new URL(".", document.baseURI).href;
 
@@ -38,18 +40,19 @@ let clock: ReturnType<typeof setInterval> | undefined;
 
 export const live = new Live(beforePaint, told, wallClock);
 
-/** Nobody reads faster than this; the first event after a quiet moment is shown in the next frame. */
-const BREATH = 100;
 let painted = -Infinity;
+let pause = 0;
 
 function beforePaint(run: () => void): void {
   const now = () => {
     painted = steadyClock();
     run();
   };
-  const wait = document.hidden ? 1000 : painted + BREATH - steadyClock();
-  if (wait > 0) setTimeout(document.hidden ? now : () => requestAnimationFrame(now), wait);
-  else requestAnimationFrame(now);
+  // Where the map has this frame, the next one is ours in any case.
+  const next = () => requestAnimationFrame((at) => (takesTurn(at) ? now() : requestAnimationFrame(now)));
+  const wait = document.hidden ? 1000 : painted + pause - steadyClock();
+  if (wait > 0) setTimeout(document.hidden ? now : next, wait);
+  else next();
 }
 
 /** The milliseconds that are left until the next try to reach the server. */
@@ -118,6 +121,7 @@ export function detail(number: string): Resource<PullDetail> {
 }
 
 function told(fresh: Entry[]): void {
+  pause = breath(fresh.length);
   if (live.hole) connection?.startOver("an event was missing");
   if (past.value) missed.value += fresh.filter((entry) => entry.seq !== null).length;
   const nouns = new Set(fresh.map((entry) => entry.event.type.split(".")[1]));

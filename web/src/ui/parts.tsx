@@ -9,6 +9,7 @@ import { splitInvisible } from "../fold/text";
 import type { Entry } from "../stream/wire";
 import type { Loaded } from "./api";
 import { shownNow, town } from "./app";
+import { useGrowing } from "./growing";
 import { link } from "./route";
 import { agentOf, detail, field, personOf, sentence, toneOf } from "./sentence";
 import { Icon, iconOf } from "./icons";
@@ -89,7 +90,7 @@ function Told({ event }: { event: Entry["event"] }) {
 const PLACES: { [kind: string]: string } = { step: "passing", none: "from git" };
 
 export function Feed({ entries, title = "Village feed" }: { entries: Entry[]; title?: string }) {
-  const newest = entries.slice().reverse();
+  const newest = useGrowing(entries).reverse();
   return (
     <section class="feed" aria-label={title}>
       <h3>{title} <span>newest first</span></h3>

@@ -115,11 +115,11 @@ export class Overlay {
     return label;
   }
 
-  /** Sets a text where it changed, so that its size is measured again. */
-  private write(label: Label, parts: readonly Node[], text: string): void {
+  /** Sets a text where it changed, so that its size is measured again; nothing is made where it did not. */
+  private write(label: Label, text: string, parts: () => (Node | string)[]): void {
     if (label.element.dataset["text"] === text) return;
     label.element.dataset["text"] = text;
-    label.element.replaceChildren(...parts);
+    label.element.replaceChildren(...parts());
     label.width = 0;
     label.shown = "";
   }
@@ -127,31 +127,32 @@ export class Overlay {
   private place(place: Landmark): string {
     const key = `place ${place.id}`;
     const label = this.make(key, "world-place");
-    const number = this.root.ownerDocument.createElement("b");
-    number.textContent = place.count === null ? "" : String(place.count);
-    this.write(label, place.count === null ? [text(label, place.name)] : [text(label, `${place.name} `), number], `${place.name} ${String(place.count)}`);
+    this.write(label, `${place.name} ${String(place.count)}`, () => {
+      if (place.count === null) return [place.name];
+      const number = this.root.ownerDocument.createElement("b");
+      number.textContent = String(place.count);
+      return [`${place.name} `, number];
+    });
     return key;
   }
 
   private person(resident: Resident): string {
     const key = `who ${resident.id}`;
     const label = this.make(key, "world-who");
-    const mark = this.root.ownerDocument.createElement("i");
-    mark.style.background = css(lookOf(resident.id).mark);
-    this.write(label, [mark, text(label, resident.name)], resident.name);
+    this.write(label, resident.name, () => {
+      const mark = this.root.ownerDocument.createElement("i");
+      mark.style.background = css(lookOf(resident.id).mark);
+      return [mark, resident.name];
+    });
     return key;
   }
 
   private speech(speech: Speech): string {
     const key = `say ${speech.source}`;
     const label = this.make(key, "world-say");
-    this.write(label, [text(label, speech.text)], speech.text);
+    this.write(label, speech.text, () => [speech.text]);
     return key;
   }
-}
-
-function text(label: Label, words: string): Text {
-  return label.element.ownerDocument.createTextNode(words);
 }
 
 function rank(resident: Resident, where: ReadonlyMap<string, Standing>, selected: string | undefined): number {

@@ -2,6 +2,7 @@
 
 import "./world.css";
 import { steadyClock } from "../ui/edge";
+import { takesTurn } from "../ui/turns";
 import { Overlay } from "./overlay";
 import type { Painter } from "./paint";
 import { HEIGHT, PLACES, PLAZA, WIDTH, type Point } from "./plan";
@@ -220,7 +221,7 @@ class World implements WorldHandle {
       return;
     }
     this.request = requestAnimationFrame((next) => this.loop(next));
-    if (at - this.last < FRAME) return;
+    if (at - this.last < FRAME || !takesTurn(at)) return;
     this.last = at;
     this.draw(at);
   }
