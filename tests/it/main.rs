@@ -48,3 +48,4 @@ mod stream_program;
 mod telling;
 mod verdicts;
 mod workflows;
+mod world;
