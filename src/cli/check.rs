@@ -39,6 +39,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
         None => check::check(&house::town_files_of(&Home::open(repo, &Wanted::None, None)?)?),
     };
     checked.findings.append(&mut checked.thinking);
+    checked.findings.append(&mut checked.scenery);
     checked.findings.sort();
     if context.json {
         say::json(&json!({"charters": checked.charters.len(), "findings": checked.findings}))?;

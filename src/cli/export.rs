@@ -51,6 +51,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     }
     let about = About {
         name: house.settings.name.clone(),
+        description: house.settings.purpose(),
         source: crate::run::source_of(&house.settings.name),
         branch: house.home.branch.clone(),
         ..About::default()

@@ -120,7 +120,7 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     let source = crate::run::source_of(&house.settings.name);
     let about = About {
         name: house.settings.name.clone(),
-        description: String::new(),
+        description: house.settings.purpose(),
         source: source.clone(),
         branch: house.home.branch.clone(),
         shard,

@@ -195,7 +195,8 @@ fn answers(
     let town = &standing.town;
     let state = to_raw_value(&**town).map_err(Failure::from)?;
     folder.put("state.json", &api::placed(&standing.epoch, standing.offset, town.seq, &state))?;
-    let here = about::Here { main: Some(now.main), local: false, limits: serde_json::json!({}) };
+    let (main, world) = (Some(now.main), now.world.clone());
+    let here = about::Here { main, world, local: false, limits: serde_json::json!({}) };
     put(folder, "town.json", &about::described(about, standing, here))?;
     let index = lock(&desk.past).index();
     put(folder, "history/index.json", &index)?;

@@ -16,6 +16,7 @@ use super::path::fold;
 use super::pattern::Pattern;
 use super::settings::{self, Settings};
 use super::text::one_line;
+use super::world::{self, WORLD_FILE, World};
 use super::{charter, workflows, yaml};
 
 /// The rules of this file, each with what it means.
@@ -69,17 +70,30 @@ pub struct Checked {
     /// What keeps one agent or another from thinking, by path and line. The town is in order all the same: a run may be told
     /// another brain, and says by itself what it meets.
     pub thinking: Vec<Finding>,
+    /// The world as it is shown: the usual one where its file is not there or cannot be read.
+    pub world: World,
+    /// What there is to say about the world's file, by path and line. It changes no more than what people see: the town is in order
+    /// all the same.
+    pub scenery: Vec<Finding>,
 }
 
 /// Every rule that a check of the town may report, each with what it means.
 #[must_use]
 pub fn all_rules() -> Vec<(&'static str, &'static str)> {
-    let mut all: Vec<_> =
-        [yaml::RULES, charter::RULES, settings::RULES, models::RULES, ownership::RULES, workflows::RULES, RULES]
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect();
+    let mut all: Vec<_> = [
+        yaml::RULES,
+        charter::RULES,
+        settings::RULES,
+        models::RULES,
+        ownership::RULES,
+        workflows::RULES,
+        world::RULES,
+        RULES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+    .collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -89,6 +103,7 @@ pub fn all_rules() -> Vec<(&'static str, &'static str)> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind<'a> {
     Settings,
+    World,
     /// With the file's name without `.md`.
     Charter(&'a str),
     /// With the name of the agent.
@@ -99,6 +114,9 @@ enum Kind<'a> {
 fn kind(path: &str) -> Option<Kind<'_>> {
     if path == TOWN_FILE {
         return Some(Kind::Settings);
+    }
+    if path == WORLD_FILE {
+        return Some(Kind::World);
     }
     if let Some(name) = path.strip_prefix(PROMPTS) {
         return name.ends_with(".j2").then_some(Kind::Prompt);
@@ -135,8 +153,9 @@ pub fn check(town: &TownFiles) -> Checked {
     findings.sort();
     findings.dedup();
     let thinking = read.thinking();
+    let (world, scenery) = read.world(town);
     let charters = read.charters.into_iter().map(|read| read.charter).collect();
-    Checked { settings: read.settings, charters, findings, thinking }
+    Checked { settings: read.settings, charters, findings, thinking, world, scenery }
 }
 
 /// A charter with where it came from.
@@ -157,6 +176,7 @@ struct Read<'a> {
     /// What charters' files are called, also of those that could not be read: their agents are not unknown.
     stems: BTreeSet<&'a str>,
     memories: Vec<(&'a str, &'a str)>,
+    world_text: Option<&'a [u8]>,
     findings: Vec<Finding>,
 }
 
@@ -167,6 +187,7 @@ impl<'a> Read<'a> {
             Kind::Settings => self.has_town_file = true,
             Kind::Charter(stem) => _ = self.stems.insert(stem),
             Kind::Memory(name) => self.memories.push((path, name)),
+            Kind::World => return self.world_text = Some(bytes),
             Kind::Prompt => {}
         }
         if bytes.len() > TOWN_FILE_BYTES {
@@ -186,7 +207,7 @@ impl<'a> Read<'a> {
                 self.findings.extend(findings);
             }
             Kind::Memory(_) => self.findings.extend(Memory::parse(path, bytes).1),
-            Kind::Prompt => {}
+            Kind::World | Kind::Prompt => {}
         }
     }
 
@@ -306,6 +327,24 @@ impl<'a> Read<'a> {
         found.sort();
         found.dedup();
         found
+    }
+
+    fn world(&self, town: &TownFiles) -> (World, Vec<Finding>) {
+        let Some(text) = self.world_text else {
+            let misspelt =
+                town.all_paths.iter().find(|path| matches!(fold(path).as_str(), WORLD_FILE | world::MISSPELT));
+            let warn = |path: &String| {
+                let message = format!("this file is not read: the world's file is {WORLD_FILE}");
+                Finding::warning("world-file", message).at(path).fix("rename it")
+            };
+            return (World::default(), misspelt.map(warn).into_iter().collect());
+        };
+        let (world, mut findings) = World::read(WORLD_FILE, text);
+        let known = self.known();
+        let strangers = world.homes.keys().filter(|name| !known.contains(name.as_str()));
+        findings.extend(world::empty_homes(WORLD_FILE, text, strangers));
+        findings.sort();
+        (world, findings)
     }
 
     fn owners(&self) -> Vec<Owner> {

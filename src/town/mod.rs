@@ -44,4 +44,5 @@ pub mod text;
 pub mod transcript;
 pub mod turn;
 pub mod workflows;
+pub mod world;
 pub mod yaml;

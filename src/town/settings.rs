@@ -16,6 +16,10 @@ pub use rules::{RULES, parse};
 use super::ids::AgentId;
 use super::pattern::Pattern;
 use super::prices::Usd;
+use super::text::one_line;
+
+/// Characters of a town's description.
+const DESCRIPTION: usize = 300;
 
 /// Everything that `.monkeytown/town.yaml` can say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -24,6 +28,10 @@ pub struct Settings {
     /// The town's name, shown to people.
     #[schemars(length(min = 1, max = 64))]
     pub name: String,
+    /// What the town is for, in a sentence or two; shown to people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 300))]
+    pub description: Option<String>,
     /// What thinks where a charter says `model: inherit`.
     #[serde(default)]
     pub brain: BrainSettings,
@@ -71,6 +79,14 @@ pub struct Settings {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub paused: Vec<AgentId>,
+}
+
+impl Settings {
+    /// What the town is for, as one line that is safe to show; empty where nobody said it.
+    #[must_use]
+    pub fn purpose(&self) -> String {
+        one_line(self.description.as_deref().unwrap_or_default(), DESCRIPTION)
+    }
 }
 
 fn auto() -> String {

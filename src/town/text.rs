@@ -132,6 +132,23 @@ pub fn truncate_middle(text: &str, max_bytes: usize) -> String {
     format!("{}{}{}", &text[..head], note(tail - head), &text[tail..])
 }
 
+/// What is wrong with a text that people read as one line of 1 to `max_chars` characters, said behind its name.
+#[must_use]
+pub(super) fn bad_line(text: &str, max_chars: usize) -> Option<String> {
+    let length = text.chars().count();
+    if !(1..=max_chars).contains(&length) {
+        return Some(format!("has {}; 1 to {max_chars} are possible", characters(length)));
+    }
+    if text.contains(char::is_control) {
+        return Some("has a line break or another control character".to_owned());
+    }
+    match count_invisible(text) {
+        0 => None,
+        1 => Some("has a character that nobody sees".to_owned()),
+        hidden => Some(format!("has {hidden} characters that nobody sees")),
+    }
+}
+
 /// A number of characters, as it is said.
 #[must_use]
 pub fn characters(number: usize) -> String {

@@ -50,3 +50,4 @@ mod stream_program;
 mod telling;
 mod verdicts;
 mod workflows;
+mod world;

@@ -13,14 +13,17 @@ use serde_json::Value;
 
 use crate::serve::hub::Standing;
 use crate::serve::{About, Shard, Shared, Told};
+use crate::town::world::World;
 
 use super::worked_out;
 
 /// `GET /api/town`.
 pub async fn town(State(shared): State<Arc<Shared>>) -> Json<Value> {
     // While the repository cannot be read, all else is still told.
-    let main = worked_out(shared.clone(), |shared| shared.desk.with(|home| Ok(home.main()?))).await.ok();
-    let here = Here { main, local: shared.local.is_some(), limits: shared.limits.told() };
+    let now = worked_out(shared.clone(), |shared| shared.desk.with(|home| shared.desk.town(home))).await.ok();
+    let unread = || World::in_trouble("the repository cannot be read");
+    let (main, world) = now.map_or_else(|| (None, unread()), |now| (Some(now.main), now.world.clone()));
+    let here = Here { main, world, local: shared.local.is_some(), limits: shared.limits.told() };
     Json(described(&shared.town, &shared.hub.state(), here))
 }
 
@@ -28,6 +31,8 @@ pub async fn town(State(shared): State<Arc<Shared>>) -> Json<Value> {
 pub struct Here {
     /// The default branch, where it can be read.
     pub main: Option<Oid>,
+    /// The world as its file on the default branch says it.
+    pub world: World,
     /// Whether a person at this machine may decide there.
     pub local: bool,
     /// What is allowed, where something listens.
@@ -63,7 +68,7 @@ pub struct Card<'a> {
     /// Origins of all of them, where there are several.
     shards: &'a [String],
     /// Its map.
-    world: Option<Value>,
+    world: World,
     /// What is allowed.
     #[schemars(with = "Told")]
     limits: Value,
@@ -103,7 +108,7 @@ pub fn described(about: &About, standing: &Standing, here: Here) -> Value {
         server: env!("CARGO_PKG_VERSION"),
         shard: about.shard,
         shards: &about.shards,
-        world: None,
+        world: here.world,
         limits: here.limits,
     };
     serde_json::to_value(card).unwrap_or_default()

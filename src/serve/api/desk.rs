@@ -17,6 +17,7 @@ use crate::serve::problem::Problem;
 use crate::town::charter::Charter;
 use crate::town::check;
 use crate::town::settings::Settings;
+use crate::town::world::World;
 
 use super::ledger::Verified;
 use super::past::Past;
@@ -62,6 +63,8 @@ pub struct TownNow {
     pub settings: Option<Settings>,
     /// The agents.
     pub charters: Vec<Charter>,
+    /// The world as it is shown.
+    pub world: World,
 }
 
 /// One answer as it goes over the wire.
@@ -170,7 +173,8 @@ impl Desk {
             return Ok(known.clone());
         }
         let checked = check::check(&town_files::of(&Files::open(home.repo.git(), main)?));
-        let now = Arc::new(TownNow { main, settings: checked.settings, charters: checked.charters });
+        let check::Checked { settings, charters, world, .. } = checked;
+        let now = Arc::new(TownNow { main, settings, charters, world });
         *lock(&self.files) = Some(now.clone());
         Ok(now)
     }

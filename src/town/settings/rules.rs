@@ -5,15 +5,17 @@ use std::fmt;
 
 use serde::Deserializer;
 
-use super::{BrainSettings, Price, Provider, Settings};
+use super::{BrainSettings, DESCRIPTION, Price, Provider, Settings};
 use crate::town::finding::Finding;
 use crate::town::limits::LEAST_TOKENS;
 use crate::town::network::entry;
+use crate::town::text::bad_line;
 use crate::town::yaml::Doc;
 
 /// The rules of the settings: name, and what they ask for.
 pub const RULES: &[(&str, &str)] = &[
     ("settings-name", "the town's name has 1 to 64 characters"),
+    ("settings-description", "the description is one paragraph of 1 to 300 visible characters"),
     ("settings-remote", "the remote is `auto`, `none` or the name of a git remote"),
     ("settings-branch", "the branch is a name that git allows"),
     ("settings-key-env", "`key_env` names an environment variable and holds no key"),
@@ -44,8 +46,9 @@ pub const RULES: &[(&str, &str)] = &[
 const COMMAND_BYTES: usize = 32 * 1024;
 
 /// The keys of the top level.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "name",
+    "description",
     "brain",
     "forge",
     "remote",
@@ -105,6 +108,11 @@ impl Rules<'_> {
         if length == 0 || settings.name.chars().count() > 64 || settings.name.chars().any(char::is_control) {
             let message = format!("the town's name has {length} characters; 1 to 64 on one line are possible");
             self.error("settings-name", &["name"], message, "give it a short name");
+        }
+        if let Some(why) = settings.description.as_deref().and_then(|text| bad_line(text.trim(), DESCRIPTION)) {
+            let message = format!("the town's description {why}");
+            let remedy = "say in a sentence or two what the town is for; `>-` folds several lines into one";
+            self.error("settings-description", &["description"], message, remedy);
         }
         if !is_ref_name(&settings.remote) {
             let message = format!("{:?} cannot be a remote", short(&settings.remote));

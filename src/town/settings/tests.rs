@@ -12,6 +12,7 @@ const PATH: &str = crate::town::limits::TOWN_FILE;
 
 /// One of everything.
 const WHOLE: &str = r#"name: Monkeytown
+description: A town of agents that keep a repository in order.
 brain:
   provider: embedded
   model: small
@@ -69,6 +70,7 @@ fn one_of_everything_and_almost_nothing_are_read() {
     );
     assert_eq!(settings.brain.prices["large"].input, "3");
     assert_eq!(settings.people["an-octopus"], Role::Mayor);
+    assert_eq!(settings.purpose(), "A town of agents that keep a repository in order.");
     let (settings, findings) = parse(PATH, b"name: Little\n");
     assert_eq!(findings, []);
     let settings = settings.unwrap();
@@ -83,6 +85,12 @@ fn every_rule_has_cases() {
     let cases: &[(String, &[&str])] = &[
         ("name: \"\"".into(), &["settings-name:1"]),
         (format!("name: {}", "x".repeat(65)), &["settings-name:1"]),
+        ("name: x\ndescription: >\n  What it is for,\n  in two lines.".into(), &[]),
+        ("name: x\ndescription: \" \"".into(), &["settings-description:2"]),
+        (format!("name: x\ndescription: {}", "ü".repeat(300)), &[]),
+        (format!("name: x\ndescription: {}", "ü".repeat(301)), &["settings-description:2"]),
+        ("name: x\ndescription: |\n  One.\n\n  Two.".into(), &["settings-description:2"]),
+        ("name: x\ndescription: \"a\\u202Eb\"".into(), &["settings-description:2"]),
         ("name: x\nremote: no good".into(), &["settings-remote:2"]),
         ("name: x\nremote: --upload-pack=x".into(), &["settings-remote:2"]),
         ("name: x\nremote: upstream\nbranch: a..b".into(), &["settings-branch:3"]),
@@ -226,6 +234,7 @@ fn the_schema_takes_the_example_and_refuses_what_is_wrong() {
         "{}",
         "name: ''",
         "name: 7",
+        "name: x\ndescription: ''",
         "name: x\ngaurded: []",
         "name: x\nforge: gitlab",
         "name: x\nlimits: { runs_per_day: 0 }",

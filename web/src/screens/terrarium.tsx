@@ -27,6 +27,7 @@ function model(): WorldModel {
   const specs = app.specs.want();
   return worldModel({
     town: app.town(),
+    world: app.info.value?.world,
     charters: charters.state === "there" ? charters.value.map(asOf) : undefined,
     changes: specs.state === "there" && !app.past.value ? specs.value.changes : undefined,
     recent: app.recent(200).map((entry) => entry.event),
@@ -160,6 +161,7 @@ function TownCard() {
     <section class="card" aria-label="The town">
       <h2><bdi>{info.value?.name}</bdi></h2>
       <p class="role"><Said text={info.value?.description ?? ""} /></p>
+      {info.value?.world?.trouble && <p class="role" role="status">The usual map is shown: <Said text={info.value.world.trouble} /></p>}
       <dl class="sums">
         <div><dt>residents</dt><dd>{Object.keys(agents).length}</dd></div>
         <div><dt>runs</dt><dd>{`${totals.runs}`}</dd></div>

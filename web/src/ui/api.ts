@@ -4,6 +4,7 @@ import type { Pull } from "../fold/state";
 import { parse } from "../fold/json";
 import { Unreachable, fetchText, type HistoryIndex } from "../stream/history";
 import { signal, type Signal } from "@preact/signals";
+import type { WorldLike } from "../world/types";
 import { steadyClock } from "./edge";
 
 export interface TownInfo {
@@ -17,6 +18,8 @@ export interface TownInfo {
   shards?: string[];
   static?: boolean;
   limits?: { [name: string]: unknown };
+  /** With why it is the usual one, where the town's own cannot be read. */
+  world?: WorldLike & { readonly trouble: string | null };
 }
 
 export interface AgentInfo {

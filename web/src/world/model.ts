@@ -59,7 +59,7 @@ function residentsOf(input: WorldInput, recent: readonly EventLike[]): Resident[
   // Seats are given to everybody who has a charter, not only to those who have come: a newcomer moves nobody.
   const everybody = [...new Set([...charters.keys(), ...Object.keys(town.agents)])].sort();
   return everybody.flatMap((id, rank) => {
-    const home = homeOf(id);
+    const home = homeOf(id, input.world);
     const bed = beds.get(home) ?? 0;
     beds.set(home, bed + 1);
     if (!Object.hasOwn(town.agents, id)) return [];
@@ -220,8 +220,9 @@ function landmarksOf(input: WorldInput, residents: readonly Resident[], parts: P
   const numbers = numbersOf(input, residents, parts, recent);
   return PLACES.map((place) => {
     const [number, words] = numbers[place.id];
+    const { name, domain } = input.world?.landmarks.find((one) => one.id === place.id) ?? { name: place.id, domain: "" };
     return {
-      id: place.id, name: place.name, domain: place.domain, source, count: number,
+      id: place.id, name, domain, source, count: number,
       words: number === null ? words : `${String(number)} ${words}`,
       lit: residents.some((resident) => resident.home === place.id),
     };
@@ -232,8 +233,8 @@ function numbersOf(input: WorldInput, residents: readonly Resident[], parts: Par
   const { town } = input;
   const agents = Object.entries(town.agents);
   const sum = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0);
-  const mergedBy = (home: PlaceId): number => sum(agents.filter(([id]) => homeOf(id) === home).map(([, agent]) => Number(agent.merged)));
-  const failedAt = (home: PlaceId): number => sum(agents.filter(([id]) => homeOf(id) === home).map(([, agent]) => Number(agent.rejected)));
+  const mergedBy = (home: PlaceId): number => sum(agents.filter(([id]) => homeOf(id, input.world) === home).map(([, agent]) => Number(agent.merged)));
+  const failedAt = (home: PlaceId): number => sum(agents.filter(([id]) => homeOf(id, input.world) === home).map(([, agent]) => Number(agent.rejected)));
   const refused = recent.filter((event) => event.type === "monkeytown.gate.failed.v1").length;
   const gate = lastGate(recent);
   const memories = sum((input.charters ?? []).filter((charter) => town.agents[charter.name]).map((charter) => charter.memories?.length ?? 0));

@@ -1,4 +1,4 @@
-// The ground plan lives here: places, roads, river, where residents stand; nothing of it knows who is alive or how it looks.
+// The ground plan lives here: places, roads, river, where residents stand; nothing of it knows who is alive, how it looks or is called.
 
 import { clamp, ease, mix } from "./hash";
 
@@ -19,9 +19,6 @@ export type PlaceId =
 
 export interface Place {
   readonly id: PlaceId;
-  readonly name: string;
-  /** What it is in the town, for the list and for the ears. */
-  readonly domain: string;
   /** The middle of its foot, in pixels of the world. */
   readonly x: number;
   readonly y: number;
@@ -34,26 +31,24 @@ export interface Place {
 
 export const PLAZA = { x: 252, y: 186, rx: 61, ry: 39 };
 
-const place = (
-  id: PlaceId, name: string, domain: string, x: number, y: number, half: number, deep: number, label = 3,
-): Place => ({ id, name, domain, x, y, half, deep, label });
+const place = (id: PlaceId, x: number, y: number, half: number, deep: number, label = 3): Place => ({ id, x, y, half, deep, label });
 
 export const PLACES: readonly Place[] = [
-  place("hall", "Town Hall", "vision", 252, 104, 42, 40),
-  place("library", "Library", "research and memories", 66, 100, 34, 36),
-  place("tower", "Tower", "architecture", 152, 106, 17, 40),
-  place("bank", "Banana Bank", "economy", 348, 104, 34, 36),
-  place("watch", "Watchtower", "security", 408, 124, 13, 24),
-  place("board", "Board", "open threads", 146, 170, 20, 8),
-  place("studio", "Studio", "experience", 62, 206, 32, 34),
-  place("stones", "Spec stones", "changes by state", 262, 252, 0, 0),
-  place("lab", "Test Lab", "tests", 72, 302, 32, 34),
-  place("grove", "Mad Grove", "chaos", 182, 304, 18, 10),
-  place("workshop", "Workshop", "building", 354, 302, 34, 34),
-  place("dock", "Dock", "other towns", 424, 312, 0, 0, 8),
-  place("gate", "The Gate", "open pull requests", 420, 196, 0, 0, 5),
-  place("tree", "the main tree", "merged into main", 494, 176, 16, 12),
-  place("fire", "Campfire", "reactions", 252, 190, 8, 4, 6),
+  place("hall", 252, 104, 42, 40),
+  place("library", 66, 100, 34, 36),
+  place("tower", 152, 106, 17, 40),
+  place("bank", 348, 104, 34, 36),
+  place("watch", 408, 124, 13, 24),
+  place("board", 146, 170, 20, 8),
+  place("studio", 62, 206, 32, 34),
+  place("stones", 262, 252, 0, 0),
+  place("lab", 72, 302, 32, 34),
+  place("grove", 182, 304, 18, 10),
+  place("workshop", 354, 302, 34, 34),
+  place("dock", 424, 312, 0, 0, 8),
+  place("gate", 420, 196, 0, 0, 5),
+  place("tree", 494, 176, 16, 12),
+  place("fire", 252, 190, 8, 4, 6),
 ];
 
 const BY_ID = new Map(PLACES.map((p) => [p.id, p]));

@@ -2,6 +2,7 @@
 
 import { hash, seedOf } from "./hash";
 import { placeOf, PLAZA, type PlaceId, type Point } from "./plan";
+import type { WorldLike } from "./types";
 
 /** Words of an id that say where somebody belongs; the first that fits counts. */
 const BELONGS: readonly (readonly [RegExp, PlaceId])[] = [
@@ -18,7 +19,9 @@ const BELONGS: readonly (readonly [RegExp, PlaceId])[] = [
 
 const ANY: readonly PlaceId[] = ["hall", "library", "tower", "bank", "studio", "watch", "grove", "lab", "workshop"];
 
-export function homeOf(id: string): PlaceId {
+/** Where somebody lives: where the town's files say so, else where its name fits. */
+export function homeOf(id: string, world?: WorldLike): PlaceId {
+  if (world && Object.hasOwn(world.homes, id)) return world.homes[id] as PlaceId;
   return BELONGS.find(([words]) => words.test(id))?.[1] ?? (ANY[hash(seedOf(id), 5) % ANY.length] as PlaceId);
 }
 

@@ -36,7 +36,7 @@ export class Twin {
       const at = where.get(resident.id);
       if (!at) continue;
       targets.push({ id: resident.id, x: at.x, y: at.y });
-      this.say(resident.id, sentence(resident, at));
+      this.say(resident.id, sentence(resident, at, model));
     }
     for (const landmark of model.landmarks) {
       const { x, y } = placeOf(landmark.id);

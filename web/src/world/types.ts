@@ -86,8 +86,15 @@ export interface ChangeLike {
 }
 
 /** Everything that a world is made from. */
+/** What landmarks are called and who has which home, as the town's files say. */
+export interface WorldLike {
+  readonly landmarks: readonly { readonly id: string; readonly name: string; readonly domain: string }[];
+  readonly homes: Readonly<Record<string, PlaceId>>;
+}
+
 export interface WorldInput {
   readonly town: TownLike;
+  readonly world?: WorldLike | undefined;
   readonly charters?: readonly CharterLike[] | undefined;
   /** The last events, oldest first, none later than `now`. */
   readonly recent?: readonly EventLike[] | undefined;

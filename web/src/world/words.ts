@@ -1,25 +1,26 @@
 // What the map says in words lives here, for labels, lists and ears; where it is written does not.
 
-import { placeOf } from "./plan";
+import type { PlaceId } from "./plan";
 import type { Landmark, Resident, Sourced, Standing, WorldModel } from "./types";
 import { standing } from "./walk";
 
 /** A place has an id of its own kind, so that no agent can be called the same. */
 export const PLACE = "place:";
 
+/** What somebody does; where a place belongs to it, its name follows. */
 const DOING: Record<Standing["activity"], string> = {
-  asleep: "is asleep at home", reading: "is at the Library", thinking: "sits by the fire", working: "is at work", carrying: "carries a crate to the Gate",
-  waiting: "waits at the Gate", returning: "walks home", halted: "stands still",
+  asleep: "is asleep at home", reading: "is at ", thinking: "sits by the fire", working: "is at work", carrying: "carries a crate to ",
+  waiting: "waits at ", returning: "walks home", halted: "stands still",
 };
 
 /** What a resident does and why, as one sentence. */
-export function sentence(resident: Resident, at: Standing): string {
-  const doing = at.moving && at.activity !== "carrying" && at.activity !== "returning" ? `walks to ${theName(at)}` : DOING[at.activity];
-  return `${resident.name} ${doing}: ${at.reason}`;
+export function sentence(resident: Resident, at: Standing, model: WorldModel): string {
+  const doing = at.moving && at.activity !== "carrying" && at.activity !== "returning" ? "walks to " : DOING[at.activity];
+  return `${resident.name} ${doing}${doing.endsWith(" ") ? theName(at.place, model) : ""}: ${at.reason}`;
 }
 
-function theName(at: Standing): string {
-  const { name } = placeOf(at.place);
+function theName(place: PlaceId, { landmarks }: WorldModel): string {
+  const name = landmarks.find((one) => one.id === place)?.name ?? place;
   return name.startsWith("the ") ? name : `the ${name.replace(/^The /, "")}`;
 }
 
@@ -42,15 +43,16 @@ export interface Row {
 export function listOf(model: WorldModel, now: number): Row[] {
   const residents = model.residents.map((resident): Row => {
     const at = standing(resident, now);
-    return { id: resident.id, kind: "resident", name: resident.name, text: sentence(resident, at), source: at.source, since: at.since };
+    return { id: resident.id, kind: "resident", name: resident.name, text: sentence(resident, at, model), source: at.source, since: at.since };
   });
   const places = model.landmarks.map((one): Row => ({
     id: PLACE + one.id, kind: "place", name: one.name, text: landmarkSentence(one), source: one.source, since: model.at,
   }));
   const thing = (place: string, pull: number, text: string, { source }: Sourced, since: number): Row => ({ id: PLACE + place, kind: "thing", name: `#${pull}`, text, source, since });
+  const [gate, tree] = [theName("gate", model), theName("tree", model)];
   const things = [
-    ...model.crates.map((one) => thing("gate", one.pull, ` waits at the Gate as a crate: ${one.title}`, one, one.from)),
-    ...model.lanterns.map((one) => thing("tree", one.pull, " was merged: a lantern in the main tree", one, one.at)),
+    ...model.crates.map((one) => thing("gate", one.pull, ` waits at ${gate} as a crate: ${one.title}`, one, one.from)),
+    ...model.lanterns.map((one) => thing("tree", one.pull, ` was merged: a lantern in ${tree}`, one, one.at)),
     ...model.boats.map((one) => thing("gate", one.pull, " was rejected: a paper boat on the river", one, one.at)),
   ];
   return [...residents, ...places, ...things];

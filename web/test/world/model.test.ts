@@ -4,7 +4,8 @@ import type { Envelope } from "../../src/fold/event";
 import { emptyTown, type Town } from "../../src/fold/state";
 import { worldModel } from "../../src/world/model";
 import { inRiver, PLACES } from "../../src/world/plan";
-import type { WorldModel } from "../../src/world/types";
+import { homeOf } from "../../src/world/spots";
+import type { WorldLike, WorldModel } from "../../src/world/types";
 import { SPEED, standing } from "../../src/world/walk";
 import { listOf } from "../../src/world/words";
 import { AGENTS, live, START } from "./town";
@@ -121,6 +122,35 @@ test("a crate lies at the Gate for each open pull request, and its owner waits b
   expect(model.crates.every((one) => one.from <= now)).toBe(true);
   expect(model.lanterns.length).toBe(Object.values(town.pulls).filter((pull) => pull.state === "merged").length);
   expect(model.boats.length).toBeGreaterThan(0);
+});
+
+test("landmarks are called and agents live as the town's files say, and nothing else changes", () => {
+  const { events, states } = live(2, 200);
+  const now = Date.parse(events[199]?.time ?? "") + 300_000;
+  const town = states[199] as Town;
+  const of = (world: WorldLike | undefined) => worldModel({ town, world, recent: events, now, seed: SEED, charters: AGENTS.map((name) => ({ name })) });
+  const sign = (id: string, name: string) => ({ id, name, domain: `${id} here` });
+  const landmarks = [...PLACES.map((place) => sign(place.id, `Old ${place.id}`)), sign("moon", "The Moon")];
+  const usual = of({ landmarks, homes: {} });
+  const renamed = landmarks.map((one) => (one.id === "gate" ? sign("gate", "The Ford $&") : one));
+  const other = of({ landmarks: renamed, homes: { madchimp: "bank" } });
+  expect(other.landmarks.filter((one, i) => one.name !== usual.landmarks[i]?.name).map((one) => one.name)).toEqual(["The Ford $&"]);
+  expect(other.landmarks.every((one) => one.domain === `${one.id} here`)).toBe(true);
+  const homes = (model: WorldModel) => Object.fromEntries(model.residents.map((one) => [one.id, one.home]));
+  expect(homes(other)).toEqual({ ...homes(usual), madchimp: "bank" });
+  expect(homes(usual)["madchimp"]).toBe("grove");
+  // Whoever lives elsewhere stands elsewhere; the others' ways are the same to the pixel.
+  const legs = (model: WorldModel, id: string) => model.residents.find((one) => one.id === id)?.legs;
+  for (const { id } of usual.residents) expect({ id, same: JSON.stringify(legs(other, id)) === JSON.stringify(legs(usual, id)) }).toEqual({ id, same: id !== "madchimp" });
+  expect(legs(other, "madchimp")?.some((leg) => leg.place === "bank")).toBe(true);
+  const waiting = listOf(other, now).filter((row) => row.text.includes("waits at"));
+  expect(waiting.length).toBeGreaterThan(1);
+  expect(waiting.every((row) => row.text.includes("waits at the Ford $&"))).toBe(true);
+  expect(other.landmarks.find((one) => one.id === "bank")?.lit).toBe(true);
+});
+
+test("an agent that is called as something of JavaScript has the home that its name gives it", () => {
+  for (const id of ["constructor", "valueof"]) expect(homeOf(id, { landmarks: [], homes: {} })).toBe(homeOf(id));
 });
 
 test("a frozen town stands still and says who froze it", () => {
