@@ -2,7 +2,6 @@
 //! and answers programs in one document whatever happens.
 
 use std::os::unix::fs::symlink;
-use std::process::Command;
 
 use crate::village::{Outcome, Village};
 

@@ -72,15 +72,15 @@ fn the_thousand_and_first_witness_is_told_that_it_is_full() {
         "GET /ws HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
-    let mut crowd: Vec<_> = (0..1_000).map(|_| connect(address)).collect();
-    for witness in &mut crowd {
+    let witness = |_| {
+        let mut witness = connect(address);
         witness.write_all(shake.as_bytes()).unwrap();
-    }
-    for witness in &mut crowd {
-        // With the handshake's answer it has no seat yet; with the first word that it is told it has one.
-        let mut told = BufReader::new(witness);
-        assert!(told.by_ref().split(b'}').any(|part| String::from_utf8_lossy(&part.unwrap()).contains("\"hello\"")));
-    }
+        // With the first word that it is told it has its seat.
+        let is_hello = |part: std::io::Result<Vec<u8>>| String::from_utf8_lossy(&part.unwrap()).contains("\"hello\"");
+        assert!(BufReader::new(&mut witness).split(b'}').any(is_hello));
+        witness
+    };
+    let mut crowd: Vec<_> = (0..1_000).map(witness).collect();
     let full = "full: 1000 witnesses watch; ask another server of this town";
     assert_eq!(Ear::at(address, "after=now").ends(close::FULL), full);
     Station::get_at(address, "/events", &[]).is_problem(503, "full");
