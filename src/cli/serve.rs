@@ -126,19 +126,13 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
         shard,
         shards,
     };
-    let desk = {
+    let now = {
         let clock = clock.clone();
-        Desk::new(open::opener(context, args.remote.clone(), house.home.branch.clone()), Box::new(move || clock.now()))
+        move || clock.now()
     };
-    let edge = Edge {
-        open: open::opener(context, args.remote.clone(), house.home.branch.clone()),
-        random: Box::new(crate::config::random),
-        now: Box::new({
-            let clock = clock.clone();
-            move || clock.now()
-        }),
-        source,
-    };
+    let opener = || open::opener(context, args.remote.clone(), house.home.branch.clone());
+    let desk = Desk::new(opener(), Box::new(now.clone()));
+    let edge = Edge { open: opener(), random: Box::new(crate::config::random), now: Box::new(now), source };
     let is_local = takes_verdicts(context, args, &house);
     let by = verdict::me(context, &house).ok().map(|who| who.name);
     let secret = webhook_secret(context, args)?;
