@@ -114,25 +114,21 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     let house = open::house(context, Some(args.remote.as_deref().unwrap_or("none")))?;
     let clock = Arc::new(open::Source::new(context)?);
     let publishers = args.publishers.read(&house)?;
-    let (shard, shards) = args.shards.read()?;
+    let about = about(args, &house)?;
     let capacity = Capacity { frames: args.ring_events.max(1), bytes: args.ring_mib.max(1) << 20 };
     let limits = Limits { subscribers: args.witnesses, connections_per_address: args.connections, ..Limits::default() };
-    let source = crate::run::source_of(&house.settings.name);
-    let about = About {
-        name: house.settings.name.clone(),
-        description: house.settings.purpose(),
-        source: source.clone(),
-        branch: house.home.branch.clone(),
-        shard,
-        shards,
-    };
     let now = {
         let clock = clock.clone();
         move || clock.now()
     };
     let opener = || open::opener(context, args.remote.clone(), house.home.branch.clone());
     let desk = Desk::new(opener(), Box::new(now.clone()));
-    let edge = Edge { open: opener(), random: Box::new(crate::config::random), now: Box::new(now), source };
+    let edge = Edge {
+        open: opener(),
+        random: Box::new(crate::config::random),
+        now: Box::new(now),
+        source: about.source.clone(),
+    };
     let is_local = takes_verdicts(context, args, &house);
     let by = verdict::me(context, &house).ok().map(|who| who.name);
     let secret = webhook_secret(context, args)?;
@@ -165,6 +161,19 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     })?;
     let told = runtime.block_on(told_to_end())?;
     Ok(Running { address, token, shared, told, runtime, server, fetching })
+}
+
+/// What the town is, and which of its servers this one.
+fn about(args: &Args, house: &House) -> anyhow::Result<About> {
+    let (shard, shards) = args.shards.read()?;
+    Ok(About {
+        name: house.settings.name.clone(),
+        description: house.settings.purpose(),
+        source: crate::run::source_of(&house.settings.name),
+        branch: house.home.branch.clone(),
+        shard,
+        shards,
+    })
 }
 
 /// Whether the person at this machine may decide in the page: nothing of this server is for anybody else.
