@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::process::{Child, Command, Stdio};
 
 use monkeytown::serve::close;
@@ -11,19 +12,44 @@ use serde_json::Value;
 use crate::station::{Ear, Station, connect, page, place_of, until};
 use crate::village::Village;
 
-/// The real program, until it is killed.
-pub fn program(village: &Village, more: &[&str]) -> (Child, SocketAddr) {
+/// The real program that serves, for as long as this is held: also where the test fails nothing is left behind.
+pub struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.kill();
+        let _ = self.wait();
+    }
+}
+
+impl Deref for Serving {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Serving {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+/// The real program, and its address.
+pub fn program(village: &Village, more: &[&str]) -> (Serving, SocketAddr) {
     address_of(village.command(&[&["serve", "--listen", "127.0.0.1:0"], more].concat()).spawn().unwrap())
 }
 
 /// A started program, and the address that it says.
-pub fn address_of(mut child: Child) -> (Child, SocketAddr) {
+pub fn address_of(child: Child) -> (Serving, SocketAddr) {
+    let mut serving = Serving(child);
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    (child, page(&line).0)
+    BufReader::new(serving.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (serving, page(&line).0)
 }
 
-pub fn kill(mut child: Child) {
+pub fn kill(mut child: Serving) {
     child.kill().unwrap();
     child.wait().unwrap();
 }
@@ -97,7 +123,7 @@ fn a_full_disk_costs_a_snapshot_after_the_next_start_and_nothing_else() {
         let mut command = village.limited(more, &["serve", "--listen", "127.0.0.1:0"]);
         address_of(command.spawn().unwrap())
     };
-    let ends = |mut child: Child| {
+    let ends = |mut child: Serving| {
         assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(0));
         let mut log = String::new();
