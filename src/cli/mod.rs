@@ -24,6 +24,7 @@ pub mod senses;
 pub mod serve;
 pub mod spec;
 pub mod state;
+mod story;
 pub mod stream;
 pub mod sync;
 pub mod token;
@@ -41,6 +42,8 @@ use crate::git::journal::JournalError;
 use crate::run::RunError;
 use crate::serve::export::ExportError;
 use crate::town::decide::Rejected;
+
+use self::story::Story;
 
 /// A git repository runs a town of agents: they read its history, write only what they own, and propose
 /// their work as pull requests that people merge or reject.
@@ -153,13 +156,17 @@ pub fn main() -> ExitCode {
         }
     };
     let env = Env::from_process();
-    start_log(&env, &cli.command);
+    let story = start_log(&env, &cli.command);
     let context = Context { dir: cli.dir, json: cli.json, env, secrets: std::cell::RefCell::default() };
     if !context.dir.is_dir() {
         say::error(&context, &Usage(format!("there is no folder {}", context.dir.display())).into());
         return ExitCode::from(2);
     }
-    match dispatch(&context, cli.command) {
+    let ended = dispatch(&context, cli.command);
+    if let Some(story) = story {
+        story.end();
+    }
+    match ended {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             say::error(&context, &error);
@@ -257,8 +264,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 }
 
 /// The story goes to stderr: as text for people, as JSON lines under CI and where a server's is not read on a terminal.
-fn start_log(env: &Env, command: &Command) {
+fn start_log(env: &Env, command: &Command) -> Option<Story> {
     use std::io::IsTerminal as _;
+    use tracing_subscriber::fmt::writer::BoxMakeWriter;
     use tracing_subscriber::{EnvFilter, fmt};
     let (usual, is_server) = match command {
         // Each request is a line.
@@ -267,10 +275,20 @@ fn start_log(env: &Env, command: &Command) {
     };
     let filter =
         EnvFilter::try_new(env.get("MONKEYTOWN_LOG").unwrap_or(usual)).unwrap_or_else(|_| EnvFilter::new(usual));
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where no thread can be had, a server does as every other command.
+    let story = is_server.then(|| Story::to(std::io::stderr()).ok()).flatten();
+    let writer = match &story {
+        Some(story) => {
+            let story = story.clone();
+            BoxMakeWriter::new(move || story.clone())
+        }
+        None => BoxMakeWriter::new(std::io::stderr),
+    };
+    let builder = fmt().with_env_filter(filter).with_writer(writer);
     if env.is_ci() || is_server && !std::io::stderr().is_terminal() {
         builder.json().flatten_event(true).with_span_list(false).init();
     } else {
         builder.without_time().with_target(false).compact().init();
     }
+    story
 }
