@@ -4,17 +4,20 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use git2::Oid;
+use git2::{Commit, Oid};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::config::parallel;
+use crate::git::changes::RawChange;
 use crate::git::errors::GitError;
 use crate::git::propose::trailer;
 use crate::git::repo::Repo;
 use crate::town::envelope::{Envelope, natural_id};
-use crate::town::ids::RunId;
+use crate::town::ids::{AgentId, RunId};
+use crate::town::limits::EVENT_BYTES;
 use crate::town::markdown::visible;
+use crate::town::spec::metadata::is_kebab;
 
 /// The type of these events.
 pub const KIND: &str = "monkeytown.commit.landed.v1";
@@ -22,24 +25,25 @@ pub const KIND: &str = "monkeytown.commit.landed.v1";
 const SHARE: usize = 256;
 /// Paths that one event names.
 const PATHS: usize = 50;
-/// Characters of a commit's subject and of its author's name.
+/// Characters of a commit's subject, of its author's name, and of the name of a change.
 const SUBJECT: usize = 200;
 const AUTHOR: usize = 80;
+const CHANGE: usize = 128;
 
-/// What the event says of a commit.
+/// What the event says of a commit. Whoever may push writes all of it, so that each part is bounded and shown as it is.
 #[derive(Debug, Serialize)]
-struct Data<'a> {
+struct Data {
     oid: String,
-    author: &'a str,
+    author: String,
     subject: String,
-    /// The first of the paths that differ from the first parent.
+    /// The first of the paths that differ from the first parent, as many as an event has room for.
     paths: Vec<String>,
-    /// How many paths differ.
-    files: usize,
+    /// How many paths differ; none where that cannot be said.
+    files: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<&'a str>,
+    agent: Option<AgentId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    change: Option<&'a str>,
+    change: Option<String>,
 }
 
 /// One commit as an event.
@@ -62,38 +66,64 @@ pub struct Landed {
 pub fn read(repo: &Repo, oid: Oid, source: &str) -> Result<Landed, GitError> {
     let commit = repo.git().find_commit(oid).map_err(GitError::read(oid))?;
     let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
-    let author = visible(&String::from_utf8_lossy(commit.author().name_bytes()), AUTHOR);
-    let (agent, run, change) = (trailer(&message, "Agent"), trailer(&message, "Run"), trailer(&message, "Change"));
-    // At the border of a shallow clone the parent is named, and not here.
-    let before = commit.parent(0).ok().map(|parent| parent.tree_id());
-    let is_cut = before.is_none() && commit.parent_count() > 0;
-    let changes = if is_cut { Vec::new() } else { repo.changes_between(before, Some(commit.tree_id()))? };
-    let data = Data {
+    let agent: Option<AgentId> = trailer(&message, "Agent").and_then(|agent| agent.parse().ok());
+    let changes = changes(repo, &commit)?;
+    let mut data = Data {
         oid: oid.to_string(),
-        author: &author,
+        author: visible(&String::from_utf8_lossy(commit.author().name_bytes()), AUTHOR),
         subject: visible(message.lines().next().unwrap_or_default(), SUBJECT),
-        paths: changes.iter().take(PATHS).map(|change| visible(&change.path, SUBJECT)).collect(),
-        files: changes.len(),
-        agent: agent.as_deref(),
-        change: change.as_deref(),
+        paths: Vec::new(),
+        files: changes.as_ref().map(Vec::len),
+        change: trailer(&message, "Change").filter(|name| name.len() <= CHANGE && is_kebab(name)),
+        agent,
     };
     let time = DateTime::from_timestamp(commit.time().seconds(), 0).unwrap_or_default();
-    let actor = agent.as_ref().map_or_else(|| format!("human:{author}"), |agent| format!("agent:{agent}"));
-    let json = |value: &Data<'_>| serde_json::value::to_raw_value(value).unwrap_or_default();
-    let envelope = Envelope {
+    let mut envelope = Envelope {
         specversion: "1.0".to_owned(),
         id: natural_id(KIND, &oid.to_string()),
         kind: KIND.to_owned(),
         source: source.to_owned(),
         subject: format!("commit/{oid}"),
         time,
-        actor,
-        corr: run.and_then(|run| run.parse::<RunId>().ok()),
+        actor: data.agent.as_ref().map_or_else(|| format!("human:{}", data.author), |agent| format!("agent:{agent}")),
+        corr: trailer(&message, "Run").and_then(|run| run.parse::<RunId>().ok()),
         cause: None,
-        data: json(&data),
+        data: raw(&data),
     };
-    let id = envelope.id.clone();
-    Ok(Landed { oid, id, time, json: serde_json::value::to_raw_value(&envelope).unwrap_or_default() })
+    let paths = changes.iter().flatten().take(PATHS).map(|change| visible(&change.path, SUBJECT));
+    data.paths = fitting(paths, EVENT_BYTES.saturating_sub(raw(&envelope).get().len()));
+    envelope.data = raw(&data);
+    Ok(Landed { oid, id: envelope.id.clone(), time, json: raw(&envelope) })
+}
+
+/// What differs from the first parent; `None` where nobody can say, which holds up nothing: at the border of a shallow clone the
+/// parent is named and not here, and a commit may change more paths, or nest folders deeper, than anybody wants to read.
+fn changes(repo: &Repo, commit: &Commit<'_>) -> Result<Option<Vec<RawChange>>, GitError> {
+    let before = commit.parent(0).ok().map(|parent| parent.tree_id());
+    if before.is_none() && commit.parent_count() > 0 {
+        return Ok(None);
+    }
+    match repo.changes_between(before, Some(commit.tree_id())) {
+        Ok(changes) => Ok(Some(changes)),
+        Err(GitError::TooLarge { .. } | GitError::TooDeep { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The first of the texts, as many as have room in a list of JSON.
+fn fitting(texts: impl Iterator<Item = String>, mut room: usize) -> Vec<String> {
+    let mut fitting = Vec::new();
+    for text in texts {
+        // A comma comes with it.
+        let Some(left) = room.checked_sub(raw(&text).get().len() + 1) else { break };
+        room = left;
+        fitting.push(text);
+    }
+    fitting
+}
+
+fn raw(value: &impl Serialize) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value).unwrap_or_default()
 }
 
 /// Reads many commits, in their order.

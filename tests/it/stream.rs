@@ -4,7 +4,7 @@ use std::io::BufReader;
 
 use serde_json::Value;
 
-use crate::station::{Plan, Station, message, place, place_of};
+use crate::station::{Ear, Plan, Station, message, place, place_of};
 use crate::village::{Village, nothing};
 use monkeytown::serve::ring::Capacity;
 
@@ -26,6 +26,37 @@ fn town() -> Village {
 
 fn offset(message: &Value) -> u64 {
     message["offset"].as_str().unwrap().parse().unwrap()
+}
+
+/// Commits a tree that is made by hand on top of the default branch.
+fn land(village: &Village, tree: git2::Oid, message: &str) -> String {
+    let oid = village.git(["commit-tree", &tree.to_string(), "-p", "main", "-m", message]);
+    village.git(["update-ref", "refs/heads/main", &oid]);
+    oid
+}
+
+/// The default branch's tree with a folder beside what is there.
+fn with_folder(village: &Village, name: &str, folder: git2::Oid) -> git2::Oid {
+    let repo = git2::Repository::open(village.dir()).unwrap();
+    let main = repo.find_reference("refs/heads/main").unwrap().peel_to_tree().unwrap();
+    let mut tree = repo.treebuilder(Some(&main)).unwrap();
+    tree.insert(name, folder, 0o040_000).unwrap();
+    tree.write().unwrap()
+}
+
+/// A folder in which `width` names lead to the same folder, `levels` times over, down to one file.
+fn nested(village: &Village, width: usize, levels: usize) -> git2::Oid {
+    let repo = git2::Repository::open(village.dir()).unwrap();
+    let blob = repo.blob(b"x").unwrap();
+    let (mut below, mut mode) = (blob, 0o100_644);
+    for _ in 0..levels {
+        let mut tree = repo.treebuilder(None).unwrap();
+        for name in 0..width {
+            tree.insert(format!("n{name}"), below, mode).unwrap();
+        }
+        (below, mode) = (tree.write().unwrap(), 0o040_000);
+    }
+    below
 }
 
 fn kinds(events: &[Value]) -> Vec<&str> {
@@ -354,5 +385,76 @@ fn many_commits_at_once_are_all_relayed_with_the_state_behind_them() {
     assert_eq!(seqs, (known as u64 + 1..=known as u64 + 6).collect::<Vec<_>>());
     let state = station.get("/api/state", &[]).json();
     assert_eq!(state["state"], village.monkeytown(&["state", "--json"]).json);
+    station.close();
+}
+
+// covers: event-stream#what-happens-in-the-repository-is-relayed-once-and-in-order/a-commit-that-nobody-can-list
+#[test]
+fn a_commit_that_nobody_can_list_is_relayed_without_its_paths_and_everything_goes_on() {
+    let village = town();
+    let station = Station::open(&village);
+    let mut ear = station.listen("after=now");
+    let hello = ear.expect("hello");
+    let before = village.git(["rev-parse", "main^{tree}"]).parse().unwrap();
+    let unsaid = |ear: &mut Ear, tree, message: &str| {
+        let oid = land(&village, tree, message);
+        let data = ear.events(1).remove(0)["event"]["data"].clone();
+        assert_eq!((&data["oid"], &data["subject"]), (&oid.into(), &message.into()));
+        assert_eq!((&data["files"], &data["paths"]), (&Value::Null, &serde_json::json!([])));
+    };
+    unsaid(&mut ear, with_folder(&village, "deep", nested(&village, 1, 600)), "Too deep");
+    unsaid(&mut ear, before, "Back");
+    // What comes next is relayed as ever.
+    land(&village, with_folder(&village, "plain", nested(&village, 2, 1)), "Plain");
+    let plain = ear.events(1).remove(0);
+    assert_eq!(plain["event"]["data"]["files"], 2);
+    station.close();
+    // And so it is read back by the next server, and by an export.
+    let station = Station::open(&village);
+    let mut again = station.listen(&format!("after={}", place_of(&hello, &hello["offset"])));
+    again.expect("hello");
+    assert_eq!(again.events(3)[2], plain);
+    let site = village.path("site");
+    village.monkeytown(&["export", site.to_str().unwrap()]).says(0, "");
+    unsaid(&mut again, with_folder(&village, "many", nested(&village, 11, 6)), "Too many");
+    assert_eq!(station.get("/readyz", &[]).status, 200);
+    station.close();
+}
+
+// covers: event-stream#what-happens-in-the-repository-is-relayed-once-and-in-order/a-commit-says-more-than-an-event-holds
+#[test]
+fn a_commit_never_says_more_than_an_event_holds_nor_what_nobody_sees() {
+    let village = town();
+    let station = Station::open(&village);
+    let mut ear = station.listen("after=now");
+    ear.expect("hello");
+    let mut next = || ear.events(1).remove(0)["event"].clone();
+    let long = "a".repeat(100_000);
+    for (trailer, value) in [("Agent", long.as_str()), ("Agent", "chaos\u{202E}tester"), ("Agent", "<img>")] {
+        village.save(&format!("One\n\n{trailer}: {value}\nChange: mend-it"));
+        let event = next();
+        assert_eq!((&event["actor"], &event["data"]["agent"]), (&"human:Ada".into(), &Value::Null), "{trailer}");
+        assert_eq!(event["data"]["change"], "mend-it");
+    }
+    for change in [long.as_str(), "mend\u{202E}it", "<img>"] {
+        village.save(&format!("One\n\nAgent: chaostester\nChange: {change}"));
+        let event = next();
+        assert_eq!((&event["actor"], &event["data"]["change"]), (&"agent:chaostester".into(), &Value::Null));
+        assert_eq!(event["data"]["agent"], "chaostester");
+    }
+    village.save(&format!("Turn \u{202E}{long}"));
+    let subject = next()["data"]["subject"].as_str().unwrap().to_owned();
+    assert!(subject.starts_with("Turn \\u{202E}aaa") && subject.chars().count() == 200, "{subject}");
+    // Names of which each character takes three bytes, and one of which each takes two more in JSON.
+    let name = |at: usize| format!("{at:03}{}{}.txt", "\"".repeat(40), "語".repeat(60));
+    for at in 0..60 {
+        village.put(&format!("{}/{}", "界".repeat(60), name(at)), "x\n");
+    }
+    village.save("Many long names");
+    let event = next();
+    let (length, paths) = (event.to_string().len(), event["data"]["paths"].as_array().unwrap());
+    assert!(length <= 16 * 1024 && length > 15 * 1024, "{length}");
+    assert_eq!((&event["data"]["files"], paths.len() < 50), (&60.into(), true));
+    assert!(paths.iter().enumerate().all(|(at, path)| path.as_str().unwrap().contains(&format!("/{at:03}"))));
     station.close();
 }
