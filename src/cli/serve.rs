@@ -87,11 +87,11 @@ pub struct Args {
     #[command(flatten)]
     publishers: publishers::Publishing,
     /// Events that are kept for who comes back
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    ring_events: usize,
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    ring_events: u32,
     /// Mebibytes that these events may take
-    #[arg(long, value_name = "MIB", default_value_t = 256)]
-    ring_mib: usize,
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    ring_mib: u32,
 }
 
 /// Runs the command.
@@ -115,7 +115,8 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     let clock = Arc::new(open::Source::new(context)?);
     let publishers = args.publishers.read(&house)?;
     let about = about(args, &house)?;
-    let capacity = Capacity { frames: args.ring_events.max(1), bytes: args.ring_mib.max(1) << 20 };
+    let bytes = (args.ring_mib as usize).saturating_mul(1 << 20);
+    let capacity = Capacity { frames: args.ring_events as usize, bytes };
     let limits = Limits { subscribers: args.witnesses, connections_per_address: args.connections, ..Limits::default() };
     let now = {
         let clock = clock.clone();

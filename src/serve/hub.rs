@@ -23,7 +23,7 @@ use super::filter::Filter;
 use super::frame::{Hole, Message};
 use super::histogram::Histogram;
 use super::offset;
-use super::ring::{Capacity, Offset, Position, Ring, Seek};
+use super::ring::{Capacity, Offset, Position, Refused, Ring, Seek};
 use super::tally::Tally;
 use super::view::Views;
 
@@ -273,10 +273,7 @@ impl Hub {
         self.change(|inner| {
             let from = inner.newest;
             if let Some(to) = offset::next(from) {
-                let frame = Message::Gap { from, to, reason }.frame();
-                if inner.ring.push(to, 0, &frame).is_ok() {
-                    inner.newest = to;
-                }
+                inner.hole(from, to, reason);
             }
         });
     }
@@ -409,9 +406,20 @@ impl Inner {
             return false;
         }
         let frame = Message::Event { offset: event.offset, seq: event.seq, event: event.json }.frame();
-        let pushed = self.ring.push(event.offset, key(event.id), &frame).is_ok();
+        let pushed = self.ring.push(event.offset, key(event.id), &frame);
+        if pushed == Err(Refused::TooLarge) {
+            // In its place it is said to be missing.
+            self.hole(self.newest, event.offset, Hole::Evicted);
+        }
         self.newest = self.newest.max(event.offset);
-        pushed
+        pushed.is_ok()
+    }
+
+    /// Puts a hole in, in the place of what is not coming.
+    fn hole(&mut self, from: Offset, to: Offset, reason: Hole) {
+        if self.ring.push(to, 0, &Message::Gap { from, to, reason }.frame()).is_ok() {
+            self.newest = to;
+        }
     }
 
     fn append(&mut self, events: &[(&str, &RawValue)]) -> Vec<Offset> {

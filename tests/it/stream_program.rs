@@ -244,6 +244,10 @@ fn what_cannot_be_served_is_said() {
     village.monkeytown(&["serve", "--listen", &address]).says(2, "name another address with --listen");
     village.monkeytown(&["serve", "--remote", "nowhere"]).says(2, "nowhere");
     village.monkeytown(&["serve", "--fetch", "5"]).says(2, "--remote");
+    for (what, size) in [("ring-mib", "0"), ("ring-mib", "17592186044416"), ("ring-events", "0"), ("ring-events", "-1")]
+    {
+        village.monkeytown(&["serve", &format!("--{what}={size}")]).says(2, what);
+    }
     for (shard, why) in [
         (&["--shard", "1/2"][..], "--shard-url <URL>"),
         (&["--shard-url", "https://one.example"], "--shard <I/N>"),
