@@ -113,6 +113,8 @@ pub struct Beginning {
     pub newest: Offset,
     /// A process before this one gave away offsets up to this one that only it knew.
     pub lost: Option<Offset>,
+    /// Where it was last said that the default branch was rewritten.
+    pub rewritten: Option<Offset>,
     /// The state.
     pub town: Town,
     /// The newest commit of the journal.
@@ -253,12 +255,19 @@ impl Hub {
             let inner = self.read();
             (inner.generation + 1, inner.ring.capacity())
         };
+        let mut rewritten = beginning.rewritten.filter(|at| *at > beginning.floor);
         let mut anew = Inner::new(generation, capacity, beginning);
         let newest = anew.newest;
         anew.newest = 0;
         tell(&mut |event| {
+            if let Some(at) = rewritten.take_if(|at| *at < event.offset) {
+                anew.hole(at - 1, at, Hole::Rewritten);
+            }
             anew.put(event);
         });
+        if let Some(at) = rewritten {
+            anew.hole(at - 1, at, Hole::Rewritten);
+        }
         anew.newest = anew.newest.max(newest);
         {
             let mut inner = self.write();
@@ -268,14 +277,13 @@ impl Hub {
         self.dirty.notify_one();
     }
 
-    /// Tells everybody of a hole in what they see.
-    pub fn gap(&self, reason: Hole) {
+    /// Tells everybody of a hole in what they see, and says where it stands.
+    pub fn gap(&self, reason: Hole) -> Option<Offset> {
         self.change(|inner| {
-            let from = inner.newest;
-            if let Some(to) = offset::next(from) {
-                inner.hole(from, to, reason);
-            }
-        });
+            let (from, to) = (inner.newest, offset::next(inner.newest)?);
+            inner.hole(from, to, reason);
+            Some(to)
+        })
     }
 
     /// The life of the stream, and its newest offset.

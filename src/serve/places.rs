@@ -33,6 +33,10 @@ pub struct Places {
     pub lost: Option<Offset>,
     /// The newest commit of the journal that was relayed, and its sequence number.
     pub journal: Option<(u64, Oid)>,
+    /// The newest commit of the default branch that was relayed.
+    pub main: Option<Oid>,
+    /// Where it was last said that the default branch was rewritten.
+    pub rewritten: Option<Offset>,
 }
 
 impl Places {
@@ -69,6 +73,8 @@ impl Places {
             ["commit", offset, oid] => {
                 self.commits.insert(Oid::from_str(oid).ok()?, offset.parse().ok()?);
             }
+            ["main", oid] => self.main = Some(Oid::from_str(oid).ok()?),
+            ["rewritten", offset] => self.rewritten = Some(offset.parse().ok()?),
             ["journal", seq, oid] => self.journal = Some((seq.parse().ok()?, Oid::from_str(oid).ok()?)),
             _ => return None,
         }
@@ -93,6 +99,12 @@ impl Places {
         }
         if let Some((seq, oid)) = self.journal {
             let _ = writeln!(lines, "journal {seq} {oid}");
+        }
+        if let Some(main) = self.main {
+            let _ = writeln!(lines, "main {main}");
+        }
+        if let Some(rewritten) = self.rewritten {
+            let _ = writeln!(lines, "rewritten {rewritten}");
         }
         if self.mark > 0 {
             let _ = writeln!(lines, "end {} {}", self.mark, self.lost.unwrap_or_default());
@@ -125,13 +137,21 @@ impl Places {
         }
     }
 
-    /// Writes down where commits stand.
-    pub fn keep(&mut self, commits: &[(Oid, Offset)]) {
-        let lines: String = commits.iter().map(|(oid, offset)| format!("commit {offset} {oid}\n")).collect();
-        self.commits.extend(commits.iter().copied());
-        if !lines.is_empty() {
-            self.append(&lines);
+    /// Writes down where commits stand, and up to which one the default branch was relayed.
+    pub fn keep(&mut self, commits: &[(Oid, Offset)], main: Option<Oid>) {
+        let mut lines: String = commits.iter().map(|(oid, offset)| format!("commit {offset} {oid}\n")).collect();
+        if let Some(main) = main {
+            let _ = writeln!(lines, "main {main}");
         }
+        self.commits.extend(commits.iter().copied());
+        self.main = main;
+        self.append(&lines);
+    }
+
+    /// Writes down where it was said that the default branch was rewritten.
+    pub fn rewritten(&mut self, offset: Offset) {
+        self.rewritten = Some(offset);
+        self.append(&format!("rewritten {offset}\n"));
     }
 
     /// Writes down how far the journal was relayed.
@@ -170,7 +190,8 @@ mod tests {
         let path = folder.path().join("stream/places");
         assert!(Places::read(&path).is_none());
         let mut places = Places::anew(&path, 0xabc);
-        places.keep(&[(oid('a'), 7), (oid('b'), 9)]);
+        places.keep(&[(oid('a'), 7), (oid('b'), 9)], Some(oid('b')));
+        places.rewritten(8);
         places.relayed(3, oid('c'));
         places.mark(12);
         let read = Places::read(&path).unwrap();
@@ -181,7 +202,7 @@ mod tests {
             places.end(15, lost);
             places.tidy();
             let read = Places::read(&path).unwrap();
-            assert_eq!((read.mark, read.lost), (15, lost));
+            assert_eq!((read.mark, read.lost, read.main, read.rewritten), (15, lost, Some(oid('b')), Some(8)));
         }
     }
 

@@ -110,8 +110,6 @@ pub struct Relay {
     places: Places,
     /// The state and the journal's commit as they were relayed.
     tip: Tip,
-    /// The default branch as it was relayed.
-    main: Option<Oid>,
     /// How old the newest event was when it was relayed, in milliseconds.
     lag: Option<u64>,
 }
@@ -122,7 +120,6 @@ struct Past {
     /// How the runs among them ended.
     ended: Vec<Ended>,
     tip: Tip,
-    main: Option<Oid>,
     places: Places,
     /// What stands at or before this offset is not among the events.
     floor: Offset,
@@ -165,15 +162,8 @@ impl Relay {
         let path = home.repo.private_dir()?.join("stream").join("places");
         let past = remembered(&home, &edge, &path, capacity.frames)?;
         let hub = Hub::new(capacity, limits);
-        let mut relay = Self {
-            edge,
-            home: Some(home),
-            path,
-            places: Places::default(),
-            tip: Tip::default(),
-            main: None,
-            lag: None,
-        };
+        let mut relay =
+            Self { edge, home: Some(home), path, places: Places::default(), tip: Tip::default(), lag: None };
         relay.take_over(&hub, past);
         Ok((relay, hub))
     }
@@ -186,6 +176,7 @@ impl Relay {
             floor: past.floor,
             newest,
             lost: past.places.lost,
+            rewritten: past.places.rewritten,
             town: past.tip.town.clone(),
             head: past.tip.oid.map(|oid| oid.to_string()),
         };
@@ -197,7 +188,7 @@ impl Relay {
                 put(&Incoming { offset, seq, id: &id, json: &json });
             }
         });
-        (self.tip, self.main, self.places) = (past.tip, past.main, past.places);
+        (self.tip, self.places) = (past.tip, past.places);
         if let Some(oid) = self.tip.oid {
             self.places.journal = Some((self.tip.at.seq, oid));
         }
@@ -292,24 +283,28 @@ impl Relay {
 
     fn main(&mut self, home: &Home, hub: &Hub) -> Result<bool, RelayError> {
         let tip = home.main()?;
-        if self.main == Some(tip) {
+        if self.places.main == Some(tip) {
             return Ok(false);
         }
         let known: HashSet<Oid> = self.places.commits.keys().copied().collect();
         let (new, joined) = landed::unknown(&home.repo, tip, &known, COMMITS)?;
-        let goes_on = match self.main {
-            Some(before) => home.repo.is_ancestor(before, tip).unwrap_or(joined),
+        let goes_on = match self.places.main {
+            Some(before) => match home.repo.is_ancestor(before, tip) {
+                Ok(goes_on) => goes_on,
+                Err(GitError::NeedsDepth { .. }) => joined,
+                // It is not here any more, as it would be behind the branch.
+                Err(_) => false,
+            },
             None => true,
         };
-        if !goes_on {
-            hub.gap(Hole::Rewritten);
+        if !goes_on && let Some(at) = hub.gap(Hole::Rewritten) {
+            self.places.rewritten(at);
         }
         let landed = landed::read_all(&home.repo, &new, &self.edge.source)?;
         let events: Vec<(&str, &RawValue)> = landed.iter().map(|one| (one.id.as_str(), &*one.json)).collect();
         let given = hub.place(&events);
         let placed: Vec<(Oid, Offset)> = landed.iter().map(|one| one.oid).zip(given).collect();
-        self.places.keep(&placed);
-        self.main = Some(tip);
+        self.places.keep(&placed, Some(tip));
         Ok(true)
     }
 }
@@ -375,7 +370,7 @@ fn past(
     let landed = landed::read_all(&home.repo, &landed, source)?;
     if !goes_on {
         let sorted = sort_in(&commits, &landed, first);
-        places.keep(&sorted);
+        places.keep(&sorted, main);
     }
     let (mut events, mut ended) = (Vec::with_capacity(commits.len() + landed.len()), Vec::new());
     for commit in commits {
@@ -390,7 +385,8 @@ fn past(
     let floor = offset::of_seq(first);
     events.retain(|(offset, ..)| *offset > floor);
     events.sort_by_key(|(offset, ..)| *offset);
-    Ok(Past { events, ended, tip, main: main.filter(|main| places.commits.contains_key(main)), places, floor })
+    // What became of the branch while nobody looked is seen by the first look.
+    Ok(Past { events, ended, tip, places, floor })
 }
 
 /// The commits of the journal behind a sequence number, and behind which one that is: a shallow clone has no more than it has.

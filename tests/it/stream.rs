@@ -458,3 +458,62 @@ fn a_commit_never_says_more_than_an_event_holds_nor_what_nobody_sees() {
     assert!(paths.iter().enumerate().all(|(at, path)| path.as_str().unwrap().contains(&format!("/{at:03}"))));
     station.close();
 }
+
+// covers: event-stream#silence-never-hides-a-loss/the-default-branch-was-rewritten
+#[test]
+fn a_branch_that_is_rewritten_is_said_to_be_also_after_another_start() {
+    let village = town();
+    let station = Station::open(&village);
+    let mut ear = station.listen("after=now");
+    ear.expect("hello");
+    let saved = |ear: &mut Ear, name: &str| {
+        village.put(name, "x\n").save(name);
+        ear.events(1).remove(0)
+    };
+    let [one, two] = ["one", "two"].map(|name| saved(&mut ear, name));
+    let is_gap = |gap: &Value| {
+        assert_eq!((&gap["kind"], &gap["reason"]), (&"gap".into(), &"rewritten".into()), "{gap}");
+    };
+    let rewrite = |name: &str, back: &str| {
+        village.git(["reset", "-q", "--hard", back]);
+        village.put(name, "y\n").save(name)
+    };
+    // While nobody looks; what was put away is collected, or not.
+    station.close();
+    let three = rewrite("three", "HEAD~2");
+    village.git(["reflog", "expire", "--expire=now", "--all"]);
+    village.git(["gc", "-q", "--prune=now"]);
+    let station = Station::open(&village);
+    let mut ear = station.listen(&format!("after={}", offset(&two)));
+    ear.expect("hello");
+    is_gap(&ear.next());
+    let told = ear.events(1).remove(0);
+    assert_eq!(told["event"]["data"]["oid"], three);
+    // While the server looks; the next one says it to who was away.
+    let four = rewrite("four", "HEAD~1");
+    is_gap(&ear.next());
+    assert_eq!(ear.events(1)[0]["event"]["data"]["oid"], four);
+    let five = saved(&mut ear, "five");
+    station.close();
+    for _ in 0..2 {
+        let station = Station::open(&village);
+        let (mut early, mut late) = (
+            station.listen(&format!("after={}", offset(&told))),
+            station.listen(&format!("after={}", offset(&five) - 1)),
+        );
+        early.expect("hello");
+        is_gap(&early.next());
+        assert_eq!(early.events(2)[1], five);
+        late.expect("hello");
+        assert_eq!(late.events(1), std::slice::from_ref(&five), "who has heard of it is not told again");
+        assert!(offset(&one) < offset(&two) && offset(&two) < offset(&told));
+        station.close();
+    }
+    // To go back is another history as well.
+    village.git(["reset", "-q", "--hard", "HEAD~1"]);
+    let station = Station::open(&village);
+    let mut ear = station.listen(&format!("after={}", offset(&five)));
+    ear.expect("hello");
+    is_gap(&ear.next());
+    station.close();
+}
