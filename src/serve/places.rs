@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use git2::Oid;
@@ -17,6 +17,9 @@ use super::ring::Offset;
 
 /// Offsets that are put aside at once for what only this process knows.
 const MARK: u64 = 1 << 16;
+
+/// Looks at the repository that go by before a file that could not be written is tried again.
+const RETRY: u32 = 50;
 
 /// What is known of the stream before this process. Without a path nothing is written down.
 #[derive(Debug, Default)]
@@ -37,6 +40,10 @@ pub struct Places {
     pub main: Option<Oid>,
     /// Where it was last said that the default branch was rewritten.
     pub rewritten: Option<Offset>,
+    /// Whether `mark` and `lost` are what was given away, and not a bound of it.
+    exact: bool,
+    /// Looks at the repository since the file could not be written; it is not there then.
+    behind: Option<u32>,
 }
 
 impl Places {
@@ -63,12 +70,13 @@ impl Places {
             ["epoch", epoch] => epoch.clone_into(&mut self.epoch),
             ["mark", offset] => {
                 self.mark = offset.parse().ok()?;
-                self.lost = Some(self.mark);
+                (self.lost, self.exact) = (Some(self.mark), false);
             }
             // A process that was told to end says exactly what the mark before only bounds.
             ["end", newest, lost] => {
                 self.mark = newest.parse().ok()?;
                 self.lost = Some(lost.parse().ok()?).filter(|lost| *lost > 0);
+                self.exact = true;
             }
             ["commit", offset, oid] => {
                 self.commits.insert(Oid::from_str(oid).ok()?, offset.parse().ok()?);
@@ -91,8 +99,8 @@ impl Places {
         places
     }
 
-    /// Writes the file again without what was said better later.
-    pub fn tidy(&mut self) {
+    /// All that is to be known, without what was said better later.
+    fn lines(&self) -> String {
         let mut lines = format!("epoch {}\n", self.epoch);
         for (oid, offset) in &self.commits {
             let _ = writeln!(lines, "commit {offset} {oid}");
@@ -106,35 +114,65 @@ impl Places {
         if let Some(rewritten) = self.rewritten {
             let _ = writeln!(lines, "rewritten {rewritten}");
         }
-        if self.mark > 0 {
+        if self.exact {
             let _ = writeln!(lines, "end {} {}", self.mark, self.lost.unwrap_or_default());
+        } else if self.mark > 0 {
+            let _ = writeln!(lines, "mark {}", self.mark);
+        }
+        lines
+    }
+
+    /// Writes the file anew as a whole.
+    pub fn tidy(&mut self) {
+        if self.path.as_os_str().is_empty() {
+            return;
         }
         let beside = self.path.with_extension("new");
-        // Where this cannot be, the long file is as good.
-        if fs::write(&beside, lines).and_then(|()| fs::rename(&beside, &self.path)).is_ok() {
+        let whole = self.folder().and_then(|()| fs::write(&beside, self.lines()));
+        if whole.and_then(|()| fs::rename(&beside, &self.path)).is_ok() {
             self.file = None;
+            if self.behind.take().is_some() {
+                tracing::info!(path = %self.path.display(), "where commits stand is written down again");
+            }
         } else {
+            // Where there is a long file, it is as good.
             let _ = fs::remove_file(&beside);
+            self.behind = self.behind.map(|_| 0);
         }
     }
 
+    fn folder(&self) -> io::Result<()> {
+        self.path.parent().map_or(Ok(()), fs::create_dir_all)
+    }
+
+    /// Writes down what is known already. A file that takes a part of it is worth nothing to any later process: it is taken away,
+    /// and written anew as a whole when that can be.
     fn append(&mut self, lines: &str) {
         if self.path.as_os_str().is_empty() {
             return;
         }
-        if self.file.is_none() {
-            if let Some(folder) = self.path.parent() {
-                let _ = fs::create_dir_all(folder);
-            }
-            self.file = OpenOptions::new().create(true).append(true).open(&self.path).ok();
+        if self.behind.is_some() {
+            return self.tidy();
         }
-        let written = self.file.as_mut().map(|file| file.write_all(lines.as_bytes()));
-        if !matches!(written, Some(Ok(()))) {
-            // The stream goes on; a restart will cost its clients a snapshot.
-            tracing::warn!(path = %self.path.display(), "cannot write down where commits stand; a restart begins a new epoch");
+        if let Err(error) = self.try_append(lines) {
+            // The stream goes on.
+            tracing::warn!(%error, path = %self.path.display(), "cannot write down where commits stand; as long as that is so, a restart begins a new epoch");
             let _ = fs::remove_file(&self.path);
-            self.file = None;
+            (self.file, self.behind) = (None, Some(0));
         }
+    }
+
+    fn try_append(&mut self, lines: &str) -> io::Result<()> {
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                self.folder()?;
+                OpenOptions::new().create(true).append(true).open(&self.path)?
+            }
+        };
+        file.write_all(lines.as_bytes())?;
+        self.file = Some(file);
+        Ok(())
     }
 
     /// Writes down where commits stand, and up to which one the default branch was relayed.
@@ -162,15 +200,20 @@ impl Places {
 
     /// Writes down the newest offset, and the newest of what is lost with this process.
     pub fn end(&mut self, newest: Offset, lost: Option<Offset>) {
-        (self.mark, self.lost) = (newest, lost);
+        (self.mark, self.lost, self.exact) = (newest, lost, true);
         self.append(&format!("end {newest} {}\n", lost.unwrap_or_default()));
     }
 
     /// Writes down that offsets up to this one, and some more, may be given away without being written down one by one.
     pub fn mark(&mut self, offset: Offset) {
         if offset.saturating_add(MARK / 2) > self.mark {
-            self.mark = offset.saturating_add(MARK);
+            (self.mark, self.exact) = (offset.saturating_add(MARK), false);
             self.append(&format!("mark {}\n", self.mark));
+        } else if let Some(looks) = &mut self.behind {
+            *looks += 1;
+            if *looks >= RETRY {
+                self.tidy();
+            }
         }
     }
 }
@@ -215,6 +258,32 @@ mod tests {
         for damaged in ["epoch x\nnonsense\n", "epoch x\ncommit seven aaaa\n", "commit 7", ""] {
             fs::write(&path, damaged).unwrap();
             assert!(Places::read(&path).is_none(), "{damaged:?}");
+        }
+    }
+    #[test]
+    fn what_could_not_be_written_is_written_as_soon_as_that_can_be() {
+        for calls in 1..=RETRY {
+            let folder = tempfile::tempdir().unwrap();
+            let (path, away) = (folder.path().join("stream/places"), folder.path().join("away"));
+            let mut places = Places::anew(&path, 0xabc);
+            places.mark(1);
+            places.keep(&[(oid('a'), 7)], Some(oid('a')));
+            // The folder is a file, so that nothing can be in it.
+            fs::rename(folder.path().join("stream"), &away).unwrap();
+            fs::write(folder.path().join("stream"), "").unwrap();
+            places.file = None;
+            places.keep(&[(oid('b'), 8)], Some(oid('b')));
+            (1..calls).for_each(|_| places.mark(1));
+            fs::remove_file(folder.path().join("stream")).unwrap();
+            // By what is written next, or else after some looks.
+            if calls == 1 {
+                places.relayed(3, oid('c'));
+            } else {
+                (calls..=RETRY).for_each(|_| places.mark(1));
+            }
+            let read = Places::read(&path).unwrap();
+            assert_eq!((read.epoch, read.commits.len(), read.main), (places.epoch.clone(), 2, Some(oid('b'))));
+            assert_eq!((read.mark, read.lost), (1 + MARK, Some(1 + MARK)), "what may have been given away is bounded");
         }
     }
 }
