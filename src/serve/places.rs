@@ -1,17 +1,21 @@
 //! Where commits stand in the stream, kept across restarts in the git folder.
-//! Lives here: the file and its lines. Never here: which place is next.
+//! Lives here: the file and its lines, and who may write it. Never here: which place is next.
 //!
 //! A recorded event has its place from the journal. A commit of the default branch has the one that it was given when it was
 //! seen; git does not know it, so it is written down: one line each, appended. A file that is gone or damaged costs a new epoch,
-//! so that clients begin with the state, and nothing else.
+//! so that clients begin with the state, and nothing else. One process at a time writes it.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use git2::Oid;
+
+use crate::git::errors::GitError;
+use crate::git::repo::{LockGuard, Repo};
 
 use super::ring::Offset;
 
@@ -20,6 +24,51 @@ const MARK: u64 = 1 << 16;
 
 /// Looks at the repository that go by before a file that could not be written is tried again.
 const RETRY: u32 = 50;
+
+/// How often somebody is asked to make room who may just be ending, and the time between.
+const ASKED: u32 = 20;
+const BETWEEN: Duration = Duration::from_millis(25);
+
+/// Where places are written down, as long as this process is the one that may.
+#[derive(Debug)]
+pub struct Shelf {
+    path: PathBuf,
+    _alone: Option<LockGuard>,
+}
+
+impl Shelf {
+    /// Takes the place of this clone. Where another process has it, what is given writes nothing down: that one's places would be
+    /// worth nothing if two gave them away.
+    ///
+    /// # Errors
+    /// [`GitError`] when there is no folder to be had.
+    pub fn take(repo: &Repo) -> Result<Self, GitError> {
+        let path = repo.private_dir()?.join("stream").join("places");
+        for asked in 0..ASKED {
+            match repo.lock("stream") {
+                Ok(Some(lock)) => return Ok(Self { path, _alone: Some(lock) }),
+                Ok(None) if asked + 1 < ASKED => {
+                    #[expect(clippy::disallowed_methods, reason = "a backoff between two attempts")]
+                    std::thread::sleep(BETWEEN);
+                }
+                Ok(None) => {
+                    tracing::warn!(path = %path.display(), "another server of this clone writes down where commits stand; the epoch of this one ends with it");
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "where commits stand cannot be kept for this server alone; its epoch ends with it");
+                    break;
+                }
+            }
+        }
+        Ok(Self { path: PathBuf::new(), _alone: None })
+    }
+
+    /// The file; an empty path where nothing is written down.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
 
 /// What is known of the stream before this process. Without a path nothing is written down.
 #[derive(Debug, Default)]
@@ -285,5 +334,21 @@ mod tests {
             assert_eq!((read.epoch, read.commits.len(), read.main), (places.epoch.clone(), 2, Some(oid('b'))));
             assert_eq!((read.mark, read.lost), (1 + MARK, Some(1 + MARK)), "what may have been given away is bounded");
         }
+    }
+
+    #[test]
+    fn one_process_at_a_time_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        git2::Repository::init(folder.path()).unwrap();
+        let repo = Repo::open(folder.path()).unwrap();
+        let first = Shelf::take(&repo).unwrap();
+        assert!(first.path().ends_with("stream/places"));
+        let second = Shelf::take(&repo).unwrap();
+        let mut places = Places::anew(second.path(), 1);
+        places.keep(&[(oid('a'), 7)], None);
+        places.tidy();
+        assert!(!first.path().exists() && second.path().as_os_str().is_empty());
+        drop(first);
+        assert!(Shelf::take(&repo).unwrap().path().ends_with("stream/places"));
     }
 }

@@ -23,7 +23,7 @@ use super::frame::Hole;
 use super::hub::{Beginning, Hub, Incoming};
 use super::landed::{self, Landed};
 use super::offset;
-use super::places::Places;
+use super::places::{Places, Shelf};
 use super::ring::{Capacity, Offset};
 use super::tally::Ended;
 
@@ -106,7 +106,7 @@ pub struct Edge {
 pub struct Relay {
     edge: Edge,
     home: Option<Home>,
-    path: PathBuf,
+    shelf: Shelf,
     places: Places,
     /// The state and the journal's commit as they were relayed.
     tip: Tip,
@@ -159,11 +159,11 @@ impl Relay {
     /// [`RelayError`] when the town cannot be read.
     pub fn begin(edge: Edge, capacity: Capacity, limits: serde_json::Value) -> Result<(Self, Hub), RelayError> {
         let home = (edge.open)().map_err(RelayError::Open)?;
-        let path = home.repo.private_dir()?.join("stream").join("places");
-        let past = remembered(&home, &edge, &path, capacity.frames)?;
+        let shelf = Shelf::take(&home.repo)?;
+        let past = remembered(&home, &edge, shelf.path(), capacity.frames)?;
         let hub = Hub::new(capacity, limits);
         let mut relay =
-            Self { edge, home: Some(home), path, places: Places::default(), tip: Tip::default(), lag: None };
+            Self { edge, home: Some(home), shelf, places: Places::default(), tip: Tip::default(), lag: None };
         relay.take_over(&hub, past);
         Ok((relay, hub))
     }
@@ -247,8 +247,8 @@ impl Relay {
         let follows = new.first().is_some_and(|first| first.parent == self.tip.oid);
         if !follows {
             tracing::warn!(seq = self.tip.at.seq, "the journal was rewritten: the stream begins anew");
-            let _ = std::fs::remove_file(&self.path);
-            let past = remembered(home, &self.edge, &self.path, hub.capacity().frames)?;
+            let _ = std::fs::remove_file(self.shelf.path());
+            let past = remembered(home, &self.edge, self.shelf.path(), hub.capacity().frames)?;
             self.take_over(hub, past);
             return Ok(true);
         }

@@ -180,6 +180,40 @@ fn a_full_disk_costs_a_snapshot_after_the_next_start_where_it_stays_full_and_els
     }
 }
 
+// covers: event-stream#several-servers-serve-one-town/two-of-one-clone
+#[test]
+fn a_second_server_of_one_clone_has_an_epoch_of_its_own_and_spoils_nothing() {
+    let village = Village::small();
+    let places = village.dir().join(".git/monkeytown/stream/places");
+    let (first, address) = program(&village, &[]);
+    let mut ear = Ear::at(address, "after=now");
+    let hello = ear.expect("hello");
+    let (mut second, address) = program(&village, &[]);
+    let mut beside = Ear::at(address, "after=now");
+    assert_ne!(beside.expect("hello")["epoch"], hello["epoch"]);
+    village.put("one.txt", "1\n").save("One");
+    let landed = ear.expect("event");
+    assert_eq!(beside.expect("event")["event"], landed["event"]);
+    let site = village.path("site");
+    village.monkeytown(&["export", site.to_str().unwrap()]).says(0, "");
+    assert!(Command::new("kill").args(["-TERM", &second.id().to_string()]).status().unwrap().success());
+    assert_eq!(second.wait().unwrap().code(), Some(0));
+    let mut log = String::new();
+    second.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert_eq!(log.matches("another server of this clone").count(), 1, "{log}");
+    village.put("two.txt", "2\n").save("Two");
+    let next = ear.expect("event");
+    let written = std::fs::read_to_string(&places).unwrap();
+    kill(first);
+    assert!(written.contains(&format!("commit {} ", landed["offset"].as_str().unwrap())), "{written}");
+    let (child, address) = program(&village, &[]);
+    let mut ear = Ear::at(address, &format!("after={}", place_of(&hello, &hello["offset"])));
+    assert_eq!(ear.expect("hello")["epoch"], hello["epoch"]);
+    assert_eq!(ear.expect("gap")["reason"], "restarted");
+    assert_eq!((ear.expect("event"), ear.expect("event")), (landed, next), "each commit has one place");
+    kill(child);
+}
+
 #[test]
 fn a_signal_ends_it_in_order_and_the_log_names_each_request() {
     let village = Village::small();
