@@ -18,6 +18,7 @@ use crate::git::errors::GitError;
 use crate::git::home::Home;
 use crate::git::journal::read::Commit;
 use crate::git::journal::{Journal, JournalError, Tip};
+use crate::git::repo::Repo;
 
 use super::frame::Hole;
 use super::hub::{Beginning, Hub, Incoming};
@@ -318,8 +319,8 @@ fn lines(commit: &Commit) -> Vec<(String, Box<RawValue>)> {
 
 /// Everything that the repository has, with the places that it had before.
 fn remembered(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result<Past, RelayError> {
-    past(home, &edge.source, most, |commits, first| {
-        let known = Places::read(path).filter(|places| places.fits(commits, first));
+    past(home, &edge.source, most, |commits, first, tip| {
+        let known = Places::read(path).filter(|places| places.fits(&home.repo, commits, first, tip.oid));
         known.map_or_else(|| (Places::anew(path, (edge.random)()), false), |places| (places, true))
     })
 }
@@ -337,7 +338,7 @@ pub struct Whole {
 /// # Errors
 /// [`RelayError`] when the town cannot be read, or is not whole in this clone.
 pub fn whole(home: &Home, source: &str) -> Result<Whole, RelayError> {
-    let past = past(home, source, usize::MAX, |_, _| (Places::default(), false))?;
+    let past = past(home, source, usize::MAX, |_, _, _| (Places::default(), false))?;
     if past.floor > 0 {
         // Says what is missing.
         Journal::new(&home.repo, None).commits_after(0)?;
@@ -351,7 +352,7 @@ fn past(
     home: &Home,
     source: &str,
     most: usize,
-    places: impl FnOnce(&[Told], u64) -> (Places, bool),
+    places: impl FnOnce(&[Told], u64, &Tip) -> (Places, bool),
 ) -> Result<Past, RelayError> {
     let journal = Journal::new(&home.repo, None);
     let tip = match journal.load() {
@@ -361,7 +362,7 @@ fn past(
         Err(error) => return Err(error.into()),
     };
     let (commits, first) = recorded(&journal, &tip, tip.at.seq.saturating_sub(most as u64))?;
-    let (mut places, goes_on) = places(&commits, first);
+    let (mut places, goes_on) = places(&commits, first, &tip);
     let main = home.main().ok();
     let landed = match main {
         Some(tip) => landed::unknown(&home.repo, tip, &HashSet::new(), COMMITS.min(most))?.0,
@@ -422,10 +423,10 @@ fn sort_in(commits: &[Told], landed: &[Landed], first: u64) -> Vec<(Oid, Offset)
 }
 
 impl Places {
-    /// Whether what was written down is of this history.
-    fn fits(&self, commits: &[Told], first: u64) -> bool {
-        self.journal.is_none_or(|(seq, oid)| {
-            seq <= first || commits.iter().any(|commit| commit.seq == seq && commit.oid == oid)
-        })
+    /// Whether what was written down is of this history. Who cannot know it, in a clone that is too shallow, begins anew.
+    fn fits(&self, repo: &Repo, commits: &[Told], first: u64, tip: Option<Oid>) -> bool {
+        let Some((seq, oid)) = self.journal else { return true };
+        let is_behind = |tip| seq <= first && repo.is_ancestor(oid, tip).unwrap_or(false);
+        commits.iter().any(|commit| commit.seq == seq && commit.oid == oid) || tip.is_some_and(is_behind)
     }
 }

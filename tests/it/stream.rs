@@ -517,3 +517,32 @@ fn a_branch_that_is_rewritten_is_said_to_be_also_after_another_start() {
     is_gap(&ear.next());
     station.close();
 }
+
+#[test]
+fn a_journal_that_was_replaced_while_nobody_looked_is_no_continuation_however_little_the_ring_holds() {
+    let village = town();
+    let epoch = |frames: usize| {
+        let capacity = Capacity { frames, bytes: 1 << 20 };
+        let station = Station::open_with(&village, Plan { capacity, ..Plan::default() });
+        let epoch = station.get("/api/stream", &[]).json()["epoch"].as_str().unwrap().to_owned();
+        station.close();
+        epoch
+    };
+    let more = || (0..3).for_each(|_| [freeze, thaw].iter().for_each(|act| act(&village)));
+    let (here, before, places) = (village.dir().join(".git"), village.path("before"), village.path("places"));
+    let copied = std::process::Command::new("cp").arg("-a").args([&here, &before]).status().unwrap();
+    assert!(copied.success());
+    let first = epoch(2);
+    more();
+    assert_eq!(epoch(2), first, "it goes on, behind what the ring holds");
+    // Back, and on in another way and further: only what the server wrote down stays.
+    std::fs::copy(here.join("monkeytown/stream/places"), &places).unwrap();
+    std::fs::remove_dir_all(&here).unwrap();
+    std::fs::rename(&before, &here).unwrap();
+    std::fs::create_dir_all(here.join("monkeytown/stream")).unwrap();
+    std::fs::rename(&places, here.join("monkeytown/stream/places")).unwrap();
+    village.monkeytown(&["freeze", "--reason", "another one"]).says(0, "");
+    thaw(&village);
+    (0..2).for_each(|_| more());
+    assert_ne!(epoch(2), first);
+}
