@@ -546,3 +546,23 @@ fn a_journal_that_was_replaced_while_nobody_looked_is_no_continuation_however_li
     (0..2).for_each(|_| more());
     assert_ne!(epoch(2), first);
 }
+
+// covers: event-stream#what-happens-in-the-repository-is-relayed-once-and-in-order/the-system-tells-of-no-change
+#[test]
+fn a_commit_is_relayed_though_the_system_tells_of_nothing() {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    let village = town();
+    let station = Station::open(&village);
+    let mut ear = station.listen("after=now");
+    ear.expect("hello");
+    // What is watched is not what is changed from now on: the folder in this place is another one.
+    let (here, copy) = (village.dir().join(".git"), village.path("copy"));
+    let copied = std::process::Command::new("cp").arg("-a").args([&here, &copy]).status().unwrap();
+    assert!(copied.success());
+    renameat_with(CWD, &here, CWD, &copy, RenameFlags::EXCHANGE).unwrap();
+    for name in ["one", "two", "three"] {
+        let landed = village.put(name, "x\n").save(name);
+        assert_eq!(ear.events(1)[0]["event"]["data"]["oid"], landed);
+    }
+    station.close();
+}
