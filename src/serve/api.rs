@@ -72,7 +72,10 @@ pub fn paths() -> Paths {
 
 fn said_of_history(operation: Operation) -> Operation {
     operation
-        .says("At most 5,000 lines of JSON. `from=0` begins with the commits that landed before the first event.")
+        .says(
+            "At most 5,000 lines of JSON. `from=0` begins with the commits that landed before the first event. Of what the \
+             stream keeps no more there are the recorded events alone, without the commits between them.",
+        )
         .query::<Part>()
         .each::<poll::One>("application/x-ndjson", "events, one on each line")
         .with("X-Next-Offset", "the offset to go on after, where there is more")
@@ -177,7 +180,7 @@ async fn index(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respons
 struct Part {
     /// The sequence number of the first event.
     from: Option<u64>,
-    /// That of the last.
+    /// That of the last; as far as there is anything where it is left out.
     to: Option<u64>,
     /// Instead of `from`: lines behind this offset.
     after: Option<Offset>,
@@ -214,20 +217,21 @@ async fn history(
 
 fn lines(shared: &Shared, part: &Part) -> Result<(Document, Option<Offset>), Failure> {
     let from = part.from.unwrap_or(1);
-    let to = part.to.unwrap_or_else(|| from.saturating_add(LINES - 1));
-    if part.after.is_none() && to.saturating_sub(from) >= LINES {
-        return Err(Failure::Bad(format!("from={from}&to={to}: an answer has at most {LINES} events")));
-    }
-    if part.after.is_none() && to < from {
-        return Err(Failure::Bad(format!("from={from}&to={to}: the end comes before the beginning")));
+    if let (None, Some(to)) = (part.after, part.to) {
+        if to < from {
+            return Err(Failure::Bad(format!("from={from}&to={to}: the end comes before the beginning")));
+        }
+        if to - from >= LINES {
+            return Err(Failure::Bad(format!("from={from}&to={to}: an answer has at most {LINES} events")));
+        }
     }
     let place = |seq: u64| if seq > u64::from(u32::MAX) { Offset::MAX } else { offset::of_seq(seq) };
     let after = part.after.unwrap_or(if from == 0 { 0 } else { place(from).saturating_sub(1) });
-    let before = if part.after.is_some() && part.to.is_none() { Offset::MAX } else { place(to.saturating_add(1)) };
+    let before = part.to.map_or(Offset::MAX, |to| place(to.saturating_add(1)));
     let most = usize::try_from(LINES).unwrap_or(usize::MAX);
     let (lines, more) = match past::lines(&shared.hub, after, before, most) {
         Some(found) => found,
-        None => (recorded(shared, offset::seq_of(after) + 1, to)?, None),
+        None => recorded(shared, after, before, most)?,
     };
     let mut bytes = lines.join(&b'\n');
     if !bytes.is_empty() {
@@ -236,20 +240,32 @@ fn lines(shared: &Shared, part: &Part) -> Result<(Document, Option<Offset>), Fai
     Ok((Document::new(bytes), more))
 }
 
-/// Recorded events out of git, where the ring has let go of them.
-fn recorded(shared: &Shared, from: u64, to: u64) -> Result<Vec<Vec<u8>>, Failure> {
-    shared.desk.with(|home| {
-        let mut lines = Vec::new();
-        for commit in Journal::new(&home.repo, None).commits_after(from.saturating_sub(1))? {
-            for (event, seq) in commit.events.iter().zip(commit.first_seq()..) {
-                if (from..=to).contains(&seq) {
-                    let offset = offset::of_seq(seq).to_string();
-                    lines.push(serde_json::to_vec(&json!({"offset": offset, "seq": seq, "event": event}))?);
-                }
-            }
+/// Recorded events out of git as far as the ring has let go of them, and from there on what the ring has.
+fn recorded(shared: &Shared, after: Offset, before: Offset, most: usize) -> Result<past::Found, Failure> {
+    let gone = shared.hub.let_go().unwrap_or(Offset::MAX);
+    let (mut lines, mut last) = (Vec::new(), after);
+    let commits = shared.desk.with(|home| Ok(Journal::new(&home.repo, None).commits_after(offset::seq_of(after))?))?;
+    for (event, seq) in commits.iter().flat_map(|commit| commit.events.iter().zip(commit.first_seq()..)) {
+        let offset = offset::of_seq(seq);
+        if offset <= after || offset >= before || offset > gone {
+            continue;
         }
-        Ok(lines)
-    })
+        if lines.len() == most {
+            return Ok((lines, Some(last)));
+        }
+        let line = json!({"offset": offset.to_string(), "seq": seq, "event": event});
+        lines.push(serde_json::to_vec(&line)?);
+        last = offset;
+    }
+    if gone == Offset::MAX || before <= gone {
+        return Ok((lines, None));
+    }
+    let Some((rest, more)) = past::lines(&shared.hub, gone, before, most - lines.len()) else {
+        // Meanwhile the ring let go of more: the next question finds it in git.
+        return Ok((lines, Some(gone)));
+    };
+    lines.extend(rest);
+    Ok((lines, more))
 }
 
 /// Answers with JSON that has an entity tag, or with 304 where the asker has it already.

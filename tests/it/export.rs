@@ -146,7 +146,7 @@ fn its_history_folds_to_its_state() {
 }
 
 /// Records so many events in one commit, as another program could: the town is frozen and thawed again and again.
-fn record(village: &Village, count: u64) {
+pub fn record(village: &Village, count: u64) {
     const JOURNAL: &str = "refs/heads/monkeytown/journal";
     let number = |name: &str| -> u64 {
         village
