@@ -214,6 +214,12 @@ impl Past {
         }
     }
 
+    /// The agent whose run this is.
+    #[must_use]
+    pub fn owner(&self, run: &str) -> Option<&str> {
+        self.by_id.get(run).and_then(|at| self.runs.get(*at)).map(|sum| sum.agent.as_str())
+    }
+
     fn noun(&mut self, noun: &str) -> u16 {
         let at = self.nouns.iter().position(|known| known == noun).unwrap_or_else(|| {
             // Anybody may invent types; not so many that an index of them is no index.
