@@ -14,7 +14,7 @@ use super::Shared;
 use super::frame::{Hole, is_gap};
 use super::hub::{Joined, Start};
 use super::problem::Problem;
-use super::router::Asked;
+use super::router::{Asked, Listen};
 use crate::town::envelope::Envelope;
 
 /// Events in one answer, at the most and where nobody says.
@@ -62,7 +62,7 @@ pub struct One {
 }
 
 /// `GET /api/events?after=&limit=&wait=`: what came after a place, or what comes within the seconds that are waited.
-pub async fn events(State(shared): State<Arc<Shared>>, asked: Asked, headers: HeaderMap) -> Response {
+pub async fn events(State(shared): State<Arc<Shared>>, _listen: Listen, asked: Asked, headers: HeaderMap) -> Response {
     match answer(&shared, &asked).await {
         Err(problem) => problem.into_response(),
         Ok(answer) => {

@@ -86,6 +86,48 @@ fn behind_a_proxy_each_client_has_so_many_connections() {
 }
 
 #[test]
+fn behind_a_proxy_a_client_that_waits_for_an_answer_is_counted_too() {
+    let (_village, station) = station(|plan| {
+        plan.limits.connections_per_address = 2;
+        plan.proxy_header = Some("x-forwarded-for".to_owned());
+    });
+    let poll = |client: &'static str, wait: u8| {
+        let path = format!("/api/events?after=now&wait={wait}");
+        station.ask(&path, &[("x-forwarded-for", client)])
+    };
+    let answer = |mut stream: std::net::TcpStream| {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        crate::station::Answer::of(&text)
+    };
+    for (client, other) in [("10.0.0.1:7", "10.0.0.2:7"), ("unknown", "10.0.0.3")] {
+        let waiting = [poll(client, 30), poll(client, 30)];
+        crate::station::until(|| answer(poll(client, 0)).status == 429);
+        answer(poll(client, 30)).is_problem(429, "too-fast");
+        assert_eq!(answer(poll(other, 0)).status, 200);
+        station.publish(&format!("step of {client}"), "thinks");
+        assert_eq!(waiting.map(|stream| answer(stream).status), [200, 200]);
+        assert_eq!(answer(poll(client, 0)).status, 200, "they are free again");
+    }
+    station.close();
+}
+
+// covers: event-stream#foreign-pages-are-refused/a-page-of-another-site-that-says-no-origin
+#[test]
+fn a_foreign_page_does_not_use_up_what_the_own_page_may_ask() {
+    let (_village, station) = station(|plan| plan.requests = [1, 20]);
+    let foreign = [("origin", "http://evil.example")];
+    let refused: Vec<u16> = (0..60).map(|_| station.get("/api/state", &foreign).status).collect();
+    assert_eq!((refused[0], refused[59]), (403, 429));
+    assert!((0..15).all(|_| station.get("/healthz", &[]).status == 200));
+    // A picture of another page takes no seat.
+    let picture = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")];
+    assert!([403, 429].contains(&station.get("/events", &picture).status));
+    assert_eq!(station.get("/api/stream", &[]).json()["witnesses"], 0);
+    station.close();
+}
+
+#[test]
 fn a_message_that_is_too_big_is_told_how_much_is_taken() {
     let (_village, station) = station(|_| {});
     let mut ear = station.listen("after=now");
