@@ -111,6 +111,16 @@ impl Page {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_printed_address_answers_whichever_of_loopback_it_is() {
+    let village = Village::small();
+    let page = Page::started(&mut village.command(&["serve", "--listen", "127.0.0.2:0"]));
+    assert_eq!(page.address.ip().to_string(), "127.0.0.2");
+    assert_eq!(page.get("/api/town")["local"], true);
+    assert_eq!(page.exchange(&page.token.clone().unwrap()).status, 200);
+}
+
 /// Everything that a verdict could have moved.
 fn stand(village: &Village) -> String {
     let refs = village.git(["for-each-ref", "--format=%(refname) %(objectname)"]);
