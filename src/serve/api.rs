@@ -34,7 +34,7 @@ use super::openapi::{Operation, Paths};
 use super::poll;
 use super::problem::Problem;
 use super::ring::Offset;
-use super::{Shared, offset};
+use super::{Shared, offset, tag};
 
 /// Events of one answer of history.
 const LINES: u64 = 5_000;
@@ -270,13 +270,9 @@ fn recorded(shared: &Shared, after: Offset, before: Offset, most: usize) -> Resu
 
 /// Answers with JSON that has an entity tag, or with 304 where the asker has it already.
 pub(super) fn tagged(headers: &HeaderMap, tag: &str, json: impl FnOnce() -> Vec<u8>) -> Response {
-    let tag = format!("\"{tag}\"");
-    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let fresh = known
-        .flat_map(|list| list.split(','))
-        .any(|known| matches!(known.trim(), known if known == tag || known == "*"));
-    let Ok(etag) = HeaderValue::from_str(&tag) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
-    if fresh {
+    let text = format!("\"{tag}\"");
+    let Ok(etag) = HeaderValue::from_str(&text) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    if tag::is_known(headers, &text) {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response();
     }
     let kind = HeaderValue::from_static("application/json");
