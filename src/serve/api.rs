@@ -39,6 +39,9 @@ use super::{Shared, offset, tag};
 /// Events of one answer of history.
 const LINES: u64 = 5_000;
 
+/// The program's version: another one may say the same otherwise.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// The paths of the API.
 pub fn paths() -> Paths {
     let asks = |id, summary| Operation::new("town", id, summary).reads();
@@ -48,7 +51,8 @@ pub fn paths() -> Paths {
         .tagged()
         .fails(400, &["bad-request"])
         .fails(404, &["not-found"]);
-    let town = asks("town", "What the town is, and what may be done here").json::<about::Card<'_>>(200, "the town");
+    let town =
+        asks("town", "What the town is, and what may be done here").json::<about::Card<'_>>(200, "the town").tagged();
     let stream = Operation::new("operations", "stream", "How the stream does").json::<about::Health>(200, "figures");
     let agents = asks("agents", "Agents as their charters describe them, with what they remember");
     let specs = asks("specs", "Specs and changes of OpenSpec").json::<specs::Specs>(200, "specs and changes").tagged();
@@ -318,7 +322,7 @@ async fn state(
         Ok(_) => {}
     }
     let Standing { epoch, offset, town, .. } = shared.hub.state();
-    tagged(&headers, &format!("{epoch}:{offset}"), || {
+    tagged(&headers, &format!("{epoch}:{offset}:{VERSION}"), || {
         let state = shared.hub.rendered(&town);
         placed(&epoch, offset, town.seq, &state)
     })
@@ -331,7 +335,9 @@ async fn state_at(shared: Arc<Shared>, seq: u64, headers: &HeaderMap) -> Respons
         Ok(town) => {
             let answer =
                 || json!({"epoch": epoch, "offset": offset::of_seq(seq).to_string(), "seq": seq, "state": &*town});
-            tagged(headers, &format!("{epoch}:at:{seq}"), || serde_json::to_vec(&answer()).unwrap_or_default())
+            tagged(headers, &format!("{epoch}:at:{seq}:{VERSION}"), || {
+                serde_json::to_vec(&answer()).unwrap_or_default()
+            })
         }
     }
 }

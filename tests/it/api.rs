@@ -195,7 +195,7 @@ fn an_answer_is_sent_once_until_something_happens() {
         "/api/history",
         "/api/history/index",
     ];
-    let of_stream = ["/api/state", "/api/state?at=1", "/api/events?after=now", "/openapi.json"];
+    let of_stream = ["/api/state", "/api/state?at=1", "/api/town", "/api/events?after=now", "/openapi.json"];
     for path in of_repository.into_iter().chain(of_stream) {
         let first = station.get(path, &[]);
         assert_eq!(first.status, 200, "{path}: {first:?}");
