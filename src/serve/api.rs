@@ -16,7 +16,8 @@ pub mod states;
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
@@ -166,12 +167,23 @@ async fn pulls(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respons
 }
 
 /// `GET /api/pulls/{number}`: one with what differs.
-async fn pull(State(shared): State<Arc<Shared>>, Path(number): Path<String>, headers: HeaderMap) -> Response {
-    let Ok(number) = number.parse::<u64>() else {
-        return Problem::not_found(format!("{number:?} is no number of a pull request")).into_response();
-    };
+async fn pull(State(shared): State<Arc<Shared>>, Number(number): Number, headers: HeaderMap) -> Response {
     let make = move |a: &Asked<'_>| pulls::page(&a.shared.desk, a.home, a.now, a.town, number);
     document(shared, &headers, format!("pulls/{number}"), make).await
+}
+
+/// The number of a pull request in a path.
+pub(super) struct Number(pub u64);
+
+impl<S: Send + Sync> FromRequestParts<S> for Number {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let named = Path::<String>::from_request_parts(parts, state).await.map(|Path(name)| name);
+        // What is no text is no number either.
+        let name = named.unwrap_or_else(|_| parts.uri.path().to_owned());
+        name.parse().map(Self).map_err(|_| Problem::not_found(format!("{name:?} is no number of a pull request")))
+    }
 }
 
 /// `GET /api/history/index`: when things happened.

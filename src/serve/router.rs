@@ -40,7 +40,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
     let (router, _) = paths().open();
     router
         .fallback(fallback)
-        .method_not_allowed_fallback(method)
+        .method_not_allowed_fallback(other_method)
         .layer(middleware::from_fn_with_state(shared.clone(), guard))
         .with_state(shared)
 }
@@ -89,14 +89,19 @@ async fn openapi(headers: HeaderMap) -> Response {
     api::tagged(&headers, &MADE.tag, || MADE.bytes.clone())
 }
 
-async fn fallback(uri: Uri, headers: HeaderMap) -> Response {
+async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if uri.path().starts_with("/api/") {
         return Problem::not_found(format!("no {} here; docs/stream.md lists the paths", uri.path())).into_response();
     }
-    assets::answer(uri.path(), &headers)
+    let answer = assets::answer(uri.path(), &headers);
+    if matches!(method, Method::GET | Method::HEAD) || answer.status() == StatusCode::NOT_FOUND {
+        return answer;
+    }
+    let allowed = [(header::ALLOW, HeaderValue::from_static("GET,HEAD"))];
+    (allowed, other_method(method, uri).await).into_response()
 }
 
-async fn method(method: Method, uri: Uri) -> Problem {
+async fn other_method(method: Method, uri: Uri) -> Problem {
     let detail = format!("{} does not take {method}", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Another method is asked for", detail)
 }

@@ -270,3 +270,31 @@ fn foreign_pages_and_foreign_names_are_refused() {
     assert!(unnamed.head.contains("x-request-id: ") && !unnamed.head.contains("script>"), "{unnamed:?}");
     station.close();
 }
+
+/// An answer to a method that is neither GET nor POST.
+fn other(station: &Station, request: &str, headers: &[(&str, &str)]) -> crate::station::Answer {
+    let mut stream = crate::station::connect(station.address);
+    let mut head = format!("{request} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", station.address);
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    crate::station::Answer::of(&text)
+}
+
+#[test]
+fn the_page_takes_no_other_method_and_says_which_it_takes() {
+    let (_village, station) = station(|_| {});
+    for (method, path) in [("POST", "/"), ("PUT", "/index.html"), ("DELETE", "/"), ("POST", "/api/state")] {
+        let answer = other(&station, &format!("{method} {path}"), &[("content-length", "0")]);
+        answer.is_problem(405, "method");
+        assert!(answer.head.contains("\r\nallow: get,head"), "{answer:?}");
+    }
+    other(&station, "POST /nope", &[("content-length", "0")]).is_problem(404, "not-found");
+    assert_eq!(other(&station, "HEAD /", &[]).status, 200);
+    // What is no text is no number.
+    station.get("/api/pulls/%FF", &[]).is_problem(404, "not-found");
+    station.close();
+}
