@@ -122,6 +122,29 @@ fn policy(shards: &[String]) -> String {
     )
 }
 
+/// What a foreign page's browser asks before it asks (CORS), where that page may read: of what is read, and of nothing that
+/// decides.
+fn preflight(request: &Request) -> bool {
+    let wanted = request.headers().get(header::ACCESS_CONTROL_REQUEST_METHOD);
+    request.method() == Method::OPTIONS && wanted.is_some_and(|wanted| wanted == "GET")
+}
+
+/// The answer to that, where the path is one that is read.
+fn permission(refused: &Response) -> Option<Response> {
+    let methods = refused.headers().get(header::ALLOW)?.to_str().ok()?;
+    let is_read =
+        refused.status() == StatusCode::METHOD_NOT_ALLOWED && methods.split(',').any(|one| one.trim() == "GET");
+    let told = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "if-none-match, last-event-id"),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+    ];
+    is_read.then(|| (StatusCode::NO_CONTENT, told).into_response())
+}
+
+/// What a foreign page may read of an answer, beside what every page may.
+const EXPOSED: HeaderValue = HeaderValue::from_static("etag, retry-after, x-next-offset, x-request-id");
+
 /// Headers that every answer has.
 const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -146,18 +169,21 @@ fn request_id(request: &Request) -> String {
 async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let took = Stopwatch::start();
     let (id, foreign) = (request_id(&request), shared.doorman.foreign(&request));
+    let asks = foreign.is_some() && preflight(&request);
     let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
     let mut response = match shared.doorman.look(&request) {
         Ok(()) => next.run(request).instrument(span.clone()).await,
         Err(problem) => problem.into_response(),
     };
+    if let Some(permission) = asks.then(|| permission(&response)).flatten() {
+        response = permission;
+    }
     shared.hub.counts.answered(response.status());
     span.in_scope(|| tracing::info!(status = response.status().as_u16(), ms = took.millis(), "answered"));
     let headers = response.headers_mut();
     if let Some(origin) = foreign {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers
-            .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, retry-after, x-request-id"));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         headers.append(header::VARY, HeaderValue::from_static("origin"));
     }
     if let Ok(policy) = HeaderValue::from_str(&policy(&shared.town.shards)) {

@@ -285,6 +285,43 @@ fn other(station: &Station, request: &str, headers: &[(&str, &str)]) -> crate::s
 }
 
 #[test]
+fn a_page_that_may_read_is_told_so_before_it_asks_and_none_may_decide() {
+    let (_village, station) = station(|plan| plan.origins = vec!["https://pages.example".to_owned()]);
+    let asks = |path: &str, origin: &str, method: &str| {
+        let headers = [("origin", origin), ("access-control-request-method", method)];
+        other(&station, &format!("OPTIONS {path}"), &headers)
+    };
+    for path in ["/api/state", "/events", "/api/history?from=1", "/api/pulls/1", "/"] {
+        let told = asks(path, "https://pages.example", "GET");
+        assert_eq!((told.status, told.body.as_str()), (204, ""), "{path}: {told:?}");
+        for line in [
+            "access-control-allow-origin: https://pages.example",
+            "access-control-allow-methods: get",
+            "access-control-allow-headers: if-none-match, last-event-id",
+        ] {
+            assert!(told.head.lines().any(|said| said == line), "{line}: {told:?}");
+        }
+        asks(path, "http://evil.example", "GET").is_problem(403, "wrong-origin");
+        asks(path, "https://pages.example", "POST").is_problem(405, "method");
+        other(&station, &format!("OPTIONS {path}"), &[]).is_problem(405, "method");
+    }
+    for path in ["/api/session", "/api/pulls/1/merge", "/api/freeze", "/api/publish", "/api/webhook/github"] {
+        for method in ["GET", "POST"] {
+            let told = asks(path, "https://pages.example", method);
+            told.is_problem(405, "method");
+            assert!(!told.head.contains("access-control-allow-methods"), "{told:?}");
+        }
+    }
+    asks("/api/nothing", "https://pages.example", "GET").is_problem(404, "not-found");
+    let read = station.get("/api/history", &[("origin", "https://pages.example")]);
+    assert!(
+        read.head.contains("access-control-expose-headers: etag, retry-after, x-next-offset, x-request-id"),
+        "{read:?}"
+    );
+    station.close();
+}
+
+#[test]
 fn the_page_takes_no_other_method_and_says_which_it_takes() {
     let (_village, station) = station(|_| {});
     for (method, path) in [("POST", "/"), ("PUT", "/index.html"), ("DELETE", "/"), ("POST", "/api/state")] {
