@@ -333,5 +333,8 @@ fn the_page_takes_no_other_method_and_says_which_it_takes() {
     assert_eq!(other(&station, "HEAD /", &[]).status, 200);
     // What is no text is no number.
     station.get("/api/pulls/%FF", &[]).is_problem(404, "not-found");
+    let host = station.address.to_string();
+    let policy = station.get("/", &[]).head;
+    assert!(policy.contains(&format!("connect-src 'self' ws://{host} wss://{host};")), "{policy}");
     station.close();
 }
