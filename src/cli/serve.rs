@@ -296,7 +296,18 @@ fn names(address: SocketAddr, said: &[String]) -> Vec<String> {
     let mut names = said.to_vec();
     if address.ip().is_loopback() {
         let port = address.port();
-        names.extend([format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("[::1]:{port}")]);
+        let own = address.to_string();
+        let own = own.strip_suffix(&format!(":{port}")).unwrap_or(&own);
+        for name in ["127.0.0.1", "localhost", "[::1]", own] {
+            let with_port = format!("{name}:{port}");
+            // Browsers leave the usual port out.
+            let bare = (port == 80).then(|| name.to_owned());
+            for name in [with_port].into_iter().chain(bare) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
     }
     names
 }
@@ -342,4 +353,20 @@ async fn told_to_end() -> anyhow::Result<watch::Receiver<bool>> {
         tell.send_replace(true);
     });
     Ok(told)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_printed_address_is_a_name_of_the_server_with_the_port_that_browsers_say() {
+        let of = |address: &str| names(address.parse().unwrap(), &["town.example".to_owned()]).join(" ");
+        assert_eq!(of("127.0.0.1:4180"), "town.example 127.0.0.1:4180 localhost:4180 [::1]:4180");
+        assert_eq!(of("127.0.0.2:9"), "town.example 127.0.0.1:9 localhost:9 [::1]:9 127.0.0.2:9");
+        assert_eq!(of("127.0.0.1:80"), "town.example 127.0.0.1:80 127.0.0.1 localhost:80 localhost [::1]:80 [::1]");
+        assert_eq!(of("[::1]:9"), "town.example 127.0.0.1:9 localhost:9 [::1]:9");
+        assert_eq!(of("0.0.0.0:80"), "town.example");
+    }
 }

@@ -9,11 +9,12 @@ use std::sync::mpsc as done;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use serde::Deserialize;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::Progress;
 use crate::http::{Broken, Http, trusted};
@@ -173,13 +174,21 @@ fn work(server: Server, right: Right, mut steps: mpsc::Receiver<String>) -> Sent
     let mut line = Line { server, right, http, token: None };
     runtime.block_on(async {
         let (mut sent, mut failures, mut batch) = (Sent::default(), 0, Vec::new());
+        let mut pause: Option<Instant> = None;
         while steps.recv_many(&mut batch, AT_ONCE).await > 0 {
+            if pause.is_some_and(|until| Instant::now() < until) {
+                sent.lost += batch.len();
+                batch.clear();
+                continue;
+            }
             match line.send(&batch).await {
                 Ok(()) => failures = 0,
                 Err(unsent) => {
-                    failures += 1;
                     sent.lost += batch.len();
                     sent.why = Some(unsent.why);
+                    // Who says when to come back is there.
+                    pause = unsent.wait.and_then(|wait| Instant::now().checked_add(wait));
+                    failures = if pause.is_some() { 0 } else { failures + 1 };
                     if unsent.for_good || failures >= FAILURES {
                         break;
                     }
@@ -196,16 +205,18 @@ struct Unsent {
     why: String,
     /// Whether another try cannot help.
     for_good: bool,
+    /// How long the server wants not to be asked.
+    wait: Option<Duration>,
 }
 
 impl From<Broken> for Unsent {
     fn from(error: Broken) -> Self {
-        Self { why: error.to_string(), for_good: false }
+        Self { why: error.to_string(), for_good: false, wait: None }
     }
 }
 
 fn in_vain(why: impl Into<String>) -> Unsent {
-    Unsent { why: why.into(), for_good: true }
+    Unsent { why: why.into(), for_good: true, wait: None }
 }
 
 /// The line to a server.
@@ -247,6 +258,7 @@ impl Line {
             .map_err(|error| none(in_vain(error.to_string())))?;
         let mut answer = self.http.send(request, PATIENCE).await.map_err(|error| none(error.into()))?;
         let status = answer.status();
+        let seconds = answer.headers().get(RETRY_AFTER).and_then(|told| told.to_str().ok()?.parse().ok());
         let body = answer.body_mut().whole(ANSWER_BYTES).await.unwrap_or_default();
         if status.is_success() {
             return Ok(());
@@ -254,7 +266,8 @@ impl Line {
         let detail = serde_json::from_slice::<Problem>(&body).map(|problem| one_line(&problem.detail, 300));
         let why = detail.map_or_else(|_| format!("it answers {status}"), |detail| format!("{status}, {detail}"));
         let later = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-        Err((status, Unsent { why, for_good: !later }))
+        let wait = seconds.filter(|_| later).map(Duration::from_secs);
+        Err((status, Unsent { why, for_good: !later, wait }))
     }
 
     async fn token(&mut self) -> Result<String, Unsent> {
@@ -284,4 +297,55 @@ impl Line {
 #[derive(Deserialize)]
 struct Given {
     value: String,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Sends a step at each of these turns to a server that has these answers. Says what was lost, and how often it was asked.
+    fn told(answers: &[&'static str], turns: usize) -> (usize, usize) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Server::at(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let (asked, heard) = done::channel();
+        let answers = answers.to_vec();
+        std::thread::spawn(move || {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let (mut line, mut length) = (String::new(), 0);
+                while line != "\r\n" {
+                    line.clear();
+                    reader.read_line(&mut line).unwrap();
+                    let told = line.to_ascii_lowercase();
+                    length = told.strip_prefix("content-length: ").map_or(length, |told| told.trim().parse().unwrap());
+                }
+                reader.read_exact(&mut vec![0; length]).unwrap();
+                let head = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                stream.write_all(head.as_bytes()).unwrap();
+                asked.send(()).unwrap();
+            }
+        });
+        let (queue, steps) = mpsc::channel(turns);
+        let work = std::thread::spawn(move || work(server, Right::Token("one".to_owned()), steps));
+        let mut times = 0;
+        for _ in 0..turns {
+            queue.blocking_send("{}".to_owned()).unwrap();
+            times += usize::from(heard.recv().is_ok());
+        }
+        drop(queue);
+        (work.join().unwrap().lost, times)
+    }
+
+    #[test]
+    fn a_server_that_says_when_to_come_back_is_asked_again_then_and_not_before() {
+        let soon = "503 Service Unavailable\r\nretry-after: 0";
+        assert_eq!(told(&[soon, soon, soon, soon, "202 Accepted"], 5), (4, 5));
+        let late = "503 Service Unavailable\r\nretry-after: 60";
+        assert_eq!(told(&["202 Accepted", late], 5), (4, 2));
+    }
 }

@@ -16,7 +16,8 @@ pub mod states;
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
@@ -34,10 +35,13 @@ use super::openapi::{Operation, Paths};
 use super::poll;
 use super::problem::Problem;
 use super::ring::Offset;
-use super::{Shared, offset};
+use super::{Shared, offset, tag};
 
 /// Events of one answer of history.
 const LINES: u64 = 5_000;
+
+/// The program's version: another one may say the same otherwise.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The paths of the API.
 pub fn paths() -> Paths {
@@ -48,7 +52,8 @@ pub fn paths() -> Paths {
         .tagged()
         .fails(400, &["bad-request"])
         .fails(404, &["not-found"]);
-    let town = asks("town", "What the town is, and what may be done here").json::<about::Card<'_>>(200, "the town");
+    let town =
+        asks("town", "What the town is, and what may be done here").json::<about::Card<'_>>(200, "the town").tagged();
     let stream = Operation::new("operations", "stream", "How the stream does").json::<about::Health>(200, "figures");
     let agents = asks("agents", "Agents as their charters describe them, with what they remember");
     let specs = asks("specs", "Specs and changes of OpenSpec").json::<specs::Specs>(200, "specs and changes").tagged();
@@ -72,7 +77,10 @@ pub fn paths() -> Paths {
 
 fn said_of_history(operation: Operation) -> Operation {
     operation
-        .says("At most 5,000 lines of JSON. `from=0` begins with the commits that landed before the first event.")
+        .says(
+            "At most 5,000 lines of JSON. `from=0` begins with the commits that landed before the first event. Of what the \
+             stream keeps no more there are the recorded events alone, without the commits between them.",
+        )
         .query::<Part>()
         .each::<poll::One>("application/x-ndjson", "events, one on each line")
         .with("X-Next-Offset", "the offset to go on after, where there is more")
@@ -159,12 +167,23 @@ async fn pulls(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respons
 }
 
 /// `GET /api/pulls/{number}`: one with what differs.
-async fn pull(State(shared): State<Arc<Shared>>, Path(number): Path<String>, headers: HeaderMap) -> Response {
-    let Ok(number) = number.parse::<u64>() else {
-        return Problem::not_found(format!("{number:?} is no number of a pull request")).into_response();
-    };
+async fn pull(State(shared): State<Arc<Shared>>, Number(number): Number, headers: HeaderMap) -> Response {
     let make = move |a: &Asked<'_>| pulls::page(&a.shared.desk, a.home, a.now, a.town, number);
     document(shared, &headers, format!("pulls/{number}"), make).await
+}
+
+/// The number of a pull request in a path.
+pub(super) struct Number(pub u64);
+
+impl<S: Send + Sync> FromRequestParts<S> for Number {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let named = Path::<String>::from_request_parts(parts, state).await.map(|Path(name)| name);
+        // What is no text is no number either.
+        let name = named.unwrap_or_else(|_| parts.uri.path().to_owned());
+        name.parse().map(Self).map_err(|_| Problem::not_found(format!("{name:?} is no number of a pull request")))
+    }
 }
 
 /// `GET /api/history/index`: when things happened.
@@ -177,7 +196,7 @@ async fn index(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respons
 struct Part {
     /// The sequence number of the first event.
     from: Option<u64>,
-    /// That of the last.
+    /// That of the last; as far as there is anything where it is left out.
     to: Option<u64>,
     /// Instead of `from`: lines behind this offset.
     after: Option<Offset>,
@@ -214,20 +233,21 @@ async fn history(
 
 fn lines(shared: &Shared, part: &Part) -> Result<(Document, Option<Offset>), Failure> {
     let from = part.from.unwrap_or(1);
-    let to = part.to.unwrap_or_else(|| from.saturating_add(LINES - 1));
-    if part.after.is_none() && to.saturating_sub(from) >= LINES {
-        return Err(Failure::Bad(format!("from={from}&to={to}: an answer has at most {LINES} events")));
-    }
-    if part.after.is_none() && to < from {
-        return Err(Failure::Bad(format!("from={from}&to={to}: the end comes before the beginning")));
+    if let (None, Some(to)) = (part.after, part.to) {
+        if to < from {
+            return Err(Failure::Bad(format!("from={from}&to={to}: the end comes before the beginning")));
+        }
+        if to - from >= LINES {
+            return Err(Failure::Bad(format!("from={from}&to={to}: an answer has at most {LINES} events")));
+        }
     }
     let place = |seq: u64| if seq > u64::from(u32::MAX) { Offset::MAX } else { offset::of_seq(seq) };
     let after = part.after.unwrap_or(if from == 0 { 0 } else { place(from).saturating_sub(1) });
-    let before = if part.after.is_some() && part.to.is_none() { Offset::MAX } else { place(to.saturating_add(1)) };
+    let before = part.to.map_or(Offset::MAX, |to| place(to.saturating_add(1)));
     let most = usize::try_from(LINES).unwrap_or(usize::MAX);
     let (lines, more) = match past::lines(&shared.hub, after, before, most) {
         Some(found) => found,
-        None => (recorded(shared, offset::seq_of(after) + 1, to)?, None),
+        None => recorded(shared, after, before, most)?,
     };
     let mut bytes = lines.join(&b'\n');
     if !bytes.is_empty() {
@@ -236,31 +256,39 @@ fn lines(shared: &Shared, part: &Part) -> Result<(Document, Option<Offset>), Fai
     Ok((Document::new(bytes), more))
 }
 
-/// Recorded events out of git, where the ring has let go of them.
-fn recorded(shared: &Shared, from: u64, to: u64) -> Result<Vec<Vec<u8>>, Failure> {
-    shared.desk.with(|home| {
-        let mut lines = Vec::new();
-        for commit in Journal::new(&home.repo, None).commits_after(from.saturating_sub(1))? {
-            for (event, seq) in commit.events.iter().zip(commit.first_seq()..) {
-                if (from..=to).contains(&seq) {
-                    let offset = offset::of_seq(seq).to_string();
-                    lines.push(serde_json::to_vec(&json!({"offset": offset, "seq": seq, "event": event}))?);
-                }
-            }
+/// Recorded events out of git as far as the ring has let go of them, and from there on what the ring has.
+fn recorded(shared: &Shared, after: Offset, before: Offset, most: usize) -> Result<past::Found, Failure> {
+    let gone = shared.hub.let_go().unwrap_or(Offset::MAX);
+    let (mut lines, mut last) = (Vec::new(), after);
+    let commits = shared.desk.with(|home| Ok(Journal::new(&home.repo, None).commits_after(offset::seq_of(after))?))?;
+    for (event, seq) in commits.iter().flat_map(|commit| commit.events.iter().zip(commit.first_seq()..)) {
+        let offset = offset::of_seq(seq);
+        if offset <= after || offset >= before || offset > gone {
+            continue;
         }
-        Ok(lines)
-    })
+        if lines.len() == most {
+            return Ok((lines, Some(last)));
+        }
+        let line = json!({"offset": offset.to_string(), "seq": seq, "event": event});
+        lines.push(serde_json::to_vec(&line)?);
+        last = offset;
+    }
+    if gone == Offset::MAX || before <= gone {
+        return Ok((lines, None));
+    }
+    let Some((rest, more)) = past::lines(&shared.hub, gone, before, most - lines.len()) else {
+        // Meanwhile the ring let go of more: the next question finds it in git.
+        return Ok((lines, Some(gone)));
+    };
+    lines.extend(rest);
+    Ok((lines, more))
 }
 
 /// Answers with JSON that has an entity tag, or with 304 where the asker has it already.
 pub(super) fn tagged(headers: &HeaderMap, tag: &str, json: impl FnOnce() -> Vec<u8>) -> Response {
-    let tag = format!("\"{tag}\"");
-    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let fresh = known
-        .flat_map(|list| list.split(','))
-        .any(|known| matches!(known.trim(), known if known == tag || known == "*"));
-    let Ok(etag) = HeaderValue::from_str(&tag) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
-    if fresh {
+    let text = format!("\"{tag}\"");
+    let Ok(etag) = HeaderValue::from_str(&text) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    if tag::is_known(headers, &text) {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response();
     }
     let kind = HeaderValue::from_static("application/json");
@@ -306,7 +334,7 @@ async fn state(
         Ok(_) => {}
     }
     let Standing { epoch, offset, town, .. } = shared.hub.state();
-    tagged(&headers, &format!("{epoch}:{offset}"), || {
+    tagged(&headers, &format!("{epoch}:{offset}:{VERSION}"), || {
         let state = shared.hub.rendered(&town);
         placed(&epoch, offset, town.seq, &state)
     })
@@ -319,7 +347,9 @@ async fn state_at(shared: Arc<Shared>, seq: u64, headers: &HeaderMap) -> Respons
         Ok(town) => {
             let answer =
                 || json!({"epoch": epoch, "offset": offset::of_seq(seq).to_string(), "seq": seq, "state": &*town});
-            tagged(headers, &format!("{epoch}:at:{seq}"), || serde_json::to_vec(&answer()).unwrap_or_default())
+            tagged(headers, &format!("{epoch}:at:{seq}:{VERSION}"), || {
+                serde_json::to_vec(&answer()).unwrap_or_default()
+            })
         }
     }
 }

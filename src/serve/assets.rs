@@ -105,7 +105,7 @@ fn sent(file: &Asset, tag: &str, headers: &HeaderMap) -> Response {
     let packed = file.gzip.filter(|_| takes_gzip(headers));
     // What is packed differs in its bytes, and so in its name.
     let tag = if packed.is_some() { format!("\"{tag}-gzip\"") } else { format!("\"{tag}\"") };
-    let unchanged = listed(headers, header::IF_NONE_MATCH).any(|known| known.trim_start_matches("W/") == tag);
+    let unchanged = super::tag::is_known(headers, &tag);
     let body = if unchanged { &[] } else { packed.unwrap_or(file.bytes) };
     let mut response = body.into_response();
     let told = response.headers_mut();

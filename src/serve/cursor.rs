@@ -140,6 +140,15 @@ impl Hub {
         Some(Cursor::new(inner.generation, position, after.unwrap_or_default(), None))
     }
 
+    /// The newest offset that the ring has let go of.
+    #[must_use]
+    pub fn let_go(&self) -> Option<Offset> {
+        match self.read().ring.after(0) {
+            Seek::Evicted { up_to, .. } => Some(up_to),
+            Seek::At(_) | Seek::Ahead => None,
+        }
+    }
+
     /// As [`Hub::take`], for who is no subscriber.
     #[must_use]
     pub fn read_on(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {

@@ -38,6 +38,7 @@ pub mod session;
 pub mod socket;
 pub mod sse;
 pub mod stall;
+pub mod tag;
 pub mod tally;
 pub mod view;
 pub mod webhook;

@@ -10,11 +10,11 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::Shared;
 use super::frame::{Hole, is_gap};
 use super::hub::{Joined, Start};
 use super::problem::Problem;
-use super::router::Asked;
+use super::router::{Asked, Listen};
+use super::{Shared, tag};
 use crate::town::envelope::Envelope;
 
 /// Events in one answer, at the most and where nobody says.
@@ -62,13 +62,13 @@ pub struct One {
 }
 
 /// `GET /api/events?after=&limit=&wait=`: what came after a place, or what comes within the seconds that are waited.
-pub async fn events(State(shared): State<Arc<Shared>>, asked: Asked, headers: HeaderMap) -> Response {
+pub async fn events(State(shared): State<Arc<Shared>>, _listen: Listen, asked: Asked, headers: HeaderMap) -> Response {
     match answer(&shared, &asked).await {
         Err(problem) => problem.into_response(),
         Ok(answer) => {
-            let tag = format!("\"{}:{}\"", answer.epoch, answer.next);
-            let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-            let etag = HeaderValue::from_str(&tag).ok().map(|tag| [(header::ETAG, tag)]);
+            let place = format!("\"{}:{}\"", answer.epoch, answer.next);
+            let known = tag::is_known(&headers, &place);
+            let etag = HeaderValue::from_str(&place).ok().map(|tag| [(header::ETAG, tag)]);
             match (known && answer.events.is_empty() && answer.gap.is_none(), etag) {
                 (true, Some(etag)) => (StatusCode::NOT_MODIFIED, etag).into_response(),
                 (_, Some(etag)) => (etag, axum::Json(answer)).into_response(),

@@ -40,9 +40,9 @@ use super::problem::Problem;
 use super::ring::Offset;
 use crate::config::Stopwatch;
 use crate::town::envelope::{BadEvent, Envelope};
-use crate::town::fold::Town;
+use crate::town::fold::{Agent, Town};
 use crate::town::ids::{AgentId, RunId};
-use crate::town::limits::PUBLISHED_A_SECOND;
+use crate::town::limits::{EVENT_BYTES, PUBLISHED_A_SECOND, PUBLISHED_BYTES_EACH};
 use crate::town::step::{Admitted, BadStep, Step, admit};
 
 /// The path.
@@ -79,11 +79,16 @@ pub const PATH: &str = "/api/publish";
 /// Ids that are remembered, so that what is published again is not there twice.
 const RECENT: usize = 16_384;
 
+/// What each agent may.
+type OfOne = RateLimiter<AgentId, DefaultKeyedStateStore<AgentId>, DefaultClock>;
+
 /// Who may publish, and how much.
 pub struct Publishers {
     roll: Roll,
     oidc: Option<Oidc>,
-    of_one: RateLimiter<AgentId, DefaultKeyedStateStore<AgentId>, DefaultClock>,
+    of_one: OfOne,
+    /// The same for bytes, so that few events that are long do not push those of all others out of the ring.
+    bytes_of_one: OfOne,
     of_all: DefaultDirectRateLimiter,
     by_one: NonZeroU32,
     clock: DefaultClock,
@@ -102,11 +107,13 @@ impl Publishers {
     /// Those that have a token, and workflows; each may publish so many events in a second.
     #[must_use]
     pub fn new(tokens: impl Into<Roll>, oidc: Option<Oidc>, by_one: NonZeroU32) -> Self {
+        let bytes = Quota::per_second(bytes_a_second(by_one)).allow_burst(bytes_at_once(by_one));
         let all = NonZeroU32::new(PUBLISHED_A_SECOND).unwrap_or(NonZeroU32::MIN).max(by_one);
         Self {
             roll: tokens.into(),
             oidc,
             of_one: RateLimiter::keyed(Quota::per_second(by_one)),
+            bytes_of_one: RateLimiter::keyed(bytes),
             of_all: RateLimiter::direct(Quota::per_second(all)),
             by_one,
             clock: DefaultClock::default(),
@@ -149,15 +156,11 @@ impl Publishers {
     fn allow(&self, agent: &AgentId, events: usize) -> Result<(), Problem> {
         let Some(events) = u32::try_from(events).ok().and_then(NonZeroU32::new) else { return Ok(()) };
         let most = self.by_one;
-        let too_fast = |whose: String, most: u32, wait: Duration| {
-            let wait = wait.as_secs() + 1;
-            Problem::too_fast(format!("{whose} more than {most} events a second; wait {wait} s"), wait)
-        };
         match self.of_one.check_key_n(agent, events) {
             Ok(Ok(())) => {}
             Ok(Err(not_until)) => {
                 let wait = not_until.wait_time_from(self.clock.now());
-                return Err(too_fast(format!("{agent} publishes"), most.get(), wait));
+                return Err(too_fast(&format!("{agent} publishes more than {most} events"), wait));
             }
             Err(_) => {
                 let detail = format!("{events} events at once; {agent} may publish {most} a second (--publish-rate)");
@@ -167,10 +170,28 @@ impl Publishers {
         match self.of_all.check_n(events) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(not_until)) => {
-                let wait = not_until.wait_time_from(self.clock.now());
-                Err(too_fast("all agents together publish".to_owned(), PUBLISHED_A_SECOND.max(most.get()), wait))
+                let (most, wait) = (PUBLISHED_A_SECOND.max(most.get()), not_until.wait_time_from(self.clock.now()));
+                Err(too_fast(&format!("all agents together publish more than {most} events"), wait))
             }
             Err(_) => Err(Problem::too_big(format!("{events} events at once"))),
+        }
+    }
+
+    /// Whether so many more bytes of an agent are not too many.
+    fn allow_bytes(&self, agent: &AgentId, bytes: usize) -> Result<(), Problem> {
+        let Some(bytes) = u32::try_from(bytes).ok().and_then(NonZeroU32::new) else { return Ok(()) };
+        let rule = format!(
+            "{} bytes ({PUBLISHED_BYTES_EACH} for each event of --publish-rate, and once {})",
+            bytes_a_second(self.by_one),
+            bytes_at_once(self.by_one)
+        );
+        match self.bytes_of_one.check_key_n(agent, bytes) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(not_until)) => {
+                let wait = not_until.wait_time_from(self.clock.now());
+                Err(too_fast(&format!("{agent} publishes more than {rule}"), wait))
+            }
+            Err(_) => Err(Problem::too_big(format!("{bytes} bytes at once; {agent} may publish {rule} a second"))),
         }
     }
 
@@ -204,9 +225,27 @@ impl Publishers {
 
     /// Forgets agents that have not spoken for a while.
     pub fn tidy(&self) {
-        self.of_one.retain_recent();
-        self.of_one.shrink_to_fit();
+        for limiter in [&self.of_one, &self.bytes_of_one] {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
     }
+}
+
+/// Bytes that one agent publishes in a second.
+fn bytes_a_second(events: NonZeroU32) -> NonZeroU32 {
+    events.saturating_mul(NonZeroU32::new(PUBLISHED_BYTES_EACH).unwrap_or(NonZeroU32::MIN))
+}
+
+/// Bytes that one agent publishes at once: one event always fits.
+fn bytes_at_once(events: NonZeroU32) -> NonZeroU32 {
+    let one = u32::try_from(EVENT_BYTES).ok().and_then(NonZeroU32::new);
+    bytes_a_second(events).max(one.unwrap_or(NonZeroU32::MIN))
+}
+
+fn too_fast(what: &str, wait: Duration) -> Problem {
+    let wait = wait.as_secs() + 1;
+    Problem::too_fast(format!("{what} a second; wait {wait} s"), wait)
 }
 
 impl Recent {
@@ -249,16 +288,20 @@ async fn taken(shared: &Arc<Shared>, parts: &Parts, body: Body) -> Result<Respon
     let body = read(shared, body, mode.most()).await?;
     let lines = mode.events(&body)?;
     publishers.allow(&agent, lines.len().saturating_sub(1))?;
-    let town = shared.hub.state().town;
-    let mut events = Vec::with_capacity(lines.len());
+    let (town, now) = (shared.hub.state().town, shared.desk.now());
+    let (mut events, mut unknown) = (Vec::with_capacity(lines.len()), Vec::new());
     for (at, line) in lines.iter().enumerate() {
         let place = if lines.len() == 1 { String::new() } else { format!("event {at}: ") };
-        let event = admit(line, &shared.town.source, &agent).map_err(|error| refused(&place, &error))?;
-        if let Some(other) = event.run.as_ref().and_then(|run| owner(&town, run, &agent)) {
-            return Err(forbidden("not-yours", format!("{place}the run in flight is one of {other}")));
+        let event = admit(line, &shared.town.source, &agent, now).map_err(|error| refused(&place, &error))?;
+        match event.run.as_ref().map(|run| (run, owner(&town, run))) {
+            Some((run, Some(other))) if *other != agent => return Err(of_another(&place, run, other.as_str())),
+            Some((run, None)) => unknown.push((place, run.clone())),
+            _ => {}
         }
         events.push(event);
     }
+    are_of_nobody_else(shared, &agent, unknown).await?;
+    publishers.allow_bytes(&agent, events.iter().map(|event| event.json.get().len()).sum())?;
     let (epoch, offsets) = publishers
         .put(shared, &events)
         .ok_or_else(|| Problem::unavailable("full", "there is no place left before the next recorded event", 5))?;
@@ -288,11 +331,37 @@ async fn is_registered(shared: &Arc<Shared>, agent: &AgentId) -> Result<bool, Pr
     worked_out(shared.clone(), look).await
 }
 
-/// Another agent whose run in flight this is.
-fn owner(town: &Town, run: &RunId, agent: &AgentId) -> Option<AgentId> {
-    let mut others = town.agents.iter().filter(|(name, _)| *name != agent);
-    let found = others.find(|(_, other)| other.active.as_ref().is_some_and(|active| active.run == *run));
-    found.map(|(name, _)| name.clone())
+/// The agent whose run this is, where the state knows it: in flight, or one of the last.
+fn owner<'t>(town: &'t Town, run: &RunId) -> Option<&'t AgentId> {
+    let has = |agent: &Agent| {
+        agent.active.as_ref().is_some_and(|active| active.run == *run)
+            || agent.runs.iter().any(|ended| ended.run == *run)
+    };
+    town.agents.iter().find(|(_, agent)| has(agent)).map(|(name, _)| name)
+}
+
+/// Looks in the past that the stream keeps for runs that the state knows no more. One that is nowhere may just have begun.
+async fn are_of_nobody_else(
+    shared: &Arc<Shared>,
+    agent: &AgentId,
+    unknown: Vec<(String, RunId)>,
+) -> Result<(), Problem> {
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let agent = agent.clone();
+    let look = move |shared: &Shared| {
+        let mut past = lock(&shared.desk.past);
+        past.keep_up(&shared.hub);
+        let mut owned = unknown.iter().filter_map(|(place, run)| Some((place, run, past.owner(run.as_str())?)));
+        let other = owned.find(|(.., owner)| *owner != agent.as_str());
+        Ok(other.map(|(place, run, owner)| of_another(place, run, owner)))
+    };
+    worked_out(shared.clone(), look).await?.map_or(Ok(()), Err)
+}
+
+fn of_another(place: &str, run: &RunId, other: &str) -> Problem {
+    forbidden("not-yours", format!("{place}the run {run} is one of {other}"))
 }
 
 fn refused(place: &str, error: &BadStep) -> Problem {

@@ -40,7 +40,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
     let (router, _) = paths().open();
     router
         .fallback(fallback)
-        .method_not_allowed_fallback(method)
+        .method_not_allowed_fallback(other_method)
         .layer(middleware::from_fn_with_state(shared.clone(), guard))
         .with_state(shared)
 }
@@ -89,14 +89,19 @@ async fn openapi(headers: HeaderMap) -> Response {
     api::tagged(&headers, &MADE.tag, || MADE.bytes.clone())
 }
 
-async fn fallback(uri: Uri, headers: HeaderMap) -> Response {
+async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if uri.path().starts_with("/api/") {
         return Problem::not_found(format!("no {} here; docs/stream.md lists the paths", uri.path())).into_response();
     }
-    assets::answer(uri.path(), &headers)
+    let answer = assets::answer(uri.path(), &headers);
+    if matches!(method, Method::GET | Method::HEAD) || answer.status() == StatusCode::NOT_FOUND {
+        return answer;
+    }
+    let allowed = [(header::ALLOW, HeaderValue::from_static("GET,HEAD"))];
+    (allowed, other_method(method, uri).await).into_response()
 }
 
-async fn method(method: Method, uri: Uri) -> Problem {
+async fn other_method(method: Method, uri: Uri) -> Problem {
     let detail = format!("{} does not take {method}", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Another method is asked for", detail)
 }
@@ -109,13 +114,40 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 /// What the page may do: it runs nothing but its own, asks the servers of its town, and nobody frames it.
-fn policy(shards: &[String]) -> String {
+fn policy(host: &str, shards: &[String]) -> String {
+    // `'self'` means WebSockets too by now, and not in every browser. A name in brackets cannot be said here.
+    let plain = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte));
+    let own = plain.then(|| format!(" ws://{host} wss://{host}"));
+    let others = shards.iter().map(|origin| format!(" {origin} {}", origin.replacen("http", "ws", 1)));
+    let servers: String = own.into_iter().chain(others).collect();
     format!(
-        "default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss: {}; object-src 'none'; base-uri 'none'; \
-         frame-ancestors 'none'; require-trusted-types-for 'script'",
-        shards.join(" ")
+        "default-src 'self'; img-src 'self' data:; connect-src 'self'{servers}; object-src 'none'; base-uri 'none'; \
+         frame-ancestors 'none'; require-trusted-types-for 'script'"
     )
 }
+
+/// What a foreign page's browser asks before it asks (CORS), where that page may read: of what is read, and of nothing that
+/// decides.
+fn preflight(request: &Request) -> bool {
+    let wanted = request.headers().get(header::ACCESS_CONTROL_REQUEST_METHOD);
+    request.method() == Method::OPTIONS && wanted.is_some_and(|wanted| wanted == "GET")
+}
+
+/// The answer to that, where the path is one that is read.
+fn permission(refused: &Response) -> Option<Response> {
+    let methods = refused.headers().get(header::ALLOW)?.to_str().ok()?;
+    let is_read =
+        refused.status() == StatusCode::METHOD_NOT_ALLOWED && methods.split(',').any(|one| one.trim() == "GET");
+    let told = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "if-none-match, last-event-id"),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+    ];
+    is_read.then(|| (StatusCode::NO_CONTENT, told).into_response())
+}
+
+/// What a foreign page may read of an answer, beside what every page may.
+const EXPOSED: HeaderValue = HeaderValue::from_static("etag, retry-after, x-next-offset, x-request-id");
 
 /// Headers that every answer has.
 const HEADERS: [(HeaderName, &str); 5] = [
@@ -141,21 +173,25 @@ fn request_id(request: &Request) -> String {
 async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let took = Stopwatch::start();
     let (id, foreign) = (request_id(&request), shared.doorman.foreign(&request));
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let (policy, asks) = (policy(host, &shared.town.shards), foreign.is_some() && preflight(&request));
     let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
     let mut response = match shared.doorman.look(&request) {
         Ok(()) => next.run(request).instrument(span.clone()).await,
         Err(problem) => problem.into_response(),
     };
+    if let Some(permission) = asks.then(|| permission(&response)).flatten() {
+        response = permission;
+    }
     shared.hub.counts.answered(response.status());
     span.in_scope(|| tracing::info!(status = response.status().as_u16(), ms = took.millis(), "answered"));
     let headers = response.headers_mut();
     if let Some(origin) = foreign {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers
-            .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, retry-after, x-request-id"));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         headers.append(header::VARY, HeaderValue::from_static("origin"));
     }
-    if let Ok(policy) = HeaderValue::from_str(&policy(&shared.town.shards)) {
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     }
     if let Ok(id) = HeaderValue::from_str(&id) {

@@ -9,6 +9,8 @@ pub const EVENT_ID_BYTES: usize = 128;
 pub const STEP_TOOL_CHARS: usize = 64;
 /// The words of what an agent tells while it runs, in characters.
 pub const STEP_TEXT_CHARS: usize = 500;
+/// Minutes that the moment of what an agent tells may be away from the server's.
+pub const STEP_MINUTES: i64 = 10;
 /// Events that one request publishes.
 pub const PUBLISH_EVENTS: usize = 1_000;
 /// What one request publishes in all, in bytes.
@@ -17,6 +19,8 @@ pub const PUBLISH_BYTES: usize = 1024 * 1024;
 pub const PUBLISHED_A_SECOND: u32 = 10_000;
 /// Events that one agent publishes in a second, where nobody says otherwise.
 pub const PUBLISHED_BY_ONE: u32 = 1_000;
+/// Bytes for each of them, on the average.
+pub const PUBLISHED_BYTES_EACH: u32 = 1024;
 /// Events between two snapshots in the journal's tree.
 pub const SNAPSHOT_EVERY: u64 = 1_000;
 /// What one run may write in all, in bytes.

@@ -1,12 +1,13 @@
 //! What an agent tells while it runs. It is in no repository, and no other event may come from outside.
 //! Lives here: the shape, what makes one, and what one has to be that somebody publishes. Never here: sending or receiving.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::envelope::{Actor, BadEvent, Envelope, Stamp};
 use super::ids::{AgentId, RunId};
-use super::limits::{EVENT_ID_BYTES, STEP_TEXT_CHARS, STEP_TOOL_CHARS};
+use super::limits::{EVENT_ID_BYTES, STEP_MINUTES, STEP_TEXT_CHARS, STEP_TOOL_CHARS};
 use super::text;
 
 /// The type of a step.
@@ -100,8 +101,7 @@ impl Step {
     /// # Errors
     /// [`BadEvent`] where it cannot be written.
     pub fn seal(mut self, stamp: &Stamp) -> Result<Envelope, BadEvent> {
-        self.tool = self.tool.map(|tool| text::one_line(&tool, STEP_TOOL_CHARS));
-        self.text = self.text.map(|words| text::one_line(&words, STEP_TEXT_CHARS));
+        self.show(STEP_TOOL_CHARS, STEP_TEXT_CHARS);
         let millis = u64::try_from(stamp.time.timestamp_millis()).unwrap_or_default();
         let subject = self.run.as_ref().map_or_else(|| format!("agent/{}", self.agent), |run| format!("run/{run}"));
         Ok(Envelope {
@@ -116,6 +116,12 @@ impl Step {
             cause: None,
             data: self.raw()?,
         })
+    }
+
+    /// Makes its words safe to show: one line each, in which nothing hides.
+    fn show(&mut self, tool: usize, words: usize) {
+        self.tool = self.tool.take().map(|said| text::one_line(&said, tool));
+        self.text = self.text.take().map(|said| text::one_line(&said, words));
     }
 
     fn raw(&self) -> Result<Box<RawValue>, BadEvent> {
@@ -151,9 +157,12 @@ pub struct Admitted {
 /// Ids have a beginning of their own, so that none can be that of a recorded event: clients ask for what comes behind an id, and
 /// take what has an id that they know for the same event.
 ///
+/// Its words are shown: one line, what nobody sees escaped. A moment that is far from `now` is replaced by it, because what a
+/// clock says that is wrong would stand first or last for ever. Who caused it is nothing that an agent may say.
+///
 /// # Errors
 /// [`BadStep`] where it is no event, none that may be published, or not of who speaks.
-pub fn admit(line: &str, source: &str, speaker: &AgentId) -> Result<Admitted, BadStep> {
+pub fn admit(line: &str, source: &str, speaker: &AgentId, now: DateTime<Utc>) -> Result<Admitted, BadStep> {
     let mut event = Envelope::parse(line)?;
     if !EPHEMERAL.contains(&&*event.kind) {
         return Err(BadStep::Kind(text::one_line(&event.kind, 100)));
@@ -176,7 +185,7 @@ pub fn admit(line: &str, source: &str, speaker: &AgentId) -> Result<Admitted, Ba
     if event.id.len() > EVENT_ID_BYTES || !own.is_some_and(printable) {
         return Err(BadStep::Id { id: text::one_line(&event.id, 100), agent: speaker.clone() });
     }
-    let step: Step = serde_json::from_str(event.data.get()).map_err(BadStep::Data)?;
+    let mut step: Step = serde_json::from_str(event.data.get()).map_err(BadStep::Data)?;
     step.check()?;
     if step.agent != *speaker {
         return Err(foreign("data.agent", step.agent.as_str(), speaker.to_string()));
@@ -190,6 +199,12 @@ pub fn admit(line: &str, source: &str, speaker: &AgentId) -> Result<Admitted, Ba
         let said = event.corr.as_ref().map_or("", |run| run.as_str());
         return Err(foreign("corr", said, "its data.run".to_owned()));
     }
+    if event.time.signed_duration_since(now).abs() > TimeDelta::minutes(STEP_MINUTES) {
+        event.time = now;
+    }
+    event.cause = None;
+    // Escapes are longer than what they stand for; nothing is cut.
+    step.show(usize::MAX, usize::MAX);
     event.data = step.raw()?;
     let json = event.json()?;
     Ok(Admitted { id: event.id, run: step.run, json })
@@ -206,6 +221,10 @@ mod tests {
 
     fn speaker() -> AgentId {
         "ada".parse().unwrap()
+    }
+
+    fn admit(line: &str) -> Result<Admitted, BadStep> {
+        super::admit(line, "/towns/x", &speaker(), "2026-11-21T04:20:00Z".parse().unwrap())
     }
 
     fn event(change: impl FnOnce(&mut Value)) -> String {
@@ -225,7 +244,7 @@ mod tests {
         let step = Step { agent, run: Some(run), phase: Phase::Decide, tool: None, text: Some(words) };
         let stamp = Stamp { time: "2026-11-21T04:20:00Z".parse().unwrap(), source: "/towns/x".to_owned(), random: 7 };
         let line = step.seal(&stamp).unwrap().line().unwrap();
-        let admitted = admit(&line, "/towns/x", &speaker()).unwrap();
+        let admitted = admit(&line).unwrap();
         assert_eq!(admitted.json.get(), line);
         assert!(admitted.id.starts_with("ada/"));
     }
@@ -233,8 +252,32 @@ mod tests {
     #[test]
     fn nothing_but_what_was_understood_is_relayed() {
         let pretty = event(|event| event["spare"] = "x".into()).replace("\"phase\":", "\n\"phase\":  ");
-        let admitted = admit(&pretty, "/towns/x", &speaker()).unwrap();
+        let admitted = admit(&pretty).unwrap();
         assert!(!admitted.json.get().contains('\n') && !admitted.json.get().contains("spare"), "{}", admitted.json);
+    }
+
+    #[test]
+    fn what_hides_is_shown_and_what_an_agent_cannot_know_is_left_out() {
+        let told = |change: &dyn Fn(&mut Value)| -> Value {
+            serde_json::from_str(admit(&event(change)).unwrap().json.get()).unwrap()
+        };
+        let hidden = told(&|event| {
+            event["data"]["text"] = "ok \u{202e}ko\u{7}\n\nnext".into();
+            event["data"]["tool"] = "Re\u{200b}ad".into();
+            event["cause"] = "\u{1b}[2J of another".into();
+        });
+        assert_eq!(hidden["data"]["text"], "ok \\u{202E}ko\\u{0007} next");
+        assert_eq!((&hidden["data"]["tool"], hidden.get("cause")), (&"Re\\u{200B}ad".into(), None));
+        // As long as may be, and all of it hides.
+        let long = told(&|event| event["data"]["text"] = "\u{202e}".repeat(STEP_TEXT_CHARS).into());
+        assert_eq!(long["data"]["text"], "\\u{202E}".repeat(STEP_TEXT_CHARS));
+        let at = |time: &str| told(&|event| event["time"] = time.into())["time"].clone();
+        for kept in ["2026-11-21T04:10:00Z", "2026-11-21T04:30:00Z"] {
+            assert_eq!(at(kept), kept);
+        }
+        for far in ["2999-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "2026-11-21T04:30:01Z", "2026-11-21T04:09:59Z"] {
+            assert_eq!(at(far), "2026-11-21T04:20:00Z");
+        }
     }
 
     #[test]
@@ -264,9 +307,9 @@ mod tests {
             (event(|_| {}).replacen('{', "{\"actor\":\"agent:ada\",", 1), "not a CloudEvent"),
         ];
         for (line, words) in cases {
-            let error = admit(&line, "/towns/x", &speaker()).unwrap_err().to_string();
+            let error = admit(&line).unwrap_err().to_string();
             assert!(error.contains(words), "{words}: {error}");
         }
-        assert!(admit(&event(|_| {}), "/towns/x", &speaker()).is_ok());
+        assert!(admit(&event(|_| {})).is_ok());
     }
 }

@@ -1,9 +1,11 @@
 //! What the server says of the repository: pull requests, agents, specs, history, earlier states.
 //! Lives here: the reading paths of the API. Never here: the stream (see `stream`).
 
+use monkeytown::serve::ring::Capacity;
 use serde_json::Value;
 
-use crate::station::Station;
+use crate::export::record;
+use crate::station::{Plan, Station};
 use crate::village::{Village, finish, write};
 
 fn with_a_pull() -> Village {
@@ -146,19 +148,64 @@ fn history_is_what_the_journal_says_and_every_moment_of_it_can_be_had() {
     assert_eq!((sum("buckets", "count"), sum("chunks", "events")), (all.len() as u64, all.len() as u64), "{index}");
 }
 
+// covers: town-api#every-moment-can-be-had/a-part-that-the-ring-let-go-of
+#[test]
+fn a_long_history_is_had_to_its_end_whatever_the_ring_has_let_go_of() {
+    let village = with_a_pull();
+    record(&village, 5_600);
+    let journal = village.monkeytown(&["log", "-n", "0", "--json"]).stdout.lines().count() as u64;
+    // All of it is in the ring, most of it is in git alone, all of it is.
+    for frames in [10_000, 300, 1] {
+        let capacity = Capacity { frames, bytes: 64 << 20 };
+        let station = Station::open_with(&village, Plan { capacity, ..Plan::default() });
+        for (query, first) in [("from=1", 1), ("after=0", 1), ("from=20", 20), ("after=42949672960", 11)] {
+            let (mut asked, mut seqs, mut answers) = (query.to_owned(), Vec::new(), 0);
+            loop {
+                let answer = station.get(&format!("/api/history?{asked}"), &[]);
+                let lines = answer.body.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+                let recorded: Vec<u64> = lines.filter_map(|line| line["seq"].as_u64()).collect();
+                assert!(answer.body.lines().count() <= 5_000, "{frames} {asked}");
+                seqs.extend(recorded);
+                answers += 1;
+                let Some(next) = answer.head.lines().find_map(|line| line.strip_prefix("x-next-offset: ")) else {
+                    break;
+                };
+                asked = format!("after={next}");
+            }
+            assert_eq!((answers, seqs), (2, (first..=journal).collect()), "{frames} {query}");
+        }
+        let part = station.get("/api/history?from=10&to=12", &[]);
+        let is_whole = !part.head.contains("x-next-offset");
+        assert_eq!((is_whole, part.body.matches("\"seq\":1").count()), (true, 3), "{frames} {part:?}");
+        station.close();
+    }
+}
+
 // covers: town-api#an-answer-is-sent-once-until-something-happens/a-page-asks-again
 #[test]
 fn an_answer_is_sent_once_until_something_happens() {
     let village = with_a_pull();
     let station = Station::open(&village);
-    for path in
-        ["/api/pulls", "/api/pulls/1", "/api/agents", "/api/specs", "/api/ledger", "/api/history", "/api/history/index"]
-    {
+    let of_repository = [
+        "/api/pulls",
+        "/api/pulls/1",
+        "/api/agents",
+        "/api/specs",
+        "/api/ledger",
+        "/api/history",
+        "/api/history/index",
+    ];
+    let of_stream = ["/api/state", "/api/state?at=1", "/api/town", "/api/events?after=now", "/openapi.json"];
+    for path in of_repository.into_iter().chain(of_stream) {
         let first = station.get(path, &[]);
         assert_eq!(first.status, 200, "{path}: {first:?}");
         let tag = first.head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
-        let again = station.get(path, &[("if-none-match", &tag)]);
-        assert_eq!((again.status, again.body.as_str()), (304, ""), "{path}");
+        // As it was given, as a proxy makes it that packs, in a list, and whatever it is.
+        for known in [tag.clone(), format!("W/{tag}"), format!("\"other\", W/{tag}"), "*".to_owned()] {
+            let again = station.get(path, &[("if-none-match", &known)]);
+            assert_eq!((again.status, again.body.as_str()), (304, ""), "{path} {known}");
+        }
+        assert_eq!(station.get(path, &[("if-none-match", "\"other\"")]).status, 200, "{path}");
     }
     let ledger = station.get("/api/ledger", &[]).json();
     assert_eq!(

@@ -146,14 +146,7 @@ fn its_history_folds_to_its_state() {
 }
 
 /// Records so many events in one commit, as another program could: the town is frozen and thawed again and again.
-fn record(village: &Village, count: u64) {
-    const JOURNAL: &str = "refs/heads/monkeytown/journal";
-    let number = |name: &str| -> u64 {
-        village
-            .git(["log", "-1", &format!("--format=%(trailers:key=Journal-{name},valueonly)"), JOURNAL])
-            .parse()
-            .unwrap()
-    };
+pub fn record(village: &Village, count: u64) {
     let line = |nth: u64| {
         let verb = if nth.is_multiple_of(2) { "frozen" } else { "thawed" };
         let data = serde_json::json!({"by": "human:ada", "reason": format!("Reason {nth}")});
@@ -162,7 +155,17 @@ fn record(village: &Village, count: u64) {
             "source": "/towns/smalltown", "time": crate::village::MORNING, "actor": "human:ada", "data": data,
         })
     };
-    let lines: Vec<String> = (0..count).map(|nth| line(nth).to_string()).collect();
+    record_lines(village, &(0..count).map(|nth| line(nth).to_string()).collect::<Vec<_>>());
+}
+
+/// Records these events in one commit, as another program could.
+pub fn record_lines(village: &Village, lines: &[String]) {
+    const JOURNAL: &str = "refs/heads/monkeytown/journal";
+    let number = |name: &str| -> u64 {
+        let format = format!("--format=%(trailers:key=Journal-{name},valueonly)");
+        village.git(["log", "-1", &format, JOURNAL]).parse().unwrap()
+    };
+    let count = lines.len() as u64;
     let (seq, commit) = (number("Seq") + count, number("Commit") + 1);
     let trailers = format!("Journal-Seq: {seq}\nJournal-Commit: {commit}\nJournal-Format: 1\n");
     let message = format!("test: {count} events\n\n{}\n\n{trailers}", lines.join("\n"));

@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 
 use serde_json::{Value, json};
 
-use crate::station::{Answer, Ear, Station, connect, page, until};
+use crate::station::{Answer, Ear, Plan, Station, connect, page, until};
 use crate::village::{Village, expecting, finish, nothing, write};
 
 /// A town in which chaostester has opened pull request 1.
@@ -109,6 +109,33 @@ impl Page {
         let pull = self.get(&format!("/api/pulls/{number}"));
         pull["tip"].as_str().or(pull["head"].as_str()).unwrap().to_owned()
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_printed_address_answers_whichever_of_loopback_it_is() {
+    let village = Village::small();
+    let page = Page::started(&mut village.command(&["serve", "--listen", "127.0.0.2:0"]));
+    assert_eq!(page.address.ip().to_string(), "127.0.0.2");
+    assert_eq!(page.get("/api/town")["local"], true);
+    assert_eq!(page.exchange(&page.token.clone().unwrap()).status, 200);
+}
+
+#[test]
+fn a_token_that_does_not_come_is_not_waited_for() {
+    let village = Village::small();
+    let mut plan = Plan { token: Some(monkeytown::config::secret().unwrap()), ..Plan::default() };
+    plan.limits.body = std::time::Duration::from_millis(50);
+    let station = Station::open_with(&village, plan);
+    let host = station.address;
+    let mut stream = connect(host);
+    let head = format!("POST /api/session HTTP/1.1\r\nhost: {host}\r\norigin: http://{host}\r\nconnection: close\r\n");
+    let told = "content-type: application/json\r\ncontent-length: 20\r\n\r\n{\"token\":";
+    stream.write_all((head + told).as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    Answer::of(&text).is_problem(408, "too-slow");
+    station.close();
 }
 
 /// Everything that a verdict could have moved.

@@ -175,6 +175,30 @@ fn every_path_that_is_described_is_there_and_takes_no_other_method() {
 }
 
 #[test]
+fn every_code_of_a_problem_is_explained_in_the_docs() {
+    let told = |page: &str| std::fs::read_to_string(format!("{}/docs/{page}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let rows = [told("api.md"), told("stream.md")].concat();
+    let rows: Vec<&str> = rows.lines().filter(|line| line.starts_with("| ")).collect();
+    let mut missing = BTreeSet::new();
+    for (path, method, operation) in methods() {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let schema = &response["content"]["application/problem+json"]["schema"];
+            for code in schema["properties"]["code"]["enum"].as_array().into_iter().flatten() {
+                let code = code.as_str().unwrap();
+                let said = |row: &&str| {
+                    let (first, rest) = row[2..].split_once('|').unwrap_or_default();
+                    first.contains(status.as_str()) && rest.contains(&format!("`{code}`"))
+                };
+                if !rows.iter().any(said) {
+                    missing.insert(format!("{status} {code} of {method} {path}"));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no table of docs/api.md or docs/stream.md has {missing:#?}");
+}
+
+#[test]
 fn what_comes_over_the_stream_is_what_is_described() {
     let village = Village::small();
     village.says([write("qa/links.md", "One.\n"), finish("One")]);

@@ -6,9 +6,10 @@ use std::time::Duration;
 use monkeytown::serve::publish::{Keys, Oidc, PAUSE, Publishers, Tokens, token};
 use serde_json::{Value, json};
 
+use crate::export::record_lines;
 use crate::issuer::{Issuer, Signer};
 use crate::station::{Answer, Plan, Station};
-use crate::village::{MORNING, Village};
+use crate::village::{MORNING, Village, nothing};
 
 const ONE: &str = "application/cloudevents+json";
 const SEVERAL: &str = "application/cloudevents-batch+json";
@@ -132,6 +133,78 @@ fn what_is_not_the_agents_own_to_say_is_refused_whole() {
     assert_eq!(station.get("/api/publish", &[]).status, 405);
     assert_eq!(offsets(&post(&station, &token, ONE, &step("chaostester", "last").to_string())).len(), 1);
     assert_eq!(ear.events(1)[0]["event"]["id"], "chaostester/last", "nothing came before it");
+    station.close();
+}
+
+// covers: event-stream#nobody-speaks-for-another/a-run-of-another-agent
+#[test]
+fn nobody_speaks_about_a_run_of_another_agent_be_it_over_or_not() {
+    let village = town();
+    village.says([nothing("all links hold")]);
+    let first = village.run("simian");
+    first.ended(0, "nothing");
+    let first = &first.text("run");
+    // More of them than the state remembers: the first is known by the stream alone.
+    let journal = village.monkeytown(&["log", "-n", "0", "--json"]).stdout;
+    let of_run = journal
+        .lines()
+        .filter(|line| line.contains("\"monkeytown.run.started") || line.contains("\"monkeytown.run.finished"));
+    let of_run: Vec<&str> = of_run.collect();
+    let runs: Vec<String> = (0..30).map(|nth| format!("01KAJ5V8T00000000000000{nth:03}")).collect();
+    let again = runs.iter().flat_map(|run| {
+        of_run.iter().enumerate().map(move |(nth, line)| {
+            let mut event: Value = serde_json::from_str(&line.replace(first, run)).unwrap();
+            event["id"] = format!("{run}-{nth}").into();
+            if event["data"]["slot"].is_string() {
+                event["data"]["slot"] = format!("manual-{run}").into();
+            }
+            event.to_string()
+        })
+    });
+    record_lines(&village, &again.collect::<Vec<_>>());
+    let (station, token, _) = station(&village, 1_000, None);
+    let known = station.get("/api/state", &[]).json()["state"]["agents"]["simian"]["runs"].to_string();
+    assert_eq!((known.contains(first), known.contains(&runs[29])), (false, true), "{known}");
+    let about = |run: &str| {
+        let mut event = step("chaostester", run);
+        (event["data"]["run"], event["subject"]) = (run.into(), format!("run/{run}").into());
+        event
+    };
+    for run in [first, &runs[29]] {
+        let problem = post(&station, &token, ONE, &about(run).to_string()).is_problem(403, "not-yours");
+        assert!(problem["detail"].as_str().unwrap().contains("is one of simian"), "{problem}");
+        let batch = json!([step("chaostester", "1"), about(run)]).to_string();
+        let problem = post(&station, &token, SEVERAL, &batch).is_problem(403, "not-yours");
+        assert!(problem["detail"].as_str().unwrap().starts_with("event 1: "), "{problem}");
+    }
+    // A run that nobody knows may just have begun.
+    offsets(&post(&station, &token, ONE, &about("01KAJ5V8T0000000000000000A").to_string()));
+    station.close();
+}
+
+// covers: event-stream#what-running-agents-tell-is-relayed-once/an-agent-says-much-in-few-events
+#[test]
+fn an_agent_that_says_much_in_few_events_is_told_to_wait() {
+    let village = town();
+    let (station, token, _) = station(&village, 100, None);
+    // What nobody sees is shown as its number, and that is what is relayed and counted: 5,000 bytes.
+    let steps = |first: u32, count: u32| {
+        let long = |nth: u32| {
+            let mut event = step("chaostester", &nth.to_string());
+            event["data"]["text"] = "\u{e0041}".repeat(500).into();
+            event
+        };
+        json!((first..first + count).map(long).collect::<Vec<_>>()).to_string()
+    };
+    let problem = post(&station, &token, SEVERAL, &steps(0, 30)).is_problem(413, "too-big");
+    let rule = "102400 bytes (1024 for each event of --publish-rate";
+    assert!(problem["detail"].as_str().unwrap().contains(rule), "{problem}");
+    let answers: Vec<Answer> = (1..50).map(|n| post(&station, &token, SEVERAL, &steps(100 * n, 18))).collect();
+    assert_eq!(offsets(&answers[0]).len(), 18);
+    let refused = answers.iter().find(|answer| answer.body.contains(rule));
+    let refused = refused.expect("100 KiB a second are not forty times 90");
+    refused.is_problem(429, "too-fast");
+    assert!(refused.head.contains("retry-after: "), "{refused:?}");
     station.close();
 }
 
@@ -262,8 +335,12 @@ fn an_issuer_is_not_asked_again_and_again() {
     let (known, unknown) = (Signer::new("known"), Signer::new("unknown"));
     let issuer = Issuer::open(&[&known]);
     let (station, _, _) = station(&village, 1_000, oidc(&issuer, PAUSE));
-    for _ in 0..3 {
-        post(&station, &unknown.sign(&claims(&issuer)), ONE, "{}").is_problem(401, "bad-token");
+    post(&station, &unknown.sign(&claims(&issuer)), ONE, "{}").is_problem(401, "bad-token");
+    // The issuer may have another key since then; that is not known before it may be asked again.
+    for _ in 0..2 {
+        let answer = post(&station, &unknown.sign(&claims(&issuer)), ONE, "{}");
+        answer.is_problem(503, "no-keys");
+        assert!(answer.head.contains("retry-after: 60"), "{answer:?}");
     }
     offsets(&post(&station, &known.sign(&claims(&issuer)), ONE, &step("chaostester", "1").to_string()));
     assert_eq!(issuer.asked.load(Ordering::SeqCst), 1);

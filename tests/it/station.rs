@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use monkeytown::config::Stopwatch;
+use monkeytown::config::{Secret, Stopwatch};
 use monkeytown::git::home::{Home, Wanted};
 use monkeytown::git::repo::Repo;
 use monkeytown::serve::api::desk::Desk;
+use monkeytown::serve::api::local::Local;
 use monkeytown::serve::doorman::{Doorman, Rules};
 use monkeytown::serve::frame;
+use monkeytown::serve::problem::Problem;
 use monkeytown::serve::publish::{Publishers, Tokens};
 use monkeytown::serve::relay::{Edge, Health, Relay};
 use monkeytown::serve::ring::Capacity;
@@ -41,6 +43,8 @@ pub struct Plan {
     pub proxy_header: Option<String>,
     pub publishers: Publishers,
     pub hook: Option<Hook>,
+    /// The token by which the person at this machine may decide; nothing comes of what is decided.
+    pub token: Option<Secret>,
     /// Requests of one address a second, and at once.
     pub requests: [u32; 2],
     pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
@@ -52,8 +56,8 @@ impl Default for Plan {
         let publishers = Publishers::new(Tokens::default(), None, NonZeroU32::new(1_000).unwrap());
         let capacity = Capacity { frames: 10_000, bytes: 64 << 20 };
         let clock = Arc::new(|| crate::village::MORNING.parse().unwrap());
-        let (origins, proxy_header, hook, requests) = (Vec::new(), None, None, [100_000; 2]);
-        Self { limits, capacity, origins, proxy_header, publishers, hook, requests, clock }
+        let (origins, proxy_header, hook, token, requests) = (Vec::new(), None, None, None, [100_000; 2]);
+        Self { limits, capacity, origins, proxy_header, publishers, hook, token, requests, clock }
     }
 }
 
@@ -111,7 +115,10 @@ impl Station {
                 hub,
                 publishers: plan.publishers,
                 desk,
-                local: None,
+                local: plan.token.map(|token| {
+                    let perform = Box::new(|_: &_| Err(Problem::failed("nothing comes of it here")));
+                    Local::new(&token, vec![address.to_string()], None, perform)
+                }),
                 hook: plan.hook,
                 limits: plan.limits,
                 now: Box::new(move || (plan.clock)().to_rfc3339_opts(SecondsFormat::AutoSi, true)),

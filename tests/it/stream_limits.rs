@@ -86,6 +86,48 @@ fn behind_a_proxy_each_client_has_so_many_connections() {
 }
 
 #[test]
+fn behind_a_proxy_a_client_that_waits_for_an_answer_is_counted_too() {
+    let (_village, station) = station(|plan| {
+        plan.limits.connections_per_address = 2;
+        plan.proxy_header = Some("x-forwarded-for".to_owned());
+    });
+    let poll = |client: &'static str, wait: u8| {
+        let path = format!("/api/events?after=now&wait={wait}");
+        station.ask(&path, &[("x-forwarded-for", client)])
+    };
+    let answer = |mut stream: std::net::TcpStream| {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        crate::station::Answer::of(&text)
+    };
+    for (client, other) in [("10.0.0.1:7", "10.0.0.2:7"), ("unknown", "10.0.0.3")] {
+        let waiting = [poll(client, 30), poll(client, 30)];
+        crate::station::until(|| answer(poll(client, 0)).status == 429);
+        answer(poll(client, 30)).is_problem(429, "too-fast");
+        assert_eq!(answer(poll(other, 0)).status, 200);
+        station.publish(&format!("step of {client}"), "thinks");
+        assert_eq!(waiting.map(|stream| answer(stream).status), [200, 200]);
+        assert_eq!(answer(poll(client, 0)).status, 200, "they are free again");
+    }
+    station.close();
+}
+
+// covers: event-stream#foreign-pages-are-refused/a-page-of-another-site-that-says-no-origin
+#[test]
+fn a_foreign_page_does_not_use_up_what_the_own_page_may_ask() {
+    let (_village, station) = station(|plan| plan.requests = [1, 20]);
+    let foreign = [("origin", "http://evil.example")];
+    let refused: Vec<u16> = (0..60).map(|_| station.get("/api/state", &foreign).status).collect();
+    assert_eq!((refused[0], refused[59]), (403, 429));
+    assert!((0..15).all(|_| station.get("/healthz", &[]).status == 200));
+    // A picture of another page takes no seat.
+    let picture = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")];
+    assert!([403, 429].contains(&station.get("/events", &picture).status));
+    assert_eq!(station.get("/api/stream", &[]).json()["witnesses"], 0);
+    station.close();
+}
+
+#[test]
 fn a_message_that_is_too_big_is_told_how_much_is_taken() {
     let (_village, station) = station(|_| {});
     let mut ear = station.listen("after=now");
@@ -226,5 +268,73 @@ fn foreign_pages_and_foreign_names_are_refused() {
     assert!(named.head.contains("x-request-id: proxy-7"), "{named:?}");
     let unnamed = station.get("/healthz", &[("x-request-id", "<script>")]);
     assert!(unnamed.head.contains("x-request-id: ") && !unnamed.head.contains("script>"), "{unnamed:?}");
+    station.close();
+}
+
+/// An answer to a method that is neither GET nor POST.
+fn other(station: &Station, request: &str, headers: &[(&str, &str)]) -> crate::station::Answer {
+    let mut stream = crate::station::connect(station.address);
+    let mut head = format!("{request} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", station.address);
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    crate::station::Answer::of(&text)
+}
+
+#[test]
+fn a_page_that_may_read_is_told_so_before_it_asks_and_none_may_decide() {
+    let (_village, station) = station(|plan| plan.origins = vec!["https://pages.example".to_owned()]);
+    let asks = |path: &str, origin: &str, method: &str| {
+        let headers = [("origin", origin), ("access-control-request-method", method)];
+        other(&station, &format!("OPTIONS {path}"), &headers)
+    };
+    for path in ["/api/state", "/events", "/api/history?from=1", "/api/pulls/1", "/"] {
+        let told = asks(path, "https://pages.example", "GET");
+        assert_eq!((told.status, told.body.as_str()), (204, ""), "{path}: {told:?}");
+        for line in [
+            "access-control-allow-origin: https://pages.example",
+            "access-control-allow-methods: get",
+            "access-control-allow-headers: if-none-match, last-event-id",
+        ] {
+            assert!(told.head.lines().any(|said| said == line), "{line}: {told:?}");
+        }
+        asks(path, "http://evil.example", "GET").is_problem(403, "wrong-origin");
+        asks(path, "https://pages.example", "POST").is_problem(405, "method");
+        other(&station, &format!("OPTIONS {path}"), &[]).is_problem(405, "method");
+    }
+    for path in ["/api/session", "/api/pulls/1/merge", "/api/freeze", "/api/publish", "/api/webhook/github"] {
+        for method in ["GET", "POST"] {
+            let told = asks(path, "https://pages.example", method);
+            told.is_problem(405, "method");
+            assert!(!told.head.contains("access-control-allow-methods"), "{told:?}");
+        }
+    }
+    asks("/api/nothing", "https://pages.example", "GET").is_problem(404, "not-found");
+    let read = station.get("/api/history", &[("origin", "https://pages.example")]);
+    assert!(
+        read.head.contains("access-control-expose-headers: etag, retry-after, x-next-offset, x-request-id"),
+        "{read:?}"
+    );
+    station.close();
+}
+
+#[test]
+fn the_page_takes_no_other_method_and_says_which_it_takes() {
+    let (_village, station) = station(|_| {});
+    for (method, path) in [("POST", "/"), ("PUT", "/index.html"), ("DELETE", "/"), ("POST", "/api/state")] {
+        let answer = other(&station, &format!("{method} {path}"), &[("content-length", "0")]);
+        answer.is_problem(405, "method");
+        assert!(answer.head.contains("\r\nallow: get,head"), "{answer:?}");
+    }
+    other(&station, "POST /nope", &[("content-length", "0")]).is_problem(404, "not-found");
+    assert_eq!(other(&station, "HEAD /", &[]).status, 200);
+    // What is no text is no number.
+    station.get("/api/pulls/%FF", &[]).is_problem(404, "not-found");
+    let host = station.address.to_string();
+    let policy = station.get("/", &[]).head;
+    assert!(policy.contains(&format!("connect-src 'self' ws://{host} wss://{host};")), "{policy}");
     station.close();
 }

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use git2::Oid;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,16 +17,19 @@ use crate::serve::hub::Standing;
 use crate::serve::{About, Shard, Shared, Told};
 use crate::town::world::World;
 
-use super::worked_out;
+use super::desk::Document;
+use super::{tagged, worked_out};
 
 /// `GET /api/town`.
-pub async fn town(State(shared): State<Arc<Shared>>) -> Json<Value> {
+pub async fn town(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     // While the repository cannot be read, all else is still told.
     let now = worked_out(shared.clone(), |shared| shared.desk.with(|home| shared.desk.town(home))).await.ok();
     let unread = || World::in_trouble("the repository cannot be read");
     let (main, world) = now.map_or_else(|| (None, unread()), |now| (Some(now.main), now.world.clone()));
     let here = Here { main, world, local: shared.local.is_some(), limits: shared.limits.told() };
-    Json(described(&shared.town, &shared.hub.state(), here))
+    let card = described(&shared.town, &shared.hub.state(), here);
+    let card = Document::new(serde_json::to_vec(&card).unwrap_or_default());
+    tagged(&headers, &card.tag, || card.bytes)
 }
 
 /// What is so where the town is shown.

@@ -90,7 +90,7 @@ pub fn ledger(desk: &Desk, home: &Home, town: &Town) -> Result<Ledger, Failure> 
     })
 }
 
-/// Folds the journal anew where it has grown since, and compares. While another does that, the last check stands.
+/// Folds the journal anew where it has grown since, and compares. Who asks meanwhile waits for that check.
 fn verify(desk: &Desk, home: &Home) -> Result<Verify, Failure> {
     let journal = Journal::new(&home.repo, None);
     let head = journal.head()?;

@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +20,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::Number;
 use crate::config::Secret;
 use crate::serve::http::Peer;
 use crate::serve::openapi::{JSON, Operation, Paths};
@@ -347,10 +348,9 @@ async fn session(State(shared): State<Arc<Shared>>, _: Own, Told(told): Told<Exc
 async fn merge(
     State(shared): State<Arc<Shared>>,
     _: Signed,
-    Path(number): Path<String>,
+    Number(number): Number,
     Told(Merge { head, draft }): Told<Merge>,
 ) -> Result<Response, Problem> {
-    let number = numbered(&number)?;
     perform(shared, Act::Merge { number, head, draft }).await
 }
 
@@ -358,10 +358,9 @@ async fn merge(
 async fn reject(
     State(shared): State<Arc<Shared>>,
     _: Signed,
-    Path(number): Path<String>,
+    Number(number): Number,
     Told(Reject { head, reason, text }): Told<Reject>,
 ) -> Result<Response, Problem> {
-    let number = numbered(&number)?;
     let text = worded(text)?;
     perform(shared, Act::Reject { number, head, reason, text }).await
 }
@@ -374,10 +373,6 @@ async fn freeze(State(shared): State<Arc<Shared>>, _: Signed, Told(told): Told<H
 /// `POST /api/thaw`.
 async fn thaw(State(shared): State<Arc<Shared>>, _: Signed, Told(told): Told<Halt>) -> Result<Response, Problem> {
     perform(shared, Act::Thaw { reason: said(told.reason)? }).await
-}
-
-fn numbered(number: &str) -> Result<u64, Problem> {
-    number.parse().map_err(|_| Problem::not_found(format!("{number:?} is no number of a pull request")))
 }
 
 fn worded(text: String) -> Result<String, Problem> {

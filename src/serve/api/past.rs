@@ -150,10 +150,13 @@ pub fn line(frame: &[u8]) -> Option<(Vec<u8>, u64)> {
     (seq.is_some() || is_commit()).then(|| (line, seq.unwrap_or_default()))
 }
 
+/// Lines of history, and the offset that they end at where there are more.
+pub type Found = (Vec<Vec<u8>>, Option<Offset>);
+
 /// Lines of history after an offset and before another, at most so many, and the offset that they end at where there are more;
 /// `None` where the ring has let go of the beginning.
 #[must_use]
-pub fn lines(hub: &Hub, after: Offset, before: Offset, most: usize) -> Option<(Vec<Vec<u8>>, Option<Offset>)> {
+pub fn lines(hub: &Hub, after: Offset, before: Offset, most: usize) -> Option<Found> {
     let mut cursor = hub.reader(Some(after))?;
     let (mut found, mut last) = (Vec::new(), after);
     loop {
@@ -209,6 +212,12 @@ impl Past {
         if let Some(Ok(event)) = Event::decode(&seen.kind, seen.data) {
             self.count(&event, seen.time);
         }
+    }
+
+    /// The agent whose run this is.
+    #[must_use]
+    pub fn owner(&self, run: &str) -> Option<&str> {
+        self.by_id.get(run).and_then(|at| self.runs.get(*at)).map(|sum| sum.agent.as_str())
     }
 
     fn noun(&mut self, noun: &str) -> u16 {

@@ -47,7 +47,7 @@ pub enum NoKey {
     /// The issuer has none of this name.
     #[error("{0:?} is none of the issuer's keys")]
     Unknown(String),
-    /// The issuer cannot be asked, or what it says is of no use.
+    /// The issuer cannot be asked, or not again so soon, or what it says is of no use.
     #[error("the issuer's keys cannot be had: {0}")]
     Unreachable(String),
 }
@@ -136,8 +136,8 @@ impl Keys {
 
     async fn ask(&self, mut asked: tokio::sync::MutexGuard<'_, Option<Stopwatch>>) -> Result<(), String> {
         if asked.is_some_and(|since| Duration::from_millis(since.millis()) < self.pause) {
-            let had = lock(&self.known).1.is_some();
-            return if had { Ok(()) } else { Err("it was asked a moment ago".to_owned()) };
+            // Another key may sign since then: who is told to come back is not told that the token is bad.
+            return Err("it was asked a moment ago".to_owned());
         }
         *asked = Some(Stopwatch::start());
         let about: About = self.get(&format!("{}/.well-known/openid-configuration", self.issuer)).await?;
