@@ -1,0 +1,40 @@
+// Promise: whatever the size of the window, and however long the names, what a screen is for is in sight.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Browser } from "playwright-core";
+import { Witness, browse } from "./look";
+import { Town, type Server } from "./town";
+
+let browser: Browser;
+let town: Town;
+let server: Server;
+
+beforeAll(async () => {
+  browser = await browse();
+  town = Town.demo();
+  for (const agent of ["chaostester", "madchimp"]) town.run("pulls", "merge", `${town.pull(agent).number}`);
+  server = await town.serve();
+});
+afterAll(async () => {
+  await browser.close();
+  await town.end();
+});
+
+const look = async (hash: string, width: number, height: number) => (await Witness.open(browser, `${server.origin}/${hash}`, { viewport: { width, height } })).ready();
+
+/** Names on the map that can be read: shown, and wholly inside the frame. */
+const readable = (witness: Witness) =>
+  witness.page.evaluate(() => {
+    const frame = document.querySelector(".world")?.getBoundingClientRect() ?? new DOMRect();
+    return [...document.querySelectorAll<HTMLElement>(".world-place, .world-who")].filter((label) => {
+      const box = label.getBoundingClientRect();
+      return label.style.visibility === "visible" && box.left >= frame.left && box.right <= frame.right && box.top >= frame.top && box.bottom <= frame.bottom;
+    }).map((label) => label.innerText);
+  });
+
+test.each([[1280, 800], [1280, 720], [1366, 650]])("at %i × %i the map is large enough for names, and the main tree is on it", async (width, height) => {
+  const witness = await look("#/terrarium", width, height);
+  await expect.poll(() => readable(witness), { timeout: 10_000 }).toContain("the main tree 2");
+  expect((await readable(witness)).length).toBeGreaterThan(9);
+  expect((await witness.page.locator(".world canvas").boundingBox())?.width).toBe(2 * 528);
+  await witness.end();
+});
