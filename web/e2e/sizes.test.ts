@@ -38,3 +38,16 @@ test.each([[1280, 800], [1280, 720], [1366, 650]])("at %i × %i the map is large
   expect((await witness.page.locator(".world canvas").boundingBox())?.width).toBe(2 * 528);
   await witness.end();
 });
+
+test("at 640 × 400, which is 1280 × 800 at 200 %, there are a map, its buttons and the way to the rest", async () => {
+  const witness = await look("#/terrarium", 640, 400);
+  const { page } = witness;
+  expect((await page.locator(".stage").boundingBox())?.height).toBeGreaterThanOrEqual(220);
+  for (const name of [".world-pause", ".as-list", ".handle"]) {
+    const button = page.locator(name);
+    await button.click();
+    const box = await button.boundingBox();
+    expect(box && box.y >= 48 && box.y + box.height <= 352, `${name} is in sight`).toBe(true);
+  }
+  await witness.end();
+});
