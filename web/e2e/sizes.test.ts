@@ -1,8 +1,13 @@
 // Promise: whatever the size of the window, and however long the names, what a screen is for is in sight.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Browser } from "playwright-core";
 import { Witness, browse } from "./look";
 import { Town, type Server } from "./town";
+
+/** As long as a name may be. */
+const LONG = "a".repeat(64);
 
 let browser: Browser;
 let town: Town;
@@ -12,6 +17,10 @@ beforeAll(async () => {
   browser = await browse();
   town = Town.demo();
   for (const agent of ["chaostester", "madchimp"]) town.run("pulls", "merge", `${town.pull(agent).number}`);
+  const charter = readFileSync(join(town.dir, "agents/chaostester.md"), "utf8").replace(/^name: .*/m, `name: ${LONG}`);
+  town.write(`agents/${LONG}.md`, charter.replace(/^owns: .*/m, 'owns: [".monkeytown/long/**"]').replace(/^page: .*/m, "page: .monkeytown/long/register.md"));
+  town.commit("Somebody with a long name");
+  town.run("run", LONG, "--brain", "embedded");
   server = await town.serve();
 });
 afterAll(async () => {
@@ -49,5 +58,22 @@ test("at 640 × 400, which is 1280 × 800 at 200 %, there are a map, its buttons
     const box = await button.boundingBox();
     expect(box && box.y >= 48 && box.y + box.height <= 352, `${name} is in sight`).toBe(true);
   }
+  await witness.end();
+});
+
+test("a name of 64 letters covers nobody and pushes nothing out of sight", async () => {
+  const witness = await look("#/agents", 1280, 800);
+  const { page } = witness;
+  const cards = page.locator(".people a");
+  await cards.filter({ hasText: LONG }).waitFor();
+  expect(await cards.evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth).length)).toBe(0);
+  await witness.show("ledger");
+  const table = page.getByRole("region", { name: "Agents" }).locator(".wide");
+  await table.getByText(LONG).waitFor();
+  expect(await table.evaluate((one) => one.scrollWidth - one.clientWidth)).toBe(0);
+  await witness.show("terrarium");
+  const name = page.locator(".world-who").filter({ hasText: LONG });
+  await name.waitFor({ state: "attached" });
+  expect(await name.evaluate((one) => (one as HTMLElement).offsetWidth)).toBeLessThanOrEqual(200);
   await witness.end();
 });
