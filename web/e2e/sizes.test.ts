@@ -77,3 +77,14 @@ test("a name of 64 letters covers nobody and pushes nothing out of sight", async
   expect(await name.evaluate((one) => (one as HTMLElement).offsetWidth)).toBeLessThanOrEqual(200);
   await witness.end();
 });
+
+test.each([[1280, 800], [390, 844]])("a link to an event leads to the event itself at %i × %i", async (width, height) => {
+  const { events } = await server.json<{ events: { event: { id: string; type: string } }[] }>("/api/events?after=0&limit=500");
+  const id = events.filter(({ event }) => event.type === "monkeytown.pull.opened.v1")[2]?.event.id ?? "";
+  const witness = await look(`#/e/${id}`, width, height);
+  const card = witness.page.getByRole("region", { name: "The event" });
+  await card.getByRole("link", { name: id }).waitFor();
+  // Its first lines, above the bar of the telephone too.
+  await expect.poll(async () => (await card.boundingBox())?.y ?? height).toBeLessThan(height - 200);
+  await witness.end();
+});

@@ -134,12 +134,18 @@ function plain(data: unknown): string {
   return text.length > 20_000 ? `${text.slice(0, 20_000)}…` : text;
 }
 
-function Closely({ entry, related }: { entry: Entry | undefined; related: Entry[] }) {
+function Closely({ entry, related, linked }: { entry: Entry | undefined; related: Entry[]; linked: boolean }) {
+  const card = useRef<HTMLElement>(null);
+  const above = app.index.want().state;
+  // Who follows a link to an event wants to see it, however many lanes are above it.
+  useEffect(() => {
+    if (linked) card.current?.scrollIntoView({ block: "nearest" });
+  }, [linked && entry?.event.id, above]);
   if (!entry) return <section class="panel"><Empty title="Before the first event">Step forward, or press play.</Empty></section>;
   const { event, seq } = entry;
   const who = agentOf(event);
   return (
-    <section class="panel event" aria-label="The event">
+    <section class="panel event" aria-label="The event" ref={card}>
       <h2><Sign type={event.type} /> <Said text={sentence(event)} /></h2>
       {detail(event) && <p class="muted"><Said text={detail(event).slice(0, 400)} /></p>}
       <dl class="pairs">
@@ -201,7 +207,7 @@ export function Timeline() {
       </section>
       {why && <Empty title="The lanes could not be read">{why}.</Empty>}
       {entries.length > 0 && <Lanes entries={entries} at={last} />}
-      {entries.length > 0 && <div class="halves"><Closely entry={entry} related={related} /><Around entries={entries} at={at} /></div>}
+      {entries.length > 0 && <div class="halves"><Closely entry={entry} related={related} linked={entry?.event.id === selected} /><Around entries={entries} at={at} /></div>}
     </div>
   );
 }
