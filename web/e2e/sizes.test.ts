@@ -88,3 +88,19 @@ test.each([[1280, 800], [390, 844]])("a link to an event leads to the event itse
   await expect.poll(async () => (await card.boundingBox())?.y ?? height).toBeLessThan(height - 200);
   await witness.end();
 });
+
+test("a telephone says which moment is shown, live and of the past", async () => {
+  const witness = await look("#/terrarium", 390, 844);
+  const { page } = witness;
+  const clock = page.locator(".clock time");
+  const said = async () => [await clock.isVisible(), await clock.innerText().catch(() => "")];
+  expect(await said()).toEqual([true, expect.stringMatching(/^\d\d:\d\d UTC$/)]);
+  await page.evaluate(() => (location.hash = "#/terrarium?at=30"));
+  await page.locator(".banner.replay").waitFor();
+  await expect.poll(said).toEqual([true, expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d UTC$/)]);
+  const banner = page.locator(".banner.replay span");
+  expect(await banner.isVisible()).toBe(true);
+  expect(await banner.innerText()).toContain(`event 30 of ${(town.state() as { seq: number }).seq}, ${await clock.innerText()}`);
+  expect(await page.evaluate(() => Math.max(...[...document.querySelectorAll(".top *")].map((one) => one.getBoundingClientRect().right)))).toBeLessThanOrEqual(390);
+  await witness.end();
+});
