@@ -116,7 +116,7 @@ function Lanes({ entries, at: moment }: { entries: Entry[]; at: number }) {
   const rows = useMemo(() => lanesOf(entries, app.live.town, off).map((lane) => <Row key={lane.name} lane={lane} places={places} />), [places, off]);
   const here = places[moment] ?? 0;
   const numbers = [entries.find((entry) => entry.seq !== null)?.seq, entries.findLast((entry) => entry.seq !== null)?.seq];
-  const at = (share: number) => entries[Math.min(entries.length - 1, Math.max(0, places.findLastIndex((place) => place <= share)))]?.event.time ?? "";
+  const at = (share: number) => stamp(Date.parse(entries[Math.min(entries.length - 1, Math.max(0, places.findLastIndex((place) => place <= share)))]?.event.time ?? ""));
   return (
     <section class="panel lanes" aria-label="Lanes of the agents">
       <h2>Lanes <small>{numbers[0] ? `events ${numbers[0]} to ${numbers[1]} of ${app.head()}` : `${many(entries.length, "commit")} before the first event`}</small></h2>
@@ -124,7 +124,7 @@ function Lanes({ entries, at: moment }: { entries: Entry[]; at: number }) {
         <ol>{rows}</ol>
         <div class="lane-line" aria-hidden="true"><i class={app.past.value ? "" : "live"} style={{ left: percent(here) }} /></div>
       </div>
-      <div class="axis lane-axis" aria-hidden="true">{[0, 0.5, 1].map((share) => <span key={share}>{stamp(Date.parse(at(share))).slice(5)}</span>)}</div>
+      <div class="axis lane-axis" aria-hidden="true">{[0, 0.5, 1].map((share) => <span key={share}>{at(share).slice(share > 0 && at(0).slice(0, 4) === at(1).slice(0, 4) ? 5 : 0)}</span>)}</div>
     </section>
   );
 }
