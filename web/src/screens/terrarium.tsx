@@ -190,7 +190,7 @@ export default function Terrarium() {
       <div class="stage">
         {asList.value ? <List shown={shown} /> : <Map shown={shown} />}
         <button type="button" class="as-list" aria-pressed={asList.value} onClick={() => (asList.value = !asList.value)}>{asList.value ? "Map" : "List"}</button>
-        {shown.residents.length === 0 && <p class="clearing" role="status">An empty clearing. Nobody has run yet: <code>monkeytown run NAME</code> brings the first resident.</p>}
+        {shown.residents.length === 0 && <p class="clearing" role="status">{app.past.value ? "An empty clearing: nobody had run by this moment." : <>An empty clearing. Nobody has run yet: <code>monkeytown run NAME</code> brings the first resident.</>}</p>}
       </div>
       <MiniTimeline />
       <aside class={sheet.value ? "side open" : "side"} aria-label="Details and feed">
