@@ -40,6 +40,7 @@ const readable = (witness: Witness) =>
     }).map((label) => label.innerText);
   });
 
+// covers: terrarium#everybody-can-use-it/a-small-window
 test.each([[1280, 800], [1280, 720], [1366, 650]])("at %i × %i the map is large enough for names, and the main tree is on it", async (width, height) => {
   const witness = await look("#/terrarium", width, height);
   await expect.poll(() => readable(witness), { timeout: 10_000 }).toContain("the main tree 2");
@@ -48,6 +49,7 @@ test.each([[1280, 800], [1280, 720], [1366, 650]])("at %i × %i the map is large
   await witness.end();
 });
 
+// covers: terrarium#everybody-can-use-it/a-small-window
 test("at 640 × 400, which is 1280 × 800 at 200 %, there are a map, its buttons and the way to the rest", async () => {
   const witness = await look("#/terrarium", 640, 400);
   const { page } = witness;
@@ -61,6 +63,7 @@ test("at 640 × 400, which is 1280 × 800 at 200 %, there are a map, its buttons
   await witness.end();
 });
 
+// covers: terrarium#everybody-can-use-it/long-names
 test("a name of 64 letters covers nobody and pushes nothing out of sight", async () => {
   const witness = await look("#/agents", 1280, 800);
   const { page } = witness;
