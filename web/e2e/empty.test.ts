@@ -39,5 +39,10 @@ test("the first event wakes it", async () => {
   town.run("run", "chaostester", "--brain", "embedded");
   await expect.poll(() => witness.page.locator(".world-who").count()).toBe(1);
   await expect.poll(async () => (await witness.list()).join("\n")).toContain("Tester");
+  // Who comes now is told the first event and, still, what was committed before.
+  const other = await (await Witness.open(browser, server.origin)).ready();
+  const told = other.page.getByRole("region", { name: "Village feed" }).getByRole("listitem");
+  await expect.poll(async () => (await told.allInnerTexts()).join("\n")).toMatch(/Tester[^]*landed “Make it a town”[^]*landed “Begin”/);
+  await other.end();
   await witness.end();
 });

@@ -35,7 +35,7 @@ test("at 390 px nothing is wider than the screen, and what is touched is large e
     await witness.show(screen);
     const wide = await witness.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     if (wide > 0) wrong.push(`${screen}: ${wide} px too wide`);
-    const small = await witness.page.locator("nav.screens a, .actions button, .queue button").evaluateAll((all) =>
+    const small = await witness.page.locator("nav.screens a, .brand, button, summary, label:has(> [type='checkbox']), .who, .feed p a, .events a, .track .mark").evaluateAll((all) =>
       all.map((one) => ({ box: one.getBoundingClientRect(), text: (one as HTMLElement).innerText.slice(0, 20) })).filter(({ box }) => box.height > 0 && box.height < 43.5).map(({ box, text }) => `${text} is ${box.height} px high`),
     );
     wrong.push(...small.map((one) => `${screen}: ${one}`));

@@ -31,6 +31,12 @@ test("rewinding shows the town as the program folds it up to there, and the way 
   await witness.end();
 });
 
+test("before the first event the clearing is empty, and nobody is told to begin", async () => {
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/terrarium?at=0`)).ready();
+  await expect.poll(() => witness.text(".clearing")).toBe("An empty clearing: nobody had run by this moment.");
+  await witness.end();
+});
+
 // covers: terrarium#the-past-can-be-walked-through/a-link
 test("a link to an event leads to it, and to the moment when it happened", async () => {
   const { events } = await on.server.json<{ events: { seq: number | null; event: { id: string; type: string } }[] }>("/api/events?after=0&limit=500");

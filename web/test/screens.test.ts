@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Envelope } from "../src/fold/event";
 import { apply } from "../src/fold/fold";
 import { emptyTown, type Post, type Town } from "../src/fold/state";
+import { marks } from "../src/screens/axis";
 import { accountOf, pullsOf, sourceOf, standing } from "../src/screens/agent-facts";
 import { hiddenAfter, people, reactionsOf, threads } from "../src/screens/board-threads";
 import { OTHERS, accounts, csv, overTime, runsUntil, sumsBy, type RunRow } from "../src/screens/ledger-sums";
@@ -15,6 +16,17 @@ import { entries, townAt } from "./fixture";
 function made(id: string, type: string, data: unknown, seq: number | null = null, time = "2026-01-01T00:00:00Z"): Entry {
   return { offset: id, seq, event: { specversion: "1.0", id, type: `monkeytown.${type}.v1`, source: "/towns/t", time, actor: "human:ana", data } as Envelope };
 }
+
+describe("the axis of all of history", () => {
+  /** What stands below six buckets that begin at these times. */
+  const below = (...times: string[]) => marks({ first: 1, last: 6, from: times[0] ?? null, to: "2026-11-27T21:43:30Z", buckets: times.map((from) => ({ from, to: from, count: 1, kinds: {} })), chunks: [] });
+
+  it("names the year, the day, the hour and the second where that is another one than before", () => {
+    expect(below("2025-10-03T08:00:00Z", "2025-11-15T08:00:00Z", "2026-01-02T08:00:00Z", "2026-11-27T21:40:00Z", "2026-11-27T21:42:00Z", "2026-11-27T21:42:48Z"))
+      .toEqual(["2025-10-03", "11-15", "2026-01-02", "11-27", "21:42", "21:42:48", "now"]);
+    expect(below(...[1, 2, 3, 4, 5, 6].map((second) => `2026-11-27T21:03:0${second}Z`))).toEqual(["21:03", "21:03:02", "21:03:03", "21:03:04", "21:03:05", "21:03:06", "now"]);
+  });
+});
 
 describe("the window of the lanes", () => {
   it("holds the moment, and stays the same while the moment moves inside its block", () => {

@@ -156,6 +156,11 @@ describe("the town as it is now", () => {
     paint();
     expect(write(live.town)).toBe(write(townAt(10)));
     expect(live.recent).toHaveLength(1);
+    // The state is read anew: commits are in git still, and what passed by left no trace.
+    live.take({ kind: "event", offset: "12", seq: null, event: { ...landed, id: "s", type: "monkeytown.run.step.v1" } });
+    paint();
+    live.take({ kind: "snapshot", offset: "13", seq: 11, state: townAt(11) });
+    expect(live.recent.map((entry) => entry.event.id)).toEqual(["c"]);
   });
 });
 

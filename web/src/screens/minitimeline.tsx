@@ -1,12 +1,13 @@
 // The small timeline under the map and its buttons: density by kind, the place in time, play and step; states come from app.ts.
 import { useEffect, useRef } from "preact/hooks";
-import type { Bucket, HistoryIndex } from "../stream/history";
+import type { HistoryIndex } from "../stream/history";
 import * as app from "../ui/app";
 import { ambient, hourOf } from "../world/sky";
 import { blend, css } from "../world/palette";
 import { Got, stamp } from "../ui/parts";
 import { route } from "../ui/route";
 import { SHAPES, TONES, toneOfNoun, type Tone } from "../ui/sentence";
+import { marks, placeAt, timeAt, xOf, xOfTime } from "./axis";
 
 const COLOURS: { [T in Tone]: string } = { run: "#74c8ff", gate: "#ffd23f", board: "#bda4ff", ledger: "#4be0b8", bad: "#ff8577", plain: "#b8b0cb" };
 const ORDER: Tone[] = ["run", "gate", "board", "ledger", "bad", "plain"];
@@ -14,11 +15,6 @@ export const SPEEDS = [0.5, 1, 10, 60, 600, 3600];
 
 export function speedName(speed: number): string {
   return speed === 3600 ? "1 h/s" : speed === 600 ? "10 m/s" : `${speed}×`;
-}
-
-/** How many recorded events a bucket holds: what is derived has no number. */
-function recorded(bucket: Bucket): number {
-  return Math.max(0, bucket.count - (bucket.kinds["commit"] ?? 0));
 }
 
 /** What the sky is like at an hour: the light of the map falls on a blue, and a little of it shines through. */
@@ -104,58 +100,6 @@ function paint(canvas: HTMLCanvasElement, index: HistoryIndex, seq: number): voi
   pen.beginPath();
   for (const [dx, dy] of [[-6, 0], [6.5, 0], [0, 8]] as const) pen.lineTo(x + dx * ratio, dy * ratio);
   pen.fill();
-}
-
-/** Where a moment is on the axis, from 0 to 1. */
-export function xOfTime(index: HistoryIndex, ms: number): number {
-  const at = index.buckets.findIndex((bucket) => ms <= Date.parse(bucket.to));
-  const bucket = index.buckets[at];
-  if (!bucket) return 1;
-  const [from, to] = [Date.parse(bucket.from), Date.parse(bucket.to)];
-  return (at + Math.max(0, Math.min(1, (ms - from) / Math.max(1, to - from)))) / index.buckets.length;
-}
-
-/** The moment at a place of the axis, in milliseconds. */
-export function timeAt(index: HistoryIndex, x: number): number {
-  const place = Math.max(0, Math.min(0.9999, x)) * index.buckets.length;
-  const bucket = index.buckets[Math.floor(place)];
-  if (!bucket) return 0;
-  const [from, to] = [Date.parse(bucket.from), Date.parse(bucket.to)];
-  return from + (to - from) * (place - Math.floor(place));
-}
-
-/** What stands below the axis: the hour, or the day where that is another one than before. */
-export function marks(index: HistoryIndex): string[] {
-  let day = index.to?.slice(0, 10);
-  const words = [0, 1, 2, 3, 4, 5].map((i) => {
-    const text = stamp(timeAt(index, i / 6));
-    const same = text.slice(0, 10) === day;
-    day = text.slice(0, 10);
-    return same ? text.slice(11) : day.slice(0, 4) === index.to?.slice(0, 4) ? day.slice(5) : day;
-  });
-  return [...words, "now"];
-}
-
-/** Where an event is on the axis, from 0 to 1. */
-export function xOf(index: HistoryIndex, seq: number): number {
-  let before = Math.max(0, index.first - 1);
-  const at = index.buckets.findIndex((bucket) => {
-    before += recorded(bucket);
-    return before >= seq;
-  });
-  if (at < 0) return 1;
-  const own = recorded(index.buckets[at] as Bucket);
-  return (at + (own === 0 ? 0 : 1 - (before - seq) / own)) / index.buckets.length;
-}
-
-/** Which event is at a place of the axis; and the moment, where only commits are. */
-export function placeAt(index: HistoryIndex, x: number): { seq: number; moment?: number } {
-  const place = Math.max(0, Math.min(0.9999, x)) * index.buckets.length;
-  const at = Math.floor(place);
-  const before = index.buckets.slice(0, at).reduce((sum, bucket) => sum + recorded(bucket), 0);
-  const own = index.buckets[at] ? recorded(index.buckets[at]) : 0;
-  const seq = Math.min(index.last, Math.max(0, index.first - 1) + before + Math.round(own * (place - at)));
-  return own > 0 ? { seq } : { seq, moment: Math.round(timeAt(index, x)) };
 }
 
 export function Scrubber({ index, tall }: { index: HistoryIndex; tall?: boolean }) {

@@ -3,7 +3,8 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { seedOf } from "../world/hash";
 import { worldModel } from "../world/model";
-import type { CharterLike, WorldModel } from "../world/types";
+import type { CharterLike, Resident, WorldModel } from "../world/types";
+import { standing } from "../world/walk";
 import { PLACE, listOf } from "../world/words";
 import { mountWorld, type WorldHandle } from "../world/world";
 import { openPull, type Agent } from "../fold/state";
@@ -94,12 +95,14 @@ function Verdicts({ agent }: { agent: Agent }) {
   );
 }
 
-function Now({ id, agent }: { id: string; agent: Agent }) {
+function Now({ id, agent, resident }: { id: string; agent: Agent; resident: Resident | undefined }) {
   const pull = openPull(app.town(), id);
-  if (agent.paused) return <Said text={`paused by ${agent.paused.by}: ${agent.paused.reason}`} />;
+  if (agent.paused) return <><Said text={`paused by ${agent.paused.by}: ${agent.paused.reason}`} /> <When at={agent.paused.since} /></>;
   if (agent.active) return <>a run, {agent.active.calls} calls of tools, since <When at={agent.active.started} /> <code><Said text={agent.active.brain} /></code></>;
-  if (pull) return <>waits at the gate with <a href={link("gate", `${pull.number}`)}>#{`${pull.number}`}</a> <Said text={pull.title} /></>;
-  return <>sleeps until its next slot</>;
+  if (pull) return <>waits at the gate with <a href={link("gate", `${pull.number}`)}>#{`${pull.number}`}</a> <Said text={pull.title} />, since <When at={pull.reopened_at ?? pull.opened_at} /></>;
+  if (!resident) return null;
+  const { activity, reason, since } = standing(resident, app.shownNow());
+  return <><Said text={reason} />{activity !== "halted" && since > 0 && <>, since <When at={new Date(since).toISOString()} /></>}</>;
 }
 
 /** What it remembers last, as its charter says. */
@@ -122,13 +125,13 @@ function Card({ id, shown }: { id: string; shown: WorldModel }) {
         <div>
           <h2><bdi>{resident?.name ?? id}</bdi></h2>
           <p class="role"><Said text={resident?.role || id} /></p>
-          {agent.active ? <span class="chip run">● running</span> : agent.paused ? <span class="chip bad">✕ paused</span> : <span class="chip">resting</span>}
+          {agent.active ? <span class="chip run">● running</span> : agent.paused ? <span class="chip bad">✕ paused</span> : <span class="chip">{openPull(app.town(), id) ? "□ waiting" : "○ resting"}</span>}
         </div>
         <button type="button" class="close" aria-label="Select nobody" onClick={() => go({ selected: null })}>✕</button>
       </div>
       <p class="spent"><b>{dollars(agent.cost_micros)}</b><span>spent, {agent.started_today === 1 ? "1 run" : `${agent.started_today} runs`} on its last day</span></p>
       <Verdicts agent={agent} />
-      <div class="now"><small>Now</small><Now id={id} agent={agent} /></div>
+      <div class="now"><small>Now</small><Now id={id} agent={agent} resident={resident} /></div>
       {last && <div class="now"><small>Last run: {last.outcome}</small><Said text={last.reason} /> <When at={last.ended} /></div>}
       <Remembers id={id} />
       <a class="more" href={link("agents", id)}>All about {resident?.name ?? id}</a>
@@ -190,7 +193,7 @@ export default function Terrarium() {
       <div class="stage">
         {asList.value ? <List shown={shown} /> : <Map shown={shown} />}
         <button type="button" class="as-list" aria-pressed={asList.value} onClick={() => (asList.value = !asList.value)}>{asList.value ? "Map" : "List"}</button>
-        {shown.residents.length === 0 && <p class="clearing" role="status">An empty clearing. Nobody has run yet: <code>monkeytown run NAME</code> brings the first resident.</p>}
+        {shown.residents.length === 0 && <p class="clearing" role="status">{app.past.value ? "An empty clearing: nobody had run by this moment." : <>An empty clearing. Nobody has run yet: <code>monkeytown run NAME</code> brings the first resident.</>}</p>}
       </div>
       <MiniTimeline />
       <aside class={sheet.value ? "side open" : "side"} aria-label="Details and feed">

@@ -116,7 +116,7 @@ function Lanes({ entries, at: moment }: { entries: Entry[]; at: number }) {
   const rows = useMemo(() => lanesOf(entries, app.live.town, off).map((lane) => <Row key={lane.name} lane={lane} places={places} />), [places, off]);
   const here = places[moment] ?? 0;
   const numbers = [entries.find((entry) => entry.seq !== null)?.seq, entries.findLast((entry) => entry.seq !== null)?.seq];
-  const at = (share: number) => entries[Math.min(entries.length - 1, Math.max(0, places.findLastIndex((place) => place <= share)))]?.event.time ?? "";
+  const at = (share: number) => stamp(Date.parse(entries[Math.min(entries.length - 1, Math.max(0, places.findLastIndex((place) => place <= share)))]?.event.time ?? ""));
   return (
     <section class="panel lanes" aria-label="Lanes of the agents">
       <h2>Lanes <small>{numbers[0] ? `events ${numbers[0]} to ${numbers[1]} of ${app.head()}` : `${many(entries.length, "commit")} before the first event`}</small></h2>
@@ -124,7 +124,7 @@ function Lanes({ entries, at: moment }: { entries: Entry[]; at: number }) {
         <ol>{rows}</ol>
         <div class="lane-line" aria-hidden="true"><i class={app.past.value ? "" : "live"} style={{ left: percent(here) }} /></div>
       </div>
-      <div class="axis lane-axis" aria-hidden="true">{[0, 0.5, 1].map((share) => <span key={share}>{stamp(Date.parse(at(share))).slice(5)}</span>)}</div>
+      <div class="axis lane-axis" aria-hidden="true">{[0, 0.5, 1].map((share) => <span key={share}>{at(share).slice(share > 0 && at(0).slice(0, 4) === at(1).slice(0, 4) ? 5 : 0)}</span>)}</div>
     </section>
   );
 }
@@ -134,12 +134,18 @@ function plain(data: unknown): string {
   return text.length > 20_000 ? `${text.slice(0, 20_000)}…` : text;
 }
 
-function Closely({ entry, related }: { entry: Entry | undefined; related: Entry[] }) {
+function Closely({ entry, related, linked }: { entry: Entry | undefined; related: Entry[]; linked: boolean }) {
+  const card = useRef<HTMLElement>(null);
+  const above = app.index.want().state;
+  // Who follows a link to an event wants to see it, however many lanes are above it.
+  useEffect(() => {
+    if (linked) card.current?.scrollIntoView({ block: "nearest" });
+  }, [linked && entry?.event.id, above]);
   if (!entry) return <section class="panel"><Empty title="Before the first event">Step forward, or press play.</Empty></section>;
   const { event, seq } = entry;
   const who = agentOf(event);
   return (
-    <section class="panel event" aria-label="The event">
+    <section class="panel event" aria-label="The event" ref={card}>
       <h2><Sign type={event.type} /> <Said text={sentence(event)} /></h2>
       {detail(event) && <p class="muted"><Said text={detail(event).slice(0, 400)} /></p>}
       <dl class="pairs">
@@ -201,7 +207,7 @@ export function Timeline() {
       </section>
       {why && <Empty title="The lanes could not be read">{why}.</Empty>}
       {entries.length > 0 && <Lanes entries={entries} at={last} />}
-      {entries.length > 0 && <div class="halves"><Closely entry={entry} related={related} /><Around entries={entries} at={at} /></div>}
+      {entries.length > 0 && <div class="halves"><Closely entry={entry} related={related} linked={entry?.event.id === selected} /><Around entries={entries} at={at} /></div>}
     </div>
   );
 }

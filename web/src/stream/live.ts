@@ -59,7 +59,7 @@ export class Live {
     this.ready = true;
     this.hole = false;
     // What was shown before stays true, but for what passed and left no trace.
-    this.recent = this.recent.filter((entry) => entry.seq !== null && entry.seq <= frame.seq);
+    this.recent = this.recent.filter(({ seq, event }) => (seq === null ? event.type.includes(".commit.") : seq <= frame.seq));
     this.ask();
   }
 

@@ -157,8 +157,8 @@ function heard(frame: Frame): void {
 async function rememberTail(): Promise<void> {
   try {
     const { seq } = live.town;
-    // Where nobody has run yet, commits are all that there is to tell.
-    live.remember((await history?.events(seq === 0 ? 0 : Math.max(1, seq - 199), seq))?.slice(-500) ?? []);
+    // Where little has happened yet, commits from before are most of what there is to tell.
+    live.remember((await history?.events(seq < 60 ? 0 : Math.max(1, seq - 199), seq))?.slice(-500) ?? []);
   } catch {
     // The tail is a comfort; the state is there without it.
   }

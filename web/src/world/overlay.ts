@@ -4,10 +4,8 @@ import { lookOf } from "./folk";
 import { css } from "./palette";
 import { placeOf, type Point } from "./plan";
 import type { Landmark, Resident, Speech, Standing, WorldModel } from "./types";
-import type { View } from "./view";
+import { ROOMY, type View } from "./view";
 
-/** Scales below this have no room for the names of everything. */
-const ROOMY = 1.6;
 const GAP = 2;
 /** Their names stay where there is room for few. */
 const CHIEF: ReadonlySet<string> = new Set(["gate", "tree"]);

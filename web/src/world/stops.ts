@@ -72,11 +72,11 @@ function bed(person: Person): Stop {
 export function waits(person: Person): string {
   if (person.agent.paused) return `is paused by ${person.agent.paused.by}: ${person.agent.paused.reason}`;
   const slot = person.charter?.next_slot;
-  return slot ? `waits for its slot at ${clock(slot)}` : "waits to be called";
+  return slot ? `waits for its slot at ${clock(moment(slot))}` : "waits to be called";
 }
 
-function clock(time: string): string {
-  const at = new Date(moment(time)).toISOString();
+export function clock(ms: number): string {
+  const at = new Date(ms).toISOString();
   return `${at.slice(11, 16)} UTC on ${at.slice(0, 10)}`;
 }
 

@@ -1,6 +1,6 @@
 // How the map fits its frame, and what lies in which direction, is computed here; no elements and no drawing.
 
-import { HEIGHT, WIDTH, type Point } from "./plan";
+import { HEIGHT, PLAZA, WIDTH, type Point } from "./plan";
 
 /** The scale in pixels of the page, and where the map's corner lies in its frame. */
 export interface View {
@@ -14,16 +14,26 @@ export interface View {
 /** At least this many pixels of the page for a pixel of the world on a narrow screen, so that faces can be told apart. */
 const NARROW = 1.5;
 
+/** Scales below this have no room for the names of everything. */
+export const ROOMY = 1.6;
+
 /**
  * A whole number of device pixels for each pixel of the world. The map may be up to a third larger than its frame,
- * because a little to drag is better than a broad margin; on a narrow screen it fills the frame.
+ * because a little to drag is better than a broad margin; more than that where it would have no room for names.
+ * On a narrow screen it fills the frame.
  */
 export function scaleFor(width: number, height: number, ratio: number): number {
   const fit = Math.min(width / WIDTH, height / HEIGHT) * ratio;
   const cover = Math.max(width / WIDTH, height / HEIGHT) * ratio;
   if (width < 821) return Math.max(1, Math.ceil(cover), Math.ceil(NARROW * ratio)) / ratio;
   const larger = Math.ceil(fit);
-  return Math.max(1, larger / fit <= 1.34 ? larger : Math.floor(fit)) / ratio;
+  return Math.max(Math.ceil(ROOMY * ratio), larger / fit <= 1.34 ? larger : Math.floor(fit)) / ratio;
+}
+
+/** What is in the middle before anybody moves the map: the fire, and as much of the way to the main tree as there is room for. */
+export function startOn(width: number, scale: number): Point {
+  const half = width / scale / 2;
+  return { x: Math.min(WIDTH, PLAZA.x - PLAZA.rx - 9 + 2 * half) - half, y: 178 };
 }
 
 /** The corner of the map when `centre` shall be in the middle: never a margin where there is map to show. */

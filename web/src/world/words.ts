@@ -1,6 +1,7 @@
 // What the map says in words lives here, for labels, lists and ears; where it is written does not.
 
 import type { PlaceId } from "./plan";
+import { clock } from "./stops";
 import type { Landmark, Resident, Sourced, Standing, WorldModel } from "./types";
 import { standing } from "./walk";
 
@@ -13,10 +14,10 @@ const DOING: Record<Standing["activity"], string> = {
   waiting: "waits at ", returning: "walks home", halted: "stands still",
 };
 
-/** What a resident does and why, as one sentence. */
+/** What a resident does, why, and since when where that is known, as one sentence. */
 export function sentence(resident: Resident, at: Standing, model: WorldModel): string {
   const doing = at.moving && at.activity !== "carrying" && at.activity !== "returning" ? "walks to " : DOING[at.activity];
-  return `${resident.name} ${doing}${doing.endsWith(" ") ? theName(at.place, model) : ""}: ${at.reason}`;
+  return `${resident.name} ${doing}${doing.endsWith(" ") ? theName(at.place, model) : ""}: ${at.reason}${at.activity !== "halted" && at.since > 0 ? `, since ${clock(at.since)}` : ""}`;
 }
 
 function theName(place: PlaceId, { landmarks }: WorldModel): string {

@@ -5,11 +5,11 @@ import { steadyClock } from "../ui/edge";
 import { takesTurn } from "../ui/turns";
 import { Overlay } from "./overlay";
 import type { Painter } from "./paint";
-import { HEIGHT, PLACES, PLAZA, WIDTH, type Point } from "./plan";
+import { HEIGHT, PLACES, WIDTH, type Point } from "./plan";
 import type { Scene } from "./scene";
 import { Twin } from "./twin";
 import type { Standing, WorldModel } from "./types";
-import { scaleFor, viewOn, type View } from "./view";
+import { scaleFor, startOn, viewOn, type View } from "./view";
 import { standing } from "./walk";
 import { PLACE } from "./words";
 
@@ -56,7 +56,8 @@ class World implements WorldHandle {
   private base = { now: 0, at: 0, rate: 0 };
   private where: ReadonlyMap<string, Standing> = new Map();
   private view: View = { scale: 1, left: 0, top: 0, width: 0 };
-  private centre: Point = PLAZA;
+  /** What somebody moved into the middle. */
+  private centre: Point | undefined;
   private selected: string | undefined;
   private focused: string | undefined;
   /** Who was selected and is still to be brought into the middle: nobody knows where before the first frame. */
@@ -270,7 +271,7 @@ class World implements WorldHandle {
     this.canvas.style.width = `${String(WIDTH * scale)}px`;
     this.canvas.style.height = `${String(HEIGHT * scale)}px`;
     this.view = { ...this.view, scale };
-    this.look(this.centre);
+    this.show(this.centre ?? startOn(clientWidth, scale));
     this.redraw();
   }
 
@@ -282,6 +283,10 @@ class World implements WorldHandle {
   /** Moves the map so that a point is as near to the middle as the border allows. */
   private look(at: Point): void {
     this.centre = at;
+    this.show(at);
+  }
+
+  private show(at: Point): void {
     this.view = viewOn(at, this.root.clientWidth, this.root.clientHeight, this.view.scale);
     this.stage.style.transform = `translate(${String(this.view.left)}px,${String(this.view.top)}px)`;
   }

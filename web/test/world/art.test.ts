@@ -7,10 +7,10 @@ import { seedOf } from "../../src/world/hash";
 import { worldModel } from "../../src/world/model";
 import { Painter, type Frame } from "../../src/world/paint";
 import { way } from "../../src/world/path";
-import { HEIGHT, WIDTH } from "../../src/world/plan";
+import { HEIGHT, WIDTH, placeOf, type Point } from "../../src/world/plan";
 import { Scene } from "../../src/world/scene";
 import { ambient, darkness } from "../../src/world/sky";
-import { nearest, scaleFor, viewOn } from "../../src/world/view";
+import { ROOMY, nearest, scaleFor, startOn, viewOn } from "../../src/world/view";
 import { standing } from "../../src/world/walk";
 import { live, START } from "./town";
 
@@ -125,6 +125,25 @@ test("a pixel of the world is a whole number of device pixels, and the map never
       if (WIDTH * scale >= width) expect(view.left <= 0 && view.left + WIDTH * scale >= width - 1).toBe(true);
       if (HEIGHT * scale >= height) expect(view.top <= 0 && view.top + HEIGHT * scale >= height - 1).toBe(true);
     }
+  }
+});
+
+test("a frame with little height still shows the names: the map is larger than it, and dragged", () => {
+  for (const ratio of [1, 1.25, 1.5, 2, 3]) {
+    for (const [width, height] of [[980, 496], [1056, 426], [980, 300], [900, 220]] as const) expect(scaleFor(width, height, ratio), `${width}×${height} at ${ratio}`).toBeGreaterThanOrEqual(ROOMY);
+  }
+  expect(scaleFor(980, 496, 1)).toBe(2);
+  expect(scaleFor(1400, 700, 1)).toBe(2);
+});
+
+test("a map that nobody moved shows the fire, and the main tree where there is room for both", () => {
+  const [fire, tree] = [placeOf("fire"), placeOf("tree")];
+  for (const [width, height] of [[980, 576], [980, 496], [1056, 426], [724, 500], [390, 400], [640, 220]] as const) {
+    const scale = scaleFor(width, height, 2);
+    const view = viewOn(startOn(width, scale), width, height, scale);
+    const shows = ({ x, y }: Point) => x * scale + view.left > 0 && x * scale + view.left < width && y * scale + view.top > 0 && y * scale + view.top < height;
+    expect(shows(fire), `the fire at ${width}×${height}`).toBe(true);
+    expect(shows(tree), `the tree at ${width}×${height}`).toBe(width > 390);
   }
 });
 

@@ -102,6 +102,12 @@ test("everybody stands for a reason in words, walks at one speed, and through ne
     }
   }
   expect(listOf(model, model.at).every((row) => row.text.length > row.name.length)).toBe(true);
+  const residents = listOf(model, model.at).filter((row) => row.kind === "resident" && row.since > 0);
+  expect(residents.length).toBeGreaterThan(0);
+  for (const row of residents) {
+    const since = new Date(row.since).toISOString();
+    expect(row.text).toMatch(new RegExp(`: .+, since ${since.slice(11, 16)} UTC on ${since.slice(0, 10)}$`));
+  }
 });
 
 test("a crate lies at the Gate for each open pull request, and its owner waits beside it", () => {
