@@ -6,10 +6,12 @@ import { emptyTown, type Post, type Town } from "../src/fold/state";
 import { accountOf, pullsOf, sourceOf, standing } from "../src/screens/agent-facts";
 import { hiddenAfter, people, reactionsOf, threads } from "../src/screens/board-threads";
 import { OTHERS, accounts, csv, overTime, runsUntil, sumsBy, type RunRow } from "../src/screens/ledger-sums";
+import { sizeOf } from "../src/screens/patch";
 import { changeAt, columnOf, weight, type Change } from "../src/screens/specs-columns";
 import { bytes, duration, histogram, millis, quantile } from "../src/screens/stream-figures";
 import { BLOCK, Blocks, MAIN, OTHERS as PEOPLE, lanesOf, around, placeOf, placesOf, upToDate, windowOf } from "../src/screens/timeline-window";
 import type { Entry } from "../src/stream/wire";
+import type { FileInfo } from "../src/ui/api";
 import { entries, townAt } from "./fixture";
 
 function made(id: string, type: string, data: unknown, seq: number | null = null, time = "2026-01-01T00:00:00Z"): Entry {
@@ -270,4 +272,12 @@ describe("figures of the stream", () => {
     expect([bytes(0), bytes(1536), bytes(256 * 1024 ** 2)]).toEqual(["0 B", "1.5 KiB", "256 MiB"]);
     expect([duration(59), duration(61), duration(3700), duration(200_000)]).toEqual(["59 s", "1 min", "1 h 1 min", "2 d"]);
   });
+});
+
+it("a pull request is as large as all that differs, and as it was offered where that is not known", () => {
+  const file = (adds: number, dels: number): FileInfo => ({ path: "a", from: null, status: "modified", binary: false, adds, dels, patch: "", cut: false, invisible: [] });
+  const offered = { adds: 22n, dels: 0 };
+  expect(sizeOf({ ...offered, files: [file(22, 0), file(3000, 4)], file_count: 2 })).toEqual({ adds: 3022, dels: 4 });
+  expect(sizeOf({ ...offered, files: [file(1, 0)], file_count: 1 })).toEqual({ adds: 1, dels: 0 });
+  expect(sizeOf({ ...offered, files: [], file_count: 3 })).toEqual({ adds: 22, dels: 0 });
 });
