@@ -21,6 +21,8 @@ test("the queue is walked by key, and each diff is what git says", async () => {
     const added = on.town.git("diff", "--unified=0", `main...${pull?.head}`).split("\n").filter((line) => /^\+(?!\+\+)/.test(line)).map((line) => line.slice(1).trim());
     expect((await article.locator("td.line.add").allInnerTexts()).map((line) => line.replace(/^\+/, "").trim())).toEqual(added);
     await article.getByText("in its own paths").waitFor();
+    // Each paragraph runs the way its own script does.
+    await article.locator(".prose p[dir=auto]").first().waitFor();
     await article.getByText(/^✓ \d+ checks passed$/).waitFor();
   }
   await witness.end();
