@@ -157,8 +157,9 @@ function Moved({ number, head }: { number: string; head: string }) {
 /** Why this page may not decide, and what to do about it. */
 function Elsewhere({ url }: { url: string | undefined }) {
   if (url && /^https?:\/\//.test(url)) return <p><a class="button away" href={url} target="_blank" rel="noopener noreferrer">Decide on the forge</a></p>;
-  const told = app.info.value?.local ? "The address that it printed has a token that this page did not get, or that was used already. Start it again for another." : "Started in the town's own clone and heard on that machine alone, it prints an address that may.";
-  return <p class="muted">This page may look and not decide. It is served by <code>monkeytown serve</code>: {told}</p>;
+  const { local, static: files } = app.info.value ?? {};
+  const told = local ? "The address that was printed has a token that this page did not get, or that was used already." : files ? "It is made of files." : "It is served to others too.";
+  return <p class="muted">This page may look and not decide. {told} <code>monkeytown -C FOLDER serve</code>, with the folder of the town's own clone, prints an address that may.</p>;
 }
 
 /** The two buttons. The one whose form was put away has the focus again. */
