@@ -56,6 +56,7 @@ struct Author {
     open: Vec<u64>,
     number: u64,
     posts: Vec<String>,
+    replies: Vec<String>,
     slots: Vec<String>,
     reactions: Vec<(String, u64)>,
     now: i64,
@@ -68,8 +69,8 @@ impl Author {
         let mut rng = Rng::with_seed(seed);
         let agents = AGENTS[..rng.usize(2..=6)].to_vec();
         let now = 1_795_769_657 + rng.i64(-1_000_000..1_000_000);
-        let (active, runs, open, posts, slots, reactions) = Default::default();
-        Self { rng, agents, active, runs, open, number: 0, posts, slots, reactions, now }
+        let (active, runs, open, posts, replies, slots, reactions) = Default::default();
+        Self { rng, agents, active, runs, open, number: 0, posts, replies, slots, reactions, now }
     }
 
     fn one_in(&mut self, n: u32) -> bool {
@@ -372,11 +373,20 @@ impl Author {
                 });
                 ("post.replied", self.spare(data, &["forge_id"]))
             }
-            14..16 => ("post.closed", json!({ "post": self.post(), "by": self.text(1) })),
+            14 => ("post.closed", json!({ "post": self.post(), "by": self.text(1) })),
+            15 => self.masked(),
             16 => ("forge.synced", json!({ "cursor": self.moment() })),
             17 => (self.pick(&["town.frozen", "town.thawed"]), json!({ "by": self.text(1), "reason": self.text(3) })),
             _ => (self.pick(&["agent.sang", "run.started.v2x"]), json!({ "x": 1 })),
         }
+    }
+
+    /// A post or a reply is hidden, or shown again.
+    fn masked(&mut self) -> Told {
+        let replies = self.replies.clone();
+        let what = if replies.is_empty() || self.one_in(2) { self.post() } else { self.pick(&replies) };
+        let data = json!({ "post": what, "by": self.text(1), "reason": self.text(3) });
+        (self.pick(&["post.hidden", "post.hidden", "post.restored"]), self.spare(data, &["reason"]))
     }
 
     fn reaction(&mut self) -> Told {
@@ -460,6 +470,9 @@ impl Author {
             4..7 => self.of_pulls(),
             _ => self.of_people(),
         };
+        if kind == "post.replied" {
+            self.replies.push(id.to_owned());
+        }
         let data = self.written(&data);
         let (subject, time) = (json!(self.text(1)), json!(self.moment()));
         format!(

@@ -53,6 +53,11 @@ function packed(): Plugin {
   };
 }
 
+/** What the browser is told to fetch ahead: all that the page begins with, and of later parts their styles. Those come when nothing else is to be done, and so need no list of scripts. */
+function needed(_file: string, wanted: string[], { hostType }: { hostType: "html" | "js" }): string[] {
+  return hostType === "html" ? wanted : wanted.filter((name) => name.endsWith(".css"));
+}
+
 /** The town of `npm run dev`. It answers to its own name only. */
 const TOWN = { target: "http://127.0.0.1:7878", changeOrigin: true, headers: { origin: "http://127.0.0.1:7878" } };
 
@@ -61,7 +66,7 @@ export default defineConfig({
   plugins: [policy(), served(), packed()],
   // The package of this name hands text to the browser as markup, which the policy forbids.
   resolve: { alias: { "decode-named-character-reference": join(import.meta.dirname, "src/ui/entities.ts") } },
-  build: { target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0, reportCompressedSize: false },
+  build: { target: "es2022", modulePreload: { polyfill: false, resolveDependencies: needed }, assetsInlineLimit: 0, reportCompressedSize: false },
   server: { proxy: { "/api": TOWN, "/events": TOWN, "/ws": { ...TOWN, ws: true } } },
   test: { include: ["test/**/*.test.ts", "test/**/*.test.tsx", "src/**/*.test.ts"], environment: "node" },
 });

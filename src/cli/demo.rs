@@ -81,9 +81,11 @@ fn place(wanted: Option<&Path>) -> anyhow::Result<PathBuf> {
         return Ok(made.keep());
     };
     if dir.exists() && std::fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))?.next().is_some() {
-        return Err(
-            super::Usage(format!("{} is not empty; name a folder that does not exist yet", dir.display())).into()
+        let dir = dir.display();
+        let why = format!(
+            "{dir} is not empty; name a folder that does not exist yet, or serve an earlier demo: monkeytown -C {dir} serve"
         );
+        return Err(super::Usage(why).into());
     }
     std::fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
     system::canonical(dir).with_context(|| format!("find {}", dir.display()))

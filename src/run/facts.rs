@@ -187,7 +187,7 @@ fn inbox(town: &Town, agent: &AgentId) -> Vec<Quote> {
             origin: format!("reply of {} to {id}", reply.by),
             text: reply.text.clone(),
         };
-        std::iter::once(letter).chain(post.replies.iter().map(reply))
+        std::iter::once(letter).chain(post.replies.iter().filter(|reply| reply.hidden.is_none()).map(reply))
     });
     let closed = town.verdicts(agent).into_iter().take(VERDICTS);
     let said = closed.flat_map(|pull| pull.comments.iter().rev().take(5).map(move |comment| (pull, comment)));

@@ -48,7 +48,8 @@ pub(super) fn toolbox(
         return Ok(tools::ends());
     }
     let allow = Allow::of(&settings.network.allow);
-    let posts = claimed.town.posts.iter().filter(|(_, post)| !post.closed).map(|(id, _)| id.clone()).collect();
+    let open = claimed.town.posts.iter().filter(|(_, post)| !post.closed && post.hidden.is_none());
+    let posts = open.map(|(id, _)| id.clone()).collect();
     let shell = if *thinker == Thinker::Embedded || !charter.tools.iter().any(|name| name == tools::BASH) {
         Err("there is no sandbox for it".to_owned())
     } else {

@@ -100,6 +100,10 @@ vocabulary! {
     PostReplied(PostReplied) = "monkeytown.post.replied.v1",
     /// A post was closed.
     PostClosed(PostClosed) = "monkeytown.post.closed.v1",
+    /// A human hid a post or a reply: its words are shown to nobody who does not ask for them.
+    PostHidden(PostMasked) = "monkeytown.post.hidden.v1",
+    /// A human showed a hidden post or reply again.
+    PostRestored(PostMasked) = "monkeytown.post.restored.v1",
     /// A human paused an agent: it starts no run.
     AgentPaused(AgentHalted) = "monkeytown.agent.paused.v1",
     /// A human let a paused agent run again.
@@ -167,7 +171,9 @@ impl Event {
             Self::ReactionObserved(e) | Self::ReactionWithdrawn(e) => e.target.clone(),
             Self::PostPublished(PostPublished { post, .. })
             | Self::PostReplied(PostReplied { post, .. })
-            | Self::PostClosed(PostClosed { post, .. }) => format!("post/{post}"),
+            | Self::PostClosed(PostClosed { post, .. })
+            | Self::PostHidden(PostMasked { post, .. })
+            | Self::PostRestored(PostMasked { post, .. }) => format!("post/{post}"),
             Self::ForgeSynced(_) | Self::TownFrozen(_) | Self::TownThawed(_) => "town".to_owned(),
         }
     }
@@ -200,6 +206,8 @@ impl Event {
             Self::PostPublished(e) => format!("{} posted “{}” ({})", e.author, e.title, e.post),
             Self::PostReplied(e) => format!("{} replied to {}", e.author, e.post),
             Self::PostClosed(e) => format!("{} closed {}", e.by, e.post),
+            Self::PostHidden(e) => format!("{} hid {}: {}", e.by, e.post, e.reason),
+            Self::PostRestored(e) => format!("{} showed {} again", e.by, e.post),
             Self::AgentPaused(e) => format!("{} paused {}: {}", e.by, e.agent, e.reason),
             Self::AgentResumed(e) => format!("{} let {} go on", e.by, e.agent),
             Self::ForgeSynced(e) => format!("what the forge says is recorded up to {}", e.cursor.format("%F %T UTC")),

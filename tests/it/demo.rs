@@ -21,6 +21,11 @@ fn the_demo_makes_its_town_and_leaves_pull_requests_open() {
     assert!(verified.status.success());
     let again = village.command(&["demo", "--dir", made.to_str().unwrap()]).output().unwrap();
     assert_eq!(again.status.code(), Some(2), "a folder that is not empty is left alone");
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(
+        said.contains(&format!("monkeytown -C {} serve", made.display())),
+        "it says how an earlier demo is served: {said}"
+    );
 }
 
 #[test]

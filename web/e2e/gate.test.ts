@@ -21,6 +21,8 @@ test("the queue is walked by key, and each diff is what git says", async () => {
     const added = on.town.git("diff", "--unified=0", `main...${pull?.head}`).split("\n").filter((line) => /^\+(?!\+\+)/.test(line)).map((line) => line.slice(1).trim());
     expect((await article.locator("td.line.add").allInnerTexts()).map((line) => line.replace(/^\+/, "").trim())).toEqual(added);
     await article.getByText("in its own paths").waitFor();
+    // Each paragraph runs the way its own script does.
+    await article.locator(".prose p[dir=auto]").first().waitFor();
     await article.getByText(/^✓ \d+ checks passed$/).waitFor();
   }
   await witness.end();
@@ -54,8 +56,78 @@ test("what the gate refuses stands in front, and says why", async () => {
   const article = witness.page.getByRole("article", { name: `Pull request ${number}`, exact: true });
   await article.getByText("outside its own paths").waitFor();
   await article.getByText("people added commits").waitFor();
+  // How large it is counts what people added, as a merge takes it along.
+  const lines = on.town.git("diff", "--numstat", `main...${tip}`).split("\n").map((line) => line.split("\t").map(Number));
+  const sum = (side: 0 | 1) => lines.reduce((all, line) => all + (line[side] ?? 0), 0);
+  await article.getByText(`${lines.length} files, +${sum(0)} −${sum(1)}`, { exact: true }).waitFor();
   await article.locator(".facts .risk.high").filter({ hasText: "stays-in-own-paths" }).first().waitFor();
   await article.getByRole("region", { name: "agents/madchimp.md", exact: true }).waitFor();
+  await witness.end();
+});
+
+test("a box that was ticked by mouse leaves the keys to the gate", async () => {
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/gate`)).ready();
+  const { page } = witness;
+  const now = page.locator('.queue [aria-current="true"]');
+  await page.getByRole("checkbox", { name: "seen" }).first().click();
+  await witness.settled();
+  const before = await now.innerText();
+  await page.keyboard.press("j");
+  await expect.poll(() => now.innerText()).not.toBe(before);
+  await witness.end();
+});
+
+test("who walks by key sees the row and the title of what is shown", async () => {
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/gate`, { viewport: { width: 1280, height: 420 } })).ready();
+  const { page } = witness;
+  const queue = page.locator(".queue button");
+  await queue.first().waitFor();
+  await witness.settled();
+  for (let step = 1; step < await queue.count(); step += 1) {
+    await page.locator("article.pull").evaluate((article) => (article.scrollTop = 9_999));
+    await page.keyboard.press("j");
+    await expect.poll(() => queue.nth(step).getAttribute("aria-current")).toBe("true");
+    await witness.settled();
+    for (const part of [queue.nth(step), page.locator("article.pull > header h2")]) {
+      const box = await part.boundingBox();
+      expect(box?.y).toBeGreaterThanOrEqual(0);
+      expect((box?.y ?? 999) + (box?.height ?? 0)).toBeLessThanOrEqual(420);
+    }
+  }
+  await witness.end();
+});
+
+test("one that was closed says who decided and why, and nothing that is empty", async () => {
+  const { number } = on.town.pull("junglesecurity");
+  on.town.run("pulls", "reject", `${number}`, "--reason", "wrong", "It is the example <b> of the manual");
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/gate/${number}`)).ready();
+  const article = witness.page.getByRole("article", { name: `Pull request ${number}`, exact: true });
+  await article.getByText(/^rejected by .+ as wrong$/).waitFor();
+  await article.getByText("It is the example <b> of the manual").waitFor();
+  expect(await article.getByText(/What it says|no checks known/).count()).toBe(0);
+  await witness.page.evaluate(() => (location.hash = "#/gate/9999"));
+  await witness.page.getByText("There is no pull request #9999").waitFor();
+  await witness.end();
+});
+
+test("the sheet of keys keeps the keys to itself", async () => {
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/gate`)).ready();
+  const { page } = witness;
+  await page.getByRole("button", { name: /^Split/ }).focus();
+  await page.keyboard.press("?");
+  const sheet = page.getByRole("dialog", { name: "Keys" });
+  await sheet.waitFor();
+  expect(await witness.barriers()).toEqual([]);
+  const address = page.url();
+  for (const key of ["1", "j", "s", ","]) await page.keyboard.press(key);
+  for (let turn = 0; turn < 4; turn += 1) {
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate(() => document.activeElement === document.body || !!document.activeElement?.closest("dialog"))).toBe(true);
+  }
+  expect(page.url()).toBe(address);
+  await page.keyboard.press("Escape");
+  await expect.poll(() => sheet.count()).toBe(0);
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toMatch(/^Split/);
   await witness.end();
 });
 

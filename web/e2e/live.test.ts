@@ -76,6 +76,39 @@ test("a killed server leaves a page that says so, catches up, and holds what a f
   await witness.end();
 });
 
+test("without a line every screen can still be opened", async () => {
+  const server = await town.serve();
+  const witness = await (await Witness.open(browser, server.printed, { fine: /WebSocket|ERR_|Failed to load/ })).ready();
+  const { page } = witness;
+  await page.waitForFunction(() => performance.getEntriesByType("resource").filter(({ name }) => /\/assets\/(timeline|gate|board|ledger|specs|agent|stream)-.*js$/.test(name)).length === 7);
+  await witness.settled();
+  await server.end("SIGKILL");
+  await page.locator(".pill.down").waitFor();
+  await page.keyboard.press("4");
+  await page.getByRole("heading", { name: /^Board/ }).waitFor();
+  await witness.end();
+});
+
+test("a screen that did not come says so in plain words, and comes by itself when the line is back", async () => {
+  const server = await town.serve();
+  const { port } = server;
+  const context = await browser.newContext();
+  await context.route(/\/assets\/gate-/, (route) => route.abort());
+  const page = await context.newPage();
+  await page.goto(`${server.origin}/#/gate`);
+  await page.getByText("Gate could not be opened").waitFor();
+  expect(await page.locator("main").innerText()).toContain("Its part of this page did not come.");
+  expect(await page.locator("main").innerText()).not.toMatch(/fetch|preload|module/);
+  await server.end("SIGKILL");
+  await page.locator(".pill.down").waitFor();
+  await context.unroute(/\/assets\/gate-/);
+  await town.serve(port);
+  await page.locator(".gate").waitFor({ timeout: 40_000 });
+  // Its style came along.
+  await expect.poll(() => page.locator(".gate").evaluate((gate) => getComputedStyle(gate).display)).toBe("grid");
+  await context.close();
+});
+
 // covers: terrarium#it-finds-back-by-itself/the-history-is-rewritten
 test("a rewritten journal is a gap that is told, and the town is read anew", async () => {
   const server = await town.serve();

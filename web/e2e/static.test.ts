@@ -50,6 +50,7 @@ test("the gate shows what is offered, and offers no verdict", async () => {
   expect(files.length).toBeGreaterThan(0);
   for (const { path } of files) await article.getByText(path).first().waitFor();
   expect(await page.getByRole("button", { name: /^(Merge|Reject|Freeze)/ }).count()).toBe(0);
+  await article.getByText("It is made of files.").waitFor();
   expect(host.missing).toEqual([]);
   await witness.end();
 });
@@ -66,6 +67,16 @@ test("the past is reached, also by a link to an event", async () => {
   await expect.poll(() => witness.seq()).toBe(12);
   expect(host.missing).toEqual([]);
   await witness.end();
+});
+
+test("a page that is opened as a file says that it needs a server", async () => {
+  const page = await browser.newPage();
+  await page.goto(`file://${host.folder}/index.html`);
+  await page.getByText("a browser runs it from a server alone").waitFor();
+  await page.context().close();
+  const served = await (await Witness.open(browser, host.address)).ready();
+  expect(await served.text()).not.toContain("a browser runs it from a server alone");
+  await served.end();
 });
 
 test("what a page may do is said in the page itself", async () => {

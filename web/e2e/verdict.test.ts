@@ -76,11 +76,16 @@ test("merge by keyboard names the head, the program says the same, and the lante
   await page.keyboard.press("Escape");
   await expect.poll(() => form.count()).toBe(0);
   expect(pullOf(number)?.state).toBe("open");
+  await expect.poll(() => focus(witness)).toContain("Merge…");
   await page.keyboard.press("m");
   await expect.poll(() => focus(witness)).toContain("Merge it");
   await page.keyboard.press("Enter");
   await expect.poll(() => pullOf(number)?.state, { timeout: 15_000 }).toBe("merged");
   await page.getByRole("status").filter({ hasText: `#${number} is merged` }).waitFor();
+  // Who decides by key goes on by key, with another one of the queue.
+  await page.locator("article .chip.merged").waitFor();
+  expect(await focus(witness)).toMatch(/^BUTTON #\d+ /);
+  expect(await focus(witness)).not.toContain(`#${number} `);
   expect(town.git("merge-base", "--is-ancestor", head, "main")).toBe("");
   await page.keyboard.press("1");
   await expect.poll(async () => (await witness.list()).join("\n")).toContain(`#${number} was merged`);
@@ -156,6 +161,10 @@ test("the town is frozen with a reason and thawed again, and not from the past",
   const { page } = witness;
   const frozen = () => (town.state() as { frozen?: { reason: string } }).frozen?.reason;
   await page.getByRole("button", { name: "Freeze town" }).focus();
+  await page.keyboard.press("Enter");
+  await expect.poll(() => focus(witness)).toContain("INPUT reason");
+  await page.keyboard.press("Escape");
+  await expect.poll(() => focus(witness)).toContain("Freeze town");
   await page.keyboard.press("Enter");
   await expect.poll(() => focus(witness)).toContain("INPUT reason");
   await page.keyboard.type("Everybody looks at the fire");

@@ -9,6 +9,7 @@ import { Shell } from "./ui/shell";
 
 const root = document.getElementById("app");
 if (root) {
+  root.replaceChildren();
   listen();
   render(<Shell />, root);
   void start();

@@ -1,6 +1,7 @@
 // What the page decides without a DOM: addresses, words for events, patches, the axis of time, and writing deep documents.
 import { expect, test } from "vitest";
 import { write } from "../src/fold/json";
+import { splitInvisible } from "../src/fold/text";
 import { readPatch, sideBySide } from "../src/screens/patch";
 import { readRoute, writeRoute, type Route } from "../src/ui/route";
 import { iconOf, squares } from "../src/ui/icons";
@@ -63,4 +64,11 @@ test("what is done to a post, and which tools were used, has words", () => {
   expect(of("post.restored", { post: "issue-7" })).toBe("ana showed issue-7 again");
   expect(of("tool.called", { run: "r", first: 0, calls: [{ tool: "Read" }, { tool: "Grep" }, { tool: "Read" }, null] }, "agent:madchimp")).toBe("madchimp used Read, Grep");
   expect(of("run.started", { agent: "madchimp", slot: "manual-01M8" })).toBe("madchimp started a run by hand");
+});
+
+test("what joins an emoji is a part of it, and a joiner anywhere else is named", () => {
+  for (const whole of ["👩🏽‍🚀 and 🤷🏽‍♂️", "I ❤️ it", "👨‍👩‍👧"]) expect(splitInvisible(whole)).toEqual([{ text: whole, hidden: false }]);
+  const named = (text: string) => splitInvisible(text).filter(({ hidden }) => hidden).map(({ text }) => text);
+  expect(named("pay\u200Dload \u{1F680}\u200D! x\uFE0F \u202E")).toEqual(["U+200D", "U+200D", "U+FE0F", "U+202E"]);
+  expect(splitInvisible("a\u200Db\n").map(({ text }) => text)).toEqual(["a", "U+200D", "b\n"]);
 });

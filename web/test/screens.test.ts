@@ -5,12 +5,15 @@ import { apply } from "../src/fold/fold";
 import { emptyTown, type Post, type Town } from "../src/fold/state";
 import { marks } from "../src/screens/axis";
 import { accountOf, pullsOf, sourceOf, standing } from "../src/screens/agent-facts";
-import { hiddenAfter, people, reactionsOf, threads } from "../src/screens/board-threads";
+import { people, reactionsOf, threads } from "../src/screens/board-threads";
 import { OTHERS, accounts, csv, overTime, runsUntil, sumsBy, type RunRow } from "../src/screens/ledger-sums";
+import { sizeOf } from "../src/screens/patch";
 import { changeAt, columnOf, weight, type Change } from "../src/screens/specs-columns";
 import { bytes, duration, histogram, millis, quantile } from "../src/screens/stream-figures";
 import { BLOCK, Blocks, MAIN, OTHERS as PEOPLE, lanesOf, around, placeOf, placesOf, upToDate, windowOf } from "../src/screens/timeline-window";
 import type { Entry } from "../src/stream/wire";
+import { detail, knowing, sentence } from "../src/ui/sentence";
+import type { FileInfo } from "../src/ui/api";
 import { entries, townAt } from "./fixture";
 
 function made(id: string, type: string, data: unknown, seq: number | null = null, time = "2026-01-01T00:00:00Z"): Entry {
@@ -133,7 +136,7 @@ describe("the board", () => {
       shut: post({ at: "2026-01-10T00:00:00Z", closed: true }),
     },
   };
-  const ids = (filter: Partial<Parameters<typeof threads>[1]>, hidden = hiddenAfter([])) => threads(town, { state: "all", who: "", text: "", ...filter }, hidden).map(({ id }) => id);
+  const ids = (filter: Partial<Parameters<typeof threads>[1]>, of: Town = town) => threads(of, { state: "all", who: "", text: "", ...filter }, (_, own) => own).map(({ id }) => id);
 
   it("has open threads in front, those in which something was said last before others", () => {
     expect(ids({})).toEqual(["old", "young", "shut"]);
@@ -148,10 +151,22 @@ describe("the board", () => {
   });
 
   it("masks what was hidden until it is restored, and does not find it by what it says", () => {
-    const hide = made("1", "post.hidden", { post: "old", by: "bea", reason: "rude" });
-    expect(hiddenAfter([hide]).get("old")).toEqual({ by: "bea", reason: "rude" });
-    expect(ids({ text: "needle" }, hiddenAfter([hide]))).toEqual([]);
-    expect(hiddenAfter([hide, made("2", "post.restored", { post: "old" })]).size).toBe(0);
+    const now = emptyTown();
+    const tell = (type: string, data: object, id = type) => apply(now, made(id, `post.${type}`, data).event);
+    tell("published", { post: "a", author: "ana", title: "Straw", body: "needle" });
+    tell("replied", { post: "a", author: "bea", body: "pin" }, "r1");
+    for (const post of ["a", "r1"]) tell("hidden", { post, by: "bea", reason: "rude" });
+    // What comes after it does not bring it back, however much that is.
+    for (let nth = 0; nth < 600; nth++) tell("replied", { post: "b", author: "bea", body: "x" });
+    expect(now.posts?.["a"]?.hidden).toMatchObject({ by: "bea", reason: "rude" });
+    expect([ids({ text: "needle" }, now), ids({ text: "straw" }, now), ids({ text: "pin" }, now), ids({}, now)]).toEqual([[], [], [], ["a"]]);
+    knowing(() => [now]);
+    const published = made("published", "post.published", { post: "a", author: "ana", title: "Straw", body: "needle" }).event;
+    expect([sentence(published), detail(published)]).toEqual(["ana posted what bea hid because rude", ""]);
+    for (const post of ["a", "r1"]) tell("restored", { post, by: "bea" });
+    expect([ids({ text: "needle" }, now), ids({ text: "pin" }, now)]).toEqual([["a"], ["a"]]);
+    expect([sentence(published), detail(published)]).toEqual(["ana posted “Straw”", "needle"]);
+    knowing(() => []);
   });
 
   it("counts reactions by kind, and takes any name for a kind", () => {
@@ -282,4 +297,23 @@ describe("figures of the stream", () => {
     expect([bytes(0), bytes(1536), bytes(256 * 1024 ** 2)]).toEqual(["0 B", "1.5 KiB", "256 MiB"]);
     expect([duration(59), duration(61), duration(3700), duration(200_000)]).toEqual(["59 s", "1 min", "1 h 1 min", "2 d"]);
   });
+});
+
+it("a pull request is as large as all that differs, and as it was offered where that is not known", () => {
+  const file = (adds: number, dels: number): FileInfo => ({ path: "a", from: null, status: "modified", binary: false, adds, dels, patch: "", cut: false, invisible: [] });
+  const offered = { adds: 22n, dels: 0 };
+  expect(sizeOf({ ...offered, files: [file(22, 0), file(3000, 4)], file_count: 2 })).toEqual({ adds: 3022, dels: 4 });
+  expect(sizeOf({ ...offered, files: [file(1, 0)], file_count: 1 })).toEqual({ adds: 1, dels: 0 });
+  expect(sizeOf({ ...offered, files: [], file_count: 3 })).toEqual({ adds: 22, dels: 0 });
+});
+
+it("what an agent's run did names the agent, where that is known", () => {
+  const town = townAt(entries.length);
+  const { event } = entries.find((entry) => entry.event.type.includes("gate.passed")) as Entry;
+  const { agent } = entries.find((entry) => entry.event.type.includes("run.started") && entry.event.corr === event.corr)?.event.data as { agent: string };
+  expect(sentence(event)).toContain("of a run through");
+  knowing(() => [town]);
+  expect(sentence(event)).toContain(`of ${agent} through`);
+  expect(sentence(made("1", "tool.called", { run: event.corr, calls: [{ tool: "Write" }] }).event)).toBe(`${agent} used Write`);
+  knowing(() => []);
 });

@@ -49,6 +49,41 @@ describe("the line", () => {
     expect(outside.line.way).toBe("websocket");
   });
 
+  test("a lesser way that is well is left for one try of the best after some minutes, and later each time", () => {
+    const { outside, line } = page();
+    for (let i = 0; i < 2; i++) {
+      outside.line.sink.down(1006);
+      outside.pass(30_000);
+    }
+    const minutes = (count: number) => {
+      for (let beat = 0; beat < count * 2; beat++) {
+        outside.pass(30_000);
+        outside.line.sink.frame({ kind: "heartbeat", offset: "0" });
+      }
+    };
+    outside.line.sink.frame(hello());
+    minutes(4);
+    expect(line).toMatchObject({ way: "sse", status: "live" });
+    outside.pass(30_000);
+    outside.line.sink.frame({ kind: "heartbeat", offset: "0" });
+    outside.pass(30_000);
+    expect(outside.line).toMatchObject({ way: "websocket" });
+    // It does not work yet: one try, and the way that does work has its turn again.
+    outside.line.sink.down(1006);
+    outside.pass(500);
+    expect(outside.line.way).toBe("sse");
+    outside.line.sink.frame(hello());
+    minutes(9);
+    expect(line).toMatchObject({ way: "sse", status: "live" });
+    outside.pass(30_000);
+    outside.line.sink.frame({ kind: "heartbeat", offset: "0" });
+    outside.pass(30_000);
+    outside.line.sink.frame(hello());
+    expect(line).toMatchObject({ way: "websocket", status: "live" });
+    minutes(30);
+    expect(line).toMatchObject({ way: "websocket", status: "live" });
+  });
+
   test("a silent line is a dead line", () => {
     const { outside, line } = page();
     outside.line.sink.frame(hello());

@@ -11,7 +11,7 @@ use super::codec::Position;
 use crate::town::fold::Town;
 
 /// Raised whenever the meaning of the state changes, so that an older file is not taken for a newer one.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The state at a tip.
 #[derive(Clone, Debug)]

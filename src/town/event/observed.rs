@@ -114,6 +114,18 @@ pub struct PostClosed {
     pub by: String,
 }
 
+/// Payload of `post.hidden` and `post.restored`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostMasked {
+    /// The post, or the id of the event that carries a reply.
+    pub post: String,
+    /// Who decided it.
+    pub by: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
 /// Payload of `agent.paused` and `agent.resumed`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentHalted {

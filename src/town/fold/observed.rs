@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Comment, Frozen, Misfit, Post, PullState, Reacted, Town, keep_last, misfit};
+use super::{Comment, Frozen, Hidden, Misfit, Post, PullState, Reacted, Town, keep_last, misfit};
 use crate::town::event::{Event, PostClosed, PostPublished, PostReplied, PullReopened, PullReviewed, Reaction};
 use crate::town::happened::Happened;
 use crate::town::ids::AgentId;
@@ -51,6 +51,8 @@ impl Town {
             Event::PostPublished(e) => self.post_published(e, happened),
             Event::PostReplied(e) => self.post_replied(e, happened),
             Event::PostClosed(e) => self.post_closed(e),
+            Event::PostHidden(e) => self.mask(&e.post, Some(Hidden { by: e.by.clone(), reason: e.reason.clone(), at })),
+            Event::PostRestored(e) => self.mask(&e.post, None),
             Event::AgentPaused(e) => {
                 let agent = self.agents.entry(e.agent.clone()).or_default();
                 agent.paused = Some(Frozen { by: e.by.clone(), reason: e.reason.clone(), since: at });
@@ -82,7 +84,13 @@ impl Town {
         } else {
             format!("({}) {}", e.state.verb(), e.text)
         };
-        pull.comments.push_back(Comment { id: happened.id.clone(), by: e.by.clone(), at: happened.time, text });
+        pull.comments.push_back(Comment {
+            id: happened.id.clone(),
+            by: e.by.clone(),
+            at: happened.time,
+            text,
+            hidden: None,
+        });
         keep_last(&mut pull.comments, super::COMMENTS_KEPT);
         self.saw(happened);
         Ok(())
@@ -146,6 +154,7 @@ impl Town {
             body: crate::town::text::truncate_middle(&e.body, POST_BYTES),
             at: happened.time,
             closed: false,
+            hidden: None,
             replies: std::collections::VecDeque::new(),
             reactions: std::collections::BTreeMap::new(),
         };
@@ -158,7 +167,13 @@ impl Town {
     pub(super) fn post_replied(&mut self, e: &PostReplied, happened: &Happened) -> Result<(), Misfit> {
         let post = self.posts.get_mut(&e.post).ok_or_else(|| misfit(format!("there is no post {}", e.post)))?;
         let text = crate::town::text::truncate_middle(&e.body, POST_BYTES);
-        post.replies.push_back(Comment { id: happened.id.clone(), by: e.author.clone(), at: happened.time, text });
+        post.replies.push_back(Comment {
+            id: happened.id.clone(),
+            by: e.author.clone(),
+            at: happened.time,
+            text,
+            hidden: None,
+        });
         keep_last(&mut post.replies, REPLIES_KEPT);
         if e.forge_id.is_some() {
             self.saw(happened);
@@ -169,6 +184,18 @@ impl Town {
     pub(super) fn post_closed(&mut self, e: &PostClosed) -> Result<(), Misfit> {
         let post = self.posts.get_mut(&e.post).ok_or_else(|| misfit(format!("there is no post {}", e.post)))?;
         post.closed = true;
+        Ok(())
+    }
+
+    /// Hides a post or a reply, or shows it again.
+    fn mask(&mut self, id: &str, hidden: Option<Hidden>) -> Result<(), Misfit> {
+        let mark = if self.posts.contains_key(id) {
+            self.posts.get_mut(id).map(|post| &mut post.hidden)
+        } else {
+            let mut replies = self.posts.values_mut().flat_map(|post| &mut post.replies);
+            replies.find(|reply| reply.id == id).map(|reply| &mut reply.hidden)
+        };
+        *mark.ok_or_else(|| misfit(format!("there is no post or reply {id}")))? = hidden;
         Ok(())
     }
 
@@ -184,7 +211,7 @@ impl Town {
         }
     }
 
-    /// Open posts that are addressed to an agent, and its own that were answered, oldest first.
+    /// Open posts that are addressed to an agent, and its own that were answered, oldest first; none that is hidden.
     #[must_use]
     pub fn posts_for(&self, agent: &AgentId) -> Vec<(&str, &Post)> {
         let mut posts: Vec<(&str, &Post)> = self
@@ -193,11 +220,52 @@ impl Town {
             .filter(|(_, post)| {
                 // Whoever wrote a post hears of its answers.
                 let answered = post.author == agent.as_str() && !post.replies.is_empty();
-                !post.closed && (post.audience.contains(agent) || answered)
+                !post.closed && post.hidden.is_none() && (post.audience.contains(agent) || answered)
             })
             .map(|(id, post)| (id.as_str(), post))
             .collect();
         posts.sort_by_key(|(id, post)| (post.at, (*id).to_owned()));
         posts
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn tell(town: &mut Town, id: &str, kind: &str, data: &Value) -> Result<(), Misfit> {
+        let data = serde_json::value::to_raw_value(data).unwrap();
+        let event = Event::decode(&format!("monkeytown.post.{kind}.v1"), &data).unwrap().unwrap();
+        let kind = event.kind().into();
+        let happened = Happened { id: id.to_owned(), kind, time: DateTime::default(), event: Ok(None) };
+        town.evolve_observed(&event, &happened)
+    }
+
+    #[test]
+    fn what_is_hidden_stays_hidden_until_it_is_restored_and_is_in_no_inbox() {
+        let agent: AgentId = "founderai".parse().unwrap();
+        let mut town = Town::default();
+        let post = json!({ "post": "issue-7", "author": "ada", "audience": ["founderai"], "title": "t", "body": "b" });
+        tell(&mut town, "e1", "published", &post).unwrap();
+        tell(&mut town, "e2", "replied", &json!({ "post": "issue-7", "author": "bo", "body": "r" })).unwrap();
+        let plain = serde_json::to_value(&town.posts).unwrap();
+        let hide = |post: &str| json!({ "post": post, "by": "ada", "reason": "rude" });
+        tell(&mut town, "e3", "hidden", &hide("issue-7")).unwrap();
+        let mark = json!({ "by": "ada", "reason": "rude", "at": "1970-01-01T00:00:00Z" });
+        assert_eq!(serde_json::to_value(&town.posts["issue-7"].hidden).unwrap(), mark);
+        assert!(town.posts_for(&agent).is_empty());
+        tell(&mut town, "e4", "closed", &json!({ "post": "issue-7", "by": "ada" })).unwrap();
+        assert!(town.posts["issue-7"].hidden.is_some(), "other events leave the mark");
+        town.posts.get_mut("issue-7").unwrap().closed = false;
+        tell(&mut town, "e5", "restored", &json!({ "post": "issue-7", "by": "ada" })).unwrap();
+        assert_eq!(town.posts_for(&agent).len(), 1);
+        tell(&mut town, "e6", "hidden", &hide("e2")).unwrap();
+        assert!(town.posts["issue-7"].hidden.is_none() && town.posts["issue-7"].replies[0].hidden.is_some());
+        tell(&mut town, "e7", "restored", &hide("e2")).unwrap();
+        assert_eq!(serde_json::to_value(&town.posts).unwrap(), plain, "nothing of it is left");
+        tell(&mut town, "e8", "hidden", &hide("issue-8")).unwrap_err();
     }
 }

@@ -65,12 +65,26 @@ pub struct Post {
     /// Whether it was closed.
     #[serde(default)]
     pub closed: bool,
+    /// Who hid it and why, while it is hidden.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Hidden>,
     /// The last replies, oldest first.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub replies: VecDeque<Comment>,
     /// Reactions by the forge's id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reactions: BTreeMap<u64, Reacted>,
+}
+
+/// What somebody hid stays in history, and is shown to nobody who does not ask for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Hidden {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 /// A reaction that stands.
@@ -342,4 +356,7 @@ pub struct Comment {
     pub at: DateTime<Utc>,
     /// What.
     pub text: String,
+    /// Who hid it and why, while it is hidden; of replies on the board alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Hidden>,
 }

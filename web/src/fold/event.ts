@@ -42,6 +42,7 @@ export type Reason = (typeof REASONS)[number];
 const agentSeen = struct({ agent, owns: need(list(checked(isPattern))), charter: need(oid) });
 const byReason = struct({ by: text, reason: text });
 const reaction = struct({ target: text, by: text, kind: text, forge_id: need(u64) });
+const masked = struct({ post: text, by: text, reason: mayBeText });
 const halted = struct({ agent, by: text, reason: mayBeText });
 
 const SHAPES = {
@@ -138,6 +139,8 @@ const SHAPES = {
   }),
   "monkeytown.post.replied.v1": struct({ post: text, author: text, body: text, forge_id: maybe(u64) }),
   "monkeytown.post.closed.v1": struct({ post: text, by: text }),
+  "monkeytown.post.hidden.v1": masked,
+  "monkeytown.post.restored.v1": masked,
   "monkeytown.agent.paused.v1": halted,
   "monkeytown.agent.resumed.v1": halted,
   "monkeytown.forge.synced.v1": struct({ cursor: need(moment) }),

@@ -3,7 +3,7 @@ import { COMMENTS_KEPT, agentOf, keepLast } from "./fold";
 import type { Event, Payload } from "./event";
 import { less, parseU64 } from "./int";
 import { isAgent } from "./ids";
-import { book, openPull, type Book, type Post, type Reacted, type Town } from "./state";
+import { book, type Book, type Hidden, onBoard, openPull, type Post, type Reacted, type Town } from "./state";
 import { compareBytes, truncateMiddle } from "./text";
 import { compareMoments, parseMoment, writeMoment, type Moment } from "./time";
 
@@ -42,6 +42,10 @@ export function evolveObserved(town: Town, event: Event, happened: Happened): st
       return postReplied(town, event.data, happened);
     case "monkeytown.post.closed.v1":
       return postClosed(town, event.data);
+    case "monkeytown.post.hidden.v1":
+      return mask(town, event.data.post, { by: event.data.by, reason: event.data.reason, at: happened.at });
+    case "monkeytown.post.restored.v1":
+      return mask(town, event.data.post);
     case "monkeytown.agent.paused.v1":
       agentOf(town, event.data.agent).paused = { by: event.data.by, reason: event.data.reason, since: happened.at };
       return undefined;
@@ -147,6 +151,15 @@ function postClosed(town: Town, e: Payload<"monkeytown.post.closed.v1">): string
   const post = town.posts?.[e.post];
   if (!post) return `there is no post ${e.post}`;
   post.closed = true;
+  return undefined;
+}
+
+/** Hides a post or a reply, or shows it again. */
+function mask(town: Town, id: string, hidden?: Hidden): string | undefined {
+  const found = onBoard(town, id);
+  if (!found) return `there is no post or reply ${id}`;
+  if (hidden) found.hidden = hidden;
+  else delete found.hidden;
   return undefined;
 }
 

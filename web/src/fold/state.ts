@@ -135,6 +135,14 @@ export interface Comment {
   by: string;
   at: string;
   text: string;
+  hidden?: Hidden;
+}
+
+/** Who hid a post or a reply, and why. It stays in history; only what is shown of it is less. */
+export interface Hidden {
+  by: string;
+  reason: string;
+  at: string;
 }
 
 export interface Post {
@@ -144,6 +152,7 @@ export interface Post {
   body: string;
   at: string;
   closed: boolean;
+  hidden?: Hidden;
   replies?: Comment[];
   reactions?: Book<Reacted>;
 }
@@ -203,6 +212,12 @@ export function openPull(town: Town, agent: string): Pull | undefined {
 /** Agents in the order of their names. */
 export function agentsInOrder(town: Town): [string, Agent][] {
   return Object.keys(town.agents).sort(compareBytes).map((name) => [name, town.agents[name] as Agent]);
+}
+
+/** A post by its name, or a reply by the id of its event. */
+export function onBoard(town: Town, id: string): Post | Comment | undefined {
+  const posts = town.posts ?? book<Post>();
+  return posts[id] ?? Object.keys(posts).sort(compareBytes).flatMap((key) => posts[key]?.replies ?? []).find((reply) => reply.id === id);
 }
 
 /** Posts, oldest first. */

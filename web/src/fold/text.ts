@@ -61,6 +61,9 @@ function ceilBoundary(bytes: Uint8Array, at: number): number {
 const INVISIBLE =
   /[\p{Cc}\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B-\u200F\u2028-\u202E\u2060-\u206F\u3164\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFB\u{1BCA0}-\u{1BCA3}\u{1D173}-\u{1D17A}\u{E0000}-\u{E0FFF}]/u;
 
+/** An emoji whole, or one character. */
+const EMOJI = /\p{ExtPict}\uFE0F?(?:\p{EMod}?\u200D\p{ExtPict}\uFE0F?)+|\p{ExtPict}\uFE0F|[^]/gu;
+
 /** Whether the text has a control, a bidirectional or zero-width character, a tag or a selector. */
 export function hasInvisible(text: string): boolean {
   return INVISIBLE.test(text);
@@ -70,8 +73,9 @@ export function hasInvisible(text: string): boolean {
 export function splitInvisible(text: string): { text: string; hidden: boolean }[] {
   if (!INVISIBLE.test(text)) return [{ text, hidden: false }];
   const parts: { text: string; hidden: boolean }[] = [];
-  for (const char of text) {
-    const hidden = INVISIBLE.test(char) && char !== "\t" && char !== "\n";
+  // What joins one emoji, or says that a sign is one, is a part of what everybody sees.
+  for (const char of text.match(EMOJI) ?? []) {
+    const hidden = char.replace(INVISIBLE, "") === "" && char !== "\t" && char !== "\n";
     const last = parts.at(-1);
     if (hidden) parts.push({ text: `U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`, hidden });
     else if (last && !last.hidden) last.text += char;

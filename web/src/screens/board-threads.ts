@@ -1,7 +1,5 @@
 // Threads of the board as they are shown: filtered, ordered, masked; no markup lives here.
-import { postsInOrder, type Book, type Post, type Reacted, type Town } from "../fold/state";
-import type { Entry } from "../stream/wire";
-import { field } from "../ui/sentence";
+import { postsInOrder, type Book, type Hidden, type Post, type Reacted, type Town } from "../fold/state";
 
 export interface Filter {
   state: "all" | "open" | "closed";
@@ -17,34 +15,25 @@ export interface Thread {
   last: string;
 }
 
-/** What somebody hid, by its id, and why. */
-export type Hidden = ReadonlyMap<string, { by: string; reason: string }>;
+/** Who hid a post or a reply, by its id and its own mark. */
+export type MaskOf = (id: string, own?: Hidden) => Hidden | undefined;
 
-/** Posts that are hidden at the end of these events. They stay in history; only what is shown of them is less. */
-export function hiddenAfter(entries: Entry[]): Hidden {
-  const hidden = new Map<string, { by: string; reason: string }>();
-  for (const { event } of entries) {
-    const post = field(event, "reply") || field(event, "post");
-    if (event.type === "monkeytown.post.hidden.v1") hidden.set(post, { by: field(event, "by") || event.actor, reason: field(event, "reason") });
-    if (event.type === "monkeytown.post.restored.v1") hidden.delete(post);
-  }
-  return hidden;
-}
-
-function fits({ post }: Thread, filter: Filter, masked: boolean): boolean {
+function fits({ id, post }: Thread, filter: Filter, maskOf: MaskOf): boolean {
   if (filter.state !== "all" && post.closed !== (filter.state === "closed")) return false;
   const people = [post.author, ...(post.audience ?? []), ...(post.replies ?? []).map((reply) => reply.by)];
   if (filter.who && !people.includes(filter.who)) return false;
   const words = filter.text.trim().toLowerCase();
   // What is hidden is not found by what it says.
-  return words === "" || (!masked && [post.title, post.body, ...(post.replies ?? []).map((reply) => reply.text)].some((text) => text.toLowerCase().includes(words)));
+  const own = maskOf(id, post.hidden) ? [] : [post.title, post.body];
+  const texts = [...own, ...(post.replies ?? []).filter((reply) => !maskOf(reply.id, reply.hidden)).map((reply) => reply.text)];
+  return words === "" || texts.some((text) => text.toLowerCase().includes(words));
 }
 
 /** Threads that fit, those in which something was said last in front. */
-export function threads(town: Town, filter: Filter, hidden: Hidden): Thread[] {
+export function threads(town: Town, filter: Filter, maskOf: MaskOf): Thread[] {
   return postsInOrder(town)
     .map(([id, post]) => ({ id, post, last: (post.replies ?? []).reduce((at, reply) => (reply.at > at ? reply.at : at), post.at) }))
-    .filter((thread) => fits(thread, filter, hidden.has(thread.id)))
+    .filter((thread) => fits(thread, filter, maskOf))
     .sort((a, b) => Number(a.post.closed) - Number(b.post.closed) || Date.parse(b.last) - Date.parse(a.last));
 }
 

@@ -1,12 +1,16 @@
 // Exports Board: threads with their replies and reactions; what is shown of them is decided in board-threads.ts.
 import { signal } from "@preact/signals";
+import { useState } from "preact/hooks";
 import "./screens.css";
-import type { Comment, Post } from "../fold/state";
+import { onBoard, type Comment, type Hidden, type Post } from "../fold/state";
 import * as app from "../ui/app";
 import { AgentLink, Empty, Prose, Said, When } from "../ui/parts";
+import { personOf } from "../ui/sentence";
 import { go, route } from "../ui/route";
-import { hiddenAfter, people, reactionsOf, threads, type Filter, type Hidden, type Thread } from "./board-threads";
+import { people, reactionsOf, threads, type Filter, type MaskOf, type Thread } from "./board-threads";
 
+/** Who hid it: what is hidden now is not shown in the past either. */
+const maskOf: MaskOf = (id, own) => own ?? (app.past.value ? onBoard(app.live.town, id)?.hidden : undefined);
 const filter = signal<Filter>({ state: "all", who: "", text: "" });
 const change = (part: Partial<Filter>) => (filter.value = { ...filter.value, ...part });
 
@@ -30,11 +34,11 @@ function Filters() {
   );
 }
 
-/** A text, or that somebody hid it. */
-function Text({ id, text, hidden }: { id: string; text: string; hidden: Hidden }) {
-  const mask = hidden.get(id);
-  if (!mask) return text ? <Prose text={text} /> : <p class="muted">No words.</p>;
-  return <p class="masked">Hidden by <Said text={mask.by} />{mask.reason && <>: <Said text={mask.reason} /></>}. It is still in the history.</p>;
+/** A text, or that somebody hid it; who asks for it sees it. */
+function Text({ id, text, hidden }: { id: string; text: string; hidden: Hidden | undefined }) {
+  const [asked, ask] = useState("");
+  if (!hidden || asked === id) return text ? <Prose text={text} /> : <p class="muted">No words.</p>;
+  return <p class="masked">Hidden by <Said text={personOf(hidden.by)} />{hidden.reason && <> because <Said text={hidden.reason} /></>}. <button type="button" onClick={() => ask(id)}>Show it</button></p>;
 }
 
 function Reactions({ post }: { post: Post }) {
@@ -43,23 +47,24 @@ function Reactions({ post }: { post: Post }) {
   return <ul class="reactions" aria-label="Reactions">{all.map(({ kind, face, by }) => <li key={kind} title={by.join(", ")}><Said text={face} /> {by.length}<span class="sr">{` ${kind} by ${by.join(", ")}`}</span></li>)}</ul>;
 }
 
-function Reply({ reply, hidden }: { reply: Comment; hidden: Hidden }) {
-  return <li class="reply"><header><Who id={reply.by} /> <When at={reply.at} /></header><Text id={reply.id} text={reply.text} hidden={hidden} /></li>;
+function Reply({ reply }: { reply: Comment }) {
+  return <li class="reply"><header><Who id={reply.by} /> <When at={reply.at} /></header><Text id={reply.id} text={reply.text} hidden={maskOf(reply.id, reply.hidden)} /></li>;
 }
 
-function One({ thread: { id, post }, hidden }: { thread: Thread; hidden: Hidden }) {
+function One({ thread: { id, post } }: { thread: Thread }) {
+  const hidden = maskOf(id, post.hidden);
   const replies = post.replies ?? [];
   return (
-    <article class="thread" aria-label={hidden.has(id) ? "A hidden thread" : post.title}>
-      <h2>{hidden.has(id) ? "A hidden post" : <Said text={post.title} />}</h2>
+    <article class="thread" aria-label={hidden ? "A hidden thread" : post.title}>
+      <h2>{hidden ? "A hidden post" : <Said text={post.title} />}</h2>
       <header>
         <Who id={post.author} /> <When at={post.at} /> <span class={post.closed ? "chip" : "chip violet"}>{post.closed ? "✓ closed" : "■ open"}</span>
         {(post.audience ?? []).length > 0 && <span class="muted">for {(post.audience ?? []).map((one) => <Who key={one} id={one} />)}</span>}
       </header>
-      <Text id={id} text={post.body} hidden={hidden} />
+      <Text id={id} text={hidden ? `**${post.title}**\n\n${post.body}` : post.body} hidden={hidden} />
       <Reactions post={post} />
       <h3>{replies.length === 0 ? "No replies" : replies.length === 1 ? "1 reply" : `${replies.length} replies`}</h3>
-      <ol>{replies.map((reply) => <Reply key={reply.id} reply={reply} hidden={hidden} />)}</ol>
+      <ol>{replies.map((reply) => <Reply key={reply.id} reply={reply} />)}</ol>
     </article>
   );
 }
@@ -75,8 +80,7 @@ function walk(event: KeyboardEvent): void {
 
 export function Board() {
   const town = app.town();
-  const hidden = hiddenAfter(app.recent(500));
-  const shown = threads(town, filter.value, hidden);
+  const shown = threads(town, filter.value, maskOf);
   const { selected } = route.value;
   const all = Object.keys(town.posts ?? {}).length;
   const open = selected && town.posts?.[selected] ? { id: selected, post: town.posts[selected], last: "" } : shown[0];
@@ -90,14 +94,14 @@ export function Board() {
           {shown.map(({ id, post, last }) => (
             <li key={id}>
               <button type="button" aria-current={open?.id === id} onClick={() => go({ selected: id })}>
-                <b class={post.closed ? "muted" : ""} aria-hidden="true">{post.closed ? "✓" : "■"}</b> {hidden.has(id) ? <i>hidden</i> : <Said text={post.title} />}{post.closed && <span class="sr"> closed</span>}
+                <b class={post.closed ? "muted" : ""} aria-hidden="true">{post.closed ? "✓" : "■"}</b> {maskOf(id, post.hidden) ? <i>hidden</i> : <Said text={post.title} />}{post.closed && <span class="sr"> closed</span>}
                 <span class="muted"><Said text={post.author} /> · <When at={last} /> · {(post.replies ?? []).length} ↩ {Object.keys(post.reactions ?? {}).length > 0 && `· ${Object.keys(post.reactions ?? {}).length} ☺`}</span>
               </button>
             </li>
           ))}
         </ul>
       </nav>
-      {open ? <One key={open.id} thread={open} hidden={hidden} /> : <Empty title={all > 0 ? "Nothing selected" : "Nobody has posted yet"}>{app.past.value ? "Not by this moment." : "What agents ask, and issues that carry the label of the board, stand here."}</Empty>}
+      {open ? <One key={open.id} thread={open} /> : <Empty title={all > 0 ? "Nothing selected" : "Nobody has posted yet"}>{app.past.value ? "Not by this moment." : "What agents ask, and issues that carry the label of the board, stand here."}</Empty>}
     </div>
   );
 }

@@ -6,9 +6,10 @@ import * as app from "../ui/app";
 import { AgentLink, Empty, Got, Prose, Said, When, dollars } from "../ui/parts";
 import { isWriting } from "../ui/keys";
 import { go, route } from "../ui/route";
-import { many } from "../ui/sentence";
+import { many, personOf } from "../ui/sentence";
 import "./gate.css";
 import { Diff, seen, split } from "./diff";
+import { sizeOf } from "./patch";
 import { Actions, answer, decideBy, forget, headOf, useLook } from "./verdict";
 
 const LEVELS = { high: 0, warn: 1, info: 2 };
@@ -50,16 +51,29 @@ function Checks({ checks }: { checks: PullDetail["checks"] }) {
   );
 }
 
-function Facts({ pull }: { pull: PullDetail }) {
+function Facts({ pull, open }: { pull: PullDetail; open: boolean }) {
+  const { adds, dels } = sizeOf(pull);
   return (
     <ul class="facts">
       <li>{pull.own_paths ? "✓ in its own paths" : "⚠ outside its own paths"}</li>
-      <li>{`${many(pull.file_count, "file")}, +${pull.adds} −${pull.dels}`}</li>
-      <Checks checks={pull.checks} />
+      <li>{`${many(pull.file_count, "file")}, +${adds} −${dels}`}</li>
+      {(open || pull.checks) && <Checks checks={pull.checks} />}
       <li>{dollars(pull.cost_micros)} in {many(pull.runs.length, "run")}</li>
       {pull.similar.length > 0 && <li>like {pull.similar.map((one) => `#${one}`).join(", ")}</li>}
       {pull.risk.map((risk) => <li key={risk.what} class={`risk ${risk.level}`}>{risk.level === "high" ? "▲" : risk.level === "warn" ? "△" : "·"} <Said text={risk.what} /></li>)}
     </ul>
+  );
+}
+
+/** How a person decided, and why. */
+function Decided({ state, verdict }: Pick<Pull, "state" | "verdict">) {
+  if (!verdict) return null;
+  const { by, at, reason, text, commit, edited } = verdict;
+  return (
+    <blockquote>
+      <b>{state} by <Said text={personOf(by)} />{reason && ` as ${reason}`}</b> <When at={at} since />{commit && <> at <code>{commit.slice(0, 10)}</code></>}{edited && ", with what people added"}
+      {text && <p><Said text={text} /></p>}
+    </blockquote>
   );
 }
 
@@ -69,33 +83,37 @@ function opened(files: FileInfo[]): { file: FileInfo; open: boolean }[] {
   return files.map((file) => ({ file, open: (before += file.patch.length) <= OPEN }));
 }
 
-function Detail({ number }: { number: string }) {
-  const known = app.detail(number).want();
-  useLook(number, known.state === "there" ? headOf(known.value) : undefined);
-  const pull = app.town().pulls[number];
-  if (app.past.value) return pull ? <article><h2><Said text={`#${number} ${pull.title}`} /></h2><p class="muted">As of this moment it was {pull.state}. Its diff is shown live only.</p><Prose text={pull.body} /></article> : <Empty title={`#${number} did not exist yet`} />;
+function Whole({ one, now }: { one: PullDetail; now: Pick<Pull, "state" | "verdict"> }) {
+  const open = now.state === "open";
+  const head = headOf(one);
   return (
-    <Got of={known}>
-      {(one) => (
-        <article class="pull" aria-label={`Pull request ${number}`}>
-          <header>
-            <h2><Said text={`#${number} ${one.title}`} /></h2>
-            <p><AgentLink id={one.agent} /> <span class="muted">opened</span> <When at={one.opened_at} /> <span class={`chip ${pull?.state ?? one.state}`}>{pull?.state ?? one.state}</span></p>
-            <Facts pull={one} />
-            {(pull?.state ?? one.state) === "open" && <Actions pull={one} />}
-          </header>
-          <details open><summary>What it says</summary><Prose text={one.body} /></details>
-          {(one.comments ?? []).map((comment) => <blockquote key={comment.id}><b><Said text={comment.by} /></b> <When at={comment.at} /><p><Said text={comment.text} /></p></blockquote>)}
-          <div class="diff-bar">
-            <span>{`${one.files.filter((file) => seen.value.has(`${headOf(one)}/${file.path}`)).length} of ${many(one.files.length, "file")} seen`}</span>
-            <button type="button" aria-pressed={split.value} onClick={() => (split.value = !split.value)}>{split.value ? "Unified" : "Split"} <kbd>s</kbd></button>
-          </div>
-          {one.files.length < one.file_count && <p class="warning">{one.files.length === 0 ? "Its commits are not in the clone that is served, so what differs cannot be shown." : `Only ${one.files.length} of ${one.file_count} files can be shown.`}</p>}
-          {opened(one.files).map(({ file, open }) => <Diff key={file.path} file={file} head={headOf(one)} open={open} />)}
-        </article>
-      )}
-    </Got>
+    <article class="pull" aria-label={`Pull request ${one.number}`}>
+      <header>
+        <h2><Said text={`#${one.number} ${one.title}`} /></h2>
+        <p><AgentLink id={one.agent} /> <span class="muted">opened</span> <When at={one.opened_at} since /> <span class={`chip ${now.state}`}>{now.state}</span></p>
+        <Decided {...now} />
+        <Facts pull={one} open={open} />
+        {open && <Actions pull={one} />}
+      </header>
+      {one.body && <details open><summary>What it says</summary><Prose text={one.body} /></details>}
+      {(one.comments ?? []).map((comment) => <blockquote key={comment.id}><b><Said text={comment.by} /></b> <When at={comment.at} /><p><Said text={comment.text} /></p></blockquote>)}
+      <div class="diff-bar">
+        <span>{`${one.files.filter((file) => seen.value.has(`${head}/${file.path}`)).length} of ${many(one.files.length, "file")} seen`}</span>
+        <button type="button" aria-pressed={split.value} onClick={() => (split.value = !split.value)}>{split.value ? "Unified" : "Split"} <kbd>s</kbd></button>
+      </div>
+      {one.files.length < one.file_count && <p class="warning">{one.files.length === 0 ? "Its commits are not in the clone that is served, so what differs cannot be shown." : `Only ${one.files.length} of ${one.file_count} files can be shown.`}</p>}
+      {opened(one.files).map((file) => <Diff key={file.file.path} head={head} {...file} />)}
+    </article>
   );
+}
+
+function Detail({ number }: { number: string }) {
+  const pull = app.town().pulls[number];
+  const known = pull ? app.detail(number).want() : undefined;
+  useLook(number, known?.state === "there" ? headOf(known.value) : undefined);
+  if (!pull || !known) return <Empty title={app.past.value ? `#${number} did not exist yet` : `There is no pull request #${number}`}>{app.past.value ? null : "Those that are open are known, and the last hundred that were closed."}</Empty>;
+  if (app.past.value) return <article><h2><Said text={`#${number} ${pull.title}`} /></h2><p class="muted">As of this moment it was {pull.state}. Its diff is shown live only.</p><Decided {...pull} /><Prose text={pull.body} /></article>;
+  return <Got of={known}>{(one) => <Whole one={one} now={pull} />}</Got>;
 }
 
 /** Keys of the gate: j and k walk the queue, m merges, r rejects, s splits, x ticks the next file as seen. */
@@ -121,6 +139,9 @@ export default function Gate() {
   const waiting = queue();
   const current = route.value.selected ?? waiting[0]?.pull.number.toString();
   useKeys();
+  // Who walks by key sees where that led; the risks that come later put the queue into another order.
+  const known = app.pulls.value.value.state;
+  useEffect(() => document.querySelector('.queue [aria-current="true"]')?.scrollIntoView({ block: "nearest" }), [current, known]);
   return (
     <div class="gate two">
       <nav class="queue" aria-label="Open pull requests">
@@ -135,7 +156,7 @@ export default function Gate() {
         ))}
         <p class="muted keys">j k walk · m merge · r reject · s split · x seen</p>
       </nav>
-      {current ? <Detail number={current} /> : <Empty title="The gate is clear">Merged work hangs as lanterns in the main tree.</Empty>}
+      {current ? <Detail key={current} number={current} /> : <Empty title="The gate is clear">Merged work hangs as lanterns in the main tree.</Empty>}
     </div>
   );
 }

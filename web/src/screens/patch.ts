@@ -1,5 +1,16 @@
 // A unified diff as lines that can be shown side by side; drawing them lives in diff.tsx.
 
+import type { PullDetail } from "../ui/api";
+
+/** What a merge would bring: all that differs, with what people added; as it was offered where that cannot be shown. */
+export function sizeOf({ files, file_count: count, adds, dels }: Pick<PullDetail, "files" | "file_count" | "adds" | "dels">): { adds: number; dels: number } {
+  const sum = (side: "adds" | "dels", offered: number) => {
+    const shown = files.reduce((all, file) => all + file[side], 0);
+    return files.length < count ? Math.max(shown, offered) : shown;
+  };
+  return { adds: sum("adds", Number(adds)), dels: sum("dels", Number(dels)) };
+}
+
 export interface Line {
   kind: "add" | "del" | "same" | "hunk";
   text: string;

@@ -11,6 +11,8 @@ const busy = signal(false);
 export const answer = signal<string | null>(null);
 /** What somebody has begun over the one that is shown. */
 const asking = signal<"merge" | "reject" | null>(null);
+/** Whose form was put away last. */
+let before: typeof asking.value = null;
 /** The head that somebody looks at: another one that came meanwhile is not decided over unseen. */
 const looked = signal<{ number: string; head: string } | null>(null);
 
@@ -27,9 +29,14 @@ export function forget(): void {
   answer.value = null;
 }
 
+function putAway(): void {
+  before = asking.value;
+  asking.value = null;
+}
+
 /** The keys of a verdict; answers whether it was one of them. */
 export function decideBy(key: string): boolean {
-  if (key === "Escape" && asking.value) asking.value = null;
+  if (key === "Escape" && asking.value) putAway();
   else if (key !== "m" && key !== "r") return false;
   else if (app.past.value) answer.value = "You look at the past: nothing can be decided there. Press l for now.";
   else document.querySelector<HTMLButtonElement>(key === "m" ? ".actions .good" : ".actions .bad")?.click();
@@ -52,19 +59,34 @@ async function lookAgain(number: string, head: string): Promise<void> {
   else answer.value = `#${number} has moved since you looked. Look again in a moment.`;
 }
 
+/** The next of the queue, or the one before where it is the last. */
+function neighbour(): HTMLElement | undefined {
+  const rows = [...document.querySelectorAll<HTMLElement>(".queue button")];
+  const at = rows.findIndex((row) => row.ariaCurrent === "true");
+  return rows[at + 1] ?? rows[at - 1];
+}
+
+/** Who decided by key goes on by key: with the next one, or where none is left with the screen. */
+function goOn(next: HTMLElement | undefined): void {
+  const { activeElement: now } = document;
+  if (now === document.body || now?.closest(".verdict")) (next?.isConnected ? next : document.getElementById("main"))?.focus();
+}
+
 async function act(number: string, head: string, run: () => Promise<unknown>, done: string): Promise<void> {
   if (busy.value) return;
   busy.value = true;
   answer.value = null;
+  const next = neighbour();
   try {
     await run();
     answer.value = done;
+    goOn(next);
   } catch (error) {
     if (error instanceof Refused && error.code === "head-moved") await lookAgain(number, head);
     else answer.value = `#${number} stays as it is: ${(error as Error).message}.`;
     void app.pulls.load();
   }
-  asking.value = null;
+  putAway();
   busy.value = false;
 }
 
@@ -75,7 +97,7 @@ function Ask({ name, kind, send, children }: { name: string; kind: string; send:
   useLayoutEffect(() => form.current?.querySelector<HTMLElement>("select, button")?.focus(), []);
   const key = (event: KeyboardEvent) => {
     const written = /^(SELECT|TEXTAREA)$/.test((event.target as HTMLElement).tagName);
-    if (event.key === "Escape") asking.value = null;
+    if (event.key === "Escape") putAway();
     else if (event.key === "Enter" && written && !event.shiftKey && !event.isComposing) form.current?.requestSubmit();
     else return;
     event.preventDefault();
@@ -88,7 +110,7 @@ function Ask({ name, kind, send, children }: { name: string; kind: string; send:
 }
 
 function Cancel() {
-  return <button type="button" onClick={() => (asking.value = null)}>Cancel <kbd>Esc</kbd></button>;
+  return <button type="button" onClick={putAway}>Cancel <kbd>Esc</kbd></button>;
 }
 
 function MergeForm({ number, head, draft }: { number: string; head: string; draft: boolean }) {
@@ -135,24 +157,35 @@ function Moved({ number, head }: { number: string; head: string }) {
 /** Why this page may not decide, and what to do about it. */
 function Elsewhere({ url }: { url: string | undefined }) {
   if (url && /^https?:\/\//.test(url)) return <p><a class="button away" href={url} target="_blank" rel="noopener noreferrer">Decide on the forge</a></p>;
-  const told = app.info.value?.local ? "The address that it printed has a token that this page did not get, or that was used already. Start it again for another." : "Started in the town's own clone and heard on that machine alone, it prints an address that may.";
-  return <p class="muted">This page may look and not decide. It is served by <code>monkeytown serve</code>: {told}</p>;
+  const { local, static: files } = app.info.value ?? {};
+  const told = local ? "The address that was printed has a token that this page did not get, or that was used already." : files ? "It is made of files." : "It is served to others too.";
+  return <p class="muted">This page may look and not decide. {told} <code>monkeytown -C FOLDER serve</code>, with the folder of the town's own clone, prints an address that may.</p>;
+}
+
+/** The two buttons. The one whose form was put away has the focus again. */
+function Buttons({ head }: { head: string }) {
+  const here = useRef<HTMLDivElement>(null);
+  const by = app.acts.by.value;
+  useLayoutEffect(() => {
+    if (before && document.activeElement === document.body) here.current?.querySelector<HTMLElement>(before === "merge" ? ".good" : ".bad")?.focus();
+    before = null;
+  }, []);
+  return (
+    <div class="actions" ref={here}>
+      <button type="button" class="good" disabled={busy.value} onClick={() => (asking.value = "merge")}>Merge… <kbd>m</kbd></button>
+      <button type="button" class="bad" disabled={busy.value} onClick={() => (asking.value = "reject")}>Reject… <kbd>r</kbd></button>
+      <span class="muted">{by ? <>as <bdi>{by}</bdi>, </> : "git does not know who you are, "}at <code>{short(head)}</code></span>
+    </div>
+  );
 }
 
 /** Merge and reject, or why not. */
 export function Actions({ pull }: { pull: PullDetail }) {
   const number = `${pull.number}`;
   const head = headOf(pull);
-  const by = app.acts.by.value;
   if (!app.mayDecide()) return <Elsewhere url={pull.url} />;
   if (looked.value?.number === number && looked.value.head !== head) return <Moved number={number} head={head} />;
   if (asking.value === "merge") return <MergeForm number={number} head={head} draft={pull.draft === true} />;
   if (asking.value === "reject") return <RejectForm number={number} head={head} />;
-  return (
-    <div class="actions">
-      <button type="button" class="good" disabled={busy.value} onClick={() => (asking.value = "merge")}>Merge… <kbd>m</kbd></button>
-      <button type="button" class="bad" disabled={busy.value} onClick={() => (asking.value = "reject")}>Reject… <kbd>r</kbd></button>
-      <span class="muted">{by ? <>as <bdi>{by}</bdi>, </> : "git does not know who you are, "}at <code>{short(head)}</code></span>
-    </div>
-  );
+  return <Buttons head={head} />;
 }

@@ -42,6 +42,8 @@ const SILENCE = 40_000;
 const TRIES = 2;
 /** Reconnects by a lesser way before the best one is tried again. */
 const PATIENCE = 5;
+/** So long a lesser way is kept before the best one gets a single try; twice as long each time that this fails. */
+const DETOUR = 300_000;
 const GAPS_KEPT = 50;
 /** Two gaps within this time are no accident: the page does not ask for a third snapshot at once. */
 const CALM = 2_000;
@@ -63,6 +65,7 @@ export class Connection {
   private tries = 0;
   private rung = 0;
   private detours = 0;
+  private detour = DETOUR;
   private shard = 0;
   private resume = false;
   private hello = false;
@@ -70,6 +73,7 @@ export class Connection {
   private close: (() => void) | undefined;
   private cancelRetry: (() => void) | undefined;
   private cancelWatch: (() => void) | undefined;
+  private cancelClimb: (() => void) | undefined;
 
   constructor(
     private readonly bases: string[],
@@ -120,6 +124,7 @@ export class Connection {
   private hangUp(): void {
     this.cancelRetry?.();
     this.cancelWatch?.();
+    this.cancelClimb?.();
     this.close?.();
     this.close = undefined;
   }
@@ -170,7 +175,19 @@ export class Connection {
     this.heard(frame);
     // Offsets of another epoch mean nothing here.
     if (another) return this.lost({ kind: "gap", from: was, to: frame.offset, reason: "restarted" });
+    this.cancelClimb?.();
+    if (this.rung === 0) this.detour = DETOUR;
+    else this.cancelClimb = this.outside.later(() => this.climb(), this.detour);
     this.become("live");
+  }
+
+  /** A line that is well leaves its way for one try of the best: what closed that one may be over. */
+  private climb(): void {
+    this.detour *= 2;
+    this.detours = 0;
+    this.rung = 0;
+    this.tries = TRIES - 1;
+    this.connect();
   }
 
   /** Something was lost: say so, and start over from a snapshot, which holds it all. */

@@ -13,6 +13,7 @@ import { adopt } from "../fold/state";
 import { Acts, Resource, type AgentInfo, type LedgerInfo, type PullDetail, type PullInfo, type SpecInfo, type StreamInfo, type TownInfo } from "./api";
 import { chance, steadyClock, wallClock, witness } from "./edge";
 import { breath } from "./growing";
+import { knowing } from "./sentence";
 import { go, keepSession, route, storedSession, takeToken } from "./route";
 import { takesTurn } from "./turns";
 
@@ -77,6 +78,8 @@ export function town(): Town {
   if (!past.value) return live.town;
   return replay?.machine.town ?? emptyTown();
 }
+
+knowing(() => [town(), live.town]);
 
 /** The last events before the moment that is shown, oldest first. */
 export function recent(count = 200): Entry[] {

@@ -5,11 +5,17 @@ import * as app from "./app";
 const asking = signal(false);
 const busy = signal(false);
 
+/** Puts the form away; the button that opened it has the focus again. */
+function close(): void {
+  asking.value = false;
+  document.querySelector<HTMLElement>(".freeze > button")?.focus();
+}
+
 export async function send(on: boolean, reason: string): Promise<void> {
   busy.value = true;
   try {
     await app.acts.freeze(on, reason);
-    asking.value = false;
+    close();
   } catch (error) {
     app.tell(`The town is ${on ? "not frozen" : "still frozen"}: ${(error as Error).message}.`);
   }
@@ -30,11 +36,11 @@ export function Freeze() {
     <span class="freeze">
       <button type="button" class="bad" disabled={past} title={past ? "Not while you look at the past" : undefined} aria-expanded={asking.value && !past} onClick={() => (asking.value = !asking.value)}>{verb} town</button>
       {asking.value && !past && (
-        <form class="pop" onSubmit={submit} aria-label={`${verb} the town`} onKeyDown={(event) => event.key === "Escape" && (asking.value = false)}>
+        <form class="pop" onSubmit={submit} aria-label={`${verb} the town`} onKeyDown={(event) => event.key === "Escape" && close()}>
           <p>{frozen ? "Agents run again at their next slot." : "No agent begins a run until the town is thawed."}</p>
           <label>Why <input name="reason" required maxLength={500} autofocus ref={(input) => input?.focus()} /></label>
           <button type="submit" class="bad" disabled={busy.value}>{verb}</button>
-          <button type="button" onClick={() => (asking.value = false)}>Cancel</button>
+          <button type="button" onClick={close}>Cancel</button>
         </form>
       )}
     </span>

@@ -1,6 +1,6 @@
 // Keys that work on every screen, and the sheet that names them; keys of one screen live in that screen.
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import * as app from "./app";
 import { SCREENS, go } from "./route";
 
@@ -20,22 +20,21 @@ const HELP: [string, string][] = [
   ["?", "this list"],
 ];
 
-/** Whether a key belongs to a field that somebody writes into. */
+/** Whether a key belongs to a field that somebody writes into; a box to tick and a slider are none. */
 export function isWriting(event: KeyboardEvent): boolean {
-  const { tagName } = event.target as HTMLElement;
-  return event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(tagName);
+  const { tagName, type } = event.target as HTMLInputElement;
+  return event.ctrlKey || event.metaKey || event.altKey || (/^(INPUT|TEXTAREA|SELECT)$/.test(tagName) && !/^(checkbox|range)$/.test(type));
 }
 
 function act(key: string): boolean {
   const screen = SCREENS[Number(key) - 1];
   const { seq } = app.town();
   if (screen) go({ screen, selected: null });
-  else if (key === "?") shown.value = !shown.value;
+  else if (key === "?") shown.value = true;
   else if (key === "l") app.goLive();
   else if (key === ",") app.rewind(seq - 1);
   else if (key === "." && app.past.value) app.rewind(seq + 1);
   else if (key === "p") app.playOrPause();
-  else if (key === "Escape" && shown.value) shown.value = false;
   else return false;
   return true;
 }
@@ -50,13 +49,28 @@ export function useKeys(): void {
   }, []);
 }
 
-export function Keys() {
-  if (!shown.value) return null;
+/** While it is there, nothing below hears a key. The browser gives the focus back to what had it. */
+function Sheet() {
+  const sheet = useRef<HTMLDialogElement>(null);
+  const close = () => sheet.current?.close();
+  useLayoutEffect(() => {
+    const key = (event: KeyboardEvent) => {
+      event.stopPropagation();
+      if (event.key === "?") close();
+    };
+    sheet.current?.showModal();
+    window.addEventListener("keydown", key, true);
+    return () => window.removeEventListener("keydown", key, true);
+  }, []);
   return (
-    <div class="sheet-of-keys" role="dialog" aria-modal="true" aria-label="Keys">
+    <dialog class="sheet-of-keys" ref={sheet} aria-label="Keys" style={{ color: "inherit" }} onClose={() => (shown.value = false)}>
       <h2>Keys</h2>
       <dl>{HELP.map(([key, what]) => <div key={key}><dt><kbd>{key}</kbd></dt><dd>{what}</dd></div>)}</dl>
-      <button type="button" ref={(button) => button?.focus()} onClick={() => (shown.value = false)}>Close</button>
-    </div>
+      <button type="button" onClick={close}>Close</button>
+    </dialog>
   );
+}
+
+export function Keys() {
+  return shown.value ? <Sheet /> : null;
 }

@@ -38,6 +38,8 @@ export function render(text: string): DocumentFragment {
       if (typeof one === "string") say(node, one);
       else {
         const element = document.createElement(one.tag);
+        // Each paragraph runs the way its own script does.
+        if (/^(p|li|h\d|t[dh])$/.test(one.tag)) element.dir = "auto";
         for (const [name, value] of Object.entries(one.attributes)) element.setAttribute(name, value);
         node.appendChild(element);
         waiting.push([element, one]);

@@ -31,8 +31,10 @@ export function ago(at: string): string {
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
-export function When({ at }: { at: string }) {
-  return <time dateTime={at} title={at}>{ago(at)}</time>;
+/** How long ago it was; `since` says so in words, where it stands in a sentence. */
+export function When({ at, since = false }: { at: string; since?: boolean }) {
+  const time = ago(at);
+  return <time dateTime={at} title={at}>{since && time !== "now" ? `${time} ago` : time}</time>;
 }
 
 export function stamp(ms: number): string {

@@ -1,5 +1,6 @@
 // Events in a few words, with a colour and a shape of their meaning; what follows from them lives in the fold.
 import { decode, type Envelope } from "../fold/event";
+import type { Hidden, Town } from "../fold/state";
 
 export type Tone = "run" | "gate" | "board" | "ledger" | "bad" | "plain";
 
@@ -31,6 +32,25 @@ export function toneOfNoun(noun: string): Tone {
   return toneOf(`monkeytown.${noun}.x`);
 }
 
+/** The towns in which more is known of an event: the one that is shown, and the one that is live. */
+let towns: () => Town[] = () => [];
+export function knowing(of: typeof towns): void {
+  towns = of;
+}
+
+/** Who hid a post, and why: its words are told to nobody who does not ask for them. */
+function hiddenBy(post: string): Hidden | undefined {
+  return towns().map((town) => town.posts?.[post]?.hidden).find(Boolean);
+}
+
+/** Whose run it was, where that is known still. */
+function runnerOf(run: string): string | undefined {
+  for (const { agents } of towns()) {
+    for (const name in agents) if (agents[name]?.active?.run === run || agents[name]?.runs.some((one) => one.run === run)) return name;
+  }
+  return undefined;
+}
+
 /** What lies in a payload whatever its shape is, as text that is only ever shown. */
 export function field(event: Envelope, name: string): string {
   const value = (event.data as { [key: string]: unknown } | null)?.[name];
@@ -46,7 +66,7 @@ export function personOf(actor: string): string {
 function toolsOf(event: Envelope): string {
   const { calls } = (event.data ?? {}) as { calls?: unknown };
   const names = Array.isArray(calls) ? calls.map((call) => (call as { tool?: unknown } | null)?.tool).filter((name) => typeof name === "string") : [];
-  const who = event.actor.startsWith("agent:") ? personOf(event.actor) : "a run";
+  const who = agentOf(event) || (runnerOf(field(event, "run")) ?? "a run");
   return names.length > 0 ? `${who} used ${[...new Set(names)].join(", ")}` : `${who} used tools`;
 }
 
@@ -67,8 +87,8 @@ function known(event: Envelope): string | undefined {
     case "run.expired": return `a run of ${of("agent")} expired`;
     case "run.step": return `${of("agent")}: ${of("phase")} ${of("tool")} ${of("text")}`;
     case "tool.called": return toolsOf(event);
-    case "gate.passed": return `the gate let ${many(of("files"), "file")} through`;
-    case "gate.failed": return `the gate refused, ${many(of("total"), "finding")}`;
+    case "gate.passed": return `the gate let ${many(of("files"), "file")} of ${runnerOf(of("run")) ?? "a run"} through`;
+    case "gate.failed": return `the gate refused ${runnerOf(of("run")) ?? "a run"}, ${many(of("total"), "finding")}`;
     case "pull.opened": return `${of("agent")} opened #${of("number")} “${of("title")}”`;
     case "pull.updated": return `#${of("number")} was updated, “${of("title")}”`;
     case "pull.commented": return `${of("by")} commented on #${of("number")}`;
@@ -78,7 +98,10 @@ function known(event: Envelope): string | undefined {
     case "pull.reopened": return `${of("by")} opened #${of("number")} again`;
     case "reaction.observed": return `${of("by")} reacted to ${of("target")} with ${of("kind")}`;
     case "reaction.withdrawn": return `${of("by")} took back ${of("kind")} from ${of("target")}`;
-    case "post.published": return `${of("author")} posted “${of("title")}”`;
+    case "post.published": {
+      const hidden = hiddenBy(of("post"));
+      return hidden ? `${of("author")} posted what ${personOf(hidden.by)} hid${hidden.reason && ` because ${hidden.reason}`}` : `${of("author")} posted “${of("title")}”`;
+    }
     case "post.replied": return `${of("author")} replied to ${of("post")}`;
     case "post.hidden": return `${of("by") || personOf(event.actor)} hid ${of("post")}`;
     case "post.restored": return `${of("by") || personOf(event.actor)} showed ${of("post")} again`;
@@ -116,7 +139,7 @@ export function detail(event: Envelope): string {
     case "pull.merged": return `${Math.round(Number(of("seconds_open")) / 60)} min in the queue`;
     case "run.usage.metered": return `$${(Number(of("cost_micros")) / 1e6).toFixed(4)}`;
     case "gate.passed": return `${many(of("checks"), "check")}, ${many(of("warnings"), "warning")}`;
-    case "post.published": return of("body").slice(0, 200);
+    case "post.published": return hiddenBy(of("post")) ? "" : of("body").slice(0, 200);
     default: return "";
   }
 }

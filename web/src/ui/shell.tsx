@@ -1,6 +1,6 @@
 // The frame around every screen: the name, the way about, the line to the server, what has to be said above all; no screen lives here.
 import type { ComponentType } from "preact";
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { openPulls } from "../fold/state";
 import Terrarium from "../screens/terrarium";
@@ -19,15 +19,22 @@ const NAMES: { [S in Screen]: string } = {
 
 type Module = { default: ComponentType };
 const FILES = import.meta.glob<Module>("../screens/{timeline,gate,board,ledger,specs,agent,stream}.tsx");
+/** Whether the line is open; other things of it change with every event. */
+const isUp = computed(() => app.line.value?.status === "live");
 const loaded = signal<{ [screen: string]: ComponentType | string }>({ terrarium: Terrarium });
 
-/** Screens come when somebody looks at them for the first time. */
+/** Screens come when the browser has nothing else to do, or when somebody looks at them before that. */
 function fetchScreen(screen: Screen): void {
   if (typeof loaded.peek()[screen] === "function") return;
+  // A style that did not come is not asked for again by itself, and its screen would stand there without it.
+  for (const style of document.querySelectorAll("link.failed")) {
+    style.className = "";
+    style.replaceWith(style.cloneNode());
+  }
   const file = FILES[`../screens/${screen === "agents" ? "agent" : screen}.tsx`];
   const keep = (what: ComponentType | string) => (loaded.value = { ...loaded.peek(), [screen]: what });
-  if (!file) return void keep("this page was built without it");
-  file().then((module) => keep(module.default), (error: Error) => keep(error.message));
+  if (!file) return void keep("This page was built without it");
+  file().then((module) => keep(module.default), () => keep("Its part of this page did not come. It is asked for again when the line is back"));
 }
 
 function Screen({ name }: { name: Screen }) {
@@ -128,8 +135,12 @@ function Body() {
 
 export function Shell() {
   useKeys();
-  const { info } = app;
+  const { info, ready } = app;
   const { screen } = route.value;
+  useEffect(() => window.addEventListener("error", ({ target }) => target instanceof HTMLLinkElement && target.classList.add("failed"), true), []);
+  useEffect(() => {
+    if (ready.value) (window.requestIdleCallback ?? setTimeout)(() => SCREENS.forEach(fetchScreen));
+  }, [ready.value, isUp.value]);
   useEffect(() => {
     if (info.value) document.title = `${NAMES[screen]} · ${info.value.name}`;
   }, [screen, info.value]);
