@@ -240,7 +240,7 @@ fn lines(shared: &Shared, part: &Part) -> Result<(Document, Option<Offset>), Fai
 fn recorded(shared: &Shared, from: u64, to: u64) -> Result<Vec<Vec<u8>>, Failure> {
     shared.desk.with(|home| {
         let mut lines = Vec::new();
-        for commit in Journal::new(&home.repo, None).commits_after(from.saturating_sub(1))? {
+        for commit in Journal::told(home).commits_after(from.saturating_sub(1))? {
             for (event, seq) in commit.events.iter().zip(commit.first_seq()..) {
                 if (from..=to).contains(&seq) {
                     let offset = offset::of_seq(seq).to_string();
