@@ -15,7 +15,7 @@ use crate::git::repo::Repo;
 use crate::run::house::House;
 use crate::run::{Edge, Progress, RunError};
 use crate::town::envelope::Stamp;
-use crate::town::settings::{ForgeKind, GithubSettings, Provider};
+use crate::town::settings::{ForgeKind, GithubSettings, Provider, Settings};
 
 use super::{Context, say};
 
@@ -91,16 +91,27 @@ pub fn secrets(context: &Context, house: &House) -> Vec<String> {
 /// # Errors
 /// As [`House::open`].
 pub fn house(context: &Context, remote: Option<&str>) -> Result<House, RunError> {
-    House::open(&context.dir, remote, &|settings| {
-        let github = settings.map(|settings| settings.github.clone()).unwrap_or_default();
-        if settings.is_some_and(|settings| settings.forge == ForgeKind::Local) {
-            return None;
-        }
-        let token = context.env.secret(&github.token_env)?;
-        context.secrets.borrow_mut().push(token.reveal().to_owned());
-        let host = server(&context.env.github(), &github);
-        Some(HttpToken { host, token: token.reveal().to_owned() })
-    })
+    House::open(&context.dir, remote, &|settings| key(context, settings))
+}
+
+/// Opens the town on a remote as this clone knows it; only where that is too little is the remote asked.
+///
+/// # Errors
+/// As [`House::open`].
+pub fn known_house(context: &Context, remote: &str) -> Result<House, RunError> {
+    House::known(&context.dir, remote, &|settings| key(context, settings)).or_else(|_| house(context, Some(remote)))
+}
+
+/// The token for the town's remote, where that is on GitHub and a token is at hand.
+fn key(context: &Context, settings: Option<&Settings>) -> Option<HttpToken> {
+    let github = settings.map(|settings| settings.github.clone()).unwrap_or_default();
+    if settings.is_some_and(|settings| settings.forge == ForgeKind::Local) {
+        return None;
+    }
+    let token = context.env.secret(&github.token_env)?;
+    context.secrets.borrow_mut().push(token.reveal().to_owned());
+    let host = server(&context.env.github(), &github);
+    Some(HttpToken { host, token: token.reveal().to_owned() })
 }
 
 /// How a thread that only reads opens the repository: as it is here, without asking a remote.

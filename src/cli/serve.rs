@@ -42,8 +42,8 @@ const WEBHOOK_SECRET: &str = "MONKEYTOWN_WEBHOOK_SECRET";
 /// Show the town to browsers: its history, and what happens, as it happens
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Exit codes: 0 after SIGINT or SIGTERM · 1 the journal is damaged · 2 the address cannot be had, or
-here is no town · 3 try again later
+Exit codes: 0 after SIGINT or SIGTERM, 130 or 143 after a second one, which ends it at once ·
+1 the journal is damaged · 2 the address cannot be had, or here is no town · 3 try again later
 Examples:
   monkeytown serve
   monkeytown serve --listen 0.0.0.0:4180 --host town.example --origin https://pages.example
@@ -111,7 +111,11 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
 /// # Errors
 /// When there is no town here or the address cannot be had.
 pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
-    let house = open::house(context, Some(args.remote.as_deref().unwrap_or("none")))?;
+    // A remote that hangs must not keep anybody waiting: what is here is served, and what is new is fetched meanwhile.
+    let house = match &args.remote {
+        Some(remote) => open::known_house(context, remote)?,
+        None => open::house(context, Some("none"))?,
+    };
     let clock = Arc::new(open::Source::new(context)?);
     let publishers = args.publishers.read(&house)?;
     let about = about(args, &house)?;
@@ -133,10 +137,10 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     let is_local = takes_verdicts(context, args, &house);
     let by = verdict::me(context, &house).ok().map(|who| who.name);
     let secret = webhook_secret(context, args)?;
-    let fetching = args.remote.is_some().then(|| Fetching::start(house, clock.clone(), args.fetch)).transpose()?;
-    let hook = fetching.as_ref().zip(secret).map(|(fetching, secret)| Hook::new(&secret, fetching.waker()));
     // Before anything is written down: where the address is taken, nothing has begun.
     let listener = listening(args.listen)?;
+    let fetching = args.remote.is_some().then(|| Fetching::start(house.home, args.fetch)).transpose()?;
+    let hook = fetching.as_ref().zip(secret).map(|(fetching, secret)| Hook::new(&secret, fetching.waker()));
     let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(plainly)?;
     raise_descriptors(args.witnesses);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -244,6 +248,9 @@ impl Running {
 
     /// Ends it, so that those who listen know where to resume.
     pub fn end(self) {
+        if let Some(fetching) = &self.fetching {
+            fetching.tell_to_end();
+        }
         self.runtime.block_on(self.server.stop());
         if let Some(fetching) = self.fetching {
             fetching.end();
@@ -335,7 +342,8 @@ fn announce(context: &Context, running: &Running) {
     }
 }
 
-/// Listens for signals from now on; becomes true with the first. None is lost while nobody waits.
+/// Listens for signals from now on; becomes true with the first. None is lost while nobody waits. The second ends the process at
+/// once, with the exit code that a shell gives to the signal.
 async fn told_to_end() -> anyhow::Result<watch::Receiver<bool>> {
     let (tell, told) = watch::channel(false);
     #[cfg(unix)]
@@ -343,8 +351,12 @@ async fn told_to_end() -> anyhow::Result<watch::Receiver<bool>> {
         use tokio::signal::unix::{SignalKind, signal};
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         tokio::spawn(async move {
-            tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
-            tell.send_replace(true);
+            loop {
+                let code = tokio::select! { _ = interrupt.recv() => 130, _ = terminate.recv() => 143 };
+                if tell.send_replace(true) {
+                    std::process::exit(code);
+                }
+            }
         });
     }
     #[cfg(not(unix))]

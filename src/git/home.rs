@@ -85,6 +85,16 @@ impl Home {
         Ok(Self { repo, remote, branch: found.name, online: Cell::new(online) })
     }
 
+    /// The home on a remote as this clone knows it, without asking anybody.
+    ///
+    /// # Errors
+    /// [`GitError`] when the remote or its default branch is not known here.
+    pub fn known(repo: Repo, remote: &str, branch: Option<&str>) -> Result<Self, GitError> {
+        let there = repo.remote(remote)?;
+        let found = repo.default_branch(Some(remote), branch)?;
+        Ok(Self { repo, remote: Some(there), branch: found.name, online: Cell::new(false) })
+    }
+
     /// Whether the town lives in this clone, as far as can be told without asking a remote.
     ///
     /// # Errors
@@ -171,6 +181,17 @@ impl Home {
                 Err(error) => return Err(error),
             }
         }
+        Ok(())
+    }
+
+    /// Fetches again, for who wants to know why that cannot be.
+    ///
+    /// # Errors
+    /// [`GitError`], also when the remote cannot be asked.
+    pub fn fetch_again(&self) -> Result<(), GitError> {
+        let Some(remote) = &self.remote else { return Ok(()) };
+        Self::fetch(&self.repo, remote)?;
+        self.online.set(true);
         Ok(())
     }
 

@@ -1,11 +1,12 @@
 //! Running the `git` program: which environment it sees, how long it may take, what comes back.
 //! Lives here: the only place of this room that starts a process. Never here: what is run (see `net`).
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -74,6 +75,48 @@ pub struct Environment {
     variables: Vec<(OsString, OsString)>,
     config: Vec<(String, OsString)>,
     token_host: Option<String>,
+    halt: Halt,
+}
+
+/// Ends the `git` programs of one environment and of all that were made from it, however long they would have waited for a
+/// remote; from then on none begins.
+#[derive(Clone, Default)]
+pub struct Halt(Arc<Mutex<Halted>>);
+
+#[derive(Default)]
+struct Halted {
+    is_over: bool,
+    running: BTreeSet<u32>,
+}
+
+impl Halt {
+    /// Ends them.
+    pub fn end(&self) {
+        let mut halted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        halted.is_over = true;
+        // Under the lock: who has ended by itself is taken off the list before its number can be another's.
+        halted.running.iter().for_each(|group| system::end(*group));
+    }
+
+    /// Whether they were ended.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_over
+    }
+
+    fn begin(&self, spawn: impl FnOnce() -> io::Result<Child>) -> io::Result<Child> {
+        let mut halted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if halted.is_over {
+            return Err(io::Error::new(io::ErrorKind::Interrupted, "the process is about to end"));
+        }
+        let child = spawn()?;
+        halted.running.insert(child.id());
+        Ok(child)
+    }
+
+    fn ended(&self, process: u32) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).running.remove(&process);
+    }
 }
 
 /// A token that opens the repositories of one host over HTTP.
@@ -97,7 +140,7 @@ impl Environment {
             let key = get(&format!("GIT_CONFIG_KEY_{i}"))?.into_string().ok()?;
             Some((key, get(&format!("GIT_CONFIG_VALUE_{i}"))?))
         };
-        Self { variables, config: (0..count.min(CONFIG_KEYS)).filter_map(pair).collect(), token_host: None }
+        Self { variables, config: (0..count.min(CONFIG_KEYS)).filter_map(pair).collect(), ..Self::default() }
     }
 
     /// Nothing of the user's: `path` to find programs, `home` as an empty home, no configuration file at all.
@@ -114,7 +157,7 @@ impl Environment {
         // Nothing of the user's either, and nothing works without it.
         let root = if cfg!(windows) { std::env::var_os("SystemRoot") } else { None };
         variables.extend(root.map(|root| set("SystemRoot", &root)));
-        Self { variables, config: Vec::new(), token_host: None }
+        Self { variables, ..Self::default() }
     }
 
     /// The same with one more variable, or with another value of it.
@@ -143,6 +186,11 @@ impl Environment {
     /// Whether a token of our own is used for the host of this key, so that stored headers must stay away.
     pub(super) fn has_token_for(&self, key: &str) -> bool {
         self.token_host.as_ref().is_some_and(|host| key.contains(host.trim_end_matches('/')))
+    }
+
+    /// What ends its programs.
+    pub(super) fn halt(&self) -> Halt {
+        self.halt.clone()
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -176,15 +224,18 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     /// Runs it to its end, or ends it with everything that it started when its time is over.
     pub fn run(&self, environment: &Environment) -> Result<Output, GitError> {
-        let mut child = self.command(environment).spawn().map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => GitError::NoGitProgram,
-            _ => GitError::RunGit { source },
-        })?;
+        let mut child =
+            environment.halt.begin(|| self.command(environment).spawn()).map_err(|source| match source.kind() {
+                io::ErrorKind::NotFound => GitError::NoGitProgram,
+                _ => GitError::RunGit { source },
+            })?;
         let process = child.id();
         let (said, heard) = mpsc::channel();
         drain(child.stdout.take(), STDOUT_BYTES, 0, &said);
         drain(child.stderr.take(), STDERR_BYTES, 1, &said);
-        let status = match wait(child, self.limit) {
+        let waited = wait(child, self.limit);
+        environment.halt.ended(process);
+        let status = match waited {
             Waited::Ended(status) => status.map_err(|source| GitError::RunGit { source })?,
             Waited::TooLong => {
                 system::end(process);

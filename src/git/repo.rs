@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use git2::{ErrorCode, Oid, Repository, RepositoryOpenFlags};
 
 use super::errors::GitError;
-use super::program::{Environment, HttpToken};
+use super::program::{Environment, Halt, HttpToken};
 use crate::town::{ids, limits};
 
 /// Branch names that are tried when nothing else says which branch is the town.
@@ -124,6 +124,12 @@ impl Repo {
     #[must_use]
     pub(super) fn here(&self) -> &Repository {
         self.linked.as_ref().unwrap_or(&self.git)
+    }
+
+    /// What ends the `git` programs that run for it.
+    #[must_use]
+    pub fn halt(&self) -> Halt {
+        self.environment.halt()
     }
 
     pub(super) fn environment(&self) -> &Environment {

@@ -54,6 +54,25 @@ impl House {
     /// # Errors
     /// [`RunError`] when there is no repository, no default branch or no town on it.
     pub fn open(path: &Path, remote: Option<&str>, key: Key<'_>) -> Result<Self, RunError> {
+        let (repo, settings) = Self::at(path, key)?;
+        let said = settings.as_ref().map(|settings| settings.remote.as_str());
+        let wanted = Wanted::from(remote.or(said).unwrap_or("auto"));
+        let home = Home::open(repo, &wanted, settings.as_ref().and_then(|settings| settings.branch.as_deref()))?;
+        Self::read(home)
+    }
+
+    /// Opens the town on a remote as this clone knows it, without asking anybody.
+    ///
+    /// # Errors
+    /// As [`House::open`], and where the clone knows too little.
+    pub fn known(path: &Path, remote: &str, key: Key<'_>) -> Result<Self, RunError> {
+        let (repo, settings) = Self::at(path, key)?;
+        let branch = settings.as_ref().and_then(|settings| settings.branch.as_deref());
+        Self::read(Home::known(repo, remote, branch)?)
+    }
+
+    /// The repository at `path` with what opens its remote, and the settings of its checkout.
+    fn at(path: &Path, key: Key<'_>) -> Result<(Repo, Option<Settings>), RunError> {
         let mut repo = Repo::open(path)?;
         if repo.facts()?.empty {
             return Err(GitError::EmptyRepository { path: repo.place().to_owned() }.into());
@@ -62,10 +81,7 @@ impl House {
         if let Some(token) = key(settings.as_ref()) {
             repo.use_token(&token);
         }
-        let said = settings.as_ref().map(|settings| settings.remote.as_str());
-        let wanted = Wanted::from(remote.or(said).unwrap_or("auto"));
-        let home = Home::open(repo, &wanted, settings.as_ref().and_then(|settings| settings.branch.as_deref()))?;
-        Self::read(home)
+        Ok((repo, settings))
     }
 
     /// Reads the town's files of a home at its newest base.

@@ -260,7 +260,7 @@ fn lines(shared: &Shared, part: &Part) -> Result<(Document, Option<Offset>), Fai
 fn recorded(shared: &Shared, after: Offset, before: Offset, most: usize) -> Result<past::Found, Failure> {
     let gone = shared.hub.let_go().unwrap_or(Offset::MAX);
     let (mut lines, mut last) = (Vec::new(), after);
-    let commits = shared.desk.with(|home| Ok(Journal::new(&home.repo, None).commits_after(offset::seq_of(after))?))?;
+    let commits = shared.desk.with(|home| Ok(Journal::told(home).commits_after(offset::seq_of(after))?))?;
     for (event, seq) in commits.iter().flat_map(|commit| commit.events.iter().zip(commit.first_seq()..)) {
         let offset = offset::of_seq(seq);
         if offset <= after || offset >= before || offset > gone {

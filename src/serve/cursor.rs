@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::frame;
 use super::hub::{Hub, Inner};
 use super::ring::{Offset, Position, Seek};
-use super::view::View;
+use super::view::{BOUNDS, Next, View};
 
 /// Bytes that one subscriber is given at a time, so that no one holds up the others.
 const AT_ONCE: u64 = 1 << 20;
@@ -27,6 +27,8 @@ pub struct Cursor {
     pub rest: Vec<u8>,
     /// Whether it was at the head once, so that what it waits for is new.
     live: bool,
+    /// Whether there is more that nobody has looked at for its filter.
+    behind: bool,
 }
 
 /// How far a subscriber came.
@@ -36,6 +38,8 @@ pub enum Progress {
     Idle,
     /// There is more.
     More,
+    /// There is more, and nobody has looked yet at what of it is for this filter: [`Hub::look`] does.
+    Behind,
     /// What comes next for it has left the ring.
     Lagged,
     /// The stream began anew.
@@ -45,7 +49,7 @@ pub enum Progress {
 impl Cursor {
     /// A place in the ring of this generation, behind an offset.
     pub(super) const fn new(generation: u64, position: Position, last: Offset, view: Option<Arc<View>>) -> Self {
-        Self { generation, position, last, view, rest: Vec::new(), live: false }
+        Self { generation, position, last, view, rest: Vec::new(), live: false, behind: false }
     }
 
     /// Whether nothing of a frame is left to be sent before something else may be.
@@ -54,12 +58,35 @@ impl Cursor {
         self.rest.is_empty()
     }
 
-    /// What comes next for it; an empty span at the head where that is nothing.
-    fn next(&self, inner: &Inner) -> (Position, Position) {
+    /// Whether the last time that frames were taken ended before the head, because enough was looked at for one time.
+    #[must_use]
+    pub const fn is_behind(&self) -> bool {
+        self.behind
+    }
+
+    /// Another one at the same place, which looks ahead for it.
+    #[must_use]
+    pub fn scout(&self) -> Self {
+        Self::new(self.generation, self.position, self.last, self.view.clone())
+    }
+
+    /// What was looked at by a scout needs no look any more.
+    pub fn follow(&mut self, scout: &Self) {
+        self.position = self.position.max(scout.position);
+    }
+
+    /// How many frames are looked at for it while the lock is held.
+    fn at_once(&self) -> usize {
+        self.view.as_ref().map_or(BOUNDS.frames, |view| view.at_once())
+    }
+
+    /// What comes next for it.
+    fn next(&self, inner: &Inner, left: &mut usize) -> Next {
         let head = inner.ring.head();
         match &self.view {
-            None => (self.position, head),
-            Some(view) => view.next(&inner.ring, self.position).unwrap_or((head, head)),
+            None if self.position == head => Next::Nothing,
+            None => Next::Run(self.position, head),
+            Some(view) => view.next(&inner.ring, self.position, left),
         }
     }
 
@@ -94,11 +121,17 @@ impl Hub {
             self.counts.lagged.fetch_add(1, Ordering::Relaxed);
             return Ok(Progress::Lagged);
         }
-        let (from, to) = cursor.next(&inner);
-        if from == to {
-            cursor.at_head(&inner);
-            return Ok(Progress::Idle);
-        }
+        let (from, to) = match cursor.next(&inner, &mut cursor.at_once()) {
+            Next::Run(from, to) => (from, to),
+            Next::Unseen(position) => {
+                cursor.position = position;
+                return Ok(Progress::Behind);
+            }
+            Next::Nothing => {
+                cursor.at_head(&inner);
+                return Ok(Progress::Idle);
+            }
+        };
         let end = inner.end_of_turn(from, to);
         let Some(parts) = inner.ring.span(from, end) else { return Ok(Progress::Lagged) };
         let took = taken(sink(&parts.map(IoSlice::new)))?;
@@ -149,7 +182,31 @@ impl Hub {
         }
     }
 
-    /// As [`Hub::take`], for who is no subscriber.
+    /// Looks ahead for a scout, at no more than so many frames. Says whether it came to nothing that gets through yet, and there
+    /// is more to look at.
+    #[must_use]
+    pub fn look(&self, scout: &mut Cursor) -> bool {
+        let inner = self.read();
+        if scout.generation != inner.generation || scout.position < inner.ring.tail() {
+            return false;
+        }
+        match scout.next(&inner, &mut scout.at_once()) {
+            Next::Unseen(position) => {
+                scout.position = position;
+                true
+            }
+            Next::Run(from, _) => {
+                scout.position = from;
+                false
+            }
+            Next::Nothing => {
+                scout.position = inner.ring.head();
+                false
+            }
+        }
+    }
+
+    /// As [`Hub::take`], for who is no subscriber. Where nothing came and [`Cursor::is_behind`], there may be more.
     #[must_use]
     pub fn read_on(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
         let mut taken = Vec::new();
@@ -161,13 +218,20 @@ impl Hub {
             self.counts.lagged.fetch_add(1, Ordering::Relaxed);
             return None;
         }
+        let mut left = cursor.at_once();
+        cursor.behind = false;
         while taken.len() < most {
-            let (from, to) = cursor.next(&inner);
-            cursor.position = from;
-            if from == to {
-                cursor.at_head(&inner);
-                break;
-            }
+            let (from, to) = match cursor.next(&inner, &mut left) {
+                Next::Run(from, to) => (from, to),
+                Next::Unseen(position) => {
+                    (cursor.position, cursor.behind) = (position, true);
+                    break;
+                }
+                Next::Nothing => {
+                    cursor.at_head(&inner);
+                    break;
+                }
+            };
             for placed in inner.ring.frames(from).take_while(|placed| placed.end <= to).take(most - taken.len()) {
                 taken.push((placed.offset, frame::payload(&inner.ring.copy(placed)).to_vec()));
                 (cursor.position, cursor.last) = (placed.end, placed.offset);

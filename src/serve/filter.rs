@@ -1,7 +1,8 @@
 //! What a subscriber wants to hear of: by type, by agent, by subject.
 //! Lives here: reading a filter from a query, and asking it. Never here: what is done with what it lets through.
 
-use super::frame::{About, Heard};
+use super::ring::{Placed, Ring};
+use super::topics::Known;
 
 /// Names in one filter, at the most.
 pub const NAMES: usize = 32;
@@ -61,33 +62,28 @@ impl Filter {
         *self == Self::default()
     }
 
-    /// Whether an event gets through.
+    /// Whether a frame of the ring gets through, by what is known of it: nothing is read but its subject, and that only where
+    /// it matters.
     #[must_use]
-    pub fn wants(&self, about: &About<'_>) -> bool {
-        fits(&self.types, &about.kind)
-            && fits(&self.subjects, &about.subject)
-            && (self.agents.is_empty() || self.agents.iter().any(|name| is_of(name, about)))
-    }
-
-    /// Whether the event in these bytes gets through; what cannot be read does not.
-    #[must_use]
-    pub fn wants_json(&self, json: &[u8]) -> bool {
-        self.is_everything() || serde_json::from_slice::<Heard<'_>>(json).is_ok_and(|heard| self.wants(&heard.event))
+    pub fn wants(&self, ring: &Ring, placed: Placed) -> bool {
+        let topic = match ring.topics().known(placed.mark) {
+            Known::Everybody => return true,
+            Known::Nobody => return self.is_everything(),
+            Known::Of(topic) => topic,
+        };
+        let is_of = |name: &String| topic.agents.iter().any(|agent| **agent == **name);
+        fits(&self.types, topic.kind.as_bytes())
+            && (self.agents.is_empty() || self.agents.iter().any(is_of))
+            && (self.subjects.is_empty()
+                || fits(&self.subjects, &topic.subject(placed.mark, |at, length| ring.part(placed, at, length))))
     }
 }
 
-/// An event is an agent's where the agent did it, where it is about the agent, or where its payload says whose it is.
-fn is_of(name: &str, about: &About<'_>) -> bool {
-    about.actor.strip_prefix("agent:") == Some(name)
-        || about.subject.strip_prefix("agent/") == Some(name)
-        || about.data.agent.as_ref().and_then(serde_json::Value::as_str) == Some(name)
-}
-
-fn fits(patterns: &[String], value: &str) -> bool {
+fn fits(patterns: &[String], value: &[u8]) -> bool {
     patterns.is_empty()
         || patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(start) => value.starts_with(start),
-            None => pattern == value,
+            Some(start) => value.starts_with(start.as_bytes()),
+            None => pattern.as_bytes() == value,
         })
 }
 
@@ -109,8 +105,19 @@ fn names(part: &'static str, list: Option<&str>) -> Result<Vec<String>, BadFilte
 mod tests {
     use super::*;
 
+    use crate::serve::frame;
+    use crate::serve::ring::Capacity;
+
     const MERGED: &[u8] =
         br#"{"kind":"event","event":{"type":"monkeytown.pull.merged.v1","subject":"pull/3","actor":"human:mo","data":{"agent":"chaostester"}}}"#;
+
+    /// Whether the one frame of a ring with this text gets through.
+    fn lets(filter: &Filter, json: &[u8]) -> bool {
+        let mut ring = Ring::new(Capacity { frames: 1, bytes: 1_000 });
+        ring.push(1, 0, &frame::text(json)).unwrap();
+        let placed = ring.at(ring.tail()).unwrap();
+        filter.wants(&ring, placed)
+    }
 
     #[test]
     fn each_part_narrows_what_comes() {
@@ -130,9 +137,9 @@ mod tests {
         ];
         for (types, agent, subject, wanted) in cases {
             let filter = Filter::read(types, agent, subject).unwrap();
-            assert_eq!(filter.wants_json(MERGED), wanted, "{types:?} {agent:?} {subject:?}");
+            assert_eq!(lets(&filter, MERGED), wanted, "{types:?} {agent:?} {subject:?}");
         }
-        assert!(!Filter::read(Some("*"), None, None).unwrap().wants_json(b"no json"));
+        assert!(!lets(&Filter::read(Some("*"), None, None).unwrap(), b"no json"));
     }
 
     #[test]

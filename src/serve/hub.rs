@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde_json::value::RawValue;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::config::Stopwatch;
 use crate::town::fold::Town;
@@ -25,7 +25,7 @@ use super::histogram::Histogram;
 use super::offset;
 use super::ring::{Capacity, Offset, Position, Refused, Ring, Seek};
 use super::tally::Tally;
-use super::view::Views;
+use super::view::{BOUNDS, TooManyFilters, Views};
 
 /// The longest time between two passes.
 const PASS: Duration = Duration::from_millis(20);
@@ -90,7 +90,9 @@ pub(super) struct Inner {
 /// The meeting point of what happens and who listens.
 pub struct Hub {
     inner: RwLock<Inner>,
-    views: Views,
+    pub(super) views: Views,
+    /// Long looks at the ring are taken by one after the other, so that they leave a processor to who is served.
+    pub(super) looking: Semaphore,
     /// The state as JSON; made once for each state.
     rendered: Mutex<Option<(Arc<Town>, Arc<RawValue>)>>,
     /// Grows with each pass: who waits, waits for this.
@@ -177,7 +179,8 @@ impl Hub {
     pub fn new(capacity: Capacity, limits: serde_json::Value) -> Self {
         Self {
             inner: RwLock::new(Inner::new(0, capacity, Beginning::default())),
-            views: Views::default(),
+            views: Views::new(BOUNDS),
+            looking: Semaphore::new(1),
             rendered: Mutex::default(),
             passes: watch::Sender::new(0),
             dirty: Notify::new(),
@@ -339,11 +342,13 @@ impl Hub {
     }
 
     /// Lets a subscriber in.
-    #[must_use]
-    pub fn join(&self, start: &Start, filter: Filter, now: &str) -> Joined {
+    ///
+    /// # Errors
+    /// [`TooManyFilters`] where nobody else has its filter, and there are as many as may be.
+    pub fn join(&self, start: &Start, filter: Filter, now: &str) -> Result<Joined, TooManyFilters> {
         let (epoch, hello, cursor, hole, snapshot) = {
             let inner = self.read();
-            let view = (!filter.is_everything()).then(|| self.views.of(filter));
+            let view = (!filter.is_everything()).then(|| self.views.of(filter)).transpose()?;
             let (position, last, hole) = inner.seek(start);
             let snapshot = *start == Start::Snapshot || hole.is_some_and(|(_, _, reason)| reason != Hole::Restarted);
             let cursor = Cursor::new(inner.generation, position, last, view);
@@ -357,7 +362,7 @@ impl Hub {
         if let Some((town, offset)) = snapshot {
             greeting.push(Message::Snapshot { offset, seq: town.seq, state: &self.rendered(&town) }.json());
         }
-        Joined { epoch, greeting, cursor }
+        Ok(Joined { epoch, greeting, cursor })
     }
 
     /// The state as JSON; made once for each state, however many ask at the same time.

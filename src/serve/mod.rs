@@ -21,6 +21,7 @@ pub mod histogram;
 pub mod http;
 pub mod hub;
 pub mod landed;
+pub mod looking;
 pub mod metrics;
 pub mod notices;
 pub mod offset;
@@ -40,6 +41,7 @@ pub mod sse;
 pub mod stall;
 pub mod tag;
 pub mod tally;
+pub mod topics;
 pub mod view;
 pub mod webhook;
 
@@ -150,6 +152,7 @@ impl Limits {
             message_window_s: self.message_window.as_secs(),
             heartbeat_s: self.heartbeat.as_secs(),
             idle_s: self.idle.as_secs(),
+            filters: view::BOUNDS.filters,
         };
         serde_json::to_value(told).unwrap_or_default()
     }
@@ -173,6 +176,8 @@ pub struct Told {
     heartbeat_s: u64,
     /// Seconds without any byte of a witness after which it is let go.
     idle_s: u64,
+    /// Different filters at one time.
+    filters: usize,
 }
 
 /// Which of several servers of one town one is.

@@ -78,7 +78,7 @@ pub async fn events(State(shared): State<Arc<Shared>>, _listen: Listen, asked: A
     }
 }
 
-async fn answer(shared: &Shared, asked: &Asked) -> Result<Answer, Problem> {
+async fn answer(shared: &Arc<Shared>, asked: &Asked) -> Result<Answer, Problem> {
     let most = asked.limit.unwrap_or(USUAL);
     if !(1..=MOST).contains(&most) {
         return Err(Problem::bad_request(format!("limit={most}: an answer has 1 to {MOST} events")));
@@ -95,16 +95,16 @@ async fn answer(shared: &Shared, asked: &Asked) -> Result<Answer, Problem> {
     }
     let hub = &shared.hub;
     let filter = asked.filter()?;
-    let (mut joined, mut passes) = (hub.join(&begin, filter.clone(), ""), hub.watch());
+    let (mut joined, mut passes) = (hub.join(&begin, filter.clone(), "")?, hub.watch());
     let mut stop = shared.stop.subscribe();
     let mut gap = told(&joined);
     let until = tokio::time::sleep(Duration::from_secs(wait));
     let mut until = std::pin::pin!(until);
     let events = loop {
         passes.mark_unchanged();
-        let Some(taken) = hub.take(&mut joined.cursor, most) else {
+        let Some(taken) = shared.take(&mut joined.cursor, most).await else {
             // While it waited, what comes next left the ring, or the stream began anew.
-            joined = hub.join(&Start::After(Some(joined.epoch), joined.cursor.last), filter, "");
+            joined = hub.join(&Start::After(Some(joined.epoch), joined.cursor.last), filter, "")?;
             gap = told(&joined);
             break Vec::new();
         };

@@ -236,7 +236,7 @@ impl Relay {
     }
 
     fn journal(&mut self, home: &Home, hub: &Hub) -> Result<bool, RelayError> {
-        let journal = Journal::new(&home.repo, None);
+        let journal = Journal::told(home);
         let head = journal.head()?;
         if head == self.tip.oid {
             return Ok(false);
@@ -341,7 +341,7 @@ pub fn whole(home: &Home, source: &str) -> Result<Whole, RelayError> {
     let past = past(home, source, usize::MAX, |_, _, _| (Places::default(), false))?;
     if past.floor > 0 {
         // Says what is missing.
-        Journal::new(&home.repo, None).commits_after(0)?;
+        Journal::told(home).commits_after(0)?;
     }
     let events = past.events.into_iter().map(|(offset, seq, _, json)| (offset, seq, json)).collect();
     Ok(Whole { events, tip: past.tip })
@@ -354,7 +354,7 @@ fn past(
     most: usize,
     places: impl FnOnce(&[Told], u64, &Tip) -> (Places, bool),
 ) -> Result<Past, RelayError> {
-    let journal = Journal::new(&home.repo, None);
+    let journal = Journal::told(home);
     let tip = match journal.load() {
         Ok(tip) => tip,
         // What was rewritten is relayed as it is now; whether to build on it is for others to say.

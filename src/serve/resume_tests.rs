@@ -15,6 +15,7 @@ use super::frame;
 use super::hub::{Beginning, Hub, Incoming, Start};
 use super::offset;
 use super::ring::{Capacity, Offset};
+use super::view::{Bounds, Views};
 
 /// One thing that happens to the hub or to one of three listeners.
 #[derive(Clone, Debug)]
@@ -63,13 +64,14 @@ struct Model {
 }
 
 impl Model {
-    fn new(frames: usize) -> Self {
-        let hub = Hub::new(Capacity { frames, bytes: 100_000 }, Value::Null);
+    fn new(frames: usize, bounds: Bounds) -> Self {
+        let mut hub = Hub::new(Capacity { frames, bytes: 100_000 }, Value::Null);
+        hub.views = Views::new(bounds);
         hub.restart(Beginning { epoch: "e".to_owned(), ..Beginning::default() }, |_| ());
         let filters = [None, Some("ada"), Some("bob")];
         let listeners = filters.map(|agent| {
             let filter = Filter::read(None, agent, None).unwrap();
-            let cursor = hub.join(&Start::Now, filter.clone(), "").cursor;
+            let cursor = hub.join(&Start::Now, filter.clone(), "").unwrap().cursor;
             Listener { cursor, filter, bytes: Vec::new(), heard: Vec::new(), since: 0 }
         });
         Self { hub, all: BTreeMap::new(), seq: 0, listeners: listeners.into() }
@@ -95,7 +97,7 @@ impl Model {
         let newest_first: Vec<Offset> = self.all.keys().rev().copied().collect();
         let place = newest_first.get(back).copied().unwrap_or_default();
         let listener = &mut self.listeners[who];
-        let joined = self.hub.join(&Start::After(Some("e".to_owned()), place), listener.filter.clone(), "");
+        let joined = self.hub.join(&Start::After(Some("e".to_owned()), place), listener.filter.clone(), "").unwrap();
         let gap = joined.greeting.iter().find(|json| frame::is_gap(json));
         let held = self.hub.fill().0;
         // Behind `back` newer events: they are all here as long as the ring holds them.
@@ -174,8 +176,12 @@ impl Listener {
 
 proptest! {
     #[test]
-    fn everything_arrives_once_and_in_order(frames in 1_usize..20, steps in prop::collection::vec(step(), 1..120)) {
-        let mut model = Model::new(frames);
+    fn everything_arrives_once_and_in_order(
+        frames in 1_usize..20,
+        bounds in (1_usize..8, 1_usize..4),
+        steps in prop::collection::vec(step(), 1..120),
+    ) {
+        let mut model = Model::new(frames, Bounds { frames: bounds.0, runs: bounds.1, filters: 2 });
         for step in steps {
             match step {
                 Step::Record(of_ada) => model.record(of_ada),
@@ -187,8 +193,8 @@ proptest! {
             (0..3).for_each(|who| model.check(who, false));
         }
         for who in 0..3 {
-            // Enough to empty any ring of this test, and the end is looked at twice.
-            model.feed(who, &[usize::MAX; 60]);
+            // Enough to look through and to empty any ring of this test, and the end is looked at twice.
+            model.feed(who, &[usize::MAX; 120]);
             model.check(who, true);
         }
     }

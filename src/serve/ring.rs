@@ -1,10 +1,14 @@
 //! The ring: encoded frames in one flat buffer, newest last, bounded in number and in bytes.
-//! Lives here: putting a frame in, and finding what comes after a place. Never here: sockets, or what a frame says.
+//! Lives here: putting a frame in, and finding what comes after a place. Never here: sockets, or what a frame says (see
+//! [`super::topics`], which reads it once, so that nobody has to read the frames again).
 //!
 //! A subscriber is a [`Position`] and nothing else: what lies between it and the head is its queue, and it lags when that
 //! position has left the ring.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+
+use super::topics::{Mark, Topics};
 
 /// The place of an event in the stream; it only grows.
 pub type Offset = u64;
@@ -29,6 +33,8 @@ struct Slot {
     start: u64,
     /// What the frame is found again by.
     key: u64,
+    /// What it is about.
+    mark: Mark,
 }
 
 /// One frame as it lies in the ring.
@@ -40,6 +46,8 @@ pub struct Placed {
     pub start: Position,
     /// Where it ends.
     pub end: Position,
+    /// What it is about.
+    pub mark: Mark,
 }
 
 /// What stands behind an offset.
@@ -74,6 +82,7 @@ pub struct Ring {
     /// Grows up to its cap, and from then on is written from the beginning again.
     bytes: Vec<u8>,
     slots: VecDeque<Slot>,
+    topics: Topics,
     /// All bytes that were ever put in: the head.
     end: u64,
     /// All frames that were ever put in.
@@ -87,7 +96,16 @@ impl Ring {
     /// An empty ring.
     #[must_use]
     pub fn new(capacity: Capacity) -> Self {
-        Self { capacity, bytes: Vec::new(), slots: VecDeque::new(), end: 0, pushed: 0, newest: None, evicted: None }
+        Self {
+            capacity,
+            bytes: Vec::new(),
+            slots: VecDeque::new(),
+            topics: Topics::default(),
+            end: 0,
+            pushed: 0,
+            newest: None,
+            evicted: None,
+        }
     }
 
     /// Says that what stands at or before an offset is not coming. For a ring that is still empty.
@@ -109,7 +127,8 @@ impl Ring {
         while self.slots.len() >= self.capacity.frames || self.used() + frame.len() as u64 > self.cap() {
             self.evict();
         }
-        self.slots.push_back(Slot { offset, start: self.end, key });
+        let mark = self.topics.enter(frame);
+        self.slots.push_back(Slot { offset, start: self.end, key, mark });
         self.write(frame);
         self.end += frame.len() as u64;
         self.newest = Some(offset);
@@ -120,6 +139,7 @@ impl Ring {
     fn evict(&mut self) {
         if let Some(slot) = self.slots.pop_front() {
             self.evicted = Some(slot.offset);
+            self.topics.leave(slot.mark);
         }
     }
 
@@ -239,7 +259,7 @@ impl Ring {
     fn placed(&self, at: usize) -> Option<Placed> {
         let slot = self.slots.get(at)?;
         let end = self.slots.get(at + 1).map_or(self.end, |next| next.start);
-        Some(Placed { offset: slot.offset, start: Position(slot.start), end: Position(end) })
+        Some(Placed { offset: slot.offset, start: Position(slot.start), end: Position(end), mark: slot.mark })
     }
 
     /// The frame that a position lies in or begins; `None` at the head, and where that has left the ring.
@@ -261,6 +281,29 @@ impl Ring {
     pub fn frames(&self, from: Position) -> impl Iterator<Item = Placed> + '_ {
         let first = self.slots.partition_point(|slot| slot.start < from.0);
         (first..self.slots.len()).filter_map(|at| self.placed(at))
+    }
+
+    /// The frames that end at a position or before it, newest first.
+    pub fn frames_before(&self, to: Position) -> impl Iterator<Item = Placed> + '_ {
+        let next = self.slots.partition_point(|slot| slot.start < to.0);
+        (0..next).rev().filter_map(|at| self.placed(at))
+    }
+
+    /// What the frames are about.
+    #[must_use]
+    pub const fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    /// A part of one frame.
+    #[must_use]
+    pub fn part(&self, placed: Placed, at: usize, length: usize) -> Cow<'_, [u8]> {
+        let from = placed.start.advance(at as u64);
+        match self.span(from, from.advance(length as u64)) {
+            Some([first, []]) => Cow::Borrowed(first),
+            Some(parts) => Cow::Owned(parts.concat()),
+            None => Cow::Borrowed(&[]),
+        }
     }
 
     /// The bytes of one frame.

@@ -18,7 +18,7 @@ use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use super::cursor::{Cursor, Progress};
 use super::filter::Filter;
 use super::frame::{self, Message};
-use super::hub::Start;
+use super::hub::{Joined, Start};
 use super::seat::Seat;
 use super::{Shared, close};
 
@@ -40,7 +40,11 @@ pub async fn serve(stream: TcpStream, early: &[u8], wish: Wish, shared: Arc<Shar
         // After the handshake, because a browser's page is told the code of a close, and nothing of an answer's status.
         return farewell(&mut { stream }, &frame::close(close::FULL, &Seat::none_left(&shared))).await;
     };
-    let mut witness = Witness::new(stream, early, wish, &shared);
+    let joined = match shared.hub.join(&wish.start, wish.filter.clone(), &(shared.now)()) {
+        Ok(joined) => joined,
+        Err(full) => return farewell(&mut { stream }, &frame::close(close::FULL, &full.to_string())).await,
+    };
+    let mut witness = Witness::new(stream, early, wish, joined, &shared);
     let ended = witness.run().await;
     tracing::debug!(reason = ?ended, "a witness leaves");
     witness.say_goodbye(&ended).await;
@@ -64,7 +68,7 @@ struct Witness<'s> {
     wish: Wish,
     /// The life of the stream that the cursor belongs to.
     epoch: String,
-    shared: &'s Shared,
+    shared: &'s Arc<Shared>,
     /// Messages and bytes of the witness since the clock's `counting`.
     said: u32,
     came: usize,
@@ -80,8 +84,7 @@ struct Clock {
 }
 
 impl<'s> Witness<'s> {
-    fn new(stream: TcpStream, early: &[u8], wish: Wish, shared: &'s Shared) -> Self {
-        let joined = shared.hub.join(&wish.start, wish.filter.clone(), &(shared.now)());
+    fn new(stream: TcpStream, early: &[u8], wish: Wish, joined: Joined, shared: &'s Arc<Shared>) -> Self {
         let out = joined.greeting.iter().flat_map(|json| frame::text(json)).collect();
         let reader = Reader::new(early, shared.limits.message_bytes);
         let (epoch, cursor) = (joined.epoch, joined.cursor);
@@ -105,6 +108,10 @@ impl<'s> Witness<'s> {
                 Ok(Wrote::Some) => {
                     // Others are given their turn before this one goes on.
                     tokio::task::yield_now().await;
+                    continue;
+                }
+                Ok(Wrote::Behind) => {
+                    self.shared.look_ahead(&mut self.cursor).await;
                     continue;
                 }
                 Ok(Wrote::End(ended)) => return ended,
@@ -172,11 +179,9 @@ impl<'s> Witness<'s> {
             Progress::Idle if took > 0 && self.out.is_empty() && !self.reader.has_answers() => Wrote::All,
             Progress::Idle if took == 0 => Wrote::All,
             Progress::Idle | Progress::More => Wrote::Some,
+            Progress::Behind => Wrote::Behind,
             Progress::Lagged => Wrote::End(self.lagged()),
-            Progress::Reset => {
-                self.start_over();
-                Wrote::Some
-            }
+            Progress::Reset => self.start_over(),
         })
     }
 
@@ -185,11 +190,15 @@ impl<'s> Witness<'s> {
     }
 
     /// The stream began anew: the witness is told, and gets the new state.
-    fn start_over(&mut self) {
-        let start = Start::After(Some(std::mem::take(&mut self.epoch)), self.cursor.last);
-        let joined = self.shared.hub.join(&start, self.wish.filter.clone(), &(self.shared.now)());
+    fn start_over(&mut self) -> Wrote {
+        let start = Start::After(Some(self.epoch.clone()), self.cursor.last);
+        let joined = match self.shared.hub.join(&start, self.wish.filter.clone(), &(self.shared.now)()) {
+            Ok(joined) => joined,
+            Err(full) => return Wrote::End(self.resume(close::FULL, &full.to_string())),
+        };
         self.out.extend(joined.greeting.iter().flat_map(|json| frame::text(json)));
         (self.epoch, self.cursor) = (joined.epoch, joined.cursor);
+        Wrote::Some
     }
 
     /// Reads what came in. Nothing that a witness says changes anything.
@@ -291,6 +300,8 @@ enum Wrote {
     Some,
     /// The socket takes no more for now.
     Blocked,
+    /// What comes next has to be looked for.
+    Behind,
     /// It is over.
     End(Ended),
 }

@@ -21,6 +21,7 @@ use super::problem::Problem;
 use super::ring::Offset;
 use super::router::{Asked, Listen, start};
 use super::seat::Seat;
+use super::view::TooManyFilters;
 
 /// Frames that are looked at together.
 const AT_ONCE: usize = 256;
@@ -40,7 +41,10 @@ pub async fn events(State(shared): State<Arc<Shared>>, listen: Listen, asked: As
     let Some(seat) = Seat::take(&shared) else {
         return Problem::unavailable("full", Seat::none_left(&shared), FULL).into_response();
     };
-    let joined = shared.hub.join(&begin, filter.clone(), &(shared.now)());
+    let joined = match shared.hub.join(&begin, filter.clone(), &(shared.now)()) {
+        Ok(joined) => joined,
+        Err(full) => return Problem::from(full).into_response(),
+    };
     let stream = Sse::new(stream::unfold(Watching::new(shared, (seat, listen), filter, joined), Watching::next));
     // Said to a proxy that would collect some of it before it hands it on.
     ([("x-accel-buffering", "no")], stream).into_response()
@@ -85,8 +89,9 @@ impl Watching {
                 self.quiet.reset();
                 return Some((Ok(self.event(offset, &json)), self));
             }
-            match self.shared.hub.take(&mut self.cursor, AT_ONCE) {
-                None => self.start_over(),
+            match self.shared.take(&mut self.cursor, AT_ONCE).await {
+                // Without room for its filter in the new life of the stream it ends, and tries again by itself.
+                None => self.start_over().ok()?,
                 Some(taken) if taken.is_empty() => tokio::select! {
                     _ = passes.changed() => {}
                     _ = self.quiet.tick() => self.beat(),
@@ -98,11 +103,12 @@ impl Watching {
     }
 
     /// What comes next has left the ring, or the stream began anew: the browser is told what it misses, and given the state.
-    fn start_over(&mut self) {
+    fn start_over(&mut self) -> Result<(), TooManyFilters> {
         let start = Start::After(Some(std::mem::take(&mut self.epoch)), self.cursor.last);
-        let joined = self.shared.hub.join(&start, self.filter.clone(), &(self.shared.now)());
+        let joined = self.shared.hub.join(&start, self.filter.clone(), &(self.shared.now)())?;
         (self.epoch, self.cursor) = (joined.epoch, joined.cursor);
         self.greet(joined.greeting);
+        Ok(())
     }
 
     fn beat(&mut self) {

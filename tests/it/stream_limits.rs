@@ -338,3 +338,67 @@ fn the_page_takes_no_other_method_and_says_which_it_takes() {
     assert!(policy.contains(&format!("connect-src 'self' ws://{host} wss://{host};")), "{policy}");
     station.close();
 }
+
+// covers: event-stream#each-limit-is-enforced-and-named/one-filter-too-many
+#[test]
+fn one_filter_too_many_is_told_so_and_known_ones_are_let_in() {
+    let (_village, station) = station(|_| ());
+    let most = station.get("/api/stream", &[]).json()["limits"]["filters"].as_u64().unwrap();
+    let listen = |types: &str| {
+        let mut stream = station.ask(&format!("/events?types={types}"), &[]);
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).unwrap();
+        (stream, String::from_utf8_lossy(&first).into_owned())
+    };
+    let crowd: Vec<_> = (0..most).map(|n| listen(&format!("q{n}"))).collect();
+    assert!(crowd.iter().all(|(_, said)| said == "HTTP/1.1 200"));
+    let full = format!("full: {most} filters are in use; listen with one that others have too, or without any");
+    for path in ["/events?types=other", "/api/events?types=other"] {
+        let problem = station.get(path, &[]).is_problem(503, "full");
+        assert_eq!(problem["detail"], full.as_str(), "{path}");
+    }
+    assert_eq!(station.listen("types=other").ends(close::FULL), full);
+    assert_eq!(station.get("/api/events?types=q7", &[]).status, 200, "one that others have");
+    assert_eq!(station.get("/api/events", &[]).status, 200, "none");
+    drop(crowd);
+    station.until("/api/events?types=other", 200);
+    station.close();
+}
+
+#[test]
+fn what_a_filter_lets_through_is_found_among_many() {
+    let (village, station) = station(|_| ());
+    let freeze = |what: &str| {
+        village.monkeytown(&[what, "--reason", "a test"]).says(0, "");
+    };
+    let (mut early, filter) = (station.listen("after=now"), "after=0&types=town.frozen.v1,town.thawed.v1");
+    early.expect("hello");
+    freeze("freeze");
+    early.events(1);
+    // More than are looked at together, several times.
+    for n in 0..9_000 {
+        station.publish(&format!("step-{n}"), "thinks");
+    }
+    early.events(9_000);
+    freeze("thaw");
+    let last = early.events(1);
+    let kinds = ["monkeytown.town.frozen.v1", "monkeytown.town.thawed.v1"];
+    let mut ear = station.listen(filter);
+    ear.expect("hello");
+    assert_eq!(ear.events(2).iter().map(|event| event["event"]["type"].clone()).collect::<Vec<_>>(), kinds);
+    let polled = station.get(&format!("/api/events?{filter}"), &[]).json();
+    let events = polled["events"].as_array().unwrap();
+    assert_eq!(events.iter().map(|event| event["event"]["type"].clone()).collect::<Vec<_>>(), kinds);
+    assert_eq!(polled["next"], last[0]["offset"]);
+    let none = station.get("/api/events?after=0&types=none", &[]).json();
+    assert_eq!((&none["events"], &none["next"]), (&serde_json::json!([]), &last[0]["offset"]), "all was looked at");
+    let mut sse = std::io::BufReader::new(station.ask(&format!("/events?{filter}"), &[]));
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut sse, &mut line).unwrap();
+        told.extend(kinds.iter().filter(|kind| line.starts_with("data:") && line.contains(**kind)).copied());
+    }
+    assert_eq!(told, kinds);
+    station.close();
+}

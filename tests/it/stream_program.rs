@@ -250,6 +250,94 @@ fn with_a_remote_it_follows_what_is_pushed_there() {
     kill(child);
 }
 
+/// Ends it by a signal; says with which code, and what is in its log.
+fn ended(child: Child, signal: &str) -> (Option<i32>, String) {
+    tell(&child, signal);
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn tell(child: &Child, signal: &str) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+}
+
+// covers: event-stream#the-server-writes-no-history/events-that-wait-in-the-clone
+#[test]
+fn a_server_sends_nothing_to_the_remote() {
+    let village = Village::small_with_remote();
+    let other = village.another_clone("other");
+    other.monkeytown(&["freeze", "--reason", "a test"]).says(0, "");
+    other.monkeytown(&["thaw", "--reason", "a test"]).says(0, "");
+    village.monkeytown(&["sync"]).says(0, "");
+    let seq = village.events().len();
+    // Nobody is there: what is recorded waits in this clone.
+    let (home, away) = (village.path("home.git"), village.path("away.git"));
+    std::fs::rename(&home, &away).unwrap();
+    village.monkeytown(&["freeze", "--reason", "offline"]).says(0, "");
+    std::fs::rename(&away, &home).unwrap();
+    let journal = |dir: &std::path::Path| village.git_in(dir, ["rev-list", "refs/heads/monkeytown/journal"]);
+    let (there, here) = (journal(&home), journal(&village.dir()));
+    assert!(here.ends_with(&there) && here.len() > there.len(), "one waits: {here} {there}");
+    let (child, address) = program(&village, &["--remote", "origin", "--fetch", "1"]);
+    let mut ear = Ear::at(address, "after=snapshot");
+    ear.expect("hello");
+    assert_eq!(ear.expect("snapshot")["seq"], seq, "what the remote has is told, and no more");
+    // Two fetches and more: what is recorded there is told, and what waits here stays here.
+    for (what, kind) in [("freeze", "frozen"), ("thaw", "thawed"), ("freeze", "frozen")] {
+        other.monkeytown(&[what, "--reason", "afar"]).says(0, "");
+        let event = &ear.expect("event")["event"];
+        assert_eq!(event["type"], format!("monkeytown.town.{kind}.v1"));
+        assert_eq!(event["data"]["reason"], "afar");
+    }
+    assert_eq!(journal(&home).lines().count(), there.lines().count() + 3);
+    assert_eq!(journal(&village.dir()), here, "it is left for the command that sends it");
+    let (code, log) = ended(child, "-TERM");
+    assert_eq!((code, log.matches("events wait in this clone").count()), (Some(0), 1), "{log}");
+}
+
+// covers: event-stream#the-server-writes-no-history/a-remote-that-hangs
+#[test]
+fn a_remote_that_hangs_keeps_nobody_waiting() {
+    let village = Village::small_with_remote();
+    village.monkeytown(&["freeze", "--reason", "a test"]).says(0, "");
+    let seq = village.events().len();
+    // The system takes the connection, and nobody ever answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/x.git", silent.local_addr().unwrap());
+    village.git(["remote", "set-url", "origin", &url]);
+    let (child, address) = program(&village, &["--remote", "origin", "--fetch", "1"]);
+    let mut ear = Ear::at(address, "after=snapshot");
+    ear.expect("hello");
+    assert_eq!(ear.expect("snapshot")["seq"], seq, "what is here is told");
+    assert_eq!(Station::get_at(address, "/readyz", &[]).status, 200);
+    let (mut asks, _) = silent.accept().unwrap();
+    let (code, log) = ended(child, "-TERM");
+    assert_eq!(code, Some(0), "{log}");
+    // What asked the remote has gone too.
+    asks.read_to_end(&mut Vec::new()).unwrap();
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let village = Village::small_with_remote();
+    village.monkeytown(&["freeze", "--reason", "a test"]).says(0, "");
+    let lock = std::fs::File::open(village.dir().join(".git/monkeytown/journal.lock")).unwrap();
+    lock.lock().unwrap();
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        let (child, address) = program(&village, &["--remote", "origin"]);
+        let mut ear = Ear::at(address, "after=now");
+        ear.expect("hello");
+        // It waits for another command of this clone, which nothing but that command ends.
+        let open = || std::fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().flatten();
+        until(|| {
+            open().any(|file| file.path().read_link().is_ok_and(|path| path.ends_with("monkeytown/journal.lock")))
+        });
+        tell(&child, "-TERM");
+        ear.ends(1001);
+        assert_eq!(ended(child, signal).0, Some(code));
+    }
+}
+
 // covers: event-stream#several-servers-serve-one-town/each-says-which-it-is
 #[test]
 fn several_servers_of_one_town_are_told_to_the_page() {

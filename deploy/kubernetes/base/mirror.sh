@@ -19,10 +19,12 @@ git_asks() {
 [ -f "$dir/HEAD" ] || git init --quiet --bare "$dir"
 git -C "$dir" config remote.origin.url "$TOWN_URL"
 git -C "$dir" config remote.origin.fetch '+refs/heads/*:refs/heads/*'
+# Each step says by itself that it failed: after `||` and in `if` the shell does not end at the first failure.
 fetch() {
-  git_asks -C "$dir" fetch --quiet --prune origin
+  git_asks -C "$dir" fetch --quiet --prune origin || return
   # The default branch may have another name than the one that git began with.
-  head="$(git_asks -C "$dir" ls-remote --symref origin HEAD | sed -n 's/^ref: \(.*\)\tHEAD$/\1/p')"
+  heads="$(git_asks -C "$dir" ls-remote --symref origin HEAD)" || return
+  head="$(printf '%s\n' "$heads" | sed -n 's/^ref: \(.*\)\tHEAD$/\1/p')"
   [ -z "$head" ] || git -C "$dir" symbolic-ref HEAD "$head"
 }
 if [ "${1:-}" = once ]; then

@@ -1,14 +1,13 @@
 //! Fetching from the remote while a server runs: from time to time, and soon where a webhook says so.
 //! Lives here: when. Never here: what is fetched (see [`crate::git::home`]).
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use crate::cli::open;
 use crate::config::Stopwatch;
+use crate::git::home::Home;
 use crate::git::journal::{Journal, JournalError};
-use crate::run::house::House;
+use crate::git::program::Halt;
 
 /// How long a fetch is apart from the one before, however often a webhook asks for it.
 const APART: Duration = Duration::from_secs(1);
@@ -17,6 +16,7 @@ const APART: Duration = Duration::from_secs(1);
 pub struct Fetching {
     thread: std::thread::JoinHandle<()>,
     tell: mpsc::Sender<Fetch>,
+    halt: Halt,
 }
 
 /// What the thread that fetches is told.
@@ -27,33 +27,26 @@ enum Fetch {
 }
 
 impl Fetching {
-    /// Fetches once, and goes on with it.
+    /// Fetches at once and again and again, on a thread of its own: nobody waits for a remote. Nothing is ever sent to it.
     ///
     /// # Errors
     /// When there is no thread to be had.
-    pub fn start(house: House, clock: Arc<open::Source>, seconds: u64) -> anyhow::Result<Self> {
+    pub fn start(home: Home, seconds: u64) -> anyhow::Result<Self> {
         let (tell, told) = mpsc::channel();
-        let (home, name) = (house.home, house.settings.name);
-        let fetch = move || -> Result<(), JournalError> {
-            home.refresh()?;
-            let journal = Journal::new(&home.repo, home.remote.as_ref());
-            journal.sync(&clock.stamp(&name))?;
-            Ok(())
-        };
-        // The first fetch is waited for: the stream begins with all that there is.
-        if let Err(error) = fetch() {
-            tracing::warn!(%error, "the remote cannot be asked");
-        }
-        let pause = Duration::from_secs(seconds);
-        let again = move || {
-            while is_due(&told, pause, APART) {
-                if let Err(error) = fetch() {
-                    tracing::warn!(%error, "the remote cannot be asked; trying again in {seconds} s");
-                }
+        let (halt, ending) = (home.repo.halt(), home.repo.halt());
+        let (pause, mut said) = (Duration::from_secs(seconds), Said::default());
+        let again = move || loop {
+            let fetched = fetch(&home);
+            if ending.is_over() {
+                return;
+            }
+            said.fetched(fetched, seconds);
+            if !is_due(&told, pause, APART) {
+                return;
             }
         };
         let thread = std::thread::Builder::new().name("fetch".to_owned()).spawn(again)?;
-        Ok(Self { thread, tell })
+        Ok(Self { thread, tell, halt })
     }
 
     /// What makes it fetch soon.
@@ -63,10 +56,54 @@ impl Fetching {
         Box::new(move || drop(tell.send(Fetch::Now)))
     }
 
+    /// Tells it to end, together with the `git` program that may be waiting for the remote.
+    pub fn tell_to_end(&self) {
+        let _ = self.tell.send(Fetch::End);
+        self.halt.end();
+    }
+
     /// Ends it.
     pub fn end(self) {
-        let _ = self.tell.send(Fetch::End);
+        self.tell_to_end();
         let _ = self.thread.join();
+    }
+}
+
+/// Fetches once. Says whether something waits here that the remote does not have.
+fn fetch(home: &Home) -> Result<bool, JournalError> {
+    home.fetch_again()?;
+    Journal::new(&home.repo, home.remote.as_ref()).follow()
+}
+
+/// What the log was told, so that it is told once and not with every fetch.
+#[derive(Default)]
+struct Said {
+    trouble: Option<String>,
+    waiting: bool,
+}
+
+impl Said {
+    fn fetched(&mut self, fetched: Result<bool, JournalError>, seconds: u64) {
+        let trouble = match fetched {
+            Ok(waiting) => {
+                if waiting && !self.waiting {
+                    tracing::warn!(
+                        "events wait in this clone that the remote does not have: they are not told before a command sends them, such as `monkeytown sync`"
+                    );
+                }
+                self.waiting = waiting;
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        match (&self.trouble, &trouble) {
+            (before, Some(error)) if before.as_ref() != Some(error) => {
+                tracing::warn!(error, "the remote cannot be asked; trying again every {seconds} s");
+            }
+            (Some(_), None) => tracing::info!("the remote answers again"),
+            _ => {}
+        }
+        self.trouble = trouble;
     }
 }
 

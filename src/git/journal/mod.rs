@@ -27,6 +27,7 @@ use crate::town::finding::Finding;
 use crate::town::fold::Town;
 use crate::town::limits::{JOURNAL_BRANCH, SNAPSHOT_EVERY};
 
+use super::home::Home;
 use super::remote::Remote;
 use super::repo::Repo;
 
@@ -71,6 +72,8 @@ pub struct Appended {
 pub struct Journal<'r> {
     repo: &'r Repo,
     remote: Option<&'r Remote>,
+    /// The reference that is read.
+    at: String,
     offline: std::cell::Cell<bool>,
     watch: Option<&'r dyn Fn(sync::JoinStep)>,
 }
@@ -85,7 +88,15 @@ impl<'r> Journal<'r> {
     /// The journal of `repo`; with a remote, that is where appends must arrive.
     #[must_use]
     pub fn new(repo: &'r Repo, remote: Option<&'r Remote>) -> Self {
-        Self { repo, remote, offline: std::cell::Cell::new(false), watch: None }
+        Self { repo, remote, at: reference(), offline: std::cell::Cell::new(false), watch: None }
+    }
+
+    /// The journal of a home as it is told to others, only to be read: where that is a remote, what was fetched of it. What waits
+    /// here is told when the remote has it.
+    #[must_use]
+    pub fn told(home: &'r Home) -> Self {
+        let at = home.remote.as_ref().map_or_else(reference, Self::tracking);
+        Self { at, ..Self::new(&home.repo, None) }
     }
 
     /// The same journal, which tells `watch` each step of joining what waited here with the remote.
@@ -110,7 +121,7 @@ impl<'r> Journal<'r> {
     /// # Errors
     /// [`JournalError::ReadObject`] when the reference cannot be read.
     pub fn head(&self) -> Result<Option<Oid>, JournalError> {
-        find(self.git(), &reference())
+        find(self.git(), &self.at)
     }
 
     /// The state at the tip: from the cache where it is still good, else from the snapshot and the events since.
@@ -118,7 +129,7 @@ impl<'r> Journal<'r> {
     /// # Errors
     /// [`JournalError`] when the journal is damaged, rewritten or incomplete: nothing may be built on it then.
     pub fn load(&self) -> Result<Tip, JournalError> {
-        let cached = cache::read(&self.repo.private_dir()?, &reference());
+        let cached = cache::read(&self.repo.private_dir()?, &self.at);
         let Some(tip) = self.head()? else {
             return match cached {
                 Some(seen) => Err(self.rewritten(&seen, None)),
@@ -145,7 +156,7 @@ impl<'r> Journal<'r> {
     fn remember(&self, tip: &Tip) {
         if let (Some(oid), Ok(private)) = (tip.oid, self.repo.private_dir()) {
             let cached = cache::Cached { tip: oid, at: tip.at, town: tip.town.clone() };
-            cache::write(&private, &reference(), &cached);
+            cache::write(&private, &self.at, &cached);
         }
     }
 

@@ -84,7 +84,7 @@ fn is_left_out(event: &Envelope, misfits: &HashSet<String>) -> bool {
 }
 
 impl Journal<'_> {
-    fn tracking(remote: &Remote) -> String {
+    pub(super) fn tracking(remote: &Remote) -> String {
         remote.tracking(crate::town::limits::JOURNAL_BRANCH)
     }
 
@@ -156,6 +156,24 @@ impl Journal<'_> {
                 Ok(())
             }
             other => other,
+        }
+    }
+
+    /// Fetches the remote's journal, and brings the branch here along where it has nothing of its own. Nothing is sent: says whether
+    /// something waits here that the remote does not have.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the remote cannot be asked, or what it has is not what was seen of it.
+    pub fn follow(&self) -> Result<bool, JournalError> {
+        let Some(remote) = self.remote else { return Ok(false) };
+        self.fetch(remote)?;
+        let _one_at_a_time = self.repo.lock_waiting("journal")?;
+        match (self.head()?, find(self.git(), &Self::tracking(remote))?) {
+            (here, there) if here == there => Ok(false),
+            (Some(_), None) => Ok(true),
+            (Some(here), Some(there)) if !self.continues(here, there)? => Ok(true),
+            (_, Some(there)) => self.set_head(there).map(|()| false),
+            (None, None) => Ok(false),
         }
     }
 

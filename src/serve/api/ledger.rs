@@ -92,7 +92,7 @@ pub fn ledger(desk: &Desk, home: &Home, town: &Town) -> Result<Ledger, Failure> 
 
 /// Folds the journal anew where it has grown since, and compares. Who asks meanwhile waits for that check.
 fn verify(desk: &Desk, home: &Home) -> Result<Verify, Failure> {
-    let journal = Journal::new(&home.repo, None);
+    let journal = Journal::told(home);
     let head = journal.head()?;
     let mut last = lock(&desk.verified);
     if let Some((_, known)) = last.as_ref().filter(|(known, _)| *known == head) {

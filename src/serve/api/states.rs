@@ -49,7 +49,7 @@ pub fn at(shared: &Shared, seq: u64) -> Result<Arc<Town>, Failure> {
     match states.fold(shared, &nearest, seq) {
         Some(town) => Ok(town),
         // The ring has let go of what lies between; git has it.
-        None => shared.desk.with(|home| Ok(Arc::new(Journal::new(&home.repo, None).state_at(seq)?))),
+        None => shared.desk.with(|home| Ok(Arc::new(Journal::told(home).state_at(seq)?))),
     }
 }
 
