@@ -67,7 +67,11 @@ pub fn read(repo: &Repo, oid: Oid, source: &str) -> Result<Landed, GitError> {
     // At the border of a shallow clone the parent is named, and not here.
     let before = commit.parent(0).ok().map(|parent| parent.tree_id());
     let is_cut = before.is_none() && commit.parent_count() > 0;
-    let changes = if is_cut { Vec::new() } else { repo.changes_between(before, Some(commit.tree_id()))? };
+    let changes = match if is_cut { Ok(Vec::new()) } else { repo.changes_between(before, Some(commit.tree_id())) } {
+        // That it landed is told, also where nobody can tell what it changed.
+        Err(error) if error.is_unreadable() => Vec::new(),
+        changes => changes?,
+    };
     let data = Data {
         oid: oid.to_string(),
         author: &author,
