@@ -148,6 +148,7 @@ fn problem(error: &anyhow::Error) -> Problem {
         Some(CannotMerge::Conflicts { paths, .. }) => return conflict("conflicts", detail).with("paths", json!(paths)),
         Some(CannotMerge::Draft { .. }) => return conflict("draft", detail),
         Some(CannotMerge::NoBranch(_)) => return conflict("no-branch", detail),
+        Some(CannotMerge::Unreadable { .. }) => return conflict("refused", detail),
         _ => {}
     }
     if error.is::<Elsewhere>() {

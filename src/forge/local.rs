@@ -3,8 +3,10 @@
 //! Never here: merging (a human does, by `monkeytown pulls merge` or by `git merge`).
 
 use async_trait::async_trait;
+use git2::Oid;
 
 use super::{Forge, ForgeError, NewPull, PullView};
+use crate::git::errors::GitError;
 use crate::git::home::Home;
 use crate::git::journal::{Journal, JournalError};
 use crate::git::landing::Landing;
@@ -43,29 +45,33 @@ impl<'a> LocalForge<'a> {
         open.map(view).ok_or_else(|| ForgeError::Conflict("a human closed the pull request meanwhile".to_owned()))
     }
 
-    fn seen(&self, pull: &Pull) -> Result<Option<Command>, ForgeError> {
-        let refused = |error: crate::git::errors::GitError| ForgeError::Refused(error.to_string());
+    fn seen(&self, pull: &Pull, main: Oid) -> Result<Option<Command>, GitError> {
         let repo = &self.home.repo;
-        let head = repo::oid(&pull.offer.head).map_err(refused)?;
+        let head = repo::oid(&pull.offer.head)?;
         if !repo.has(head) {
             // Recorded after what was fetched here: the next look knows more.
             return Ok(None);
         }
-        let main = self.home.main().map_err(refused)?;
-        let branch_tip = self.home.tip(&pull.offer.branch).map_err(refused)?;
+        let mut branch_tip = None;
         let landed = self.home.with_depth(|| match repo.landing(head, main, &self.home.branch)? {
-            None => match branch_tip.filter(|tip| *tip != head && repo.has(*tip)) {
-                // What people put on top of it may have been squashed with it.
-                Some(tip) => Ok(repo.landing(tip, main, &self.home.branch)?.map(|l| Landing { edited: true, ..l })),
-                None => Ok(None),
-            },
-            landed => Ok(landed),
+            None => {
+                branch_tip = self.home.tip(&pull.offer.branch)?;
+                match branch_tip.filter(|tip| *tip != head && repo.has(*tip)) {
+                    // What people put on top of it may have been squashed with it.
+                    Some(tip) => Ok(repo.landing(tip, main, &self.home.branch)?.map(|l| Landing { edited: true, ..l })),
+                    None => Ok(None),
+                }
+            }
+            landed => {
+                // That it landed is known, also where the branch cannot be read any more.
+                branch_tip = self.home.tip(&pull.offer.branch).ok().flatten();
+                Ok(landed)
+            }
         });
         let landed = match landed {
-            Ok(landed) => landed,
             // Where nobody has more history, the border of a shallow clone is no verdict; a deeper clone will tell.
             Err(error) if error.needs_depth() || error.is_unavailable() => return Ok(None),
-            Err(error) => return Err(refused(error)),
+            landed => landed?,
         };
         if let Some(Landing { commit, by, edited }) = landed {
             // A human who pushed to the branch before merging edited the work.
@@ -73,10 +79,7 @@ impl<'a> LocalForge<'a> {
                 edited || branch_tip.is_some_and(|tip| tip != head && repo.is_ancestor(tip, main).unwrap_or(false));
             return Ok(Some(Command::Merge { number: pull.number, by, commit: repo::id(commit), edited, head: None }));
         }
-        if branch_tip.is_none()
-            && !self.journal.is_offline()
-            && self.home.is_gone(&pull.offer.branch).map_err(refused)?
-        {
+        if branch_tip.is_none() && !self.journal.is_offline() && self.home.is_gone(&pull.offer.branch)? {
             return Ok(Some(Command::Reject {
                 number: pull.number,
                 by: "unknown".to_owned(),
@@ -132,9 +135,20 @@ impl Forge for LocalForge<'_> {
     }
 
     async fn observe(&self, town: &Town) -> Result<Vec<Command>, ForgeError> {
-        let mut commands = Vec::new();
+        let refused = |error: GitError| ForgeError::Refused(error.whole());
+        let (mut commands, main) = (Vec::new(), self.home.main().map_err(refused)?);
         for pull in town.open_pulls() {
-            commands.extend(self.seen(pull)?);
+            match self.seen(pull, main) {
+                Ok(command) => commands.extend(command),
+                // Whatever somebody pushed to one branch, what became of the others is seen all the same.
+                Err(error) if error.is_unreadable() => tracing::warn!(
+                    "#{}: {} cannot be read ({}); reject it, or delete the branch",
+                    pull.number,
+                    pull.offer.branch,
+                    error.whole()
+                ),
+                Err(error) => return Err(refused(error)),
+            }
         }
         Ok(commands)
     }

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, Oid, Repository};
+use git2::{ErrorCode, Oid, ReferenceType, Repository};
 
 use super::errors::GitError;
 use super::repo::Repo;
@@ -48,6 +48,23 @@ impl Repo {
         }
         found.sort();
         Ok(found)
+    }
+
+    /// Makes sure that a branch of this name can be written: that it is neither a folder of others nor another name for one.
+    pub fn check_branch(&self, reference: &str) -> Result<(), GitError> {
+        let none = |why, instead: &str| {
+            Err(GitError::NoBranch { reference: reference.to_owned(), why, instead: instead.to_owned() })
+        };
+        if let Some((below, _)) = self.references(&format!("{reference}/"))?.first() {
+            return none("there are others below it", below);
+        }
+        match self.git().find_reference(reference) {
+            Ok(found) if found.kind() == Some(ReferenceType::Symbolic) => {
+                none("it is another name for a branch", reference)
+            }
+            // What cannot be read is told by whoever reads it.
+            _ => Ok(()),
+        }
     }
 
     /// Deletes a reference if it still stands at `expected`. One that is gone already is fine.

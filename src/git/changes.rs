@@ -59,25 +59,20 @@ pub struct ProposalContent {
 impl Repo {
     /// Every path that differs between two trees, sorted. Equal folders are not even read.
     pub fn changes_between(&self, before: Option<Oid>, after: Option<Oid>) -> Result<Vec<RawChange>, GitError> {
-        let mut changes = Vec::new();
-        self.compare(before, after, &mut Vec::new(), 0, &mut changes)?;
-        changes.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(changes)
+        let mut walk = Walk::default();
+        self.compare(before, after, 0, &mut walk)?;
+        walk.changes.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(walk.changes)
     }
 
-    fn compare(
-        &self,
-        before: Option<Oid>,
-        after: Option<Oid>,
-        prefix: &mut Vec<u8>,
-        depth: usize,
-        changes: &mut Vec<RawChange>,
-    ) -> Result<(), GitError> {
+    fn compare(&self, before: Option<Oid>, after: Option<Oid>, depth: usize, walk: &mut Walk) -> Result<(), GitError> {
         if before == after {
             return Ok(());
         }
         check_depth(depth)?;
-        check_count(changes.len())?;
+        // Folders count as well: they can share each other until there is no end to them, without a single file.
+        walk.folders += 1;
+        check_count(walk.changes.len().max(walk.folders))?;
         let before = Entries::of(before.map(|oid| self.find_tree(oid)).transpose()?);
         let after = Entries::of(after.map(|oid| self.find_tree(oid)).transpose()?);
         let (mut i, mut j) = (0, 0);
@@ -97,17 +92,17 @@ impl Repo {
                 continue;
             }
             let Some(entry) = old.or(new) else { continue };
-            let length = prefix.len();
-            prefix.extend_from_slice(&entry.key);
+            let length = walk.prefix.len();
+            walk.prefix.extend_from_slice(&entry.key);
             if entry.mode.is_none() {
                 // The key of a folder ends with its slash, so both sides are folders or one is missing.
-                self.compare(old.map(|e| e.oid), new.map(|e| e.oid), prefix, depth + 1, changes)?;
+                self.compare(old.map(|e| e.oid), new.map(|e| e.oid), depth + 1, walk)?;
             } else {
                 let side = |e: &Entry| e.mode.map(|mode| (mode, e.oid));
-                let path = show(prefix);
-                changes.push(RawChange { path, before: old.and_then(side), after: new.and_then(side) });
+                let path = show(&walk.prefix);
+                walk.changes.push(RawChange { path, before: old.and_then(side), after: new.and_then(side) });
             }
-            prefix.truncate(length);
+            walk.prefix.truncate(length);
         }
     }
 
@@ -164,8 +159,24 @@ impl Repo {
 
     /// What differs between two trees, with contents.
     pub fn file_changes(&self, before: Oid, after: Oid) -> Result<Vec<FileChange>, GitError> {
-        let raw = self.changes_between(Some(before), Some(after))?;
-        self.with_content(raw, &mut Budget::new("the content of the proposal"))
+        self.contents(self.changes_between(Some(before), Some(after))?)
+    }
+
+    /// The contents of what differs.
+    pub fn contents(&self, changes: Vec<RawChange>) -> Result<Vec<FileChange>, GitError> {
+        self.with_content(changes, &mut Budget::new("the content of the proposal"))
+    }
+
+    /// Reads all that the commits up to `head` bring to one that has those of `exclude`, `base` being where they parted: an
+    /// error where that cannot be read, or is more than is ever read.
+    pub fn read_through(&self, base: Option<Oid>, head: Oid, exclude: &[Oid]) -> Result<(), GitError> {
+        match base {
+            Some(base) => self.proposal(base, head, exclude).map(|_| ()),
+            None => {
+                let all = self.changes_between(None, Some(self.tree_of(head)?))?;
+                self.contents(all).and_then(|_| self.blobs_between(exclude, head)).map(|_| ())
+            }
+        }
     }
 
     /// What differs between two trees, and what the checks look at besides.
@@ -224,6 +235,16 @@ impl Repo {
         budget.take(self.blob_size(oid)?)?;
         Ok(Blob { mode, bytes: self.read_blob(oid)?.into() })
     }
+}
+
+/// A comparison under way.
+#[derive(Default)]
+struct Walk {
+    /// The path so far.
+    prefix: Vec<u8>,
+    /// Folders that were looked into.
+    folders: usize,
+    changes: Vec<RawChange>,
 }
 
 struct Budget {

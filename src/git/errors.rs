@@ -107,6 +107,16 @@ pub enum GitError {
         #[source]
         source: git2::Error,
     },
+    /// What has the name of a branch is none.
+    #[error("{reference} is no branch: {why}")]
+    NoBranch {
+        /// Its name.
+        reference: String,
+        /// What it is instead.
+        why: &'static str,
+        /// The reference that has to go so that it can be one.
+        instead: String,
+    },
     /// A reference does not exist.
     #[error("reference {reference} does not exist")]
     NoReference {
@@ -346,6 +356,34 @@ impl GitError {
     #[must_use]
     pub fn needs_depth(&self) -> bool {
         matches!(self, Self::NeedsDepth { .. })
+    }
+
+    /// Whether what is stored is at fault: missing, damaged, or more than is ever read. Whoever may push to a branch can make
+    /// that branch so, and nothing but what asks for that branch has to stop for it.
+    #[must_use]
+    pub const fn is_unreadable(&self) -> bool {
+        matches!(
+            self,
+            Self::ReadReference { .. }
+                | Self::NoBranch { .. }
+                | Self::BadReference { .. }
+                | Self::BadOid { .. }
+                | Self::ReadObject { .. }
+                | Self::BadObject { .. }
+                | Self::TooLarge { .. }
+                | Self::TooDeep { .. }
+                | Self::BadPath { .. }
+                | Self::MergeTrees { .. }
+        )
+    }
+
+    /// The failure with what git said about it, in one line.
+    #[must_use]
+    pub fn whole(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(source) => format!("{self}: {source}"),
+            None => self.to_string(),
+        }
     }
 
     pub(super) fn file(operation: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {

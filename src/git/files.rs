@@ -84,8 +84,13 @@ impl<'r> Files<'r> {
 
     /// An explicit stack instead of recursion: the depth of a tree is the author's choice.
     fn walk(&mut self, repo: &Repository, root: Oid, below: &str) {
-        let mut stack = vec![(root, below.as_bytes().to_vec(), 0)];
+        let (mut stack, mut folders) = (vec![(root, below.as_bytes().to_vec(), 0)], 0);
         while let Some((oid, prefix, depth)) = stack.pop() {
+            folders += 1;
+            if folders > MAX_ENTRIES {
+                self.left_out += 1 + stack.len();
+                break;
+            }
             let Ok(tree) = repo.find_tree(oid) else {
                 self.left_out += 1;
                 continue;

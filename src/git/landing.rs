@@ -69,7 +69,11 @@ impl Repo {
             let Some(parent) = parents.first().copied() else { break };
             if parents.len() == 1 {
                 let (before, after) = (self.tree_of(parent)?, self.tree_of(next)?);
-                let changes = self.changes_between(Some(before), Some(after))?;
+                let changes = match self.changes_between(Some(before), Some(after)) {
+                    // What can be read is not the same as what cannot.
+                    Err(error) if error.is_unreadable() => Vec::new(),
+                    changes => changes?,
+                };
                 let same_paths =
                     changes.len() == paths.len() && changes.iter().all(|change| paths.contains(change.path.as_str()));
                 let same = same_paths && self.patch_id(before, after)? == patch;

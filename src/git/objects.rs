@@ -119,31 +119,28 @@ impl Repo {
 
     /// Every file of a tree with the bytes of its path, in the tree's own order.
     pub(super) fn files(&self, tree: Oid) -> Result<Vec<(Vec<u8>, Mode, Oid)>, GitError> {
-        let mut files = Vec::new();
-        self.collect(tree, &mut Vec::new(), 0, &mut files)?;
-        Ok(files)
+        let mut listing = Listing::default();
+        self.collect(tree, 0, &mut listing)?;
+        Ok(listing.files)
     }
 
-    fn collect(
-        &self,
-        tree: Oid,
-        prefix: &mut Vec<u8>,
-        depth: usize,
-        files: &mut Vec<(Vec<u8>, Mode, Oid)>,
-    ) -> Result<(), GitError> {
+    fn collect(&self, tree: Oid, depth: usize, listing: &mut Listing) -> Result<(), GitError> {
         check_depth(depth)?;
+        // Folders without a file count as well, as they do where trees are compared.
+        listing.folders += 1;
+        check_count(listing.folders)?;
         for entry in self.find_tree(tree)?.iter() {
-            let length = prefix.len();
-            prefix.extend_from_slice(entry.name_bytes());
+            let length = listing.prefix.len();
+            listing.prefix.extend_from_slice(entry.name_bytes());
             match mode_of(entry.filemode()) {
-                Some(mode) => files.push((prefix.clone(), mode, entry.id())),
+                Some(mode) => listing.files.push((listing.prefix.clone(), mode, entry.id())),
                 None => {
-                    prefix.push(b'/');
-                    self.collect(entry.id(), prefix, depth + 1, files)?;
+                    listing.prefix.push(b'/');
+                    self.collect(entry.id(), depth + 1, listing)?;
                 }
             }
-            prefix.truncate(length);
-            check_count(files.len())?;
+            listing.prefix.truncate(length);
+            check_count(listing.files.len())?;
         }
         Ok(())
     }
@@ -235,6 +232,16 @@ impl Repo {
             Err(source) => Err(GitError::ReadObject { oid, source }),
         }
     }
+}
+
+/// The files of a tree as far as they are listed.
+#[derive(Default)]
+struct Listing {
+    /// The path so far.
+    prefix: Vec<u8>,
+    /// Folders that were looked into.
+    folders: usize,
+    files: Vec<(Vec<u8>, Mode, Oid)>,
 }
 
 /// The changes planned for one folder.

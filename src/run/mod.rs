@@ -42,9 +42,11 @@ use crate::senses::SenseError;
 use crate::town::decide::Rejected;
 use crate::town::envelope::Stamp;
 use crate::town::finding::Finding;
+use crate::town::fold::Pull;
 use crate::town::ids::{AgentId, RunId, Slot};
 
 pub use self::deliver::{briefing, run};
+use self::house::House;
 pub use self::report::{Ending, Report};
 
 /// What the caller wants run.
@@ -338,12 +340,59 @@ pub enum RunError {
     /// A checkpoint could not be written.
     #[error("write the run's checkpoint")]
     Checkpoint(#[source] serde_json::Error),
+    /// The agent's branch holds what cannot be read.
+    #[error("{branch} cannot be read ({why}), so {agent} starts no run; {remedy}")]
+    Unreadable {
+        /// Who.
+        agent: AgentId,
+        /// Its branch.
+        branch: String,
+        /// What is wrong with it.
+        why: String,
+        /// What to do.
+        remedy: String,
+    },
     /// The branch moved each time that we wanted to publish.
     #[error("the branch {0} moved each time the work was to be published; run again")]
     Unsettled(String),
 }
 
 impl RunError {
+    /// The branch of an agent cannot be read, on which its open pull request stands, if it has one.
+    fn unreadable(house: &House, pull: Option<&Pull>, agent: &AgentId, error: &GitError) -> Self {
+        let branch = agent.branch();
+        let home = &house.home;
+        let delete = match (error, home.remote.as_ref()) {
+            // Git itself does not delete a reference that it cannot read.
+            (GitError::ReadReference { .. }, _) => {
+                format!("rm '{}'", home.repo.common_dir().join(home.reference(&branch)).display())
+            }
+            (error, remote) => {
+                let name = match error {
+                    GitError::NoBranch { instead, .. } => instead.clone(),
+                    _ => home.reference(&branch),
+                };
+                match remote {
+                    Some(remote) => {
+                        let short = name.strip_prefix(&remote.tracking("")).unwrap_or(&name);
+                        format!("git push {} --delete {short}", remote.name)
+                    }
+                    // Never what it may be another name for.
+                    None => format!("git update-ref --no-deref -d {name}"),
+                }
+            }
+        };
+        let remedy = match pull {
+            Some(Pull { url: Some(url), .. }) => format!("close {url}, and delete the branch (`{delete}`)"),
+            Some(pull) => format!(
+                "reject its pull request (`monkeytown pulls reject {} --reason other`), and delete the branch (`{delete}`)",
+                pull.number
+            ),
+            None => format!("delete the branch (`{delete}`), which has no open pull request"),
+        };
+        Self::Unreadable { agent: agent.clone(), branch, why: error.whole(), remedy }
+    }
+
     /// Whether trying again later can help.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
@@ -372,6 +421,7 @@ impl RunError {
                 | Self::NoForge(_)
                 | Self::Queue(queue::QueueError::Refused { .. })
                 | Self::Git(GitError::OldGit { .. })
+                | Self::Unreadable { .. }
                 | Self::Prompt(_)
         )
     }

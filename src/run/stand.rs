@@ -60,7 +60,17 @@ impl Stand {
     /// # Errors
     /// [`RunError::Git`] when commits or trees cannot be read.
     pub fn find(house: &House, town: &Town, agent: &AgentId) -> Result<Self, RunError> {
-        Self::find_at(house, town, agent, house.base, house.home.tip(&agent.branch())?)
+        let home = &house.home;
+        let readable = |commit| home.repo.paths(home.repo.tree_of(commit)?);
+        let tip = || home.repo.check_branch(&home.reference(&agent.branch())).and_then(|()| home.tip(&agent.branch()));
+        let found = tip().map_err(RunError::from);
+        found.and_then(|tip| Self::find_at(house, town, agent, house.base, tip)).map_err(|error| match error {
+            // Where the default branch itself is at fault, the agent's branch is not blamed for it.
+            RunError::Git(error) if error.is_unreadable() && readable(house.base).is_ok() => {
+                RunError::unreadable(house, town.open_pull(agent), agent, &error)
+            }
+            other => other,
+        })
     }
 
     /// Finds out where a run of `agent` stood on `base` when its branch was at `tip`.
@@ -96,6 +106,8 @@ impl Stand {
             Some(oid) => Some(oid),
             None => house.home.with_depth(|| repo.merge_base(tip, base))?,
         };
+        // Before anybody thinks: what cannot be read now could not be proposed later either.
+        house.home.with_depth(|| repo.read_through(fork, tip, &behind))?;
         let fork_tree = fork.map(|fork| repo.tree_of(fork)).transpose()?;
         let tip_tree = repo.tree_of(tip)?;
         match repo.merge_trees(fork_tree, tip_tree, base_tree)? {

@@ -9,6 +9,7 @@ use git2::Oid;
 
 use super::house::House;
 use super::{RunError, publish::Hands};
+use crate::git::errors::GitError;
 use crate::git::journal::Appended;
 use crate::git::merge::Merged;
 use crate::git::objects::{Author, NewCommit};
@@ -60,6 +61,16 @@ pub enum CannotMerge {
     /// Its branch is gone.
     #[error("the branch {0} of the pull request is gone")]
     NoBranch(String),
+    /// It cannot be read, so nobody knows what would be merged.
+    #[error("#{number} is not merged, because {agent_branch} cannot be read ({why}); reject it, or delete the branch")]
+    Unreadable {
+        /// Which.
+        number: u64,
+        /// The agent's branch.
+        agent_branch: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Something else failed.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -155,10 +166,20 @@ fn land(
     }
     let repo = &house.home.repo;
     let branch = &pull.offer.branch;
-    let tip = house.home.tip(branch).map_err(Wrapped)?.ok_or_else(|| CannotMerge::NoBranch(branch.clone()))?;
+    let unreadable = |error: GitError| match error.is_unreadable() {
+        true => CannotMerge::Unreadable { number, agent_branch: branch.clone(), why: error.whole() },
+        false => Wrapped(error).into(),
+    };
+    let tip = house.home.tip(branch).map_err(unreadable)?.ok_or_else(|| CannotMerge::NoBranch(branch.clone()))?;
     judged.is_about(&repo::id(tip)).map_err(Wrapped)?;
     let main = house.home.main().map_err(Wrapped)?;
-    let tree = merged_tree(house, pull, tip, main)?;
+    let tree = match merged_tree(house, tip, main).map_err(unreadable)? {
+        Merged::Clean(tree) => tree,
+        Merged::Conflicts(paths) => {
+            let (default, agent_branch) = (house.home.branch.clone(), branch.clone());
+            return Err(CannotMerge::Conflicts { number, branch: default, agent_branch, paths });
+        }
+    };
     let message = format!("Merge pull request #{number} from {branch}\n\n{}\n\nPull: {number}\n", pull.offer.title);
     let seconds = (hands.edge.now)().timestamp();
     let new = NewCommit { parents: &[main, tip], message: &message, author: who, seconds };
@@ -180,20 +201,13 @@ impl Judged<'_> {
     }
 }
 
-fn merged_tree(house: &House, pull: &Pull, tip: Oid, main: Oid) -> Result<Oid, CannotMerge> {
+fn merged_tree(house: &House, tip: Oid, main: Oid) -> Result<Merged, GitError> {
     let repo = &house.home.repo;
-    let fork = house.home.with_depth(|| repo.merge_base(tip, main)).map_err(Wrapped)?;
-    let fork = fork.map(|fork| repo.tree_of(fork)).transpose().map_err(Wrapped)?;
-    let (ours, theirs) = (repo.tree_of(main).map_err(Wrapped)?, repo.tree_of(tip).map_err(Wrapped)?);
-    match repo.merge_trees(fork, ours, theirs).map_err(Wrapped)? {
-        Merged::Clean(tree) => Ok(tree),
-        Merged::Conflicts(paths) => Err(CannotMerge::Conflicts {
-            number: pull.number,
-            branch: house.home.branch.clone(),
-            agent_branch: pull.offer.branch.clone(),
-            paths,
-        }),
-    }
+    let fork = house.home.with_depth(|| repo.merge_base(tip, main))?;
+    // What nobody could judge would stop the whole town once it is on the default branch.
+    house.home.with_depth(|| repo.read_through(fork, tip, &[main]))?;
+    let fork = fork.map(|fork| repo.tree_of(fork)).transpose()?;
+    repo.merge_trees(fork, repo.tree_of(main)?, repo.tree_of(tip)?)
 }
 
 /// Rejects a pull request, with a reason that its agent will read.
@@ -211,7 +225,12 @@ pub fn reject(
     let stamp = hands.edge.stamp(&hands.house.settings.name);
     let command = Command::Reject { number, by: by.to_owned(), reason, text: text.to_owned() };
     let looked = open_pull(&hands.journal.load()?.town, number)?.offer.clone();
-    judged.is_about(&home.tip(&looked.branch)?.map_or_else(|| looked.head.clone(), repo::id))?;
+    // Whatever is on the branch, it can be rejected: only what was seen is compared, and nothing of it is read.
+    let tip = match home.tip(&looked.branch) {
+        Err(error) if error.is_unreadable() => None,
+        tip => tip?,
+    };
+    judged.is_about(&tip.map_or_else(|| looked.head.clone(), repo::id))?;
     Ok(hands.journal.append(&stamp, |town| {
         // Of two who reject it the second one is told, and what an agent made of it meanwhile nobody has seen.
         let now = &open_pull(town, number)?.offer.head;

@@ -129,7 +129,12 @@ async fn document<T: Serialize>(
 pub(super) fn tips(home: &Home, town: &Town) -> Result<String, Failure> {
     let mut tips = String::new();
     for pull in town.open_pulls() {
-        tips.push_str(&home.tip(&pull.offer.branch)?.map(|tip| tip.to_string()).unwrap_or_default());
+        match home.tip(&pull.offer.branch) {
+            Ok(tip) => tips.push_str(&tip.map(|tip| tip.to_string()).unwrap_or_default()),
+            // Its own answer says so; all others are as they were.
+            Err(error) if error.is_unreadable() => tips.push_str(&error.whole()),
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(tips)
 }

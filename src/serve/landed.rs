@@ -105,7 +105,7 @@ fn changes(repo: &Repo, commit: &Commit<'_>) -> Result<Option<Vec<RawChange>>, G
     }
     match repo.changes_between(before, Some(commit.tree_id())) {
         Ok(changes) => Ok(Some(changes)),
-        Err(GitError::TooLarge { .. } | GitError::TooDeep { .. }) => Ok(None),
+        Err(error) if error.is_unreadable() => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -20,9 +20,9 @@ fn with_a_pull() -> Village {
 }
 
 /// The program that serves, and the page in it.
-struct Page {
+pub struct Page {
     child: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
     token: Option<String>,
     session: String,
 }
@@ -49,7 +49,7 @@ impl Page {
     }
 
     /// Serves, and opens the printed address.
-    fn open(village: &Village) -> Self {
+    pub fn open(village: &Village) -> Self {
         Self::open_with(village, &[])
     }
 
@@ -65,7 +65,7 @@ impl Page {
         self.post_as("/api/session", &json!({"token": token}), &[("authorization", "")])
     }
 
-    fn post(&self, path: &str, body: &Value) -> Answer {
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_as(path, body, &[])
     }
 
@@ -100,12 +100,12 @@ impl Page {
         Answer::of(&String::from_utf8(bytes).unwrap())
     }
 
-    fn get(&self, path: &str) -> Value {
+    pub fn get(&self, path: &str) -> Value {
         Station::get_at(self.address, path, &[]).json()
     }
 
     /// The commit of a pull request that a person is shown.
-    fn head(&self, number: u64) -> String {
+    pub fn head(&self, number: u64) -> String {
         let pull = self.get(&format!("/api/pulls/{number}"));
         pull["tip"].as_str().or(pull["head"].as_str()).unwrap().to_owned()
     }

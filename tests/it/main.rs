@@ -48,6 +48,7 @@ mod stream;
 mod stream_limits;
 mod stream_program;
 mod telling;
+mod unreadable;
 mod verdicts;
 mod workflows;
 mod world;

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::git::errors::GitError;
 use crate::git::home::Home;
 use crate::town::charter::{Charter, RunLimits, Schedule};
 use crate::town::limits::TOWN_FILE_BYTES;
@@ -70,12 +71,18 @@ fn agent(home: &Home, town: &TownNow, charter: &Charter, now: DateTime<Utc>) -> 
         senses: charter.senses.iter().map(|sense| sense.name().to_owned()).collect(),
         page: charter.page.clone(),
         paused: settings.is_some_and(|settings| settings.paused.contains(&charter.name)),
-        memories: memories(home, town, charter)?,
+        memories: match memories(home, town, charter) {
+            Err(error) if error.is_unreadable() => {
+                tracing::warn!(agent = %charter.name, error = error.whole(), "its memory cannot be read");
+                Vec::new()
+            }
+            memories => memories?,
+        },
     })
 }
 
 /// A memory file that is damaged gives what can be read of it; the gate says what is wrong.
-fn memories(home: &Home, town: &TownNow, charter: &Charter) -> Result<Vec<Entry>, Failure> {
+fn memories(home: &Home, town: &TownNow, charter: &Charter) -> Result<Vec<Entry>, GitError> {
     let (repo, path) = (&home.repo, charter.name.memory_path());
     let Some((_, blob)) = repo.entry(repo.tree_of(town.main)?, &path)? else { return Ok(Vec::new()) };
     if repo.blob_size(blob)? > TOWN_FILE_BYTES as u64 {

@@ -7,6 +7,7 @@ use git2::Oid;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::git::changes::RawChange;
 use crate::git::errors::GitError;
 use crate::git::files::is_binary;
 use crate::git::repo::Repo;
@@ -19,6 +20,8 @@ const PATCH: usize = 200 * 1024;
 const PATCHES: usize = 4 * 1024 * 1024;
 /// Lines with hidden characters that are named of one file.
 const HIDDEN: usize = 50;
+/// Files of one answer.
+const FILES: usize = 3_000;
 /// Files on each side among which renames with edits are looked for.
 const RENAMES: usize = 40;
 /// Bytes of a file whose likeness to another is measured.
@@ -72,14 +75,20 @@ pub struct Hidden {
     pub what: String,
 }
 
-/// What differs between two trees. Where that is more than may be read, the files are named and nothing else.
+/// What differs between two trees, and in how many files. Where that is more than may be read, or cannot be read, the files are
+/// named and nothing else, and of very many only the first.
 ///
 /// # Errors
-/// [`GitError`] when an object cannot be read.
-pub fn between(repo: &Repo, before: Oid, after: Oid) -> Result<Vec<FileDiff>, GitError> {
-    let changes = match repo.file_changes(before, after) {
+/// [`GitError`] when a folder cannot be read, or there are more files than are ever looked through.
+pub fn between(repo: &Repo, before: Oid, after: Oid) -> Result<(Vec<FileDiff>, usize), GitError> {
+    let raw = repo.changes_between(Some(before), Some(after))?;
+    let count = raw.len();
+    if count > FILES {
+        return Ok((named(raw), count));
+    }
+    let changes = match repo.contents(raw.clone()) {
         Ok(changes) => changes,
-        Err(GitError::TooLarge { .. }) => return named(repo, before, after),
+        Err(error) if error.is_unreadable() => return Ok((named(raw), count)),
         Err(error) => return Err(error),
     };
     let mut left = PATCHES;
@@ -91,11 +100,13 @@ pub fn between(repo: &Repo, before: Oid, after: Oid) -> Result<Vec<FileDiff>, Gi
         left -= diff.patch.len();
         diff
     };
-    Ok(renamed(changes).into_iter().map(diff).collect())
+    let files: Vec<FileDiff> = renamed(changes).into_iter().map(diff).collect();
+    let count = files.len();
+    Ok((files, count))
 }
 
-fn named(repo: &Repo, before: Oid, after: Oid) -> Result<Vec<FileDiff>, GitError> {
-    let name = |change: crate::git::changes::RawChange| FileDiff {
+fn named(changes: Vec<RawChange>) -> Vec<FileDiff> {
+    let name = |change: RawChange| FileDiff {
         status: status(change.before.is_some(), change.after.is_some(), false),
         path: change.path,
         from: None,
@@ -106,7 +117,7 @@ fn named(repo: &Repo, before: Oid, after: Oid) -> Result<Vec<FileDiff>, GitError
         cut: true,
         invisible: Vec::new(),
     };
-    Ok(repo.changes_between(Some(before), Some(after))?.into_iter().map(name).collect())
+    changes.into_iter().take(FILES).map(name).collect()
 }
 
 const fn status(before: bool, after: bool, renamed: bool) -> Status {

@@ -31,6 +31,8 @@ use super::specs;
 const KEPT: usize = 256;
 /// Risks that are told of one pull request.
 const RISKS: usize = 50;
+/// The rule under which it is told that the commits cannot be read.
+const READABLE: &str = "readable";
 
 /// How much a risk matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -112,16 +114,22 @@ fn once(schema: &mut schemars::Schema) {
 #[derive(Debug, Default)]
 pub struct Weighed {
     findings: Vec<Finding>,
-    /// Whether its commits are here at all.
+    /// Whether the gate has judged it.
     here: bool,
+}
+
+impl Weighed {
+    /// Of an offer that cannot be read: that stays with this one pull request, whoever pushed what.
+    fn unread(error: &GitError) -> Self {
+        let message = format!("it cannot be judged here: {}", error.whole());
+        Self { findings: vec![Finding::error(READABLE, message)], here: false }
+    }
 }
 
 /// The commits that a pull request stands between: where it left the default branch, and its newest.
 struct Ends {
     fork: Oid,
     tip: Oid,
-    /// Whether people added commits.
-    edited: bool,
 }
 
 /// `GET /api/pulls`, newest first.
@@ -143,38 +151,61 @@ pub fn page(desk: &Desk, home: &Home, now: &TownNow, town: &Town, number: u64) -
         .ok_or_else(|| Failure::NotFound(format!("there is no pull request #{number}; /api/pulls lists them")))?;
     let mut card = card(desk, home, now, town, pull)?;
     card.pull.remove("files");
-    let files = match ends(home, now, pull)? {
-        Some(ends) => diff::between(&home.repo, home.repo.tree_of(ends.fork)?, home.repo.tree_of(ends.tip)?)?,
-        None => Vec::new(),
+    let (files, count) = match differing(home, now, pull) {
+        // The card says why.
+        Err(Failure::Git(error)) if error.is_unreadable() => (Vec::new(), 0),
+        found => found?,
     };
     let runs = lock(&desk.past).runs_of(number);
-    Ok(Page { card, file_count: files.len().max(pull.offer.files as usize), files, runs })
+    Ok(Page { card, file_count: count.max(pull.offer.files as usize), files, runs })
+}
+
+fn differing(home: &Home, now: &TownNow, pull: &Pull) -> Result<(Vec<FileDiff>, usize), Failure> {
+    let Some(ends) = ends(home, now, pull)? else { return Ok((Vec::new(), 0)) };
+    Ok(diff::between(&home.repo, home.repo.tree_of(ends.fork)?, home.repo.tree_of(ends.tip)?)?)
 }
 
 fn card(desk: &Desk, home: &Home, now: &TownNow, town: &Town, pull: &Pull) -> Result<Card, Failure> {
     let is_open = pull.state == PullState::Open;
-    let ends = if is_open { ends(home, now, pull)? } else { None };
-    let weighed = match &ends {
-        Some(ends) => Some(weigh(desk, home, now, town, pull, ends)?),
-        None => None,
-    };
+    let weighed = if is_open { looked_at(desk, home, now, town, pull)? } else { None };
     let own_paths = match &weighed {
-        Some(weighed) => weighed.findings.iter().all(|finding| finding.rule != gate::OWN),
+        Some(weighed) => weighed.findings.iter().all(|finding| ![gate::OWN, READABLE].contains(&finding.rule.as_str())),
         None => owns_all(now, pull),
     };
+    // Also one that cannot be read: it is what a verdict is about.
+    let tip = home.tip(&pull.offer.branch).ok().flatten().map(|tip| tip.to_string());
+    let tip = tip.filter(|tip| is_open && *tip != pull.offer.head.as_str());
     let Value::Object(fields) = serde_json::to_value(pull)? else {
         return Err(Failure::NotFound("the pull request cannot be shown".to_owned()));
     };
     let runs = lock(&desk.past).runs_of(pull.number);
     Ok(Card {
         pull: fields,
-        risk: risks(pull, ends.as_ref(), weighed.as_deref(), own_paths),
+        risk: risks(pull, tip.is_some(), weighed.as_deref(), own_paths),
         own_paths,
         checks: weighed.as_deref().filter(|weighed| weighed.here).map(checks),
         cost_micros: runs.iter().map(|run| run.cost_micros).fold(0, u64::saturating_add),
         similar: similar(town, pull),
-        tip: ends.filter(|ends| ends.edited).map(|ends| ends.tip.to_string()),
+        tip,
     })
+}
+
+/// What the gate says of an open pull request; `None` where its commits are not here.
+fn looked_at(
+    desk: &Desk,
+    home: &Home,
+    now: &TownNow,
+    town: &Town,
+    pull: &Pull,
+) -> Result<Option<Arc<Weighed>>, Failure> {
+    let found = ends(home, now, pull).and_then(|ends| {
+        let ends = ends.as_ref();
+        ends.map(|ends| weigh(desk, home, now, town, pull, ends)).transpose()
+    });
+    match found {
+        Err(Failure::Git(error)) if error.is_unreadable() => Ok(Some(Arc::new(Weighed::unread(&error)))),
+        found => found,
+    }
 }
 
 /// Where a pull request begins and ends; `None` where its commits are not here.
@@ -183,10 +214,10 @@ fn ends(home: &Home, now: &TownNow, pull: &Pull) -> Result<Option<Ends>, Failure
     let (head, base) = (repo::oid(&pull.offer.head)?, repo::oid(&pull.offer.base)?);
     let is_open = pull.state == PullState::Open;
     let tip = if is_open { home.tip(&pull.offer.branch)? } else { None };
-    let tip = tip.filter(|tip| repo.has(*tip)).unwrap_or(head);
-    if !repo.has(tip) {
+    if tip.is_none() && !repo.has(head) {
         return Ok(None);
     }
+    let tip = tip.unwrap_or(head);
     // A closed one is shown as it was offered: the default branch may have all of it by now.
     let against = if is_open || !repo.has(base) { now.main } else { base };
     let fork = match repo.merge_base(against, tip) {
@@ -194,7 +225,7 @@ fn ends(home: &Home, now: &TownNow, pull: &Pull) -> Result<Option<Ends>, Failure
         Err(error) if error.needs_depth() => against,
         Err(error) => return Err(error.into()),
     };
-    Ok(Some(Ends { fork, tip, edited: tip != head }))
+    Ok(Some(Ends { fork, tip }))
 }
 
 fn weigh(
@@ -213,10 +244,11 @@ fn weigh(
     let weighed = match (&now.settings, charter) {
         (Some(settings), Some(charter)) => match judged(home, now, town, pull, ends, (settings, charter)) {
             Ok(findings) => Weighed { findings, here: true },
-            Err(Failure::Git(error @ (GitError::TooLarge { .. } | GitError::NeedsDepth { .. }))) => {
-                let finding = Finding::warning("size", format!("it cannot be judged here: {error}"));
+            Err(Failure::Git(error)) if error.needs_depth() => {
+                let finding = Finding::warning("depth", format!("it cannot be judged here: {error}"));
                 Weighed { findings: vec![finding], here: false }
             }
+            Err(Failure::Git(error)) if error.is_unreadable() => Weighed::unread(&error),
             Err(error) => return Err(error),
         },
         _ => {
@@ -284,7 +316,7 @@ fn owns_all(now: &TownNow, pull: &Pull) -> bool {
     pull.offer.paths.iter().all(|path| owned.iter().any(|pattern| pattern.matches(path)))
 }
 
-fn risks(pull: &Pull, ends: Option<&Ends>, weighed: Option<&Weighed>, own_paths: bool) -> Vec<Risk> {
+fn risks(pull: &Pull, edited: bool, weighed: Option<&Weighed>, own_paths: bool) -> Vec<Risk> {
     let mut found = Vec::new();
     let mut risk = |level: Level, what: String| found.push(Risk { level, what });
     let is_open = pull.state == PullState::Open;
@@ -309,10 +341,10 @@ fn risks(pull: &Pull, ends: Option<&Ends>, weighed: Option<&Weighed>, own_paths:
     if weighed.is_none() && !own_paths {
         risk(Level::Warn, "touches what its agent does not own now".to_owned());
     }
-    if is_open && ends.is_none() {
+    if is_open && weighed.is_none() {
         risk(Level::Warn, "its commits are not in this clone, so nothing of it was judged".to_owned());
     }
-    if ends.is_some_and(|ends| ends.edited) {
+    if edited {
         risk(Level::Info, "people added commits; a merge takes them along".to_owned());
     }
     found.sort_by_key(|risk| match risk.level {

@@ -31,6 +31,9 @@ pub struct Specs {
     pub changes: Vec<Change>,
     /// What holds now.
     pub specs: Vec<Spec>,
+    /// What could not be read, and so is not counted; none where all could.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
 }
 
 /// One change.
@@ -112,8 +115,22 @@ pub fn specs(home: &Home, now: &TownNow, town: &Town) -> Result<Specs, Failure> 
     let files = Files::open(repo.git(), now.main)?;
     let tree = spec_tree::read(&files, OPENSPEC, Archive::Names);
     let project = Project::new(&tree, OPENSPEC);
-    let tags = spec_tree::tags(repo, repo.tree_of(now.main)?)?;
-    let past = past(home, now, town, &project)?;
+    let mut unread = None;
+    let tags = match spec_tree::tags(repo, repo.tree_of(now.main)?) {
+        // What the default branch holds elsewhere is no reason to show none of its specs.
+        Err(error) if error.is_unreadable() => {
+            unread = Some(format!("no test was looked for that names a scenario: {}", error.whole()));
+            Vec::new()
+        }
+        tags => tags?,
+    };
+    let past = match past(home, now, town, &project) {
+        Err(Failure::Git(error)) if error.is_unreadable() => {
+            unread = Some(format!("nothing is known of what was done for a change before: {}", error.whole()));
+            Past::default()
+        }
+        past => past?,
+    };
     let changes = project.changes();
     let mut all: Vec<Change> = changes.iter().map(|name| change(&project, &past, name, &tags)).collect();
     let mut archived = project.archived();
@@ -131,7 +148,7 @@ pub fn specs(home: &Home, now: &TownNow, town: &Town) -> Result<Specs, Failure> 
             id: id.clone(),
         }
     };
-    Ok(Specs { changes: all, specs: project.specs().into_iter().map(|file| spec(file.id)).collect() })
+    Ok(Specs { changes: all, specs: project.specs().into_iter().map(|file| spec(file.id)).collect(), unread })
 }
 
 /// What the files do not tell. Where a shallow clone does not reach far enough, what was built after a pass is not known.

@@ -101,7 +101,7 @@ function Whole({ one, now }: { one: PullDetail; now: Pick<Pull, "state" | "verdi
         <span>{`${one.files.filter((file) => seen.value.has(`${head}/${file.path}`)).length} of ${many(one.files.length, "file")} seen`}</span>
         <button type="button" aria-pressed={split.value} onClick={() => (split.value = !split.value)}>{split.value ? "Unified" : "Split"} <kbd>s</kbd></button>
       </div>
-      {one.files.length < one.file_count && <p class="warning">{one.files.length === 0 ? "Its commits are not in the clone that is served, so what differs cannot be shown." : `Only ${one.files.length} of ${one.file_count} files can be shown.`}</p>}
+      {one.files.length < one.file_count && <p class="warning">{one.files.length === 0 ? "Its commits cannot be read here, so what differs cannot be shown." : `Only ${one.files.length} of ${one.file_count} files can be shown.`}</p>}
       {opened(one.files).map((file) => <Diff key={file.file.path} head={head} {...file} />)}
     </article>
   );
