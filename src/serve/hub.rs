@@ -23,7 +23,7 @@ use super::filter::Filter;
 use super::frame::{Hole, Message};
 use super::histogram::Histogram;
 use super::offset;
-use super::ring::{Capacity, Offset, Position, Refused, Ring, Seek};
+use super::ring::{Capacity, Offset, Position, Refused, Ring, Seek, key};
 use super::tally::Tally;
 use super::view::{BOUNDS, TooManyFilters, Views};
 
@@ -493,12 +493,4 @@ impl Inner {
             Seek::Evicted { .. } => over(asked, Hole::Evicted),
         }
     }
-}
-
-/// What an event's id is found again by.
-fn key(id: &str) -> u64 {
-    let hash = blake3::hash(id.as_bytes());
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash.as_bytes()[..8]);
-    u64::from_le_bytes(first)
 }

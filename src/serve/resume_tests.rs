@@ -206,12 +206,12 @@ fn an_event_that_is_larger_than_the_ring_is_said_to_be_missing() {
     hub.restart(Beginning { epoch: "e".to_owned(), ..Beginning::default() }, |_| ());
     let filters = [None, Some("ada")].map(|agent| Filter::read(None, agent, None).unwrap());
     let mut cursors: Vec<Cursor> =
-        filters.iter().map(|filter| hub.join(&Start::Now, filter.clone(), "").cursor).collect();
+        filters.iter().map(|filter| hub.join(&Start::Now, filter.clone(), "").unwrap().cursor).collect();
     let long = format!("long{}", "g".repeat(1_000));
     let publish = |id: &str| hub.publish(&[(id, &event(id, true))])[0];
     assert_eq!(["one", &long, "two"].map(publish), [1, 2, 3]);
     hub.put([Incoming { offset: offset::of_seq(1), seq: Some(1), id: &long, json: &event(&long, true) }]);
-    cursors.push(hub.join(&Start::After(None, 1), filters[0].clone(), "").cursor);
+    cursors.push(hub.join(&Start::After(None, 1), filters[0].clone(), "").unwrap().cursor);
     for (cursor, before) in cursors.iter_mut().zip([0, 0, 1]) {
         let taken = hub.take(cursor, 10).unwrap();
         let heard: Vec<Value> = taken.iter().map(|(_, json)| serde_json::from_slice(json).unwrap()).collect();

@@ -327,6 +327,15 @@ impl Position {
     }
 }
 
+/// What an event's id is found again by.
+#[must_use]
+pub fn key(id: &str) -> u64 {
+    let hash = blake3::hash(id.as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.as_bytes()[..8]);
+    u64::from_le_bytes(first)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -60,6 +60,7 @@ fn paths() -> Paths {
         .each::<Message<'_>>("text/event-stream", "messages; `event` is the kind, `id` is `epoch:offset`")
         .fails(503, &["full"]);
     let poll = stream("events", "Ask again and again").json::<poll::Answer>(200, "what came after a place").tagged();
+    let poll = poll.fails(503, &["full"]);
     let asks = |id, summary| Operation::new("operations", id, summary);
     let openapi = asks("openapi", "This description").json::<Map<String, Value>>(200, "the document").tagged();
     let ready = asks("ready", "Whether the repository can be read").text(TEXT, "it can").fails(503, &["not-ready"]);

@@ -66,7 +66,12 @@ impl Topics {
             return Mark { topic: NOBODY, at: 0, length: 0 };
         };
         let about = heard.event;
-        let place = place(frame, &about.subject);
+        let place = match &about.subject {
+            subject if subject.is_empty() => Some((0, 0)),
+            Cow::Borrowed(subject) => place(frame, subject),
+            // Written otherwise in the frame, with escapes.
+            Cow::Owned(_) => None,
+        };
         let (at, length) = place.unwrap_or_default();
         let subject = place.is_none().then(|| about.subject.as_ref().into());
         let topic = Topic { kind: about.kind.as_ref().into(), agents: agents(&about), subject };
@@ -142,15 +147,10 @@ impl Topic {
     }
 }
 
-/// Where a subject lies in its frame; `None` where it is written otherwise there, or is too far away to be pointed at.
-fn place(frame: &[u8], subject: &Cow<'_, str>) -> Option<(u16, u16)> {
-    let length = u16::try_from(subject.len()).ok()?;
-    if length == 0 {
-        return Some((0, 0));
-    }
-    let Cow::Borrowed(borrowed) = subject else { return None };
-    let at = borrowed.as_ptr().addr().checked_sub(frame.as_ptr().addr())?;
-    Some((u16::try_from(at).ok()?, length))
+/// Where a subject lies in its frame; `None` where it is too far away to be pointed at.
+fn place(frame: &[u8], subject: &str) -> Option<(u16, u16)> {
+    let at = subject.as_ptr().addr().checked_sub(frame.as_ptr().addr())?;
+    Some((u16::try_from(at).ok()?, u16::try_from(subject.len()).ok()?))
 }
 
 /// An event is an agent's where the agent did it, where it is about the agent, or where its payload says whose it is.

@@ -251,10 +251,11 @@ fn with_a_remote_it_follows_what_is_pushed_there() {
 }
 
 /// Ends it by a signal; says with which code, and what is in its log.
-fn ended(child: Child, signal: &str) -> (Option<i32>, String) {
+fn ended(mut child: Serving, signal: &str) -> (Option<i32>, String) {
     tell(&child, signal);
-    let output = child.wait_with_output().unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    (child.wait().unwrap().code(), log)
 }
 
 fn tell(child: &Child, signal: &str) {
@@ -273,7 +274,7 @@ fn a_server_sends_nothing_to_the_remote() {
     // Nobody is there: what is recorded waits in this clone.
     let (home, away) = (village.path("home.git"), village.path("away.git"));
     std::fs::rename(&home, &away).unwrap();
-    village.monkeytown(&["freeze", "--reason", "offline"]).says(0, "");
+    village.monkeytown(&["freeze", "--reason", "offline"]).says(3, "");
     std::fs::rename(&away, &home).unwrap();
     let journal = |dir: &std::path::Path| village.git_in(dir, ["rev-list", "refs/heads/monkeytown/journal"]);
     let (there, here) = (journal(&home), journal(&village.dir()));
