@@ -116,8 +116,8 @@ impl Station {
                 publishers: plan.publishers,
                 desk,
                 local: plan.token.map(|token| {
-                    let perform = Box::new(|_: &_| Err(Problem::failed("nothing comes of it here")));
-                    Local::new(&token, vec![address.to_string()], None, perform)
+                    let nothing = || Problem::failed("nothing comes of it here");
+                    Local::new(&token, vec![address.to_string()], None, Box::new(move |_| Err(nothing())))
                 }),
                 hook: plan.hook,
                 limits: plan.limits,
