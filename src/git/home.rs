@@ -3,6 +3,7 @@
 //! Never here: the journal (see [`super::journal`]), merging.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use git2::Oid;
@@ -10,7 +11,7 @@ use git2::Oid;
 use super::errors::{GitError, RemoteFailure};
 use super::remote::{Deepen, PushSpec, Remote};
 use super::repo::Repo;
-use crate::town::limits::{AGENT_BRANCH_PREFIX, TOWN_FILE};
+use crate::town::limits::{AGENT_BRANCH_PREFIX, JOURNAL_BRANCH, TOWN_FILE};
 
 /// How long one conversation with a remote may take.
 pub const NETWORK_LIMIT: Duration = Duration::from_secs(120);
@@ -136,8 +137,9 @@ impl Home {
     /// fetch, because it starts shallow. Says what the remote calls its HEAD: a clone that a runner of CI made does not know.
     fn fetch(repo: &Repo, remote: &Remote) -> Result<Option<String>, GitError> {
         // What was known before the remote was asked: a branch that somebody fetched meanwhile is not taken for gone.
-        let known = repo.references(&remote.tracking(AGENT_BRANCH_PREFIX))?;
+        let known = repo.references(&remote.tracking(""))?;
         let (there, head) = remote.list_with_head(repo, &["HEAD", "refs/heads/*"], NETWORK_LIMIT)?;
+        Self::prune(repo, remote, &known, &there)?;
         let journal = super::journal::reference();
         let (mut wanted, mut unseen) = (Vec::new(), Vec::new());
         for (name, oid) in &there {
@@ -156,17 +158,29 @@ impl Home {
         if !unseen.is_empty() {
             remote.deepen(repo, &unseen, Deepen::Depth(1), NETWORK_LIMIT)?;
         }
+        Ok(head.filter(|name| there.iter().any(|(known, _)| known.strip_prefix("refs/heads/") == Some(name))))
+    }
+
+    /// Forgets the agents' branches that are gone there, and what else is gone and in the way of a branch: git fetches no `a/b`
+    /// where there was an `a`, and all others would wait for it.
+    fn prune(repo: &Repo, remote: &Remote, known: &[(String, Oid)], there: &[(String, Oid)]) -> Result<(), GitError> {
+        let names: BTreeSet<&str> = there.iter().filter_map(|(name, _)| name.strip_prefix("refs/heads/")).collect();
+        let below = |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'));
         for (name, oid) in known {
-            let short = name.strip_prefix(&remote.tracking("")).unwrap_or(&name);
-            let gone = !there.iter().any(|(there, _)| there.strip_prefix("refs/heads/") == Some(short));
-            if gone
-                && let Err(error) = repo.delete_reference(&name, oid)
+            let short = name.strip_prefix(&remote.tracking("")).unwrap_or(name);
+            if names.contains(short) {
+                continue;
+            }
+            let wanted = short.starts_with(AGENT_BRANCH_PREFIX)
+                || short != JOURNAL_BRANCH && names.iter().any(|other| below(short, other) || below(other, short));
+            if wanted
+                && let Err(error) = repo.delete_reference(name, *oid)
                 && !error.is_raced()
             {
                 return Err(error);
             }
         }
-        Ok(head.filter(|name| there.iter().any(|(known, _)| known.strip_prefix("refs/heads/") == Some(name))))
+        Ok(())
     }
 
     /// Fetches again.

@@ -438,6 +438,23 @@ fn a_branch_that_is_none_closes_one_pull_request() {
 }
 
 #[test]
+fn a_branch_that_became_a_folder_at_the_remote_stops_nobody() {
+    let village = Village::new().agent("saboteur", "sab/**").agent("clerk", "desk/**").commit("Found").remote();
+    village.says([write("sab/links.md", "The first link leads nowhere.\n"), finish("List the link")]);
+    village.run("saboteur").ended(0, "opened");
+    let home = village.path("home.git");
+    for (from, to) in [(BRANCH, "away"), ("away", "agent/saboteur/more"), ("agent/saboteur/more", "people")] {
+        village.git_in(&home, ["branch", "-m", from, to]);
+        village.monkeytown(&["sync"]).says(0, "");
+    }
+    village.git_in(&home, ["branch", "-m", "people", "away"]);
+    village.git_in(&home, ["branch", "-m", "away", "people/more"]);
+    village.says([write("desk/note.md", "The second link leads nowhere.\n"), finish("Note the link")]);
+    village.run("clerk").ended(0, "opened");
+    assert_eq!(village.states(), [(1, "rejected".to_owned()), (2, "open".to_owned())]);
+}
+
+#[test]
 fn a_main_that_cannot_be_read_is_shown_as_far_as_it_can() {
     let village = town();
     deep(&village);
