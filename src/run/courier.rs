@@ -5,16 +5,18 @@
 //! A run never waits for this, and never fails by it: what has no room is dropped, what is not answered is given up.
 
 use std::cell::{Cell, RefCell};
+use std::pin::Pin;
 use std::sync::mpsc as done;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use serde::Deserialize;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Sleep, sleep};
 
 use super::Progress;
 use crate::http::{Broken, Http, trusted};
@@ -174,20 +176,21 @@ fn work(server: Server, right: Right, mut steps: mpsc::Receiver<String>) -> Sent
     let mut line = Line { server, right, http, token: None };
     runtime.block_on(async {
         let (mut sent, mut failures, mut batch) = (Sent::default(), 0, Vec::new());
-        let mut pause: Option<Instant> = None;
+        let mut pause: Option<Pin<Box<Sleep>>> = None;
         while steps.recv_many(&mut batch, AT_ONCE).await > 0 {
-            if pause.is_some_and(|until| Instant::now() < until) {
+            if pause.as_mut().is_some_and(|pause| pause.as_mut().now_or_never().is_none()) {
                 sent.lost += batch.len();
                 batch.clear();
                 continue;
             }
+            pause = None;
             match line.send(&batch).await {
                 Ok(()) => failures = 0,
                 Err(unsent) => {
                     sent.lost += batch.len();
                     sent.why = Some(unsent.why);
                     // Who says when to come back is there.
-                    pause = unsent.wait.and_then(|wait| Instant::now().checked_add(wait));
+                    pause = unsent.wait.map(|wait| Box::pin(sleep(wait)));
                     failures = if pause.is_some() { 0 } else { failures + 1 };
                     if unsent.for_good || failures >= FAILURES {
                         break;
