@@ -16,8 +16,8 @@ use schemars::generate::{Contract, SchemaSettings};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::Shared;
 use super::problem::Problem;
+use super::{Shared, router};
 
 /// The media type of JSON.
 pub const JSON: &str = "application/json";
@@ -198,7 +198,7 @@ impl Paths {
         H: Handler<T, Arc<Shared>>,
         T: 'static,
     {
-        self.route(path, "get", get(handler), operation)
+        self.route(path, "get", get(handler).options(router::permission), operation)
     }
 
     /// A path that something is sent to.

@@ -90,19 +90,25 @@ async fn openapi(headers: HeaderMap) -> Response {
     api::tagged(&headers, &MADE.tag, || MADE.bytes.clone())
 }
 
-async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    if uri.path().starts_with("/api/") {
-        return Problem::not_found(format!("no {} here; docs/stream.md lists the paths", uri.path())).into_response();
+async fn fallback(shared: State<Arc<Shared>>, request: Request) -> Response {
+    let path = request.uri().path();
+    if path.starts_with("/api/") {
+        return Problem::not_found(format!("no {path} here; docs/stream.md lists the paths")).into_response();
     }
-    let answer = assets::answer(uri.path(), &headers);
-    if matches!(method, Method::GET | Method::HEAD) || answer.status() == StatusCode::NOT_FOUND {
-        return answer;
+    let answer = assets::answer(path, request.headers());
+    match *request.method() {
+        Method::GET | Method::HEAD => answer,
+        _ if answer.status() == StatusCode::NOT_FOUND => answer,
+        Method::OPTIONS => permission(shared, request).await,
+        _ => not_taken(&request),
     }
-    let allowed = [(header::ALLOW, HeaderValue::from_static("GET,HEAD"))];
-    (allowed, other_method(method, uri).await).into_response()
 }
 
 async fn other_method(method: Method, uri: Uri) -> Problem {
+    method_problem(&method, &uri)
+}
+
+fn method_problem(method: &Method, uri: &Uri) -> Problem {
     let detail = format!("{} does not take {method}", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Another method is asked for", detail)
 }
@@ -127,24 +133,25 @@ fn policy(host: &str, shards: &[String]) -> String {
     )
 }
 
-/// What a foreign page's browser asks before it asks (CORS), where that page may read: of what is read, and of nothing that
-/// decides.
-fn preflight(request: &Request) -> bool {
+/// What the browser of a foreign page asks before it asks (CORS): whether that page may read here. Only a path that is read is
+/// asked so; of one that decides something there is nothing to permit.
+pub async fn permission(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let wanted = request.headers().get(header::ACCESS_CONTROL_REQUEST_METHOD);
-    request.method() == Method::OPTIONS && wanted.is_some_and(|wanted| wanted == "GET")
-}
-
-/// The answer to that, where the path is one that is read.
-fn permission(refused: &Response) -> Option<Response> {
-    let methods = refused.headers().get(header::ALLOW)?.to_str().ok()?;
-    let is_read =
-        refused.status() == StatusCode::METHOD_NOT_ALLOWED && methods.split(',').any(|one| one.trim() == "GET");
+    if shared.doorman.foreign(&request).is_none() || wanted.is_none_or(|wanted| wanted != "GET") {
+        return not_taken(&request);
+    }
     let told = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET"),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, "if-none-match, last-event-id"),
         (header::ACCESS_CONTROL_MAX_AGE, "600"),
     ];
-    is_read.then(|| (StatusCode::NO_CONTENT, told).into_response())
+    (StatusCode::NO_CONTENT, told).into_response()
+}
+
+/// The answer of what is only read to another method.
+fn not_taken(request: &Request) -> Response {
+    let allowed = [(header::ALLOW, HeaderValue::from_static("GET,HEAD"))];
+    (allowed, method_problem(request.method(), request.uri())).into_response()
 }
 
 /// What a foreign page may read of an answer, beside what every page may.
@@ -175,15 +182,12 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     let took = Stopwatch::start();
     let (id, foreign) = (request_id(&request), shared.doorman.foreign(&request));
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let (policy, asks) = (policy(host, &shared.town.shards), foreign.is_some() && preflight(&request));
+    let policy = policy(host, &shared.town.shards);
     let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
     let mut response = match shared.doorman.look(&request) {
         Ok(()) => next.run(request).instrument(span.clone()).await,
         Err(problem) => problem.into_response(),
     };
-    if let Some(permission) = asks.then(|| permission(&response)).flatten() {
-        response = permission;
-    }
     shared.hub.counts.answered(response.status());
     span.in_scope(|| tracing::info!(status = response.status().as_u16(), ms = took.millis(), "answered"));
     let headers = response.headers_mut();

@@ -207,11 +207,11 @@ fn a_filter_lets_through_what_was_asked_for() {
     assert_eq!(kinds(&frozen.events(2)), ["monkeytown.town.frozen.v1"; 2]);
     assert_eq!(kinds(&of_agent.events(1)), ["monkeytown.run.step.v1"]);
     station.close();
+    // What did not pass may have been looked at by then or not: where it goes on nothing is lost either way.
     let place = place(&of_commits.ends(1001));
-    assert!(
-        place.ends_with(&format!(":{}", offset(&frozen_last(&village)))),
-        "what did not pass is behind it too: {place}"
-    );
+    let place: u64 = place.split_once(':').unwrap().1.parse().unwrap();
+    let last = offset(&frozen_last(&village));
+    assert!((offset(&first)..=last).contains(&place), "{place} of {last}");
 }
 
 /// The newest recorded event's place.

@@ -68,6 +68,7 @@ pub struct FileDiff {
 
 /// A line that hides something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "HiddenLine")]
 pub struct Hidden {
     /// Counted from 1, in the file as it would be.
     pub line: usize,
