@@ -190,8 +190,8 @@ fn work(server: Server, right: Right, mut steps: mpsc::Receiver<String>) -> Sent
                     sent.lost += batch.len();
                     sent.why = Some(unsent.why);
                     // Who says when to come back is there.
-                    pause = unsent.wait.map(|wait| Box::pin(sleep(wait)));
-                    failures = if pause.is_some() { 0 } else { failures + 1 };
+                    pause = unsent.wait.and_then(paused);
+                    failures = if unsent.wait.is_some() { 0 } else { failures + 1 };
                     if unsent.for_good || failures >= FAILURES {
                         break;
                     }
@@ -294,6 +294,14 @@ impl Line {
         self.token = Some(given.value.clone());
         Ok(given.value)
     }
+}
+
+/// A pause that has begun; none where it would be over at once.
+fn paused(wait: Duration) -> Option<Pin<Box<Sleep>>> {
+    let mut pause = (!wait.is_zero()).then(|| Box::pin(sleep(wait)))?;
+    // It runs from the first time that it is asked.
+    let _ = pause.as_mut().now_or_never();
+    Some(pause)
 }
 
 /// A token that GitHub gave.
