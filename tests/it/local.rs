@@ -548,7 +548,9 @@ fn a_secret_is_in_no_log() {
     let mut page = Page::open(&village);
     page.exchange(&page.token.clone().unwrap()).is_problem(401, "token-used");
     assert_eq!(page.post("/api/freeze", &json!({"reason": "lunch"})).status, 200);
-    page.child.kill().unwrap();
+    // What was logged is written to its end where the server is asked to end.
+    let told = Command::new("kill").args(["-TERM", &page.child.id().to_string()]).status();
+    assert!(told.unwrap().success() && page.child.wait().unwrap().success());
     let mut log = String::new();
     page.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     assert!(log.contains("/api/session") && log.contains("decided in the page"), "{log}");
