@@ -296,13 +296,7 @@ impl Town {
     fn pull_commented(&mut self, e: &super::event::PullCommented, happened: &Happened) -> Result<(), Misfit> {
         let pull = self.pulls.get_mut(&e.number).ok_or_else(|| misfit(format!("no pull request #{}", e.number)))?;
         let text = e.place.as_ref().map_or_else(|| e.text.clone(), |place| format!("{place}: {}", e.text));
-        pull.comments.push_back(Comment {
-            id: happened.id.clone(),
-            by: e.by.clone(),
-            at: happened.time,
-            text,
-            hidden: None,
-        });
+        pull.comments.push_back(Comment::said(happened, &e.by, text));
         keep_last(&mut pull.comments, COMMENTS_KEPT);
         if e.forge_id.is_some() {
             self.saw(happened);

@@ -84,13 +84,7 @@ impl Town {
         } else {
             format!("({}) {}", e.state.verb(), e.text)
         };
-        pull.comments.push_back(Comment {
-            id: happened.id.clone(),
-            by: e.by.clone(),
-            at: happened.time,
-            text,
-            hidden: None,
-        });
+        pull.comments.push_back(Comment::said(happened, &e.by, text));
         keep_last(&mut pull.comments, super::COMMENTS_KEPT);
         self.saw(happened);
         Ok(())
@@ -167,13 +161,7 @@ impl Town {
     pub(super) fn post_replied(&mut self, e: &PostReplied, happened: &Happened) -> Result<(), Misfit> {
         let post = self.posts.get_mut(&e.post).ok_or_else(|| misfit(format!("there is no post {}", e.post)))?;
         let text = crate::town::text::truncate_middle(&e.body, POST_BYTES);
-        post.replies.push_back(Comment {
-            id: happened.id.clone(),
-            by: e.author.clone(),
-            at: happened.time,
-            text,
-            hidden: None,
-        });
+        post.replies.push_back(Comment::said(happened, &e.author, text));
         keep_last(&mut post.replies, REPLIES_KEPT);
         if e.forge_id.is_some() {
             self.saw(happened);

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::town::event::{Offer, Reason, RunProposed, Trigger};
+use crate::town::happened::Happened;
 use crate::town::ids::{AgentId, Oid, RunId, Slot};
 use crate::town::pattern::Pattern;
 
@@ -359,4 +360,12 @@ pub struct Comment {
     /// Who hid it and why, while it is hidden; of replies on the board alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<Hidden>,
+}
+
+impl Comment {
+    /// What somebody said when this happened.
+    #[must_use]
+    pub fn said(happened: &Happened, by: &str, text: String) -> Self {
+        Self { id: happened.id.clone(), by: by.to_owned(), at: happened.time, text, hidden: None }
+    }
 }
