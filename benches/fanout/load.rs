@@ -4,11 +4,12 @@
 //! Every message is an event as an agent tells it, and carries `#`, ten digits of its number, a blank, and sixteen digits of the microsecond at which it was sent. The
 //! readers look for that mark alone, whatever a server wraps around it, so no server is charged for a parser.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::peers::{AGENT, TOWN};
@@ -192,23 +193,28 @@ async fn read(
     field: &Field,
 ) -> Seen {
     let mut seen = Seen::default();
-    let mut buffer = vec![0; 256 * 1024];
-    buffer[..rest.len()].copy_from_slice(&rest);
-    let mut filled = frames.as_mut().map_or(rest.len(), |frames| frames.strip(&mut buffer[..rest.len()]));
-    loop {
-        let kept = seen.take(&buffer[..filled], is_sampled, field);
-        buffer.copy_within(filled - kept..filled, 0);
-        if field.is_over.load(Ordering::Relaxed) {
-            break;
+    let mut kept = rest;
+    let filled = frames.as_mut().map_or(kept.len(), |frames| frames.strip(&mut kept));
+    kept.truncate(filled);
+    kept.drain(..filled - seen.take(&kept, is_sampled, field));
+    while !field.is_over.load(Ordering::Relaxed) {
+        if tokio::time::timeout(Duration::from_millis(200), stream.readable()).await.is_err() {
+            continue;
         }
-        match tokio::time::timeout(Duration::from_millis(200), stream.read(&mut buffer[kept..])).await {
-            Err(_) => filled = kept,
-            Ok(Ok(read)) if read > 0 => {
-                let new = &mut buffer[kept..kept + read];
-                filled = kept + frames.as_mut().map_or(read, |frames| frames.strip(new));
-                seen.bytes += read as u64;
-            }
-            Ok(_) => {
+        let read = SCRATCH.with_borrow_mut(|scratch| {
+            scratch[..kept.len()].copy_from_slice(&kept);
+            let came = &mut scratch[kept.len()..];
+            let read = stream.try_read(came)?;
+            let filled = kept.len() + frames.as_mut().map_or(read, |frames| frames.strip(&mut came[..read]));
+            let left = seen.take(&scratch[..filled], is_sampled, field);
+            kept.clear();
+            kept.extend_from_slice(&scratch[filled - left..filled]);
+            std::io::Result::Ok(read)
+        });
+        match read {
+            Ok(read) if read > 0 => seen.bytes += read as u64,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Ok(_) | Err(_) => {
                 seen.closed = true;
                 break;
             }
@@ -216,6 +222,12 @@ async fn read(
     }
     let _ = stream.shutdown().await;
     seen
+}
+
+thread_local! {
+    /// What all readers read into, one after the other: a buffer for each would be as much memory as the processor can touch,
+    /// and the readers would take more time from the servers than they must.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 * 1024]);
 }
 
 /// Where a reader is within the frames of a server, which are not masked.

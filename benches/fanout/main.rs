@@ -1,8 +1,10 @@
-//! One stream to many readers: `monkeytown serve` beside nats-server, redis and Node's `ws`, under the same load in the same run.
+//! One stream to many readers: `monkeytown serve` beside nats-server, redis, Node's `ws`, Bun, nginx with nchan, and axum with a
+//! broadcast channel, under the same load in the same run.
 //!
 //! Lives here: which loads are tried, and what is printed: one line of JSON for each, then a table. Sizes by the environment:
 //! `BENCH_SUBSCRIBERS`, `BENCH_RATES` (messages each second), `BENCH_BYTES`, `BENCH_SECONDS`, `BENCH_PEERS`. Peers that are not
-//! installed are left out and named; `ws` is looked for in `BENCH_WS`. Everything stays on the loopback interface.
+//! installed are left out and named; `ws` is looked for in `BENCH_WS`, Bun in `BENCH_BUN`, the one of axum (build it with `cargo build
+//! --release --manifest-path benches/fanout/axum/Cargo.toml --target-dir target/axum`) in `BENCH_AXUM`. Everything stays on the loopback interface.
 
 #![allow(
     clippy::disallowed_methods,
@@ -29,7 +31,7 @@ fn main() {
         return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-    let names = support::words("BENCH_PEERS", "monkeytown,nats,redis,node-ws");
+    let names = support::words("BENCH_PEERS", "monkeytown,nats,redis,node-ws,bun,nchan,axum");
     let size = support::number("BENCH_BYTES", 340, 340);
     let time = Duration::from_secs(support::number("BENCH_SECONDS", 2, 10) as u64);
     for subscribers in support::numbers("BENCH_SUBSCRIBERS", &[100], &[1_000]) {

@@ -31,11 +31,17 @@ pub enum Peer {
     Redis,
     /// The `ws` package on Node, one `send` for each client.
     Node,
+    /// Bun's own server, whose WebSocket is uWebSockets, and its `publish`.
+    Bun,
+    /// The nchan module of nginx.
+    Nchan,
+    /// axum with a broadcast channel; a package of its own beside this file.
+    Axum,
 }
 
 impl Peer {
     /// All of them, ours first.
-    pub const ALL: [Self; 4] = [Self::Ours, Self::Nats, Self::Redis, Self::Node];
+    pub const ALL: [Self; 7] = [Self::Ours, Self::Nats, Self::Redis, Self::Node, Self::Bun, Self::Nchan, Self::Axum];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -44,6 +50,17 @@ impl Peer {
             Self::Nats => "nats",
             Self::Redis => "redis",
             Self::Node => "node-ws",
+            Self::Bun => "bun",
+            Self::Nchan => "nchan",
+            Self::Axum => "axum",
+        }
+    }
+
+    /// Where readers ask for messages.
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Ours => "/ws?after=now",
+            _ => "/",
         }
     }
 }
@@ -100,14 +117,32 @@ pub fn start(peer: Peer, home: &Path) -> Option<Server> {
             .ok()
             .map(|child| server(child, first, first)),
         Peer::Node => {
-            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/fanout/broadcast.mjs");
             let modules =
                 support::words("BENCH_WS", concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/ws/node_modules/ws"));
             let is_there = Path::new(&modules[0]).is_dir();
-            let ports = [first.to_string(), second.to_string()];
             let mut node = quiet("node");
-            node.arg(script).arg(&modules[0]).args(ports);
+            node.arg(beside("broadcast.mjs")).arg(&modules[0]).args([first.to_string(), second.to_string()]);
             is_there.then(|| node.spawn().ok()).flatten().map(|child| server(child, first, second))
+        }
+        Peer::Bun => quiet(&support::words("BENCH_BUN", "bun")[0])
+            .arg(beside("publish.bun.mjs"))
+            .args([first.to_string(), second.to_string()])
+            .spawn()
+            .ok()
+            .map(|child| server(child, first, second)),
+        Peer::Axum => quiet(
+            &support::words("BENCH_AXUM", concat!(env!("CARGO_MANIFEST_DIR"), "/target/axum/release/broadcast"))[0],
+        )
+        .args([first.to_string(), second.to_string()])
+        .spawn()
+        .ok()
+        .map(|child| server(child, first, second)),
+        Peer::Nchan => {
+            let config = home.join("nginx.conf");
+            std::fs::write(&config, nchan(first, second, home)).expect("the configuration is written");
+            let mut nginx = quiet("nginx");
+            nginx.arg("-p").arg(home).arg("-e").arg(home.join("log")).arg("-c").arg(config);
+            nginx.spawn().ok().map(|child| server(child, first, second))
         }
     }?;
     let until = Instant::now() + Duration::from_secs(10);
@@ -116,6 +151,26 @@ pub fn start(peer: Peer, home: &Path) -> Option<Server> {
         std::thread::sleep(Duration::from_millis(20));
     }
     Some(started)
+}
+
+/// A file beside this one.
+fn beside(name: &str) -> String {
+    format!("{}/benches/fanout/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// One process of nginx that keeps as many messages as a slow reader may be behind.
+fn nchan(listens: u16, takes: u16, home: &Path) -> String {
+    let user = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
+    format!(
+        "load_module /usr/lib/nginx/modules/ngx_nchan_module.so;\nuser {user};\ndaemon off;\nmaster_process off;\npid {0}/pid;\n\
+         worker_rlimit_nofile 65536;\nevents {{ worker_connections 16384; }}\nhttp {{\n  access_log off;\n  client_body_temp_path {0}/b;\n  proxy_temp_path {0}/p;\n  \
+         fastcgi_temp_path {0}/f;\n  uwsgi_temp_path {0}/u;\n  scgi_temp_path {0}/s;\n  nchan_shared_memory_size 512M;\n  \
+         server {{ listen 127.0.0.1:{listens}; location = / {{ nchan_subscriber websocket; nchan_channel_id town; \
+         nchan_subscriber_first_message newest; nchan_message_buffer_length 200000; }} }}\n  \
+         server {{ listen 127.0.0.1:{takes}; location = / {{ nchan_publisher websocket; nchan_channel_id town; \
+         nchan_message_buffer_length 200000; nchan_message_timeout 60s; }} }}\n}}\n",
+        home.display()
+    )
 }
 
 fn quiet(program: &str) -> Command {
@@ -148,12 +203,8 @@ impl Server {
                 let rest = until(&mut stream, b"PONG\r\n").await;
                 (stream, rest)
             }
-            Peer::Node => {
-                let rest = upgraded(&mut stream, "/").await;
-                (stream, rest)
-            }
-            Peer::Ours => {
-                let rest = upgraded(&mut stream, "/ws?after=now").await;
+            Peer::Ours | Peer::Node | Peer::Bun | Peer::Nchan | Peer::Axum => {
+                let rest = upgraded(&mut stream, peer.path()).await;
                 (stream, rest)
             }
         }
@@ -170,35 +221,50 @@ impl Server {
         stream.set_nodelay(true).expect("a socket can be told");
         match self.peer {
             Peer::Ours => ours_publisher(stream, self.token.clone()),
-            Peer::Node => Box::new(move |batch| {
+            Peer::Node | Peer::Bun | Peer::Axum => Box::new(move |batch| {
                 let mut lines = batch.join(&b'\n');
                 lines.push(b'\n');
                 stream.write_all(&lines).expect("the server reads");
             }),
             Peer::Redis => {
-                let mut answers = stream.try_clone().expect("a socket can be read elsewhere");
-                std::thread::spawn(move || std::io::copy(&mut answers, &mut std::io::sink()));
+                unread(&stream);
                 wrapped(stream, |message| {
-                    (format!("*3\r\n$7\r\nPUBLISH\r\n$4\r\ntown\r\n${}\r\n", message.len()), "\r\n")
+                    (format!("*3\r\n$7\r\nPUBLISH\r\n$4\r\ntown\r\n${}\r\n", message.len()).into_bytes(), "\r\n")
+                })
+            }
+            Peer::Nchan => {
+                let words = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+                stream.write_all(words.as_bytes()).expect("nginx reads");
+                unread(&stream);
+                // A frame with a mask of nothing: what follows is the message as it is.
+                wrapped(stream, |message| {
+                    let length = u16::try_from(message.len()).expect("a short message").to_be_bytes();
+                    (vec![0x81, 0x80 | 126, length[0], length[1], 0, 0, 0, 0], "")
                 })
             }
             Peer::Nats => {
-                let mut answers = stream.try_clone().expect("a socket can be read elsewhere");
-                std::thread::spawn(move || std::io::copy(&mut answers, &mut std::io::sink()));
+                unread(&stream);
                 stream.write_all(b"CONNECT {\"verbose\":false}\r\n").expect("nats reads");
-                wrapped(stream, |message| (format!("PUB town {}\r\n", message.len()), "\r\n"))
+                wrapped(stream, |message| (format!("PUB town {}\r\n", message.len()).into_bytes(), "\r\n"))
             }
         }
     }
 }
 
+/// Takes what a server answers to a publisher, so that it never waits for it.
+fn unread(stream: &Blocking) {
+    let mut answers = stream.try_clone().expect("a socket can be read elsewhere");
+    std::thread::spawn(move || std::io::copy(&mut answers, &mut std::io::sink()));
+}
+
 /// A publisher that puts a few bytes around each message.
-fn wrapped(mut stream: Blocking, around: impl Fn(&[u8]) -> (String, &'static str) + Send + 'static) -> Publisher {
+fn wrapped(mut stream: Blocking, around: impl Fn(&[u8]) -> (Vec<u8>, &'static str) + Send + 'static) -> Publisher {
     Box::new(move |batch| {
         let mut all = Vec::new();
         for message in batch {
             let (before, after) = around(message);
-            all.extend(before.as_bytes());
+            all.extend(before);
             all.extend(message);
             all.extend(after.as_bytes());
         }
@@ -241,6 +307,9 @@ fn ours(home: &Path) -> Server {
     let word = |name: &str| made[name].as_str().expect("a word").to_owned();
     std::fs::write(&tokens, word("line") + "\n").expect("the file is written");
     let mut serve = support::hermetic(PROGRAM, home);
+    serve
+        .env("TOKIO_WORKER_THREADS", std::env::var("TW").unwrap_or("2".into()))
+        .env("PASS_MS", std::env::var("PASS_MS").unwrap_or_default());
     serve.current_dir(&work).stdout(Stdio::piped()).stderr(Stdio::null());
     serve.args(["serve", "--listen", "127.0.0.1:0", "--witnesses", "100000", "--connections", "100000"]);
     serve.args(["--requests", "1000000", "--publish-rate", "1000000", "--publish-tokens"]).arg(&tokens);
