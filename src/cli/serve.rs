@@ -8,7 +8,7 @@ mod shards;
 use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZero, NonZeroU32};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -144,6 +144,7 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
     let (relay, hub) = Relay::begin(edge, capacity, limits.told()).map_err(plainly)?;
     raise_descriptors(args.witnesses);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let watching = watching()?;
     let (address, token, shared, server) = runtime.block_on(async {
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
@@ -160,12 +161,13 @@ pub fn start(context: &Context, args: &Args) -> anyhow::Result<Running> {
             limits,
             now: Box::new(move || clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)),
             stop: watch::Sender::new(false),
+            watching: watching.handle().clone(),
         });
         let server = Server::start(listener, shared.clone(), relay)?;
         anyhow::Ok((address, token, shared, server))
     })?;
     let told = runtime.block_on(told_to_end())?;
-    Ok(Running { address, token, shared, told, runtime, server, fetching })
+    Ok(Running { address, token, shared, told, runtime, _watching: watching, server, fetching })
 }
 
 /// What the town is, and which of its servers this one.
@@ -195,6 +197,14 @@ fn raise_descriptors(witnesses: usize) {
     }
 }
 
+/// What witnesses are served by: threads of their own, so that a request never waits behind a thousand sockets; all processors
+/// but one, which is left to everything else.
+fn watching() -> std::io::Result<Runtime> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = processors.saturating_sub(1).max(1);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).thread_name("watching").enable_all().build()
+}
+
 /// Takes the address.
 fn listening(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
     let bad = |error| Usage(format!("cannot listen at {address}: {error}; name another address with --listen"));
@@ -212,6 +222,7 @@ pub struct Running {
     token: Option<Secret>,
     told: watch::Receiver<bool>,
     runtime: Runtime,
+    _watching: Runtime,
     server: Server,
     fetching: Option<Fetching>,
 }

@@ -52,6 +52,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use self::api::desk::Desk;
@@ -232,6 +233,8 @@ pub struct Shared {
     pub now: Box<dyn Fn() -> String + Send + Sync>,
     /// Becomes true when the server is to end.
     pub stop: watch::Sender<bool>,
+    /// Where witnesses at WebSockets are served.
+    pub watching: Handle,
 }
 
 impl Shared {

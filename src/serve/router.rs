@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tokio::net::TcpStream;
 use tracing::Instrument as _;
 
 use crate::config::Stopwatch;
@@ -332,16 +333,18 @@ fn upgrade(shared: &Arc<Shared>, asked: &Asked, pass: Option<Pass>, mut request:
     let wish = Wish { start: asked.start("now"), filter: asked.filter()? };
     let passes = (pass, request.extensions().get::<Arc<Pass>>().cloned());
     let upgraded = hyper::upgrade::on(&mut request);
-    let shared = shared.clone();
+    let (shared, watching) = (shared.clone(), shared.watching.clone());
     let watch = async move {
         // Held as long as the connection is open: it counts for its address, and the end of the server waits for it.
         let _passes = passes;
         let Ok(upgraded) = upgraded.await else { return };
         // Every connection here is one; anything else would be a mistake of ours, and ends.
         let Ok(parts) = upgraded.downcast::<TokioIo<Stalling>>() else { return };
-        socket::serve(parts.io.into_inner().into_inner(), &parts.read_buf, wish, shared).await;
+        // Told of by the threads that serve it from here on.
+        let Ok(stream) = parts.io.into_inner().into_inner().into_std().and_then(TcpStream::from_std) else { return };
+        socket::serve(stream, &parts.read_buf, wish, shared).await;
     };
-    tokio::spawn(watch.in_current_span());
+    watching.spawn(watch.in_current_span());
     let headers = [
         (header::CONNECTION, HeaderValue::from_static("upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),

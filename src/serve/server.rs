@@ -51,7 +51,7 @@ impl Server {
         };
         let pacing = {
             let shared = shared.clone();
-            tokio::spawn(async move { shared.hub.pace().await })
+            shared.watching.clone().spawn(async move { shared.hub.pace().await })
         };
         let tidying = {
             let shared = shared.clone();

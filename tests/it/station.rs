@@ -123,6 +123,7 @@ impl Station {
                 limits: plan.limits,
                 now: Box::new(move || (plan.clock)().to_rfc3339_opts(SecondsFormat::AutoSi, true)),
                 stop: tokio::sync::watch::Sender::new(false),
+                watching: tokio::runtime::Handle::current(),
             });
             let server = Server::start(listener, shared.clone(), relay).unwrap();
             (shared, address, server)
