@@ -64,12 +64,9 @@ describe("the time machine", () => {
     }
   });
 
-  test("finds the event of a moment and of an id", async () => {
+  test("finds the event of an id", async () => {
     const all = long(BLOCK + 50);
     const machine = new Machine(new Memory(all, states(all, [BLOCK])), () => all.length);
-    expect(await machine.find(Date.UTC(2026, 0, 1) + 60_000 * 6.5)).toBe(7);
-    expect(await machine.find(Date.UTC(2025, 0, 1))).toBe(0);
-    expect(await machine.find(Date.UTC(2036, 0, 1))).toBe(all.length);
     expect(await machine.locate("e41")).toBe(42);
     expect(await machine.locate("nobody")).toBeUndefined();
   });
@@ -180,12 +177,9 @@ describe("playing", () => {
     expect(one.seq).toBe(15);
   });
 
-  test("steps both ways, and stops at the end", async () => {
+  test("stops at the end", async () => {
     const one = await replay();
-    await one.step(1);
-    await one.step(-2);
-    expect(one.seq).toBe(9);
-    await one.step(1000);
+    await one.seek(1000);
     one.playing.on = true;
     one.tick(10);
     expect(one.playing.on).toBe(false);

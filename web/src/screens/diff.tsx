@@ -1,10 +1,10 @@
 // One file of a pull request: its lines with the words that changed, what nobody can see, and the tick that says "seen".
 import { signal } from "@preact/signals";
 import { useState } from "preact/hooks";
-import { diffWordsWithSpace } from "diff";
 import type { FileInfo } from "../ui/api";
 import { Said } from "../ui/parts";
 import { readPatch, sideBySide, type Line } from "./patch";
+import { words } from "./words-diff";
 
 export const split = signal(false);
 /** Files that were ticked, by head and path: a new head is to be seen anew. */
@@ -39,7 +39,7 @@ function Words({ line }: { line: Line }) {
   const [before, after] = line.kind === "del" ? [line.text, line.twin] : [line.twin, line.text];
   return (
     <>
-      {diffWordsWithSpace(before, after).map((part, i) => {
+      {words.diff(before, after).map((part, i) => {
         if (line.kind === "del" ? part.added : part.removed) return null;
         return part.added || part.removed ? <mark key={i}><Said text={part.value} /></mark> : <Said key={i} text={part.value} />;
       })}

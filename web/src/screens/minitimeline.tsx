@@ -132,7 +132,7 @@ export function Scrubber({ index, tall }: { index: HistoryIndex; tall?: boolean 
 }
 
 /** Changes how the past is played. */
-function set(change: Partial<NonNullable<typeof app.replay>["playing"]>): void {
+export function set(change: Partial<NonNullable<typeof app.replay>["playing"]>): void {
   if (app.replay) Object.assign(app.replay.playing, change);
   app.version.value += 1;
 }

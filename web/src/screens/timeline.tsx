@@ -2,30 +2,26 @@
 import { signal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import "./screens.css";
-import { ServedHistory, StaticHistory } from "../stream/history";
 import type { Entry } from "../stream/wire";
 import * as app from "../ui/app";
 import { AgentLink, Empty, Got, Mark as Sign, Said, stamp } from "../ui/parts";
 import { route } from "../ui/route";
 import { SHAPES, TONES, agentOf, detail, many, sentence, type Tone } from "../ui/sentence";
-import { Controls, SPEEDS, Scrubber, speedName } from "./minitimeline";
+import { Controls, SPEEDS, Scrubber, set, speedName } from "./minitimeline";
 import { Blocks, around, lanesOf, placeOf, placesOf, upToDate, windowOf, type Lane } from "./timeline-window";
 
 const hidden = signal<ReadonlySet<Tone>>(new Set());
 const read = signal<{ from: number; to: number; entries: Entry[]; why: string }>({ from: 0, to: 0, entries: [], why: "" });
 /** What the axis of the lanes is: by event, so that a busy minute can be seen beside a quiet day; or by time. */
 const axis = signal<"time" | "event">("event");
-let blocks: { of: string; blocks: Blocks } | undefined;
+let blocks: { of: string | undefined; blocks: Blocks } | undefined;
 let wanted: [number, number] | null = null;
 let busy = false;
 
 /** Another history begins when the server says so. */
 function source(): Blocks {
-  const of = `${app.info.value?.static} ${app.line.value?.epoch}`;
-  if (blocks?.of !== of) {
-    const base = new URL(".", document.baseURI).href;
-    blocks = { of, blocks: new Blocks(app.info.value?.static ? new StaticHistory(base, fetch) : new ServedHistory(base, fetch)) };
-  }
+  const of = app.line.value?.epoch;
+  if (!blocks || blocks.of !== of) blocks = { of, blocks: new Blocks(app.history) };
   return blocks.blocks;
 }
 
@@ -52,11 +48,6 @@ function useWindow(seq: number): void {
     wanted = [from, to];
     void readOn();
   }, [from, to]);
-}
-
-function set(change: Partial<NonNullable<typeof app.replay>["playing"]>): void {
-  if (app.replay) Object.assign(app.replay.playing, change);
-  app.version.value += 1;
 }
 
 /** What the small timeline has no room for: every speed, by event, in circles, which kinds are shown. */

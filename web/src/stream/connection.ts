@@ -99,11 +99,6 @@ export class Connection {
     if (this.line.status === "off") this.connect();
   }
 
-  stop(): void {
-    this.hangUp();
-    this.become("off");
-  }
-
   /** Does not wait any longer for the next try. */
   retryNow(): void {
     if (this.line.status === "waiting") this.connect();
@@ -210,7 +205,6 @@ export class Connection {
 
   private fell(code: number): void {
     this.hangUp();
-    if (this.line.status === "off") return;
     this.line.reconnects += 1;
     this.line.why = CLOSED[code] ?? `the line was closed with ${code}`;
     this.failures += 1;

@@ -148,19 +148,6 @@ export class Machine {
     return base;
   }
 
-  /** The number of the last event that happened at or before a moment, searched in the whole history. */
-  async find(at: number): Promise<number> {
-    let [low, high] = [0, this.head()];
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      await this.load(blockOf(middle), middle);
-      const entry = this.entry(middle);
-      if (!entry || Date.parse(entry.event.time) > at) high = middle - 1;
-      else low = middle;
-    }
-    return low;
-  }
-
   /** The number of an event by its id, the newest blocks first. */
   async locate(id: string): Promise<number | undefined> {
     for (let index = blockOf(this.head()); index >= 0; index--) {

@@ -56,11 +56,6 @@ export class Replay {
     this.changed();
   }
 
-  async step(by: number): Promise<void> {
-    this.playing.on = false;
-    await this.seek(Math.max(0, Math.min(this.head(), this.seq + by)));
-  }
-
   timeOf(seq: number): number {
     const entry = this.machine.entry(Math.max(1, seq));
     return entry ? Date.parse(entry.event.time) : 0;

@@ -32,7 +32,7 @@ export const notice = signal<string | null>(null);
 export const acts = new Acts(base, storedSession(), keepSession);
 let token: string | null = null;
 let connection: Connection | undefined;
-let history: History | undefined;
+export let history: History;
 let painting = false;
 let stopFollowing: (() => void) | undefined;
 /** Whether a server has said hello before. */
@@ -161,7 +161,7 @@ async function rememberTail(): Promise<void> {
   try {
     const { seq } = live.town;
     // Where little has happened yet, commits from before are most of what there is to tell.
-    live.remember((await history?.events(seq < 60 ? 0 : Math.max(1, seq - 199), seq))?.slice(-500) ?? []);
+    live.remember((await history.events(seq < 60 ? 0 : Math.max(1, seq - 199), seq)).slice(-500));
   } catch {
     // The tail is a comfort; the state is there without it.
   }

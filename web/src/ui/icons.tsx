@@ -10,24 +10,30 @@ export function squares(rows: readonly string[]): string {
   return path;
 }
 
-const SHAPES: { [name: string]: readonly string[] } = {
-  run: ["..####..", ".#....#.", "#..#...#", "#..###.#", "#..###.#", "#..#...#", ".#....#.", "..####.."],
-  pull: ["##....##", "##....##", ".#.....#", ".#.##..#", ".#..##.#", ".#...###", "##....##", "##....##"],
-  merge: ["#......#", "##....##", ".##..##.", "..####..", "...##...", "...##...", "...##...", "...##..."],
-  board: ["########", "#......#", "#.####.#", "#......#", "#.##...#", "########", "...##...", "...##..."],
-  coin: ["..####..", ".######.", "###..###", "##.##.##", "##.##.##", "###..###", ".######.", "..####.."],
-  heart: [".##..##.", "########", "########", "########", ".######.", "..####..", "...##...", "........"],
-  spec: [".######.", ".#....#.", ".#.##.#.", ".#....#.", ".#.##.#.", ".#....#.", ".######.", "........"],
-  cross: ["#......#", "##....##", ".##..##.", "..####..", "..####..", ".##..##.", "##....##", "#......#"],
-  gate: ["########", ".######.", "..#..#..", ".######.", "..#..#..", "..#..#..", "..#..#..", ".##..##."],
-  tool: ["..#..##.", ".###..##", "..##..##", "...####.", "..###...", ".###....", "###.....", ".#......"],
-  face: ["..####..", ".######.", "##.##.##", "########", "##....##", ".######.", "..####..", "........"],
-  dot: ["........", "........", "..####..", "..####..", "..####..", "..####..", "........", "........"],
-  sun: ["...##...", "#......#", "..####..", "#.####.#", "#.####.#", "..####..", "#......#", "...##..."],
-  moon: ["..###...", ".###....", "###.....", "###.....", "###.....", ".###...#", "..#####.", "...###.."],
+/** Eight rows of eight squares: a byte for a row, its highest bit on the left. */
+const SHAPES: { [name: string]: string } = {
+  run: "3c42919d9d91423c",
+  pull: "c3c341594d47c3c3",
+  merge: "81c3663c18181818",
+  board: "ff81bd81b1ff1818",
+  coin: "3c7ee7dbdbe77e3c",
+  heart: "66ffffff7e3c1800",
+  spec: "7e425a425a427e00",
+  cross: "81c3663c3c66c381",
+  gate: "ff7e247e24242466",
+  tool: "2673331e3870e040",
+  face: "3c7edbffc37e3c00",
+  dot: "00003c3c3c3c0000",
+  sun: "18813cbdbd3c8118",
+  moon: "3870e0e0e0713e1c",
 };
 
-const PATHS = Object.fromEntries(Object.entries(SHAPES).map(([name, rows]) => [name, squares(rows)]));
+/** The rows of a picture that is written as bytes. */
+function rowsOf(bytes: string): string[] {
+  return (bytes.match(/../g) ?? []).map((byte) => parseInt(byte, 16).toString(2).padStart(8, "0").replace(/1/g, "#"));
+}
+
+const PATHS = Object.fromEntries(Object.entries(SHAPES).map(([name, bytes]) => [name, squares(rowsOf(bytes))]));
 
 /** Which picture stands for a type of event; the tone gives its colour. */
 export function iconOf(type: string, tone: Tone): string {

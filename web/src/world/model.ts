@@ -75,7 +75,7 @@ function residentsOf(input: WorldInput, recent: readonly EventLike[]): Resident[
 
 function cratesOf(pulls: readonly PullLike[], residents: readonly Resident[]): Crate[] {
   return pulls.filter((pull) => pull.state === "open").map((pull) => {
-    const source = `pull/${String(pull.number)}`;
+    const source = `pull/${pull.number}`;
     const owner = residents.find((resident) => resident.id === pull.agent);
     const at = crateSpot(owner?.rank ?? Number(pull.number));
     return { ...at, source, pull: Number(pull.number), title: pull.title, from: putDown(owner?.legs ?? [], source) ?? moment(pull.opened_at) };
@@ -97,7 +97,7 @@ function closed(pulls: readonly PullLike[], state: string): PullLike[] {
 
 function lanternsOf(pulls: readonly PullLike[]): Lantern[] {
   return closed(pulls, "merged").slice(0, LANTERNS).map((pull) => ({
-    ...hanging(Number(pull.number)), pull: Number(pull.number), at: moment(pull.verdict?.at ?? ""), source: `pull/${String(pull.number)}`,
+    ...hanging(Number(pull.number)), pull: Number(pull.number), at: moment(pull.verdict?.at ?? ""), source: `pull/${pull.number}`,
   }));
 }
 
@@ -120,7 +120,7 @@ function around(turn: number): readonly [number, number] {
 
 function boatsOf(pulls: readonly PullLike[], now: number): Boat[] {
   return closed(pulls, "rejected")
-    .map((pull) => ({ pull: Number(pull.number), at: moment(pull.verdict?.at ?? ""), source: `pull/${String(pull.number)}` }))
+    .map((pull) => ({ pull: Number(pull.number), at: moment(pull.verdict?.at ?? ""), source: `pull/${pull.number}` }))
     .filter((boat) => now - boat.at < DAY)
     .slice(0, 8);
 }
@@ -190,7 +190,7 @@ function speechOf(recent: readonly EventLike[], residents: readonly Resident[], 
 /** Who says what when something notable happens. */
 function wordsOf(event: EventLike): readonly [string, string] | undefined {
   const { data } = event;
-  const number = `#${String(count(data, "number"))}`;
+  const number = `#${count(data, "number")}`;
   switch (event.type) {
     case "monkeytown.pull.opened.v1":
       return [text(data, "agent"), cut(`${number} is ready: ${text(data, "title")}`)];
@@ -216,14 +216,14 @@ type Parts = Pick<WorldModel, "crates" | "lanterns" | "notes" | "stones">;
 
 function landmarksOf(input: WorldInput, residents: readonly Resident[], parts: Parts, recent: readonly EventLike[]): Landmark[] {
   const { town } = input;
-  const source = `journal/${String(town.seq)}`;
+  const source = `journal/${town.seq}`;
   const numbers = numbersOf(input, residents, parts, recent);
   return PLACES.map((place) => {
     const [number, words] = numbers[place.id];
     const { name, domain } = input.world?.landmarks.find((one) => one.id === place.id) ?? { name: place.id, domain: "" };
     return {
       id: place.id, name, domain, source, count: number,
-      words: number === null ? words : `${String(number)} ${words}`,
+      words: number === null ? words : `${number} ${words}`,
       lit: residents.some((resident) => resident.home === place.id),
     };
   });

@@ -75,9 +75,9 @@ export class Overlay {
     this.ring.hidden = !at;
     if (!at) return;
     const size = Math.max(44, 30 * view.scale);
-    this.ring.style.width = `${String(size)}px`;
-    this.ring.style.height = `${String(size)}px`;
-    this.ring.style.transform = `translate(${String(Math.round(at.x * view.scale - size / 2))}px,${String(Math.round((at.y - tall) * view.scale - size / 2))}px)`;
+    this.ring.style.width = `${size}px`;
+    this.ring.style.height = `${size}px`;
+    this.ring.style.transform = `translate(${Math.round(at.x * view.scale - size / 2)}px,${Math.round((at.y - tall) * view.scale - size / 2)}px)`;
   }
 
   private put(key: string, x: number, y: number, view: View, taken: Box[], wish: boolean, side: "above" | "below" | "always"): void {
@@ -93,11 +93,11 @@ export class Overlay {
     const box = { left, top, right: left + label.width, bottom: top + label.height };
     const free = wish && (side === "always" || !taken.some((other) => overlap(box, other)));
     if (free) taken.push(box);
-    const shown = `${String(left)} ${String(top)} ${String(free)}`;
+    const shown = `${left} ${top} ${free}`;
     if (shown === label.shown) return;
     label.shown = shown;
-    if (side === "above") label.element.style.setProperty("--tail", `${String(middle - left)}px`);
-    label.element.style.transform = `translate(${String(left)}px,${String(top)}px)`;
+    if (side === "above") label.element.style.setProperty("--tail", `${middle - left}px`);
+    label.element.style.transform = `translate(${left}px,${top}px)`;
     label.element.style.visibility = free ? "visible" : "hidden";
   }
 
@@ -125,7 +125,7 @@ export class Overlay {
   private place(place: Landmark): string {
     const key = `place ${place.id}`;
     const label = this.make(key, "world-place");
-    this.write(label, `${place.name} ${String(place.count)}`, () => {
+    this.write(label, `${place.name} ${place.count}`, () => {
       if (place.count === null) return [place.name];
       const number = this.root.ownerDocument.createElement("b");
       number.textContent = String(place.count);

@@ -99,7 +99,7 @@ export class Painter {
     }
     if (model.coins.count > 0) {
       const { x, y } = placeOf("bank");
-      list.push({ foot: y + 3, draw: () => this.g.drawImage(this.sprites.get(`coins ${String(model.coins.count)}`, () => coins(model.coins.count)), x - 40, y - 18) });
+      list.push({ foot: y + 3, draw: () => this.g.drawImage(this.sprites.get(`coins ${model.coins.count}`, () => coins(model.coins.count)), x - 40, y - 18) });
     }
     return list;
   }
@@ -144,11 +144,11 @@ export class Painter {
     const { g } = this;
     const { model } = frame;
     if (thing.place === "board") {
-      model.notes.forEach((_, i) => g.drawImage(this.sprites.get(`note ${String(i % 4)}`, () => note(i)), thing.x + 6 + (i % 4) * 9, thing.y + 14 + Math.floor(i / 4) * 9));
+      model.notes.forEach((_, i) => g.drawImage(this.sprites.get(`note ${i % 4}`, () => note(i)), thing.x + 6 + (i % 4) * 9, thing.y + 14 + Math.floor(i / 4) * 9));
     } else if (thing.place === "watch" && model.residents.length > 0) {
       const raised = model.motes.some((mote) => mote.kind === "flag");
       const wave = raised ? Math.floor(frame.tick / 160) % 8 : 0;
-      g.drawImage(this.sprites.get(`flag ${String(raised)} ${String(wave)}`, () => flag(wave, raised)), thing.x + 22 + FLAG.x, thing.y + 1);
+      g.drawImage(this.sprites.get(`flag ${raised} ${wave}`, () => flag(wave, raised)), thing.x + 22 + FLAG.x, thing.y + 1);
     } else if (thing.place === "tree") this.crown(frame);
     else if (thing.place === "workshop" && model.motes.some((mote) => mote.kind === "forge")) {
       g.fillStyle = Math.floor(frame.tick / 140) % 3 ? "#ff8a2a" : "#ffd23f";
@@ -171,7 +171,7 @@ export class Painter {
   private lantern(one: Lantern): void {
     const kind = one.pull % LANTERNS.length;
     const [colour, shine] = LANTERNS[kind] ?? [0xffb02e, 0xffe9a0];
-    this.g.drawImage(this.sprites.get(`lantern ${String(kind)}`, () => lantern(colour, shine)), one.x - 3, one.y - 4);
+    this.g.drawImage(this.sprites.get(`lantern ${kind}`, () => lantern(colour, shine)), one.x - 3, one.y - 4);
   }
 
   private smoke({ model, tick }: Frame): void {

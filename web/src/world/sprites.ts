@@ -2,7 +2,7 @@
 
 import type { Bitmap } from "./bitmap";
 import { FOLK_HEIGHT, FOLK_WIDTH, lookOf, resident, type Pose } from "./folk";
-import { glow } from "./things";
+import { glow } from "./glow";
 
 /** Makes an empty canvas; the tests hand in one that only remembers what it was told. */
 export type MakeCanvas = (width: number, height: number) => HTMLCanvasElement;
@@ -34,14 +34,14 @@ export class Sprites {
   }
 
   person(id: string, pose: Pose, facing: -1 | 1): HTMLCanvasElement {
-    return this.get(`${id} ${pose} ${String(facing)}`, () => {
+    return this.get(`${id} ${pose} ${facing}`, () => {
       const bitmap = resident(lookOf(id), pose);
       return facing < 0 ? bitmap.mirrored() : bitmap;
     });
   }
 
   light(radius: number, colour: number): HTMLCanvasElement {
-    return this.get(`light ${String(radius)} ${String(colour)}`, () => glow(radius, colour));
+    return this.get(`light ${radius} ${colour}`, () => glow(radius, colour));
   }
 
   private draw(bitmap: Bitmap): HTMLCanvasElement {

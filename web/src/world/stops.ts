@@ -58,7 +58,7 @@ export function stopsOf(person: Person, town: TownLike, recent: readonly EventLi
   }
   // The calls of a long run may have left the window of recent events; the state still says that there were some.
   const active = agent.active;
-  if (active && active.calls > 0 && !seen.has(active.run)) stops.push(working(person, active.run, moment(active.started), `has called ${String(active.calls)} tools`));
+  if (active && active.calls > 0 && !seen.has(active.run)) stops.push(working(person, active.run, moment(active.started), `has called ${active.calls} tools`));
   // The order of the sort decides between events of one millisecond, so it has to be stable: it is, since 2019.
   stops.sort((a, b) => a.at - b.at);
   return [bed(person), ...stops];
@@ -100,18 +100,18 @@ function ended(person: Person, run: AgentLike["runs"][number], pulls: readonly P
 }
 
 function waiting(pull: PullLike, at: number, source: string): Stop {
-  return { at, place: "gate", activity: "waiting", reason: `waits for a human to decide on #${String(pull.number)}`, source };
+  return { at, place: "gate", activity: "waiting", reason: `waits for a human to decide on #${pull.number}`, source };
 }
 
 function ofPull(person: Person, pull: PullLike): Stop[] {
-  const source = `pull/${String(pull.number)}`;
+  const source = `pull/${pull.number}`;
   const stops: Stop[] = [{ ...waiting(pull, moment(pull.opened_at), source), carry: source }];
   // A pull request that is open again is waited for again.
   if (pull.reopened_at) stops.push(waiting(pull, moment(pull.reopened_at), source));
   if (pull.verdict) {
     const merged = pull.state === "merged";
     const { by, at, reason } = pull.verdict;
-    const how = merged ? `#${String(pull.number)} was merged by ${by}` : `#${String(pull.number)} was rejected by ${by}${reason ? ` as ${reason}` : ""}`;
+    const how = merged ? `#${pull.number} was merged by ${by}` : `#${pull.number} was rejected by ${by}${reason ? ` as ${reason}` : ""}`;
     stops.push({ at: moment(at), place: person.home, activity: "asleep", reason: `${how}; ${waits(person)}`, source });
   }
   return stops;
@@ -128,7 +128,7 @@ function ofEvent(person: Person, event: EventLike): Stop | undefined {
     case "monkeytown.tool.called.v1":
       return working(person, run, at, "works with its tools", source);
     case "monkeytown.gate.failed.v1":
-      return working(person, run, at, `mends what the gate refused (${String(count(event.data, "total"))} findings)`, source);
+      return working(person, run, at, `mends what the gate refused (${count(event.data, "total")} findings)`, source);
     case "monkeytown.gate.passed.v1":
       return working(person, run, at, "packs what the gate let through", source);
     case "monkeytown.run.proposed.v1":

@@ -130,21 +130,5 @@ export function sign(kind: Sign): Bitmap {
   return new Bitmap(9, 6).rows(0, 0, rows[kind], { k: OUTLINE, w: 0xfffaf0, b: 0x74c8ff, y: GOLD[2] });
 }
 
-/** A round light that fades in steps, dithered so that it stays pixel art. */
-export function glow(radius: number, colour: number): Bitmap {
-  const b = new Bitmap(radius * 2, radius * 2);
-  for (let y = 0; y < radius * 2; y += 1) {
-    for (let x = 0; x < radius * 2; x += 1) {
-      const u = (x + 0.5 - radius) / radius;
-      const v = (y + 0.5 - radius) / radius;
-      const near = 1 - Math.sqrt(u * u + v * v);
-      if (near <= 0) continue;
-      const steps = Math.floor(near * near * 4 + near * 6 + (((x & 1) ^ (y & 1)) ? 0.25 : 0.75));
-      if (steps > 0) b.set(x, y, colour, Math.min(255, steps * 26));
-    }
-  }
-  return b;
-}
-
 /** The middle of the flame. */
 export const FLAME = { x: PLAZA.x, y: PLAZA.y + 2 };

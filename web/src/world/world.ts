@@ -16,8 +16,6 @@ import { PLACE } from "./words";
 export interface WorldOptions {
   /** A resident's id, or `place:` and a landmark's; nothing where the ground was clicked. */
   readonly onSelect?: (id: string | undefined) => void;
-  /** Still frames whatever the system says, for pictures and tests. */
-  readonly still?: boolean;
 }
 
 export interface WorldHandle {
@@ -25,14 +23,11 @@ export interface WorldHandle {
   update(model: WorldModel, now: number, rate?: number): void;
   select(id: string | undefined): void;
   pause(on: boolean): void;
-  /** How long the last frames took, in milliseconds, newest last. */
-  frames(): readonly number[];
   destroy(): void;
 }
 
 /** No more than 30 frames a second; a little less than a 30th, because clocks are not exact. */
 const FRAME = 31;
-const KEPT = 240;
 
 export function mountWorld(host: HTMLElement, options: WorldOptions = {}): WorldHandle {
   return new World(host, options);
@@ -48,7 +43,6 @@ class World implements WorldHandle {
   private readonly twin: Twin;
   private readonly observer: ResizeObserver;
   private readonly quiet: MediaQueryList;
-  private readonly times: number[] = [];
   private readonly ends = new AbortController();
   private painter: Painter | undefined;
   private seed: number | undefined;
@@ -115,10 +109,6 @@ class World implements WorldHandle {
     this.button.textContent = on ? "Play" : "Pause";
     this.wake();
     this.redraw();
-  }
-
-  frames(): readonly number[] {
-    return this.times;
   }
 
   destroy(): void {
@@ -200,14 +190,10 @@ class World implements WorldHandle {
     later(step);
   }
 
-  private get still(): boolean {
-    return this.options.still === true || this.quiet.matches;
-  }
-
   /** Whether there is anything to animate: an empty town costs nothing, and neither does a tab that nobody sees. */
   private get runs(): boolean {
     const { model } = this;
-    return !!model && !this.still && !this.paused && !this.document.hidden && (model.residents.length > 0 || model.motes.length > 0);
+    return !!model && !this.quiet.matches && !this.paused && !this.document.hidden && (model.residents.length > 0 || model.motes.length > 0);
   }
 
   private wake(): void {
@@ -236,9 +222,9 @@ class World implements WorldHandle {
   }
 
   private draw(at: number): void {
-    const { model, still } = this;
+    const { model } = this;
+    const still = this.quiet.matches;
     if (!model) return;
-    const began = steadyClock();
     const now = this.paused?.now ?? this.clock(at);
     const tick = this.paused?.tick ?? (still ? 0 : at);
     this.where = new Map(model.residents.map((resident) => [resident.id, standing(resident, now, still)]));
@@ -252,13 +238,11 @@ class World implements WorldHandle {
     }
     const focused = this.twin.where(this.focused);
     this.overlay.focus(focused, this.focused?.startsWith(PLACE) ? 14 : 10, this.view);
-    this.times.push(steadyClock() - began);
-    if (this.times.length > KEPT) this.times.shift();
   }
 
   /** The buttons change only when somebody begins to do something else or has walked on to another tile. */
   private tell(model: WorldModel): void {
-    const now = [...this.where.values()].map((at) => `${at.activity}${String(at.moving)}${String(at.x >> 4)},${String(at.y >> 4)}`).join();
+    const now = [...this.where.values()].map((at) => `${at.activity}${at.moving}${at.x >> 4},${at.y >> 4}`).join();
     if (now === this.told && now !== "") return;
     this.told = now;
     this.twin.update(model, this.where);
@@ -268,8 +252,8 @@ class World implements WorldHandle {
     const { clientWidth, clientHeight } = this.root;
     if (clientWidth === 0 || clientHeight === 0) return;
     const scale = scaleFor(clientWidth, clientHeight, devicePixelRatio || 1);
-    this.canvas.style.width = `${String(WIDTH * scale)}px`;
-    this.canvas.style.height = `${String(HEIGHT * scale)}px`;
+    this.canvas.style.width = `${WIDTH * scale}px`;
+    this.canvas.style.height = `${HEIGHT * scale}px`;
     this.view = { ...this.view, scale };
     this.show(this.centre ?? startOn(clientWidth, scale));
     this.redraw();
@@ -288,7 +272,7 @@ class World implements WorldHandle {
 
   private show(at: Point): void {
     this.view = viewOn(at, this.root.clientWidth, this.root.clientHeight, this.view.scale);
-    this.stage.style.transform = `translate(${String(this.view.left)}px,${String(this.view.top)}px)`;
+    this.stage.style.transform = `translate(${this.view.left}px,${this.view.top}px)`;
   }
 
   private focus(id: string | undefined): void {
