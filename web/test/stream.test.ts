@@ -195,7 +195,28 @@ describe("the town as it is now", () => {
     live.take({ kind: "event", offset: "12", seq: null, event: { ...landed, id: "s", type: "monkeytown.run.step.v1" } });
     paint();
     live.take({ kind: "snapshot", offset: "13", seq: 11, state: townAt(11) });
-    expect(live.recent.map((entry) => entry.event.id)).toEqual(["c"]);
+    live.remember([...entries.slice(0, 11), { offset: "11", seq: null, event: landed }]);
+    expect(live.recent.slice(-2).map((entry) => entry.event.id)).toEqual([entries[10]?.event.id, "c"]);
+  });
+
+  test("what is told after the state was read anew has no hole, and nothing of a history that is gone", () => {
+    const { live, paint } = town();
+    const told = () => live.recent.map(({ seq }) => seq);
+    live.take({ kind: "snapshot", offset: "5", seq: 5, state: townAt(5) });
+    live.remember(entries.slice(0, 5));
+    for (const entry of entries.slice(5, 10)) live.take(event(entry));
+    paint();
+    expect(told()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    // Events 11 to 20 did not come through, and one came before those were read.
+    live.take({ kind: "snapshot", offset: "20", seq: 20, state: townAt(20) });
+    live.take(event(entries[20] as Entry));
+    paint();
+    live.remember(entries.slice(8, 20));
+    expect(told()).toEqual([9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21]);
+    const other = entries.slice(0, 3).map((entry) => ({ ...entry, event: { ...entry.event, id: `other-${entry.seq}` } }));
+    live.take({ kind: "snapshot", offset: "30", seq: 3, state: townAt(3) });
+    live.remember(other);
+    expect(live.recent).toEqual(other);
   });
 });
 

@@ -14,14 +14,13 @@ const hidden = signal<ReadonlySet<Tone>>(new Set());
 const read = signal<{ from: number; to: number; entries: Entry[]; why: string }>({ from: 0, to: 0, entries: [], why: "" });
 /** What the axis of the lanes is: by event, so that a busy minute can be seen beside a quiet day; or by time. */
 const axis = signal<"time" | "event">("event");
-let blocks: { of: string | undefined; blocks: Blocks } | undefined;
+let blocks: { of: typeof app.replay; blocks: Blocks } | undefined;
 let wanted: [number, number] | null = null;
 let busy = false;
 
 /** Another history begins when the server says so. */
 function source(): Blocks {
-  const of = app.line.value?.epoch;
-  if (!blocks || blocks.of !== of) blocks = { of, blocks: new Blocks(app.history) };
+  if (!blocks || blocks.of !== app.replay) blocks = { of: app.replay, blocks: new Blocks(app.history) };
   return blocks.blocks;
 }
 

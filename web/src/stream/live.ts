@@ -28,6 +28,8 @@ export class Live {
   hole = false;
   private waiting: Entry[] = [];
   private fresh: Entry[] = [];
+  /** What was heard before the state was read anew: between it and what comes now is a hole, and it may be of a history that is gone. */
+  private before = new Set<Entry>();
   private asked = false;
   private last = "0";
 
@@ -58,8 +60,7 @@ export class Live {
     this.last = frame.offset;
     this.ready = true;
     this.hole = false;
-    // What was shown before stays true, but for what passed and left no trace.
-    this.recent = this.recent.filter(({ seq, event }) => (seq === null ? event.type.includes(".commit.") : seq <= frame.seq));
+    this.before = new Set(this.recent);
     this.ask();
   }
 
@@ -104,11 +105,12 @@ export class Live {
     });
   }
 
-  /** Puts events from before in front of those that were heard, so that a page that just came has something to tell. */
+  /** Puts events from before in front of those that were heard since the state was read, so that there is something to tell and no hole. */
   remember(entries: Entry[]): void {
-    const known = new Set(this.recent.map((entry) => entry.event.id));
+    const since = this.recent.filter((entry) => !this.before.has(entry));
+    const known = new Set(since.map((entry) => entry.event.id));
     const older = entries.filter((entry) => !known.has(entry.event.id) && (entry.seq ?? 0) <= this.town.seq);
-    this.recent = [...older, ...this.recent].slice(-RECENT_KEPT);
+    this.recent = [...older, ...since].slice(-RECENT_KEPT);
     this.ask();
   }
 }

@@ -147,24 +147,23 @@ const REASONS: { [reason: string]: string } = { evicted: "the server keeps no mo
 
 function heard(frame: Frame): void {
   if (frame.kind === "gap") notice.value = `Events ${frame.from} to ${frame.to} did not come through here: ${REASONS[frame.reason] ?? frame.reason}. The town is read anew, whole.`;
-  const first = frame.kind === "snapshot" && !live.ready;
   // What was asked for while nobody answered is asked for again, whatever came through meanwhile.
   if (frame.kind === "hello" && greeted) for (const one of [agents, pulls, specs, ledger, health, index, ...details.values()]) one.stale();
   greeted ||= frame.kind === "hello";
   live.take(frame);
-  if (frame.kind === "snapshot" && connection) line.value = { ...connection.line };
-  if (first) void rememberTail();
+  if (frame.kind !== "snapshot") return;
+  if (connection) line.value = { ...connection.line };
+  forgetPast();
+  void rememberTail();
 }
 
-/** A page that just came has something to tell: the last events from before. */
+/** A page whose state was just read has something to tell: the last events from before. */
 async function rememberTail(): Promise<void> {
-  try {
-    const { seq } = live.town;
-    // Where little has happened yet, commits from before are most of what there is to tell.
-    live.remember((await history.events(seq < 60 ? 0 : Math.max(1, seq - 199), seq)).slice(-500));
-  } catch {
-    // The tail is a comfort; the state is there without it.
-  }
+  const { town } = live;
+  const { seq } = town;
+  // Where little has happened yet, commits from before are most of what there is to tell. The tail is a comfort: the state is there without it.
+  const tail = await history.events(seq < 60 ? 0 : Math.max(1, seq - 199), seq).catch(() => []);
+  if (town === live.town) live.remember(tail.slice(-500));
 }
 
 async function findTown(): Promise<TownInfo> {
@@ -179,6 +178,18 @@ async function findTown(): Promise<TownInfo> {
   return { ...(JSON.parse(await fetchText(fetch, new URL("town.json", base))) as TownInfo), static: true };
 }
 
+/** What was read of the past goes with the history that it was read from. */
+function forgetPast(): void {
+  const before = replay?.playing;
+  replay = new Replay(new Machine(history, head), head, () => {
+    version.value += 1;
+    // Playing moves the address; a seek only follows it.
+    if (route.value.at !== null && replay?.playing.on && route.value.at !== replay.seq) go({ at: replay.seq }, true);
+  });
+  Object.assign(replay.playing, before, { on: false });
+  arrived.value = false;
+}
+
 export async function start(): Promise<void> {
   token = takeToken() ?? token;
   clock ??= setInterval(() => (minute.value = wallClock()), 10_000);
@@ -186,11 +197,7 @@ export async function start(): Promise<void> {
   try {
     info.value = await findTown();
     history = info.value.static ? new StaticHistory(base, fetch) : new ServedHistory(base, fetch);
-    replay = new Replay(new Machine(history, head), head, () => {
-      version.value += 1;
-      // Playing moves the address; a seek only follows it.
-      if (route.value.at !== null && replay?.playing.on && route.value.at !== replay.seq) go({ at: replay.seq }, true);
-    });
+    forgetPast();
     if (info.value.static) await openExport();
     else openStream(info.value);
     if (info.value.local) void openSession();
@@ -297,7 +304,10 @@ async function seek(): Promise<void> {
 }
 
 async function toSeq(seq: number): Promise<void> {
-  await replay?.seek(seq);
+  const own = replay;
+  await own?.seek(seq);
+  // Another history began meanwhile.
+  if (own !== replay) return toSeq(seq);
   if (route.value.at === seq) replay?.look(route.value.moment);
   arrived.value = true;
   // There is nothing behind the last event.
