@@ -37,8 +37,8 @@ export class Server {
   ) {}
 
   /** Starts the server and waits for its address. */
-  static async start(town: Town, port = 0): Promise<Server> {
-    const child = spawn(PROGRAM, ["-C", town.dir, "serve", "--listen", `127.0.0.1:${port}`, "--requests", "1000", "--connections", "500"], {
+  static async start(town: Town, port = 0, ...more: string[]): Promise<Server> {
+    const child = spawn(PROGRAM, ["-C", town.dir, "serve", "--listen", `127.0.0.1:${port}`, "--requests", "1000", "--connections", "500", ...more], {
       env: town.env,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -196,8 +196,9 @@ export class Town {
     this.git("update-ref", JOURNAL, made.trim(), tip);
   }
 
-  async serve(port = 0): Promise<Server> {
-    const server = await Server.start(this, port);
+  /** Serves it; `more` are options of `monkeytown serve`. */
+  async serve(port = 0, ...more: string[]): Promise<Server> {
+    const server = await Server.start(this, port, ...more);
     this.servers.push(server);
     return server;
   }

@@ -1,13 +1,17 @@
 // That what lies around the town is fetched when somebody looks, and not more often than agreed, however many events come.
+import { effect } from "@preact/signals";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Acts, Refused, Resource, type Session } from "../src/ui/api";
 
 let asked = 0;
+let page: { hidden: boolean };
 let answer: () => Response;
 
 beforeEach(() => {
   vi.useFakeTimers();
   asked = 0;
+  page = { hidden: false };
+  vi.stubGlobal("document", page);
   answer = () => new Response(`{"n":${asked}}`);
   vi.stubGlobal("fetch", () => {
     asked += 1;
@@ -21,6 +25,9 @@ afterEach(() => {
 
 const url = () => new URL("http://town.example/api/x");
 
+/** Somebody looks at it, until the answer is called. */
+const look = (one: Resource<unknown>) => effect(() => void one.want());
+
 test("nobody asks for what nobody looks at", async () => {
   const one = new Resource(url);
   one.stale();
@@ -33,7 +40,7 @@ test("nobody asks for what nobody looks at", async () => {
 
 test("a thousand events a second ask twice in four seconds, and the last one is not missed", async () => {
   const one = new Resource<{ n: number }>(url);
-  one.want();
+  look(one);
   for (let i = 0; i < 4000; i++) {
     await vi.advanceTimersByTimeAsync(1);
     one.stale();
@@ -48,16 +55,53 @@ test("a thousand events a second ask twice in four seconds, and the last one is 
 
 test("after a quiet time an event is followed at once, and what was read stays when the server goes", async () => {
   const one = new Resource(url);
-  one.want();
+  look(one);
   await vi.advanceTimersByTimeAsync(60_000);
   one.stale();
   await vi.advanceTimersByTimeAsync(150);
   expect(asked).toBe(2);
   answer = () => new Response("", { status: 503 });
+  const { at } = one;
+  expect(at).toBeGreaterThan(0);
+  await vi.advanceTimersByTimeAsync(60_000);
   await one.load();
   expect(one.want()).toEqual({ state: "there", value: { n: 2 } });
-  one.forget();
-  one.stale();
+  // It is as old as what is shown, however late it is by now.
+  expect(one.at).toBe(at);
+});
+
+test("what nobody looks at any more is fetched when somebody looks again, and not before", async () => {
+  const one = new Resource(url);
+  look(one)();
+  await vi.advanceTimersByTimeAsync(1);
+  for (let i = 0; i < 10; i++) {
+    one.stale();
+    await vi.advanceTimersByTimeAsync(10_000);
+  }
+  expect(asked).toBe(1);
+  look(one);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(one.want()).toEqual({ state: "there", value: { n: 2 } });
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(asked).toBe(2);
+});
+
+test("a page that nobody sees asks for nothing, and catches up when it is seen", async () => {
+  const [one, other] = [new Resource(url), new Resource(url)];
+  look(one);
+  look(other)();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(asked).toBe(2);
+  page.hidden = true;
+  for (let i = 0; i < 10; i++) {
+    for (const each of [one, other]) each.stale();
+    // What is painted all the same wants it all the same.
+    one.want();
+    await vi.advanceTimersByTimeAsync(10_000);
+  }
+  expect(asked).toBe(2);
+  page.hidden = false;
+  for (const each of [one, other]) each.catchUp();
   await vi.advanceTimersByTimeAsync(10_000);
   expect(asked).toBe(3);
 });

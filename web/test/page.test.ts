@@ -5,7 +5,7 @@ import { splitInvisible } from "../src/fold/text";
 import { readPatch, sideBySide } from "../src/screens/patch";
 import { readRoute, writeRoute, type Route } from "../src/ui/route";
 import { iconOf, squares } from "../src/ui/icons";
-import { agentOf, detail, many, sentence, toneOf } from "../src/ui/sentence";
+import { agentOf, detail, many, sentence, toneOf, touched } from "../src/ui/sentence";
 import { journal } from "./fixture";
 
 test("an address holds the screen, what is selected and the moment, and reads back", () => {
@@ -30,6 +30,12 @@ test("every event has words, a tone and a picture, whatever its payload is", () 
     }
   }
   expect([many(1, "file"), many(0, "file"), many(1n, "turn"), many("2", "check")]).toEqual(["1 file", "0 files", "1 turn", "2 checks"]);
+});
+
+test("what passes by touches nothing that could be fetched again", () => {
+  const of = (...types: string[]) => [...touched(types.map((type) => ({ event: { ...(journal[0] as (typeof journal)[0]), type: `monkeytown.${type}.v1` } })))];
+  expect(of("run.step", "run.step")).toEqual([]);
+  expect(of("run.step", "run.started", "commit.landed", "run.finished")).toEqual(["run", "commit"]);
 });
 
 test("a picture's path covers its squares and nothing else", () => {

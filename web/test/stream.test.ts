@@ -84,6 +84,24 @@ describe("the line", () => {
     expect(line).toMatchObject({ way: "websocket", status: "live" });
   });
 
+  test("a server that greets and falls is not asked again and again at once, and one that was up for a while is", () => {
+    const { outside, line } = page();
+    const waits = (up: number) => {
+      outside.line.sink.frame(hello());
+      outside.line.sink.frame({ kind: "snapshot", offset: "7", seq: 7, state: {} });
+      outside.pass(up);
+      const now = outside.clock();
+      outside.line.sink.down(1006);
+      const wait = (line.retryAt ?? now) - now;
+      outside.pass(wait);
+      return wait;
+    };
+    expect([0, 100, 0, 2_000, 0].map(waits)).toEqual([250, 500, 1000, 2000, 4000]);
+    // Waiting for so long is not being up for so long.
+    expect([0, 0].map(waits)).toEqual([8000, 15_000]);
+    expect([10_000, 0].map(waits)).toEqual([250, 500]);
+  });
+
   test("a silent line is a dead line", () => {
     const { outside, line } = page();
     outside.line.sink.frame(hello());

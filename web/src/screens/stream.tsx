@@ -114,6 +114,7 @@ function Health({ health }: { health: StreamInfo }) {
 
 export function Stream() {
   const still = app.info.value?.static ?? false;
+  const health = still ? undefined : app.health.want();
   useEffect(() => {
     if (still) return undefined;
     const timer = setInterval(() => {
@@ -127,8 +128,8 @@ export function Stream() {
       <div class="masonry">
         <Mine />
         <Lag />
-        <section class="panel" aria-label="The server"><h2>The server <small>as of {stamp(app.minute.value).slice(11)} UTC</small></h2>
-          {still ? <Empty title="There is no server">These are files on a host of files. <code>monkeytown serve</code> shows the town as it lives.</Empty> : <Got of={app.health.want()}>{(health) => <Health health={health} />}</Got>}
+        <section class="panel" aria-label="The server"><h2>The server {health?.state === "there" && <small>as of {stamp(app.health.at).slice(11)} UTC</small>}</h2>
+          {health ? <Got of={health}>{(health) => <Health health={health} />}</Got> : <Empty title="There is no server">These are files on a host of files. <code>monkeytown serve</code> shows the town as it lives.</Empty>}
         </section>
         <Gaps />
       </div>

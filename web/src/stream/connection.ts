@@ -45,6 +45,8 @@ const PATIENCE = 5;
 /** So long a lesser way is kept before the best one gets a single try; twice as long each time that this fails. */
 const DETOUR = 300_000;
 const GAPS_KEPT = 50;
+/** A line that was up for so long is well: what failed before it is forgotten. One that greets and falls is not. */
+const WELL = 10_000;
 /** Two gaps within this time are no accident: the page does not ask for a third snapshot at once. */
 const CALM = 2_000;
 
@@ -69,6 +71,7 @@ export class Connection {
   private shard = 0;
   private resume = false;
   private hello = false;
+  private greetedAt = Infinity;
   private heardAt = 0;
   private close: (() => void) | undefined;
   private cancelRetry: (() => void) | undefined;
@@ -117,6 +120,8 @@ export class Connection {
   }
 
   private hangUp(): void {
+    if (this.outside.clock() - this.greetedAt >= WELL) this.failures = 0;
+    this.greetedAt = Infinity;
     this.cancelRetry?.();
     this.cancelWatch?.();
     this.cancelClimb?.();
@@ -161,8 +166,8 @@ export class Connection {
   private greeted(frame: Extract<Frame, { kind: "hello" }>): void {
     // A second greeting on the same line announces a gap that tells the reason itself.
     const another = !this.hello && this.resume && this.line.epoch !== "" && frame.epoch !== this.line.epoch;
+    if (!this.hello) this.greetedAt = this.outside.clock();
     this.hello = true;
-    this.failures = 0;
     this.tries = 0;
     const was = this.line.offset;
     this.line.epoch = frame.epoch;

@@ -5,7 +5,7 @@ import { parse } from "../fold/json";
 import { Unreachable, fetchText, type HistoryIndex } from "../stream/history";
 import { signal, type Signal } from "@preact/signals";
 import type { WorldLike } from "../world/types";
-import { steadyClock } from "./edge";
+import { steadyClock, wallClock } from "./edge";
 
 export interface TownInfo {
   name: string;
@@ -122,12 +122,16 @@ const AT_ONCE = 100;
 
 /** A thing that is fetched when somebody looks at it, and again when events say that it changed. */
 export class Resource<T> {
-  readonly value: Signal<Loaded<T>> = signal<Loaded<T>>({ state: "loading" });
+  readonly value: Signal<Loaded<T>> = signal<Loaded<T>>({ state: "loading" }, { watched: () => (this.seen = true), unwatched: () => (this.seen = false) });
+  /** Whether something that is on the page shows it. */
+  private seen = false;
   private running = false;
   private again = false;
   private wanted = false;
   private soon: ReturnType<typeof setTimeout> | undefined;
   private loaded = -Infinity;
+  /** When what is there was read, by the wall clock. */
+  at = 0;
 
   /** However many events come, it is fetched again only so often: `every` is in milliseconds. */
   constructor(
@@ -135,25 +139,24 @@ export class Resource<T> {
     private readonly every = 2_000,
   ) {}
 
-  /** Fetches it the first time it is asked for. */
+  /** Fetches it where it is not there, or not any more; a page that nobody sees asks for nothing. */
   want(): Loaded<T> {
-    if (!this.wanted) {
+    if (!this.wanted && !document.hidden) {
       this.wanted = true;
       queueMicrotask(() => void this.load());
     }
     return this.value.value;
   }
 
-  /** Fetches it again, if anybody ever wanted it; at once where it was quiet, later where events come one after the other. */
+  /** Fetches it again, at once where it was quiet, later where events come one after the other; where nobody sees it, when somebody does. */
   stale(): void {
-    if (!this.wanted || this.soon !== undefined) return;
-    const wait = Math.max(AT_ONCE, this.loaded + this.every - steadyClock());
-    this.soon = setTimeout(() => void this.load(), wait);
+    if (!this.seen || document.hidden) this.wanted = false;
+    else this.soon ??= setTimeout(() => void this.load(), Math.max(AT_ONCE, this.loaded + this.every - steadyClock()));
   }
 
-  /** Fetches it again when somebody wants it the next time; until then the old one stands. */
-  forget(): void {
-    this.wanted = false;
+  /** Fetches what was left while nobody looked. */
+  catchUp(): void {
+    if (this.seen) this.want();
   }
 
   async load(): Promise<void> {
@@ -167,7 +170,9 @@ export class Resource<T> {
     try {
       const url = this.url();
       if (!url) throw new Unreachable("an exported page does not have this");
-      this.value.value = { state: "there", value: parse(await fetchText(fetch, url)) as T };
+      const value = parse(await fetchText(fetch, url)) as T;
+      this.at = wallClock();
+      this.value.value = { state: "there", value };
     } catch (error) {
       // What was there stays: old and true is better than nothing.
       if (this.value.value.state !== "there") this.value.value = { state: "failed", why: (error as Error).message };

@@ -13,7 +13,7 @@ import { adopt } from "../fold/state";
 import { Acts, Resource, type AgentInfo, type LedgerInfo, type PullDetail, type PullInfo, type SpecInfo, type StreamInfo, type TownInfo } from "./api";
 import { chance, steadyClock, wallClock, witness } from "./edge";
 import { breath } from "./growing";
-import { knowing } from "./sentence";
+import { knowing, touched } from "./sentence";
 import { go, keepSession, route, storedSession, takeToken } from "./route";
 import { takesTurn } from "./turns";
 
@@ -113,11 +113,17 @@ export const health = new Resource<StreamInfo>(api("api/stream", null));
 export const index = new Resource<HistoryIndex>(api("api/history/index", "history/index.json"), 5_000);
 const details = new Map<string, Resource<PullDetail>>();
 
-/** The one that somebody looks at; the others are read again when they are looked at. */
-let detailShown = "";
+const fetched = () => [agents, pulls, specs, ledger, health, index, ...details.values()];
+
+/** Time goes on, and who looks again sees what came meanwhile. */
+function tick(): ReturnType<typeof setInterval> {
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) for (const one of fetched()) one.catchUp();
+  });
+  return setInterval(() => (minute.value = wallClock()), 10_000);
+}
 
 export function detail(number: string): Resource<PullDetail> {
-  detailShown = number;
   let one = details.get(number);
   if (!one) details.set(number, (one = new Resource<PullDetail>(api(`api/pulls/${number}`, `pulls/${number}.json`))));
   return one;
@@ -127,18 +133,12 @@ function told(fresh: Entry[]): void {
   pause = breath(fresh.length);
   if (live.hole) connection?.startOver("an event was missing");
   if (past.value) missed.value += fresh.filter((entry) => entry.seq !== null).length;
-  const nouns = new Set(fresh.map((entry) => entry.event.type.split(".")[1]));
-  if (["pull", "gate", "run", "commit"].some((noun) => nouns.has(noun))) {
-    pulls.stale();
-    for (const [number, one] of details) {
-      if (number === detailShown) one.stale();
-      else one.forget();
-    }
-  }
+  const nouns = touched(fresh);
+  if (["pull", "gate", "run", "commit"].some((noun) => nouns.has(noun))) for (const one of [pulls, ...details.values()]) one.stale();
   if (["agent", "commit", "run"].some((noun) => nouns.has(noun))) agents.stale();
   if (nouns.has("commit") || nouns.has("pull")) specs.stale();
   if (nouns.has("run")) ledger.stale();
-  if (fresh.length > 0) index.stale();
+  if (nouns.size > 0) index.stale();
   if (connection && fresh.length > 0) line.value = { ...connection.line };
   version.value += 1;
 }
@@ -148,7 +148,7 @@ const REASONS: { [reason: string]: string } = { evicted: "the server keeps no mo
 function heard(frame: Frame): void {
   if (frame.kind === "gap") notice.value = `Events ${frame.from} to ${frame.to} did not come through here: ${REASONS[frame.reason] ?? frame.reason}. The town is read anew, whole.`;
   // What was asked for while nobody answered is asked for again, whatever came through meanwhile.
-  if (frame.kind === "hello" && greeted) for (const one of [agents, pulls, specs, ledger, health, index, ...details.values()]) one.stale();
+  if (frame.kind === "hello" && greeted) for (const one of fetched()) one.stale();
   greeted ||= frame.kind === "hello";
   live.take(frame);
   if (frame.kind !== "snapshot") return;
@@ -192,7 +192,7 @@ function forgetPast(): void {
 
 export async function start(): Promise<void> {
   token = takeToken() ?? token;
-  clock ??= setInterval(() => (minute.value = wallClock()), 10_000);
+  clock ??= tick();
   failure.value = null;
   try {
     info.value = await findTown();

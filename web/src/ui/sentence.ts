@@ -18,6 +18,16 @@ export function nounOf(type: string): string {
   return type.split(".")[1] ?? "";
 }
 
+/** Whether an event passes by, and leaves no trace. */
+export function passes(type: string): boolean {
+  return type.includes(".step.");
+}
+
+/** What these events are about. What passes by changes nothing that could be fetched again. */
+export function touched(fresh: { event: Envelope }[]): Set<string> {
+  return new Set(fresh.filter(({ event }) => !passes(event.type)).map(({ event }) => nounOf(event.type)));
+}
+
 export function toneOf(type: string): Tone {
   if (/\.(failed|rejected|expired)\./.test(type)) return "bad";
   const noun = nounOf(type);
