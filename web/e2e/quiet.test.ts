@@ -1,4 +1,4 @@
-// Promise: a page asks for what is on it and nothing else.
+// Promise: a page asks for what is on it and nothing else, and says what passes by without a link into a history that has none of it.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -38,6 +38,18 @@ async function pass(nth: number): Promise<void> {
   const answer = await fetch(new URL("/api/publish", server.origin), { method: "POST", headers, body: JSON.stringify([event]) });
   expect(answer.status).toBe(202);
 }
+
+test("what passes by is told without a link, and what is recorded with one", async () => {
+  const witness = await (await Witness.open(browser, server.origin)).ready();
+  const rows = witness.page.getByRole("region", { name: "Village feed" }).getByRole("listitem");
+  await pass(1);
+  const row = rows.filter({ hasText: "step 1" });
+  await row.getByText("passing").waitFor();
+  expect(await row.getByRole("link").count()).toBe(0);
+  expect(await rows.filter({ hasNotText: "passing" }).first().getByRole("link").count()).toBe(1);
+  expect(await witness.barriers()).toEqual([]);
+  await witness.end();
+});
 
 // covers: terrarium#it-asks-for-what-is-shown/a-walk-through-all-screens
 test("after a walk through all screens a run and its steps ask for nothing that is not on the page, and each screen is true when it is opened again", async () => {

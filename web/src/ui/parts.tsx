@@ -11,7 +11,7 @@ import type { Loaded } from "./api";
 import { shownNow, town } from "./app";
 import { useGrowing } from "./growing";
 import { link } from "./route";
-import { agentOf, detail, field, personOf, sentence, toneOf } from "./sentence";
+import { agentOf, detail, field, passes, personOf, sentence, toneOf } from "./sentence";
 import { Icon, iconOf } from "./icons";
 
 /** A text that somebody wrote: what nobody could see is named. */
@@ -89,8 +89,6 @@ function Told({ event }: { event: Entry["event"] }) {
   return <><b><Said text={nameOf(who)} /></b><Said text={text.slice(who.length)} /></>;
 }
 
-const PLACES: { [kind: string]: string } = { step: "passing", none: "from git" };
-
 export function Feed({ entries, title = "Village feed" }: { entries: Entry[]; title?: string }) {
   const newest = useGrowing(entries).reverse();
   return (
@@ -102,12 +100,14 @@ export function Feed({ entries, title = "Village feed" }: { entries: Entry[]; ti
       <ol>
         {newest.map(({ event, seq }) => {
           const more = detail(event);
-          const place = seq === null ? PLACES[event.type.includes(".step.") ? "step" : "none"] : `#${seq}`;
+          // What passes by is in no history that could be looked up.
+          const passing = passes(event.type);
+          const place = seq !== null ? `#${seq}` : passing ? "passing" : "from git";
           return (
             <li key={event.id} data-event={event.id}>
               <Mark type={event.type} />
               <p>
-                <a href={`#/e/${encodeURIComponent(event.id)}`}><Told event={event} /></a>
+                {passing ? <Told event={event} /> : <a href={`#/e/${encodeURIComponent(event.id)}`}><Told event={event} /></a>}
                 <span class="sub">{more && <><Said text={more.length > 160 ? `${more.slice(0, 159)}…` : more} /> · </>}{place}</span>
               </p>
               <When at={event.time} />
