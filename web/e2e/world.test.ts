@@ -46,6 +46,21 @@ test("map, list and card say the names, and who lives there", async () => {
   await witness.end();
 });
 
+test("a page that is open says the names that a commit gives, without being loaded again", async () => {
+  const witness = await (await Witness.open(browser, server.origin)).ready();
+  const { page } = witness;
+  await page.locator(".world-place").filter({ hasText: "The Ford" }).waitFor({ state: "attached" });
+  const before = readFileSync(join(town.dir, WORLD), "utf8");
+  town.write(WORLD, before.replace("The Ford", "The Weir"));
+  town.commit("Call it what it is");
+  await page.locator(".world-place").filter({ hasText: "The Weir" }).waitFor({ state: "attached" });
+  expect(await page.locator(".world-place").filter({ hasText: "The Ford" }).count()).toBe(0);
+  town.write(WORLD, before);
+  town.commit("Call it what it was");
+  await page.locator(".world-place").filter({ hasText: "The Ford" }).waitFor({ state: "attached", timeout: 20_000 });
+  await witness.end();
+});
+
 test("a file that cannot be read leaves the usual names, and the page says why", async () => {
   town.write(WORLD, "landmarks:\n  bnak: { name: Till }\n");
   town.commit("Misspell it");

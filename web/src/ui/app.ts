@@ -111,9 +111,15 @@ export const specs = new Resource<SpecInfo>(api("api/specs", "specs.json"));
 export const ledger = new Resource<LedgerInfo>(api("api/ledger", "ledger.json"));
 export const health = new Resource<StreamInfo>(api("api/stream", null));
 export const index = new Resource<HistoryIndex>(api("api/history/index", "history/index.json"), 5_000);
+/** What the town's own files say of it, which may be something else after any commit. */
+const about = new Resource<TownInfo>(api("api/town", null), 5_000);
+effect(() => {
+  const read = about.value.value;
+  if (read.state === "there") info.value = read.value;
+});
 const details = new Map<string, Resource<PullDetail>>();
 
-const fetched = () => [agents, pulls, specs, ledger, health, index, ...details.values()];
+const fetched = () => [about, agents, pulls, specs, ledger, health, index, ...details.values()];
 
 /** Time goes on, and who looks again sees what came meanwhile. */
 function tick(): ReturnType<typeof setInterval> {
@@ -138,6 +144,7 @@ function told(fresh: Entry[]): void {
   if (["agent", "commit", "run"].some((noun) => nouns.has(noun))) agents.stale();
   if (nouns.has("commit") || nouns.has("pull")) specs.stale();
   if (nouns.has("run")) ledger.stale();
+  if (nouns.has("commit")) about.stale();
   if (nouns.size > 0) index.stale();
   if (connection && fresh.length > 0) line.value = { ...connection.line };
   version.value += 1;
