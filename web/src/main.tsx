@@ -3,7 +3,7 @@ import { render } from "preact";
 import "./ui/base.css";
 import "./ui/parts.css";
 import "./screens/terrarium.css";
-import { start } from "./ui/app";
+import { admit, start } from "./ui/app";
 import { listen } from "./ui/route";
 import { Shell } from "./ui/shell";
 
@@ -13,4 +13,5 @@ if (root) {
   listen();
   render(<Shell />, root);
   void start();
+  window.addEventListener("hashchange", admit);
 }

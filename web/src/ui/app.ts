@@ -198,7 +198,7 @@ function forgetPast(): void {
 }
 
 export async function start(): Promise<void> {
-  token = takeToken() ?? token;
+  admit();
   clock ??= tick();
   failure.value = null;
   try {
@@ -207,7 +207,7 @@ export async function start(): Promise<void> {
     forgetPast();
     if (info.value.static) await openExport();
     else openStream(info.value);
-    if (info.value.local) void openSession();
+    admit();
     stopFollowing?.();
     stopFollowing = effect(follow);
   } catch (error) {
@@ -218,6 +218,12 @@ export async function start(): Promise<void> {
 /** Whether this page may merge, reject and freeze here. */
 export function mayDecide(): boolean {
   return info.value?.local === true && acts.by.value !== null;
+}
+
+/** Takes a token out of the address: that of a page that was opened, or of an address that was put into its tab later. */
+export function admit(): void {
+  token = takeToken() ?? token;
+  if (info.value?.local) void openSession();
 }
 
 /** Gives the token of the printed address away. A page that has a session needs none: a reloaded address is no mistake. */
