@@ -45,3 +45,22 @@ test("a hidden post and a hidden reply are masked after many events, after a rel
   expect(await masks.count()).toBe(1);
   await witness.end();
 });
+
+// covers: terrarium#what-others-write-stays-text/what-was-hidden
+test("a resident speaks its post on the map with nothing that nobody sees, and no more once somebody hid it, now or in the past", async () => {
+  const witness = await (await Witness.open(on.browser, on.server.origin)).ready();
+  const { page } = witness;
+  const about = (kind: string, id: string, data: object): Event => ({ ...post(kind, id, { ...data, post: "talk-2" }), subject: "post/talk-2" });
+  on.town.record([about("published", "m1", { author: "chaostester", title: "Meet me \u202Eereht", body: "Secret" })]);
+  const said = page.locator(".world-say", { hasText: "Meet me" });
+  await expect.poll(() => said.allTextContents()).toEqual(["Meet me U+202Eereht"]);
+  expect(await said.locator(".hidden-char").count()).toBe(1);
+  on.town.record([about("hidden", "m2", { by: "human:bea", reason: "rude" })]);
+  await expect.poll(() => said.count()).toBe(0);
+  const { seq } = JSON.parse(on.town.run("log", "show", "m1", "--json")) as { seq: number };
+  await page.evaluate((hash) => (location.hash = hash), `#/terrarium?at=${seq}`);
+  await expect.poll(() => witness.seq()).toBe(seq);
+  await page.locator(".world-who").first().waitFor({ state: "attached" });
+  expect(await said.count()).toBe(0);
+  await witness.end();
+});

@@ -13,7 +13,7 @@ import * as app from "../ui/app";
 import { Face, Feed, Said, When, dollars, Empty } from "../ui/parts";
 import { isWriting } from "../ui/keys";
 import { go, link, route, type Screen } from "../ui/route";
-import { many } from "../ui/sentence";
+import { hiddenBy, many } from "../ui/sentence";
 import { MiniTimeline } from "./minitimeline";
 
 const asList = signal(false);
@@ -32,6 +32,7 @@ function model(): WorldModel {
     charters: charters.state === "there" ? charters.value.map(asOf) : undefined,
     changes: specs.state === "there" && !app.past.value ? specs.value.changes : undefined,
     recent: app.recent(200).map((entry) => entry.event),
+    hides: (post) => !!hiddenBy(post),
     now: app.shownNow(),
     seed: seedOf(app.info.value?.name ?? "town"),
   });

@@ -49,7 +49,7 @@ export function knowing(of: typeof towns): void {
 }
 
 /** Who hid a post, and why: its words are told to nobody who does not ask for them. */
-function hiddenBy(post: string): Hidden | undefined {
+export function hiddenBy(post: string): Hidden | undefined {
   return towns().map((town) => town.posts?.[post]?.hidden).find(Boolean);
 }
 

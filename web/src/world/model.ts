@@ -47,7 +47,7 @@ export function worldModel(input: WorldInput): WorldModel {
     blossoms: blossomsOf(recent),
     coins: coinsOf(input),
     motes: motesOf(town, recent, now),
-    speech: speechOf(recent, residents, now),
+    speech: speechOf(input, recent, residents),
     landmarks: landmarksOf(input, residents, parts, recent),
   };
 }
@@ -176,11 +176,11 @@ function motesOf(town: TownLike, recent: readonly EventLike[], now: number): Mot
   return motes;
 }
 
-function speechOf(recent: readonly EventLike[], residents: readonly Resident[], now: number): Speech[] {
+function speechOf({ now, hides }: WorldInput, recent: readonly EventLike[], residents: readonly Resident[]): Speech[] {
   const said: Speech[] = [];
   for (const event of [...recent].reverse()) {
     if (said.length >= 2 || now - moment(event.time) > SPOKEN) break;
-    const words = wordsOf(event);
+    const words = hides?.(text(event.data, "post")) ? undefined : wordsOf(event);
     if (!words || !residents.some((resident) => resident.id === words[0]) || said.some((speech) => speech.who === words[0])) continue;
     said.push({ who: words[0], text: words[1], at: moment(event.time), source: event.id });
   }

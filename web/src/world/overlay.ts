@@ -1,5 +1,6 @@
 // Names, places, speech and the focus ring are elements over the map, kept here; the pixels below them are not.
 
+import { splitInvisible } from "../fold/text";
 import { lookOf } from "./folk";
 import { css } from "./palette";
 import { placeOf, type Point } from "./plan";
@@ -122,14 +123,26 @@ export class Overlay {
     label.shown = "";
   }
 
+  /** A text that somebody wrote: what nobody could see is named, as everywhere on the page. */
+  private visible(text: string): (Node | string)[] {
+    return splitInvisible(text).map((part) => {
+      if (!part.hidden) return part.text;
+      const named = this.root.ownerDocument.createElement("span");
+      named.className = "hidden-char";
+      named.textContent = part.text;
+      return named;
+    });
+  }
+
   private place(place: Landmark): string {
     const key = `place ${place.id}`;
     const label = this.make(key, "world-place");
     this.write(label, `${place.name} ${place.count}`, () => {
-      if (place.count === null) return [place.name];
+      const name = this.visible(place.name);
+      if (place.count === null) return name;
       const number = this.root.ownerDocument.createElement("b");
-      number.textContent = String(place.count);
-      return [`${place.name} `, number];
+      number.textContent = `${place.count}`;
+      return [...name, " ", number];
     });
     return key;
   }
@@ -148,7 +161,7 @@ export class Overlay {
   private speech(speech: Speech): string {
     const key = `say ${speech.source}`;
     const label = this.make(key, "world-say");
-    this.write(label, speech.text, () => [speech.text]);
+    this.write(label, speech.text, () => this.visible(speech.text));
     return key;
   }
 }

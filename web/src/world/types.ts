@@ -99,6 +99,8 @@ export interface WorldInput {
   /** The last events, oldest first, none later than `now`. */
   readonly recent?: readonly EventLike[] | undefined;
   readonly changes?: readonly ChangeLike[] | undefined;
+  /** Whether somebody hid a post, then or since: nobody speaks its words. */
+  readonly hides?: ((post: string) => boolean) | undefined;
   /** The treasury in thousandths, where a ledger is kept. */
   readonly treasury?: number | null | undefined;
   /** The moment, in milliseconds since 1970. */

@@ -159,6 +159,17 @@ test("an agent that is called as something of JavaScript has the home that its n
   for (const id of ["constructor", "valueof"]) expect(homeOf(id, { landmarks: [], homes: {} })).toBe(homeOf(id));
 });
 
+test("nobody speaks the words of a post that somebody hid, then or since", () => {
+  const { events, states } = live(4, 60);
+  const now = Date.parse(events[59]?.time ?? "");
+  const post = { ...(events[59] as Envelope), id: "said", type: "monkeytown.post.published.v1", data: { post: "talk-1", author: "agent:madchimp", title: "A secret" } };
+  const said = (hides?: (post: string) => boolean) =>
+    worldModel({ town: states[59] as Town, recent: [...events, post], now, seed: SEED, charters: AGENTS.map((name) => ({ name })), hides }).speech.map((one) => one.text);
+  expect(said()).toContain("A secret");
+  expect(said(() => false)).toContain("A secret");
+  expect(said((id) => id === "talk-1")).not.toContain("A secret");
+});
+
 test("a frozen town stands still and says who froze it", () => {
   const { events, states } = live(4, 60);
   const now = Date.parse(events[59]?.time ?? "");
