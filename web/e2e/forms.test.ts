@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { Witness } from "./look";
 import { stage } from "./stage";
-import { Town } from "./town";
+import { Town, type Event } from "./town";
 
 const SCREENS = ["terrarium", "timeline", "gate", "board", "ledger", "specs", "agents", "stream"];
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
@@ -11,6 +11,8 @@ const on = stage(() => {
   const town = Town.demo();
   town.run("pulls", "reject", `${town.pull("junglesecurity").number}`, "--reason", "wrong", "An example");
   town.run("pulls", "merge", `${town.pull("chaostester").number}`);
+  const post = (id: string, author: string, title: string): Event => ({ id: `said-${id}`, type: "monkeytown.post.published.v1", subject: `post/${id}`, actor: "human:ada", data: { post: id, author, title, body: "b" } });
+  town.record([post("talk-1", "ada", "A letter"), post("talk-2", "primatedesigner", "Shall we paint the bridge?")]);
   return town;
 });
 
@@ -93,7 +95,14 @@ test("the map is walked by arrow keys, and a live region names who is reached", 
 test("the list tells what the map shows", async () => {
   const witness = await (await Witness.open(on.browser, on.server.origin)).ready();
   const shown = await witness.page.locator(".world-who, .world-place").allInnerTexts();
+  const said = await witness.page.locator(".world-say").allTextContents();
   const list = (await witness.list()).join("\n");
+  // What is in the air, what hangs on the board, what blossoms in the tree.
+  expect(said).toContain("Shall we paint the bridge?");
+  for (const text of said) expect(list).toContain(` says: “${text}”`);
+  for (const title of ["A letter", "Shall we paint the bridge?"]) expect(list).toContain(`“${title}” is a note on the Board`);
+  const [oid, subject] = on.town.git("log", "-1", "--format=%H %s", "main").split(/ (.*)/s);
+  expect(list).toContain(`${oid?.slice(0, 10)} blossoms in the main tree: ${subject}`);
   const { agents } = on.town.state() as { agents: object };
   for (const text of shown) expect(list).toContain(text.replace(/\s*\d+$/, "").trim());
   expect(shown.length).toBeGreaterThan(Object.keys(agents).length);

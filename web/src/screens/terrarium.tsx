@@ -72,7 +72,7 @@ function List({ shown }: { shown: WorldModel }) {
     <div class="list" role="region" aria-label="The town as a list">
       <ul>
         {rows.map((row) => (
-          <li key={`${row.id} ${row.name}`} data-source={row.source}>
+          <li key={row.kind === "thing" ? row.source : row.id} data-source={row.source}>
             <button type="button" onClick={() => go({ selected: row.id })} aria-pressed={row.kind === "thing" ? undefined : route.value.selected === row.id}>
               <b><Said text={row.name} /></b><Said text={row.text.startsWith(row.name) ? row.text.slice(row.name.length) : row.text} />
             </button>

@@ -38,7 +38,7 @@ export function worldModel(input: WorldInput): WorldModel {
   const parts = {
     crates: cratesOf(pulls, residents),
     lanterns: lanternsOf(pulls),
-    notes: Object.entries(town.posts ?? {}).filter(([, post]) => !post.closed).slice(-NOTES).map(([id]) => ({ source: `post/${id}` })),
+    notes: Object.entries(town.posts ?? {}).filter(([, post]) => !post.closed).slice(-NOTES).map(([id, post]) => ({ source: `post/${id}`, title: input.hides?.(id) ? undefined : post.title })),
     stones: stonesOf(input.changes ?? []),
   };
   return {
@@ -125,10 +125,10 @@ function boatsOf(pulls: readonly PullLike[], now: number): Boat[] {
     .slice(0, 8);
 }
 
-function blossomsOf(recent: readonly EventLike[]): (Sourced & Point)[] {
+function blossomsOf(recent: readonly EventLike[]): WorldModel["blossoms"] {
   return recent.filter((event) => event.type === "monkeytown.commit.landed.v1").slice(-BLOSSOMS).map((event) => {
     const oid = text(event.data, "oid") || event.id;
-    return { ...hanging(seedOf(oid) % 9973), source: oid };
+    return { ...hanging(seedOf(oid) % 9973), source: oid, title: text(event.data, "subject") };
   });
 }
 

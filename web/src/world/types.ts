@@ -206,8 +206,10 @@ export interface WorldModel {
   readonly crates: readonly Crate[];
   readonly lanterns: readonly Lantern[];
   readonly boats: readonly Boat[];
-  readonly blossoms: readonly (Sourced & Point)[];
-  readonly notes: readonly Sourced[];
+  /** A commit each, with its subject. */
+  readonly blossoms: readonly (Sourced & Point & { readonly title: string })[];
+  /** An open thread each, with its title; without one where somebody hid it. */
+  readonly notes: readonly (Sourced & { readonly title?: string | undefined })[];
   /** Changes by state, in the order of the five stones. */
   readonly stones: readonly (readonly Sourced[])[];
   readonly coins: Sourced & { readonly count: number };

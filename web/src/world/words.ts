@@ -49,12 +49,15 @@ export function listOf(model: WorldModel, now: number): Row[] {
   const places = model.landmarks.map((one): Row => ({
     id: PLACE + one.id, kind: "place", name: one.name, text: landmarkSentence(one), source: one.source, since: model.at,
   }));
-  const thing = (place: string, pull: number, text: string, { source }: Sourced, since: number): Row => ({ id: PLACE + place, kind: "thing", name: `#${pull}`, text, source, since });
+  const thing = (id: string, name: string, text: string, { source }: Sourced, since: number): Row => ({ id, kind: "thing", name, text, source, since });
   const [gate, tree] = [theName("gate", model), theName("tree", model)];
   const things = [
-    ...model.crates.map((one) => thing("gate", one.pull, ` waits at ${gate} as a crate: ${one.title}`, one, one.from)),
-    ...model.lanterns.map((one) => thing("tree", one.pull, ` was merged: a lantern in ${tree}`, one, one.at)),
-    ...model.boats.map((one) => thing("gate", one.pull, " was rejected: a paper boat on the river", one, one.at)),
+    ...model.speech.map((one) => thing(one.who, model.residents.find(({ id }) => id === one.who)?.name ?? one.who, ` says: “${one.text}”`, one, one.at)),
+    ...model.crates.map((one) => thing(`${PLACE}gate`, `#${one.pull}`, ` waits at ${gate} as a crate: ${one.title}`, one, one.from)),
+    ...model.lanterns.map((one) => thing(`${PLACE}tree`, `#${one.pull}`, ` was merged: a lantern in ${tree}`, one, one.at)),
+    ...model.boats.map((one) => thing(`${PLACE}gate`, `#${one.pull}`, " was rejected: a paper boat on the river", one, one.at)),
+    ...model.notes.map((one) => thing(`${PLACE}board`, one.title === undefined ? "What somebody hid" : `“${one.title}”`, ` is a note on ${theName("board", model)}`, one, model.at)),
+    ...model.blossoms.map((one) => thing(`${PLACE}tree`, one.source.slice(0, 10), ` blossoms in ${tree}: ${one.title}`, one, model.at)),
   ];
   return [...residents, ...places, ...things];
 }

@@ -118,7 +118,7 @@ test("a crate lies at the Gate for each open pull request, and its owner waits b
   const open = Object.values(town.pulls).filter((pull) => pull.state === "open");
   expect(open.length).toBeGreaterThan(0);
   const things = listOf(model, now).filter((row) => row.kind === "thing");
-  expect(things.map((row) => row.source)).toEqual([...model.crates, ...model.lanterns, ...model.boats].map((one) => one.source));
+  expect(things.map((row) => row.source)).toEqual([...model.speech, ...model.crates, ...model.lanterns, ...model.boats].map((one) => one.source));
   expect(model.crates.map((one) => one.pull)).toEqual(open.map((pull) => pull.number));
   for (const pull of open) {
     if (town.agents[pull.agent]?.active) continue;
@@ -157,6 +157,25 @@ test("landmarks are called and agents live as the town's files say, and nothing 
 
 test("an agent that is called as something of JavaScript has the home that its name gives it", () => {
   for (const id of ["constructor", "valueof"]) expect(homeOf(id, { landmarks: [], homes: {} })).toBe(homeOf(id));
+});
+
+test("the list says what is in the air, what hangs on the board and what blossoms in the tree, and nothing of what somebody hid", () => {
+  const { events, states } = live(4, 60);
+  const last = events[59] as Envelope;
+  const of = (id: string, type: string, data: object): Envelope => ({ ...last, id, type: `monkeytown.${type}.v1`, data });
+  const posts = { a: { author: "ana", title: "A letter", at: last.time }, b: { author: "bea", title: "A secret", at: last.time }, c: { author: "bea", title: "Done with", at: last.time, closed: true } };
+  const recent = [...events, of("x", "commit.landed", { oid: "0123456789abcdef", author: "ana", subject: "Plant a tree" }), of("y", "post.published", { post: "z", author: "madchimp", title: "Shall we?" })];
+  const town = { ...(states[59] as Town), posts } as unknown as Town;
+  const now = Date.parse(last.time);
+  const { landmarks: places } = worldModel({ town, now, seed: SEED });
+  const world = { landmarks: places.map((one) => ({ ...one, name: one.id === "tree" ? "the main tree" : "Board" })), homes: {} };
+  const rows = listOf(worldModel({ town, recent, now, seed: SEED, world, hides: (post) => post === "b" }), now);
+  const said = (source: string) => rows.filter((row) => row.source === source).map((row) => [row.id, `${row.name}${row.text}`]);
+  expect(said("y")).toEqual([["madchimp", "MadChimp says: “Shall we?”"]]);
+  expect(said("post/a")).toEqual([["place:board", "“A letter” is a note on the Board"]]);
+  expect(said("post/b")).toEqual([["place:board", "What somebody hid is a note on the Board"]]);
+  expect(said("post/c")).toEqual([]);
+  expect(said("0123456789abcdef")).toEqual([["place:tree", "0123456789 blossoms in the main tree: Plant a tree"]]);
 });
 
 test("nobody speaks the words of a post that somebody hid, then or since", () => {
