@@ -65,6 +65,31 @@ test("playing the past moves on by itself, to the end and no further", async () 
   await witness.end();
 });
 
+test("a map that stands still shows the moment that is looked at", async () => {
+  const { events } = await on.server.json<{ events: { seq: number; event: { type: string } }[] }>("/api/events?after=0&limit=500");
+  // Somebody has just set out.
+  const { seq } = events.filter(({ event }) => event.type === "monkeytown.run.started.v1")[3] as { seq: number };
+  const open = async (hash: string) => {
+    const witness = await (await Witness.open(on.browser, `${on.server.origin}/${hash}`)).ready();
+    await witness.page.locator(".world canvas button").first().waitFor({ state: "attached" });
+    return witness;
+  };
+  const told = async (witness: Witness) => (await witness.page.locator(".world canvas button").allTextContents()).sort();
+  const [moving, still] = [await open(`#/terrarium?at=${seq}`), await open("#/terrarium?at=1")];
+  const there = await told(moving);
+  expect(there.join()).toContain("walks to");
+  // Once everybody has arrived, it is paused live.
+  await still.page.keyboard.press("l");
+  await expect.poll(async () => (await told(still)).join(), { timeout: 30_000 }).not.toMatch(/walks|carries/);
+  expect((await told(still)).length).toBeGreaterThan(there.length);
+  await still.page.getByRole("button", { name: "Pause the motion of the map" }).click();
+  await still.page.evaluate((hash) => (location.hash = hash), `#/terrarium?at=${seq}`);
+  await expect.poll(() => told(still)).toEqual(there);
+  await still.page.keyboard.press("l");
+  await expect.poll(() => told(still)).not.toEqual(there);
+  for (const one of [moving, still]) await one.end();
+});
+
 test("an event that nobody knows is said to be none, and the town stays where it is", async () => {
   const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/e/01M8NOSUCHEVENT`)).ready();
   await witness.page.getByRole("alert").filter({ hasText: "There is no event 01M8NOSUCHEVENT" }).waitFor();

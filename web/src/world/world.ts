@@ -88,6 +88,8 @@ class World implements WorldHandle {
   update(model: WorldModel, now: number, rate = 0): void {
     this.model = model;
     this.base = { now, at: steadyClock(), rate };
+    // Nothing moves by itself, and yet it is another moment that is looked at.
+    if (this.paused) this.paused = { ...this.paused, now };
     this.prepare(model.seed);
     this.overlay.update(model);
     this.told = "";
