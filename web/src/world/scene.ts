@@ -43,8 +43,9 @@ export class Scene {
 
   constructor(readonly seed: number) {}
 
-  /** The work in portions that each fit into a pause between two frames. */
+  /** The work in portions that each fit into a pause between two frames; none where it is done. */
   *build(): Generator<void> {
+    if (this.things.length > 0) return;
     const roads = roadField();
     yield;
     for (let y = 0; y < HEIGHT; y = paintBand(this.ground, roads, this.seed, y)) yield;

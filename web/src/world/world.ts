@@ -26,6 +26,10 @@ export interface WorldHandle {
   destroy(): void;
 }
 
+/** The ground as it was painted last: who comes back from another screen finds it. */
+let built: Scene | undefined;
+/** Milliseconds until the art that did not come is asked for again. */
+const AGAIN = 5_000;
 /** No more than 30 frames a second; a little less than a 30th, because clocks are not exact. */
 const FRAME = 31;
 
@@ -168,12 +172,23 @@ class World implements WorldHandle {
     this.painter = undefined;
     import("./art").then(
       (art) => this.paint(seed, art),
-      () => this.root.classList.add("failed"),
+      () => this.missed(seed),
     );
   }
 
+  /** Without its art the map is names and nothing else; it says so, and asks again. */
+  private missed(seed: number): void {
+    this.root.classList.add("failed");
+    setTimeout(() => {
+      if (this.ends.signal.aborted || this.seed !== seed) return;
+      this.seed = undefined;
+      this.prepare(seed);
+    }, AGAIN);
+  }
+
   private paint(seed: number, art: { Scene: typeof Scene; Painter: typeof Painter }): void {
-    const scene = new art.Scene(seed);
+    this.root.classList.remove("failed");
+    const scene = built?.seed === seed ? built : new art.Scene(seed);
     const work = scene.build();
     const later = (run: () => void): void => {
       if ("requestIdleCallback" in globalThis) requestIdleCallback(run, { timeout: 60 });
@@ -182,6 +197,7 @@ class World implements WorldHandle {
     const step = (): void => {
       if (this.ends.signal.aborted || this.seed !== seed) return;
       if (!work.next().done) return later(step);
+      built = scene;
       const context = this.canvas.getContext("2d", { alpha: false });
       if (!context) return;
       context.imageSmoothingEnabled = false;
@@ -189,7 +205,8 @@ class World implements WorldHandle {
       this.root.classList.add("ready");
       this.redraw();
     };
-    later(step);
+    if (scene === built) step();
+    else later(step);
   }
 
   /** Whether there is anything to animate: an empty town costs nothing, and neither does a tab that nobody sees. */

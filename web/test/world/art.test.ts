@@ -61,6 +61,14 @@ test("the same seed paints the same town, another seed another one", () => {
   expect(sum(built(seedOf("other")).ground)).not.toBe(sum(scene.ground));
 });
 
+test("what is built stays as it is, and is not built again", () => {
+  const [before, things] = [sum(scene.ground), [...scene.things]];
+  expect(things.length).toBeGreaterThan(50);
+  expect(scene.build().next().done).toBe(true);
+  expect(sum(scene.ground)).toBe(before);
+  expect(scene.things).toEqual(things);
+});
+
 test("the picture of an empty journal is the same picture a minute later", () => {
   const model = worldModel({ town: emptyTown(), now: START, seed: 1 });
   const { told, make } = recorder();
