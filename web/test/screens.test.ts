@@ -10,7 +10,7 @@ import { OTHERS, accounts, csv, overTime, runsUntil, sumsBy, type RunRow } from 
 import { sizeOf } from "../src/screens/patch";
 import { changeAt, columnOf, weight, type Change } from "../src/screens/specs-columns";
 import { bytes, duration, histogram, millis, quantile } from "../src/screens/stream-figures";
-import { BLOCK, Blocks, MAIN, OTHERS as PEOPLE, lanesOf, around, placeOf, placesOf, upToDate, windowOf } from "../src/screens/timeline-window";
+import { BLOCK, Blocks, MAIN, OTHERS as PEOPLE, around, holds, lanesOf, placeOf, placesOf, upToDate, windowOf } from "../src/screens/timeline-window";
 import type { Entry } from "../src/stream/wire";
 import { detail, knowing, sentence } from "../src/ui/sentence";
 import type { FileInfo } from "../src/ui/api";
@@ -111,10 +111,20 @@ describe("lanes", () => {
     expect([placeOf(three, 3), placeOf(three, 3, Date.parse("2026-01-01T00:00:02Z")), placeOf(three, 3, 0), placeOf(three.slice(1), 0, Infinity)]).toEqual([0, 1, 0, 0]);
   });
 
-  it("have the commits that came since they were read, once, and wait for everything else until it is read", () => {
-    const [read, landed, other] = [made("a", "x.y", {}, 1), made("c", "commit.landed", {}), made("d", "run.step", {})];
-    expect(upToDate([read], [read, landed, other])).toEqual([read, landed]);
-    expect(upToDate([read, landed], [read, landed])).toEqual([read, landed]);
+  it("have what was heard since they were read, once, and not what passed by", () => {
+    const [one, two, three] = [1, 2, 3].map((seq) => made(`${seq}`, "x.y", {}, seq)) as [Entry, Entry, Entry];
+    const [landed, passing] = [made("c", "commit.landed", {}), made("d", "run.step", {})];
+    expect(upToDate([one], 1, [one, landed, passing, two, three])).toEqual([one, landed, two, three]);
+    expect(upToDate([one, landed], 1, [one, landed, two])).toEqual([one, landed, two]);
+    expect(upToDate([one, landed], 1, [landed])).toEqual([one, landed]);
+    // What was heard begins after what was read.
+    expect(upToDate([one], 1, [three])).toEqual([one]);
+    expect(upToDate([], 0, [landed])).toEqual([landed]);
+  });
+
+  it("tell whether a moment is among them: what is around another one says nothing of it", () => {
+    const some = [made("c", "commit.landed", {}), made("7", "x.y", {}, 7)];
+    expect([holds(some, 1, 7), holds(some, 1, 8), holds(some, 1, 0), holds(some, 251, 0), holds([], 1, 0)]).toEqual([true, false, true, false, true]);
   });
 
   it("are drawn around the moment where there are many, and are the same ones while it moves a little", () => {

@@ -3,7 +3,7 @@ import type { Envelope } from "../fold/event";
 import { agentsInOrder, type Town } from "../fold/state";
 import type { History } from "../stream/history";
 import type { Entry } from "../stream/wire";
-import { agentOf, field, nounOf, sentence, toneOf, type Tone } from "../ui/sentence";
+import { agentOf, field, nounOf, passes, sentence, toneOf, type Tone } from "../ui/sentence";
 
 /** Events that are fetched at once; the lanes show the block of the moment and its neighbours. */
 export const BLOCK = 250;
@@ -149,10 +149,17 @@ export function placeOf(entries: Entry[], seq: number, until = -Infinity): numbe
   return at + 1 + entries.slice(at + 1, next < 0 ? undefined : next).findLastIndex(({ event }) => Date.parse(event.time) <= until);
 }
 
-/** With the commits that came since they were read: those have no number for which they would be read again. */
-export function upToDate(entries: Entry[], recent: Entry[]): Entry[] {
+/** With what was heard since they were read up to an event; without it where something lies between, which has to be read. */
+export function upToDate(entries: Entry[], to: number, recent: Entry[]): Entry[] {
+  const since = recent.slice(recent.findLastIndex(({ seq }) => seq !== null && seq <= to) + 1);
+  if ((since.find(({ seq }) => seq !== null)?.seq ?? to + 1) !== to + 1) return entries;
   const ids = new Set(entries.map(({ event }) => event.id));
-  return entries.concat(recent.filter(({ event }) => nounOf(event.type) === "commit" && !ids.has(event.id)));
+  return entries.concat(since.filter(({ event }) => !passes(event.type) && !ids.has(event.id)));
+}
+
+/** Whether an event is among these; before the first one, whether they begin at the beginning. */
+export function holds(entries: Entry[], from: number, seq: number): boolean {
+  return seq === 0 ? from === 1 : entries.some((entry) => entry.seq === seq);
 }
 
 /** No more entries than can be drawn, around a place; the same ones while the place moves a little. */

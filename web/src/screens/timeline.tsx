@@ -8,10 +8,10 @@ import { AgentLink, Empty, Got, Mark as Sign, Said, stamp } from "../ui/parts";
 import { route } from "../ui/route";
 import { SHAPES, TONES, agentOf, detail, many, sentence, type Tone } from "../ui/sentence";
 import { Controls, SPEEDS, Scrubber, set, speedName } from "./minitimeline";
-import { Blocks, around, lanesOf, placeOf, placesOf, upToDate, windowOf, type Lane } from "./timeline-window";
+import { Blocks, around, holds, lanesOf, placeOf, placesOf, upToDate, windowOf, type Lane } from "./timeline-window";
 
 const hidden = signal<ReadonlySet<Tone>>(new Set());
-const read = signal<{ from: number; to: number; entries: Entry[]; why: string }>({ from: 0, to: 0, entries: [], why: "" });
+const read = signal<{ of?: Blocks; from: number; to: number; entries: Entry[]; why: string }>({ from: 0, to: 0, entries: [], why: "" });
 /** What the axis of the lanes is: by event, so that a busy minute can be seen beside a quiet day; or by time. */
 const axis = signal<"time" | "event">("event");
 let blocks: { of: typeof app.replay; blocks: Blocks } | undefined;
@@ -30,9 +30,10 @@ async function readOn(): Promise<void> {
   busy = true;
   while (wanted) {
     const [from, to] = wanted;
+    const of = source();
     wanted = null;
     try {
-      read.value = { from, to, entries: await source().read(from, to), why: "" };
+      read.value = { of, from, to, entries: await of.read(from, to), why: "" };
     } catch (error) {
       read.value = { ...read.peek(), why: (error as Error).message };
     }
@@ -41,12 +42,21 @@ async function readOn(): Promise<void> {
   busy = false;
 }
 
-function useWindow(seq: number): void {
-  const { from, to } = windowOf(seq, app.head());
+/** The entries around an event, as far as they are known, and whether it is among them. What is heard needs no reading. */
+function useWindow(seq: number): { entries: Entry[]; there: boolean } {
+  const head = app.head();
+  const { from, to } = windowOf(seq, head);
+  const { of, from: first, to: last, entries: known } = read.value;
+  const now = source();
+  const own = of === now;
+  const entries = !own ? [] : to < head ? known : upToDate(known, last, app.live.recent);
+  const whole = own && first === from && holds(entries, from, to);
   useEffect(() => {
+    if (whole) return;
     wanted = [from, to];
     void readOn();
-  }, [from, to]);
+  }, [whole, from, to, now]);
+  return { entries, there: own && holds(entries, first, seq) };
 }
 
 /** What the small timeline has no room for: every speed, by event, in circles, which kinds are shown. */
@@ -177,10 +187,10 @@ function Around({ entries, at }: { entries: Entry[]; at: number }) {
 
 export function Timeline() {
   const { seq } = app.town();
-  useWindow(seq);
-  const { entries: known, why } = read.value;
-  const [all, moment] = app.past.value ? [known, route.value.moment] : [upToDate(known, app.recent()), Infinity];
-  const entries = around(all, placeOf(all, seq, moment));
+  const { entries: all, there } = useWindow(seq);
+  const { why } = read.value;
+  const moment = app.past.value ? route.value.moment : Infinity;
+  const entries = there ? around(all, placeOf(all, seq, moment)) : [];
   const last = placeOf(entries, seq, moment);
   const { selected } = route.value;
   // An event without a number of its own stands right behind the one that has.
@@ -195,7 +205,7 @@ export function Timeline() {
         <More />
         <Got of={app.index.want()}>{(index) => (index.buckets.length === 0 ? <Empty title="Nothing has happened yet">The first run of an agent writes the first line of this history.</Empty> : <Scrubber index={index} tall />)}</Got>
       </section>
-      {why && <Empty title="The lanes could not be read">{why}.</Empty>}
+      {why ? <Empty title="The lanes could not be read">{why}.</Empty> : !there && <p class="empty" role="status">Reading the lanes…</p>}
       {entries.length > 0 && <Lanes entries={entries} at={last} />}
       {entries.length > 0 && <div class="halves"><Closely entry={entry} related={related} linked={entry?.event.id === selected} /><Around entries={entries} at={at} /></div>}
     </div>
