@@ -4,28 +4,6 @@ import { gzipSync } from "node:zlib";
 import { defineConfig } from "vitest/config";
 import type { Plugin } from "vite";
 
-/** What the page may load and do. A server says the same in a header, with `frame-ancestors`, which a meta tag cannot say. */
-const POLICY = [
-  "default-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self' ws: wss:",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "require-trusted-types-for 'script'",
-].join("; ");
-
-/** Writes the policy into the built page, so that it holds on a static host that sends no headers. */
-function policy(): Plugin {
-  return {
-    name: "policy",
-    apply: "build",
-    transformIndexHtml: () => [
-      { tag: "meta", attrs: { "http-equiv": "Content-Security-Policy", content: POLICY }, injectTo: "head-prepend" },
-    ],
-  };
-}
-
 /** Says in the built page that a server serves it, which spares it a question; an export says otherwise in the same place. */
 function served(): Plugin {
   return {
@@ -63,7 +41,7 @@ const TOWN = { target: "http://127.0.0.1:7878", changeOrigin: true, headers: { o
 
 export default defineConfig({
   base: "./",
-  plugins: [policy(), served(), packed()],
+  plugins: [served(), packed()],
   // The package of this name hands text to the browser as markup, which the policy forbids.
   resolve: { alias: { "decode-named-character-reference": join(import.meta.dirname, "src/ui/entities.ts") } },
   build: { target: "es2022", modulePreload: { polyfill: false, resolveDependencies: needed }, assetsInlineLimit: 0, reportCompressedSize: false },

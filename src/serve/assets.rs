@@ -35,6 +35,10 @@ pub const PAGE: Page = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 const SERVED: &str = r#"<meta name="monkeytown" content="served""#;
 const STATIC: &str = r#"<meta name="monkeytown" content="static""#;
 
+/// What the page may do, wherever it is. A header adds whom it may ask, and that nobody frames it; both hold where both say something.
+pub const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; \
+                          require-trusted-types-for 'script'";
+
 /// What is shown where the program was built without the page.
 const PLAIN: &str = include_str!("plain.html");
 
@@ -83,8 +87,11 @@ pub fn exported() -> Vec<(&'static str, Cow<'static, [u8]>)> {
     if PAGE.files.is_empty() {
         return vec![("index.html", Cow::Owned(explained(PAGE.missing).into_bytes()))];
     }
+    // Such a host may send no header, so the page says itself what it may do. A server of ours names those of its town in a header,
+    // and a page that named none would not ask them.
+    let alone = format!(r#"<meta http-equiv="Content-Security-Policy" content="{POLICY}; connect-src 'self'" />{STATIC}"#);
     let told = |file: &'static Asset| match std::str::from_utf8(file.bytes) {
-        Ok(text) if file.path == "index.html" => Cow::Owned(text.replacen(SERVED, STATIC, 1).into_bytes()),
+        Ok(text) if file.path == "index.html" => Cow::Owned(text.replacen(SERVED, &alone, 1).into_bytes()),
         _ => Cow::Borrowed(file.bytes),
     };
     PAGE.files.iter().map(|file| (file.path, told(file))).collect()
@@ -199,6 +206,10 @@ mod tests {
             |path: &str| String::from_utf8(files.iter().find(|(name, _)| *name == path).unwrap().1.to_vec()).unwrap();
         let index = text("index.html");
         assert_eq!((index.matches(STATIC).count(), index.contains(SERVED)), (PAGE.files.len().min(1), false));
+        let policy = format!("content=\"{POLICY}; connect-src 'self'\"");
+        assert_eq!(index.matches(&policy).count(), PAGE.files.len().min(1));
+        let served = PAGE.files.iter().find(|file| file.path == "index.html");
+        assert!(served.is_none_or(|file| !String::from_utf8_lossy(file.bytes).contains("Content-Security-Policy")));
         for file in PAGE.files.iter().filter(|file| file.path != "index.html") {
             assert!(files.iter().any(|(path, bytes)| *path == file.path && **bytes == *file.bytes), "{}", file.path);
         }

@@ -128,10 +128,7 @@ fn policy(host: &str, shards: &[String]) -> String {
     let own = plain.then(|| format!(" ws://{host} wss://{host}"));
     let others = shards.iter().map(|origin| format!(" {origin} {}", origin.replacen("http", "ws", 1)));
     let servers: String = own.into_iter().chain(others).collect();
-    format!(
-        "default-src 'self'; img-src 'self' data:; connect-src 'self'{servers}; object-src 'none'; base-uri 'none'; \
-         frame-ancestors 'none'; require-trusted-types-for 'script'"
-    )
+    format!("{}; connect-src 'self'{servers}; frame-ancestors 'none'", assets::POLICY)
 }
 
 /// What the browser of a foreign page asks before it asks (CORS): whether that page may read here. Only a path that is read is
