@@ -154,9 +154,16 @@ impl Hub {
     /// stream began anew.
     #[must_use]
     pub fn take(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
-        let taken = self.read_on(cursor, most)?;
-        self.counts.delivered.fetch_add(taken.len() as u64, Ordering::Relaxed);
-        Some(taken)
+        match self.frames(cursor, most) {
+            Ok(taken) => {
+                self.counts.delivered.fetch_add(taken.len() as u64, Ordering::Relaxed);
+                Some(taken)
+            }
+            Err(why) => {
+                self.counts.lagged.fetch_add(u64::from(why == Progress::Lagged), Ordering::Relaxed);
+                None
+            }
+        }
     }
 
     /// A place to read the past from: behind an offset, or where the oldest frame stands; `None` where what came after the offset
@@ -209,14 +216,18 @@ impl Hub {
     /// As [`Hub::take`], for who is no subscriber. Where nothing came and [`Cursor::is_behind`], there may be more.
     #[must_use]
     pub fn read_on(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
+        self.frames(cursor, most).ok()
+    }
+
+    /// The next frames, or why there are none any more.
+    fn frames(&self, cursor: &mut Cursor, most: usize) -> Result<Vec<(Offset, Vec<u8>)>, Progress> {
         let mut taken = Vec::new();
         let inner = self.read();
         if cursor.generation != inner.generation {
-            return None;
+            return Err(Progress::Reset);
         }
         if cursor.position < inner.ring.tail() {
-            self.counts.lagged.fetch_add(1, Ordering::Relaxed);
-            return None;
+            return Err(Progress::Lagged);
         }
         let mut left = cursor.at_once();
         cursor.behind = false;
@@ -237,7 +248,7 @@ impl Hub {
                 (cursor.position, cursor.last) = (placed.end, placed.offset);
             }
         }
-        Some(taken)
+        Ok(taken)
     }
 }
 
@@ -271,5 +282,42 @@ impl Inner {
             cursor.last = last.offset;
         }
         self.ring.count(from, cursor.position)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::filter::Filter;
+    use super::super::hub::{Beginning, Start};
+    use super::super::ring::Capacity;
+    use super::*;
+
+    /// A hub that has room for so many frames.
+    fn hub(frames: usize) -> Hub {
+        let hub = Hub::new(Capacity { frames, bytes: 100_000 }, Value::Null);
+        hub.restart(Beginning { epoch: "e".to_owned(), ..Beginning::default() }, |_| ());
+        hub
+    }
+
+    fn publish(hub: &Hub, count: usize) {
+        for n in 0..count {
+            let id = format!("step-{n}");
+            let json = serde_json::value::to_raw_value(&serde_json::json!({ "id": id })).unwrap();
+            hub.publish(&[(&id, &json)]);
+        }
+    }
+
+    #[test]
+    fn only_a_witness_reads_too_slowly() {
+        let hub = hub(4);
+        let mut past = hub.reader(None).unwrap();
+        let mut witness = hub.join(&Start::Now, Filter::default(), "").unwrap().cursor;
+        publish(&hub, 9);
+        let lagged = || hub.counts.lagged.load(Ordering::Relaxed);
+        assert_eq!((hub.read_on(&mut past, 10), lagged()), (None, 0));
+        assert_eq!((hub.take(&mut witness, 10), lagged()), (None, 1));
     }
 }

@@ -1,14 +1,15 @@
 //! Connections: who is let in, and what they are served by.
 //! Lives here: accepting, limits for each address, timeouts, the end. Never here: what a path answers (see [`super::router`]).
 
+use std::error::Error as _;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::Request;
+use axum::http::{Request, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -101,12 +102,21 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router, shared: Arc<S
     let _ = stream.set_nodelay(true);
     let stream = Stalling::new(stream, shared.limits.stalled);
     let mut stop = shared.stop.subscribe();
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        let mut router = router.clone();
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(pass.clone());
-        async move { router.call(request).await }
-    });
+    let watches = Arc::new(AtomicBool::new(false));
+    let service = {
+        let watches = watches.clone();
+        hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            let (mut router, watches) = (router.clone(), watches.clone());
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(pass.clone());
+            async move {
+                let answer = router.call(request).await;
+                let kind = answer.as_ref().ok().and_then(|answer| answer.headers().get(header::CONTENT_TYPE));
+                watches.store(kind.is_some_and(|kind| kind == "text/event-stream"), Ordering::Relaxed);
+                answer
+            }
+        })
+    };
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
@@ -115,15 +125,27 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router, shared: Arc<S
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        ended = connection.as_mut() => return log(ended),
-        _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
-    }
-    log(connection.await);
-}
-
-fn log(ended: Result<(), hyper::Error>) {
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        _ = stop.wait_for(|stop| *stop) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
     if let Err(error) = ended {
+        if watches.load(Ordering::Relaxed) && is_of_a_stall(&error) {
+            shared.hub.counts.lagged.fetch_add(1, Ordering::Relaxed);
+        }
         tracing::debug!(%error, "a connection ended");
     }
+}
+
+/// Whether a connection ended because the other side took nothing for too long (see [`Stalling`]).
+fn is_of_a_stall(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }

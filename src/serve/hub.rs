@@ -42,9 +42,9 @@ pub struct Counts {
     pub landed: AtomicU64,
     /// Events that came in from running agents.
     pub published: AtomicU64,
-    /// Frames that were handed to sockets.
+    /// Frames that were handed to sockets and answers.
     pub delivered: AtomicU64,
-    /// Subscribers that fell out of the ring.
+    /// Subscribers that fell out of the ring, or took nothing for too long.
     pub lagged: AtomicU64,
     /// Subscribers there are.
     pub witnesses: AtomicU64,

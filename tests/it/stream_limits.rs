@@ -221,7 +221,30 @@ fn server_sent_events_that_nobody_takes_are_ended() {
     }
     let gone = (0..100_000).any(|_| watching(&station) == 0);
     assert!(gone, "its seat is free");
+    until_one_lagged(&station);
     station.close();
+}
+
+#[test]
+fn a_witness_that_takes_nothing_has_read_too_slowly() {
+    let (_village, station) = station(|plan| {
+        plan.limits.stalled = Duration::from_millis(200);
+        plan.limits.tick = Duration::from_millis(20);
+    });
+    let _slow = station.raw("after=now");
+    let text = "a".repeat(15_000);
+    for step in 0..2_000 {
+        station.publish(&format!("step-{step}"), &text);
+    }
+    // What it did not take is in the ring still.
+    until_one_lagged(&station);
+    station.close();
+}
+
+/// Looks until it is told that one witness read too slowly.
+#[track_caller]
+fn until_one_lagged(station: &Station) {
+    crate::station::until(|| station.get("/metrics", &[]).body.contains("monkeytown_stream_lagged_total 1\n"));
 }
 
 #[test]
