@@ -54,7 +54,7 @@ pub struct Counts {
     pub answers: [AtomicU64; 5],
     /// How runs ended.
     pub runs: Tally,
-    /// From an event's arrival to its way into a socket.
+    /// From an event's arrival to its way into a socket or an answer.
     pub delivery: Histogram,
     /// From a request to publish to its answer.
     pub publish: Histogram,

@@ -61,7 +61,7 @@ fn stream(page: &mut Page, shared: &Shared) {
     }
     page.head("monkeytown_stream_publish_seconds", "histogram", "From a request to publish to its answer.");
     counts.publish.write("monkeytown_stream_publish_seconds", &mut page.text);
-    page.head("monkeytown_stream_delivery_seconds", "histogram", "From an event's arrival to its way into a socket.");
+    page.head("monkeytown_stream_delivery_seconds", "histogram", "From an event's arrival to its way out.");
     counts.delivery.write("monkeytown_stream_delivery_seconds", &mut page.text);
     page.one("monkeytown_ring_events", "gauge", "Frames in the ring.", &events.to_string());
     page.one("monkeytown_ring_events_limit", "gauge", "Frames that the ring holds.", &capacity.frames.to_string());
