@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tower_service::Service as _;
 
 use super::Shared;
-use super::doors::{Doors, Pass};
+use super::doors::Pass;
 use super::problem::Problem;
 use super::stall::Stalling;
 
@@ -40,7 +40,7 @@ pub struct Peer(pub SocketAddr);
 pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
     let mut stop = shared.stop.subscribe();
     let mut connections = JoinSet::new();
-    let (doors, mut is_full) = (Arc::new(Doors::default()), false);
+    let (doors, mut is_full) = (shared.doorman.connected.clone(), false);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,

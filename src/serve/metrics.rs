@@ -53,6 +53,8 @@ fn stream(page: &mut Page, shared: &Shared) {
     page.one("monkeytown_stream_delivered_total", "counter", "Frames that were handed to subscribers.", &delivered);
     let lagged = count(&counts.lagged);
     page.one("monkeytown_stream_lagged_total", "counter", "Subscribers that read too slowly.", &lagged);
+    let connections = shared.doorman.connected.count().to_string();
+    page.one("monkeytown_connections", "gauge", "Connections that are open.", &connections);
     let refused = count(&counts.refused);
     page.one("monkeytown_connections_refused_total", "counter", "Connections beyond those of one address.", &refused);
     page.head("monkeytown_http_answers_total", "counter", "Requests that were answered, by class of status.");

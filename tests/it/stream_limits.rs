@@ -64,6 +64,8 @@ fn one_address_has_so_many_connections_and_no_more() {
         }
     }
     assert!(page.contains("monkeytown_connections_refused_total "), "{page}");
+    // Two that listen, and the one that asks.
+    assert!(page.contains("monkeytown_connections 3\n"), "{page}");
     assert!(!metrics_after(&station).is_empty());
     station.close();
 }
