@@ -52,6 +52,8 @@ pub struct Counts {
     pub refused: AtomicU64,
     /// Requests that were answered, by the first digit of the status.
     pub answers: [AtomicU64; 5],
+    /// Planned runs that are due and have not begun.
+    pub overdue: AtomicU64,
     /// How runs ended.
     pub runs: Tally,
     /// From an event's arrival to its way into a socket or an answer.

@@ -81,6 +81,8 @@ fn town(page: &mut Page, shared: &Shared) {
         let name = format!("monkeytown_runs_total{{agent=\"{agent}\",outcome=\"{outcome}\"}}");
         page.line(&name, &count.to_string());
     }
+    let overdue = shared.hub.counts.overdue.load(Ordering::Relaxed).to_string();
+    page.one("monkeytown_slots_overdue", "gauge", "Planned runs that are due and have not begun.", &overdue);
     let up = u8::from(shared.relay.trouble().is_none());
     page.one("monkeytown_relay_up", "gauge", "1 while the repository can be read.", &up.to_string());
     if let Some(lag) = shared.relay.lag_ms() {

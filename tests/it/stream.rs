@@ -1,10 +1,11 @@
 //! Promise: whoever listens hears everything once and in order, and is told of whatever does not come.
 
 use std::io::BufReader;
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::station::{Ear, Plan, Station, message, place, place_of};
+use crate::station::{Ear, Plan, Station, message, place, place_of, until};
 use crate::village::{Village, nothing};
 use monkeytown::serve::ring::Capacity;
 
@@ -363,6 +364,22 @@ fn the_figures_say_what_happened() {
     }
     assert!(page.body.contains("monkeytown_stream_delivery_seconds_bucket{le=\"+Inf\"} "), "{}", page.body);
     station.close();
+}
+
+#[test]
+fn a_planned_run_that_did_not_begin_is_told() {
+    let village = Village::new();
+    let village = village.agent_with("chaostester", "qa/**", "schedule: { cron: \"20 */4 * * *\" }\n").commit("Found");
+    village.says([nothing("all is well")]).run("chaostester").ended(0, "nothing");
+    let overdue_at = |moment: &str, count: usize| {
+        let now: chrono::DateTime<chrono::Utc> = moment.parse().unwrap();
+        let station = Station::open_with(&village, Plan { clock: Arc::new(move || now), ..Plan::default() });
+        let line = format!("monkeytown_slots_overdue {count}\n");
+        until(|| station.get("/metrics", &[]).body.contains(&line));
+        station.close();
+    };
+    overdue_at("2026-11-21T08:20:00Z", 1);
+    overdue_at("2026-11-21T08:19:59Z", 0);
 }
 
 #[test]
