@@ -81,6 +81,12 @@ fn town(page: &mut Page, shared: &Shared) {
         let name = format!("monkeytown_runs_total{{agent=\"{agent}\",outcome=\"{outcome}\"}}");
         page.line(&name, &count.to_string());
     }
+    page.head("monkeytown_run_seconds", "summary", "How long runs took that ended well, as far back likewise.");
+    for (agent, took) in shared.hub.counts.runs.took() {
+        let seconds = format!("{}.{:03}", took.millis / 1_000, took.millis % 1_000);
+        page.line(&format!("monkeytown_run_seconds_sum{{agent=\"{agent}\"}}"), &seconds);
+        page.line(&format!("monkeytown_run_seconds_count{{agent=\"{agent}\"}}"), &took.runs.to_string());
+    }
     let overdue = shared.hub.counts.overdue.load(Ordering::Relaxed).to_string();
     page.one("monkeytown_slots_overdue", "gauge", "Planned runs that are due and have not begun.", &overdue);
     let up = u8::from(shared.relay.trouble().is_none());

@@ -341,6 +341,7 @@ fn the_figures_say_what_happened() {
     let seq = village.events().len();
     for line in [
         "monkeytown_runs_total{agent=\"chaostester\",outcome=\"nothing\"} 2",
+        "monkeytown_run_seconds_count{agent=\"chaostester\"} 2",
         "monkeytown_witnesses 1",
         "monkeytown_relay_up 1",
         "monkeytown_stream_events_total{kind=\"landed\"} 0",
