@@ -77,6 +77,16 @@ pub fn answer(path: &str, headers: &HeaderMap) -> Response {
     }
 }
 
+/// What all files of the page weigh as they go over the wire, in bytes; none where the program has no page.
+#[must_use]
+pub fn weight() -> Option<usize> {
+    weight_of(PAGE.files)
+}
+
+fn weight_of(files: &[Asset]) -> Option<usize> {
+    (!files.is_empty()).then(|| files.iter().map(|file| file.gzip.unwrap_or(file.bytes).len()).sum())
+}
+
 /// The files of the page for a host that only hands them out, with their paths. Such a host packs for itself.
 #[must_use]
 pub fn exported() -> Vec<(&'static str, Cow<'static, [u8]>)> {
@@ -171,6 +181,13 @@ mod tests {
             assert!(!got.headers().contains_key(header::CONTENT_ENCODING), "{refused}");
             assert_eq!(got.headers()[header::VARY], "accept-encoding");
         }
+    }
+
+    #[test]
+    fn the_page_weighs_what_goes_over_the_wire() {
+        let small = Asset { path: "assets/b-1.css", bytes: b"small", gzip: None };
+        assert_eq!(weight_of(&[FILE, small]), Some("packed".len() + "small".len()));
+        assert_eq!(weight_of(&[]), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use super::{Shard, Shared};
+use super::{Shard, Shared, assets};
 
 /// The media type.
 pub const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -94,6 +94,10 @@ fn town(page: &mut Page, shared: &Shared) {
     if let Some(lag) = shared.relay.lag_ms() {
         let lag = format!("{}.{:03}", lag / 1_000, lag % 1_000);
         page.one("monkeytown_relay_lag_seconds", "gauge", "Age of the newest event when it was relayed.", &lag);
+    }
+    if let Some(bytes) = assets::weight() {
+        let bytes = bytes.to_string();
+        page.one("monkeytown_page_bytes", "gauge", "All files of the page as they go over the wire.", &bytes);
     }
     page.head("monkeytown_build_info", "gauge", "The program that runs.");
     page.line(&format!("monkeytown_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), "1");

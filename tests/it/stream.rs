@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::station::{Ear, Plan, Station, message, place, place_of, until};
 use crate::village::{Village, nothing};
+use monkeytown::serve::assets;
 use monkeytown::serve::ring::Capacity;
 
 fn freeze(village: &Village) {
@@ -350,6 +351,8 @@ fn the_figures_say_what_happened() {
     ] {
         assert!(page.body.lines().any(|said| said == line), "{line}\n{}", page.body);
     }
+    let weight = assets::weight().map(|bytes| format!("monkeytown_page_bytes {bytes}"));
+    assert_eq!(page.body.lines().find(|line| line.starts_with("monkeytown_page_bytes ")), weight.as_deref());
     // Every figure is explained before it, once, and is a number.
     let mut explained = std::collections::BTreeSet::new();
     for line in page.body.lines() {
