@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{Request, header};
+use axum::http::{Request, StatusCode, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,12 +21,12 @@ use super::doors::Pass;
 use super::problem::Problem;
 use super::stall::Stalling;
 
-/// Time in which a request's head must have come.
-const HEAD: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const HEAD_BYTES: usize = 16 * 1024;
 /// Headers of a request.
 const HEADERS: usize = 64;
+/// How much more is read, so that what is refused has a reason: what is larger yet hyper refuses with a status alone.
+const ROOM: usize = 2;
 /// How long open requests and witnesses have when the server ends.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long nothing is accepted after the system had no more descriptors.
@@ -81,6 +81,25 @@ pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
     }
 }
 
+/// Whether a request's head is as large as it may be.
+///
+/// # Errors
+/// The problem to answer with.
+pub fn fits<B>(request: &Request<B>) -> Result<(), Problem> {
+    let (uri, headers) = (request.uri(), request.headers());
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n".len();
+    let fields = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    let (bytes, count) = (line + fields.sum::<usize>() + "\r\n".len(), headers.len());
+    if bytes <= HEAD_BYTES && count <= HEADERS {
+        return Ok(());
+    }
+    let detail = format!(
+        "the request's head has {bytes} bytes and {count} headers, and at the most {HEAD_BYTES} bytes and {HEADERS} headers are taken"
+    );
+    Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-big", "Too much before the body", detail))
+}
+
 /// Whether only the connection that was about to be accepted is affected.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
@@ -119,9 +138,9 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router, shared: Arc<S
     };
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(HEAD_BYTES)
-        .max_headers(HEADERS)
+        .header_read_timeout(shared.limits.head)
+        .max_buf_size(ROOM * HEAD_BYTES)
+        .max_headers(ROOM * HEADERS)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);

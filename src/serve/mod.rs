@@ -105,6 +105,8 @@ pub struct Limits {
     pub idle: Duration,
     /// Time in which a socket that is full must take something.
     pub stalled: Duration,
+    /// Time in which the head of a request must have come.
+    pub head: Duration,
     /// Time in which the body of a request must have come.
     pub body: Duration,
     /// How often the clock is looked at.
@@ -123,6 +125,7 @@ impl Default for Limits {
             ping: Duration::from_secs(25),
             idle: Duration::from_secs(75),
             stalled: Duration::from_secs(30),
+            head: Duration::from_secs(10),
             body: Duration::from_secs(10),
             tick: Duration::from_secs(1),
         }
