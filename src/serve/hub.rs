@@ -27,8 +27,6 @@ use super::ring::{Capacity, Offset, Position, Refused, Ring, Seek, key};
 use super::tally::Tally;
 use super::view::{BOUNDS, TooManyFilters, Views};
 
-/// The longest time between two passes.
-const PASS: Duration = Duration::from_millis(20);
 /// Moments of arrival that are remembered, and how long one stands for all that comes.
 const ARRIVALS: usize = 4_096;
 const ARRIVAL: u64 = 1_000;
@@ -98,8 +96,8 @@ pub struct Hub {
     /// The state as JSON; made once for each state.
     rendered: Mutex<Option<(Arc<Town>, Arc<RawValue>)>>,
     /// Grows with each pass: who waits, waits for this.
-    passes: watch::Sender<u64>,
-    dirty: Notify,
+    pub(super) passes: watch::Sender<u64>,
+    pub(super) dirty: Notify,
     clock: Stopwatch,
     limits: serde_json::Value,
     /// Counters.
@@ -379,23 +377,6 @@ impl Hub {
         let json: Arc<RawValue> = serde_json::value::to_raw_value(&**town).unwrap_or_default().into();
         *rendered = Some((town.clone(), json.clone()));
         json
-    }
-
-    /// Wakes those who wait, once for many events where many come.
-    pub async fn pace(&self) {
-        let mut pause = Duration::ZERO;
-        loop {
-            self.dirty.notified().await;
-            let before = self.read().ring.pushed();
-            self.passes.send_modify(|pass| *pass += 1);
-            tokio::time::sleep(pause).await;
-            // An idle stream is instant; the more came during the pause, the longer the next one.
-            let came = self.read().ring.pushed().saturating_sub(before);
-            pause = PASS.min(match came {
-                0..=1 => Duration::ZERO,
-                _ => (pause * 2).max(Duration::from_millis(1)),
-            });
-        }
     }
 }
 

@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod notices;
 pub mod offset;
 pub mod openapi;
+mod pace;
 pub mod places;
 pub mod poll;
 pub mod problem;

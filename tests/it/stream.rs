@@ -1,6 +1,6 @@
 //! Promise: whoever listens hears everything once and in order, and is told of whatever does not come.
 
-use std::io::BufReader;
+use std::io::{BufRead as _, BufReader};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -367,6 +367,17 @@ fn the_figures_say_what_happened() {
         }
     }
     assert!(page.body.contains("monkeytown_stream_delivery_seconds_bucket{le=\"+Inf\"} "), "{}", page.body);
+    station.close();
+}
+
+#[test]
+fn a_browser_is_told_after_how_long_to_try_again() {
+    let village = town();
+    let station = Station::open(&village);
+    let lines = BufReader::new(station.ask("/events?after=now", &[])).lines().map(Result::unwrap);
+    let hello: Vec<String> =
+        lines.skip_while(|line| line != "event: hello").take_while(|line| !line.is_empty()).collect();
+    assert!(hello.iter().any(|line| line == "retry: 2000"), "{hello:#?}");
     station.close();
 }
 
