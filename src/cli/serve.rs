@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -35,6 +36,9 @@ const SPARE: u64 = 64;
 
 /// How many times the requests of a second may come at once.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+
+/// Connections that may wait to be accepted: as many as come back at once when a server begins again. The system may allow fewer.
+const BACKLOG: i32 = 1_024;
 
 /// The variable with the webhook's secret.
 const WEBHOOK_SECRET: &str = "MONKEYTOWN_WEBHOOK_SECRET";
@@ -208,9 +212,16 @@ fn watching() -> std::io::Result<Runtime> {
 /// Takes the address.
 fn listening(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
     let bad = |error| Usage(format!("cannot listen at {address}: {error}; name another address with --listen"));
-    let listener = std::net::TcpListener::bind(address).map_err(bad)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    let listen = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        // As the standard library has it: elsewhere than on Windows it lets a server come back at once.
+        socket.set_reuse_address(cfg!(not(windows)))?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        std::io::Result::Ok(socket.into())
+    };
+    Ok(listen().map_err(bad)?)
 }
 
 /// A server that runs beside whatever else this process does.
@@ -391,5 +402,20 @@ mod tests {
         assert_eq!(of("127.0.0.1:80"), "town.example 127.0.0.1:80 127.0.0.1 localhost:80 localhost [::1]:80 [::1]");
         assert_eq!(of("[::1]:9"), "town.example 127.0.0.1:9 localhost:9 [::1]:9");
         assert_eq!(of("0.0.0.0:80"), "town.example");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn many_connections_may_wait_to_be_accepted() {
+        let system = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        // As many as the standard library lets wait, and some more.
+        let most = system.trim().parse::<usize>().unwrap().min(300);
+        let listener = listening("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connect = |_| std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_secs(5));
+        let waiting: Vec<_> = (0..most).map(connect).collect::<Result<_, _>>().unwrap();
+        assert_eq!(waiting.len(), most);
+        let taken = listening(address).unwrap_err().to_string();
+        assert!(taken.starts_with(&format!("cannot listen at {address}: ")), "{taken}");
     }
 }
