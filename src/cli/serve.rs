@@ -30,6 +30,7 @@ use crate::serve::ring::Capacity;
 use crate::serve::server::Server;
 use crate::serve::webhook::Hook;
 use crate::serve::{About, Limits, Shared, descriptors};
+use crate::town::limits;
 
 /// Descriptors beside those of witnesses: the repository's, and requests.
 const SPARE: u64 = 64;
@@ -80,21 +81,21 @@ pub struct Args {
     #[arg(long)]
     read_only: bool,
     /// Witnesses at one time
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(long, value_name = "N", default_value_t = limits::WITNESSES)]
     witnesses: usize,
     /// Connections of one address at one time
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = limits::CONNECTIONS_EACH)]
     connections: usize,
     /// Requests of one address in a second; four times as many at once
-    #[arg(long, value_name = "N", default_value = "50")]
+    #[arg(long, value_name = "N", default_value_t = publishers::rate(limits::REQUESTS_EACH))]
     requests: NonZeroU32,
     #[command(flatten)]
     publishers: publishers::Publishing,
     /// Events that are kept for who comes back
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    #[arg(long, value_name = "N", default_value_t = limits::RING_EVENTS, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     ring_events: u32,
     /// Mebibytes that these events may take
-    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    #[arg(long, value_name = "MIB", default_value_t = limits::RING_MIB, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     ring_mib: u32,
 }
 

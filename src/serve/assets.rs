@@ -163,6 +163,7 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::town::limits;
 
     fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
@@ -188,6 +189,7 @@ mod tests {
         let small = Asset { path: "assets/b-1.css", bytes: b"small", gzip: None };
         assert_eq!(weight_of(&[FILE, small]), Some("packed".len() + "small".len()));
         assert_eq!(weight_of(&[]), None);
+        assert!(weight().is_none_or(|bytes| bytes <= limits::PAGE_BYTES), "{:?} bytes are too many", weight());
     }
 
     #[test]

@@ -20,12 +20,9 @@ use super::Shared;
 use super::doors::Pass;
 use super::problem::Problem;
 use super::stall::Stalling;
+use crate::town::limits::{HEAD_BYTES, HEADERS};
 
-/// Bytes of a request's head.
-const HEAD_BYTES: usize = 16 * 1024;
-/// Headers of a request.
-const HEADERS: usize = 64;
-/// How much more is read, so that what is refused has a reason: what is larger yet hyper refuses with a status alone.
+/// How much more of a head is read, so that what is refused has a reason: what is larger yet hyper refuses with a status alone.
 const ROOM: usize = 2;
 /// How long open requests and witnesses have when the server ends.
 const GRACE: Duration = Duration::from_secs(5);

@@ -64,6 +64,7 @@ use self::problem::Problem;
 use self::publish::Publishers;
 use self::relay::Health;
 use self::webhook::Hook;
+use crate::town::limits;
 
 /// Close codes of the WebSocket: those of RFC 6455 §7.4.1, and our own of the range for applications.
 pub mod close {
@@ -117,17 +118,17 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            subscribers: 1_000,
-            connections_per_address: 64,
-            message_bytes: 16 * 1024,
-            messages: 20,
-            message_window: Duration::from_secs(10),
+            subscribers: limits::WITNESSES,
+            connections_per_address: limits::CONNECTIONS_EACH,
+            message_bytes: limits::WITNESS_BYTES,
+            messages: limits::WITNESS_MESSAGES,
+            message_window: Duration::from_secs(limits::WITNESS_SECONDS),
             heartbeat: Duration::from_secs(15),
             ping: Duration::from_secs(25),
-            idle: Duration::from_secs(75),
-            stalled: Duration::from_secs(30),
-            head: Duration::from_secs(10),
-            body: Duration::from_secs(10),
+            idle: Duration::from_secs(limits::QUIET_SECONDS),
+            stalled: Duration::from_secs(limits::STALLED_SECONDS),
+            head: Duration::from_secs(limits::REQUEST_SECONDS),
+            body: Duration::from_secs(limits::REQUEST_SECONDS),
             tick: Duration::from_secs(1),
         }
     }
@@ -157,7 +158,7 @@ impl Limits {
             message_window_s: self.message_window.as_secs(),
             heartbeat_s: self.heartbeat.as_secs(),
             idle_s: self.idle.as_secs(),
-            filters: view::BOUNDS.filters,
+            filters: limits::FILTERS,
         };
         serde_json::to_value(told).unwrap_or_default()
     }
