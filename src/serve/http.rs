@@ -92,7 +92,8 @@ pub fn fits<B>(request: &Request<B>) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = format!(
-        "the request's head has {bytes} bytes and {count} headers, and at the most {HEAD_BYTES} bytes and {HEADERS} headers are taken"
+        "the request's head has {bytes} bytes and {count} headers, and at the most {HEAD_BYTES} bytes and {HEADERS} headers \
+         are taken"
     );
     Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-big", "Too much before the body", detail))
 }

@@ -136,7 +136,7 @@ fn a_message_that_is_too_big_is_told_how_much_is_taken() {
     station.close();
 }
 
-// covers: event-stream#each-limit-is-enforced-and-named
+// covers: event-stream#each-limit-is-enforced-and-named/a-head-is-too-big
 #[test]
 fn a_head_that_is_too_big_is_told_how_much_is_taken() {
     let (_village, station) = station(|_| {});
@@ -183,6 +183,7 @@ fn what_is_no_request_is_answered_with_a_status_and_closed() {
     station.close();
 }
 
+// covers: event-stream#each-limit-is-enforced-and-named/nothing-is-asked
 #[test]
 fn who_connects_and_does_not_ask_is_let_go() {
     let (_village, station) = station(|plan| plan.limits.head = Duration::from_millis(500));
