@@ -13,6 +13,7 @@ use std::process::Command;
 use monkeytown::town::charter::Sense;
 use monkeytown::town::event::{Event, Reason};
 use monkeytown::town::gate;
+use monkeytown::town::limits;
 use monkeytown::town::settings;
 use monkeytown::town::spec::rules;
 
@@ -211,6 +212,52 @@ fn the_page_of_formats_knows_every_event_and_every_reason() {
     assert!(missing.is_empty(), "docs/formats.md has no row for {missing:?}");
     for reason in Reason::ALL {
         assert!(page.contains(&format!("`{reason}`")), "docs/formats.md does not name {reason}");
+    }
+}
+
+/// A number as the pages write it.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
+}
+
+#[test]
+fn the_page_of_the_stream_has_each_limit_as_it_is() {
+    let page = page("docs/stream.md");
+    let kib = |bytes: usize| format!("{} KiB", bytes / 1024);
+    for (what, limit) in [
+        ("witnesses (WebSocket and SSE)", grouped(limits::WITNESSES)),
+        ("different filters", grouped(limits::FILTERS)),
+        ("connections of one address", grouped(limits::CONNECTIONS_EACH)),
+        (
+            "requests of one address",
+            format!("{} a second, {} at once", limits::REQUESTS_EACH, 4 * limits::REQUESTS_EACH),
+        ),
+        ("a message of a witness", kib(limits::WITNESS_BYTES)),
+        ("messages of a witness", format!("{} in {} s", limits::WITNESS_MESSAGES, limits::WITNESS_SECONDS)),
+        ("quiet of a witness", format!("{} s", limits::QUIET_SECONDS)),
+        ("a socket that takes nothing", format!("{} s", limits::STALLED_SECONDS)),
+        ("a published event", format!("{}, its id {} bytes", kib(limits::EVENT_BYTES), limits::EVENT_ID_BYTES)),
+        (
+            "a request that publishes",
+            format!(
+                "{} events, {} MiB, {} s",
+                grouped(limits::PUBLISH_EVENTS),
+                limits::PUBLISH_BYTES >> 20,
+                limits::REQUEST_SECONDS
+            ),
+        ),
+        ("events that one agent publishes", format!("{} a second", grouped(limits::PUBLISHED_BY_ONE as usize))),
+        ("events that all agents publish", format!("{} a second", grouped(limits::PUBLISHED_A_SECOND as usize))),
+        ("the ring", format!("{} events, {} MiB", grouped(limits::RING_EVENTS as usize), limits::RING_MIB)),
+        ("a request's head", format!("{}, {} headers", kib(limits::HEAD_BYTES), limits::HEADERS)),
+        ("the time that it takes", format!("{} s", limits::REQUEST_SECONDS)),
+    ] {
+        let mut rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+        let row = rows.find(|(name, _)| name.starts_with(what)).unwrap_or_else(|| panic!("no row for {what}"));
+        assert!(row.1.starts_with(&limit), "{what}: {limit} is not what {row:?} says");
     }
 }
 

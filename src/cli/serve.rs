@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -29,12 +30,16 @@ use crate::serve::ring::Capacity;
 use crate::serve::server::Server;
 use crate::serve::webhook::Hook;
 use crate::serve::{About, Limits, Shared, descriptors};
+use crate::town::limits;
 
 /// Descriptors beside those of witnesses: the repository's, and requests.
 const SPARE: u64 = 64;
 
 /// How many times the requests of a second may come at once.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+
+/// Connections that may wait to be accepted: as many as come back at once when a server begins again. The system may allow fewer.
+const BACKLOG: i32 = 1_024;
 
 /// The variable with the webhook's secret.
 const WEBHOOK_SECRET: &str = "MONKEYTOWN_WEBHOOK_SECRET";
@@ -76,21 +81,21 @@ pub struct Args {
     #[arg(long)]
     read_only: bool,
     /// Witnesses at one time
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(long, value_name = "N", default_value_t = limits::WITNESSES)]
     witnesses: usize,
     /// Connections of one address at one time
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = limits::CONNECTIONS_EACH)]
     connections: usize,
     /// Requests of one address in a second; four times as many at once
-    #[arg(long, value_name = "N", default_value = "50")]
+    #[arg(long, value_name = "N", default_value_t = publishers::rate(limits::REQUESTS_EACH))]
     requests: NonZeroU32,
     #[command(flatten)]
     publishers: publishers::Publishing,
     /// Events that are kept for who comes back
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    #[arg(long, value_name = "N", default_value_t = limits::RING_EVENTS, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     ring_events: u32,
     /// Mebibytes that these events may take
-    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    #[arg(long, value_name = "MIB", default_value_t = limits::RING_MIB, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     ring_mib: u32,
 }
 
@@ -208,9 +213,16 @@ fn watching() -> std::io::Result<Runtime> {
 /// Takes the address.
 fn listening(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
     let bad = |error| Usage(format!("cannot listen at {address}: {error}; name another address with --listen"));
-    let listener = std::net::TcpListener::bind(address).map_err(bad)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    let listen = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        // As the standard library has it: elsewhere than on Windows it lets a server come back at once.
+        socket.set_reuse_address(cfg!(not(windows)))?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        std::io::Result::Ok(socket.into())
+    };
+    Ok(listen().map_err(bad)?)
 }
 
 /// A server that runs beside whatever else this process does.
@@ -391,5 +403,20 @@ mod tests {
         assert_eq!(of("127.0.0.1:80"), "town.example 127.0.0.1:80 127.0.0.1 localhost:80 localhost [::1]:80 [::1]");
         assert_eq!(of("[::1]:9"), "town.example 127.0.0.1:9 localhost:9 [::1]:9");
         assert_eq!(of("0.0.0.0:80"), "town.example");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn many_connections_may_wait_to_be_accepted() {
+        let system = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        // As many as the standard library lets wait, and some more.
+        let most = system.trim().parse::<usize>().unwrap().min(300);
+        let listener = listening("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connect = |_| std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_secs(5));
+        let waiting: Vec<_> = (0..most).map(connect).collect::<Result<_, _>>().unwrap();
+        assert_eq!(waiting.len(), most);
+        let taken = listening(address).unwrap_err().to_string();
+        assert!(taken.starts_with(&format!("cannot listen at {address}: ")), "{taken}");
     }
 }

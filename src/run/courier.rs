@@ -176,28 +176,35 @@ fn work(server: Server, right: Right, mut steps: mpsc::Receiver<String>) -> Sent
     let mut line = Line { server, right, http, token: None };
     runtime.block_on(async {
         let (mut sent, mut failures, mut batch) = (Sent::default(), 0, Vec::new());
-        let mut pause: Option<Pin<Box<Sleep>>> = None;
-        while steps.recv_many(&mut batch, AT_ONCE).await > 0 {
+        let (mut pause, mut at_once): (Option<Pin<Box<Sleep>>>, _) = (None, AT_ONCE);
+        while !batch.is_empty() || steps.recv_many(&mut batch, AT_ONCE).await > 0 {
             if pause.as_mut().is_some_and(|pause| pause.as_mut().now_or_never().is_none()) {
                 sent.lost += batch.len();
                 batch.clear();
                 continue;
             }
             pause = None;
-            match line.send(&batch).await {
+            let count = batch.len().min(at_once);
+            match line.send(&batch[..count]).await {
                 Ok(()) => failures = 0,
+                // Where an agent may publish little, less of it is taken at once.
+                Err(unsent) if unsent.too_big && count > 1 => {
+                    at_once = count / 2;
+                    continue;
+                }
                 Err(unsent) => {
-                    sent.lost += batch.len();
+                    sent.lost += count;
                     sent.why = Some(unsent.why);
                     // Who says when to come back is there.
                     pause = unsent.wait.and_then(paused);
                     failures = if unsent.wait.is_some() { 0 } else { failures + 1 };
                     if unsent.for_good || failures >= FAILURES {
+                        sent.lost += batch.len() - count;
                         break;
                     }
                 }
             }
-            batch.clear();
+            batch.drain(..count);
         }
         sent
     })
@@ -208,18 +215,20 @@ struct Unsent {
     why: String,
     /// Whether another try cannot help.
     for_good: bool,
+    /// Whether it was too much at once.
+    too_big: bool,
     /// How long the server wants not to be asked.
     wait: Option<Duration>,
 }
 
 impl From<Broken> for Unsent {
     fn from(error: Broken) -> Self {
-        Self { why: error.to_string(), for_good: false, wait: None }
+        Self { why: error.to_string(), for_good: false, too_big: false, wait: None }
     }
 }
 
 fn in_vain(why: impl Into<String>) -> Unsent {
-    Unsent { why: why.into(), for_good: true, wait: None }
+    Unsent { why: why.into(), for_good: true, too_big: false, wait: None }
 }
 
 /// The line to a server.
@@ -270,7 +279,8 @@ impl Line {
         let why = detail.map_or_else(|_| format!("it answers {status}"), |detail| format!("{status}, {detail}"));
         let later = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
         let wait = seconds.filter(|_| later).map(Duration::from_secs);
-        Err((status, Unsent { why, for_good: !later, wait }))
+        let too_big = status == StatusCode::PAYLOAD_TOO_LARGE;
+        Err((status, Unsent { why, for_good: !later && !too_big, too_big, wait }))
     }
 
     async fn token(&mut self) -> Result<String, Unsent> {
@@ -318,14 +328,16 @@ mod tests {
 
     use super::*;
 
-    /// Sends a step at each of these turns to a server that has these answers. Says what was lost, and how often it was asked.
-    fn told(answers: &[&'static str], turns: usize) -> (usize, usize) {
+    /// A server that answers so many requests, and tells of each how many steps it has.
+    fn server(
+        requests: usize,
+        mut answer: impl FnMut(usize) -> &'static str + Send + 'static,
+    ) -> (Server, done::Receiver<usize>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Server::at(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let (asked, heard) = done::channel();
-        let answers = answers.to_vec();
         std::thread::spawn(move || {
-            for answer in answers {
+            for _ in 0..requests {
                 let (mut stream, _) = listener.accept().unwrap();
                 let mut reader = BufReader::new(stream.try_clone().unwrap());
                 let (mut line, mut length) = (String::new(), 0);
@@ -335,12 +347,22 @@ mod tests {
                     let told = line.to_ascii_lowercase();
                     length = told.strip_prefix("content-length: ").map_or(length, |told| told.trim().parse().unwrap());
                 }
-                reader.read_exact(&mut vec![0; length]).unwrap();
+                let mut body = vec![0; length];
+                reader.read_exact(&mut body).unwrap();
+                let steps = serde_json::from_slice::<Vec<serde_json::Value>>(&body).unwrap().len();
+                let answer = answer(steps);
+                asked.send(steps).unwrap();
                 let head = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                 stream.write_all(head.as_bytes()).unwrap();
-                asked.send(()).unwrap();
             }
         });
+        (server, heard)
+    }
+
+    /// Sends a step at each of these turns to a server that has these answers. Says what was lost, and how often it was asked.
+    fn told<const N: usize>(answers: [&'static str; N], turns: usize) -> (usize, usize) {
+        let mut answers = answers.into_iter();
+        let (server, heard) = server(N, move |_| answers.next().unwrap());
         let (queue, steps) = mpsc::channel(turns);
         let work = std::thread::spawn(move || work(server, Right::Token("one".to_owned()), steps));
         let mut times = 0;
@@ -352,11 +374,33 @@ mod tests {
         (work.join().unwrap().lost, times)
     }
 
+    /// Sends ten steps at once to a server that takes no more than so many in one request. Says what was lost, and how many each
+    /// request had.
+    fn at_once(most: usize, requests: usize) -> (usize, Vec<usize>) {
+        let answer = move |steps| if steps > most { "413 Payload Too Large" } else { "202 Accepted" };
+        let (server, heard) = server(requests, answer);
+        let (queue, steps) = mpsc::channel(10);
+        for _ in 0..10 {
+            queue.blocking_send("{}".to_owned()).unwrap();
+        }
+        drop(queue);
+        let sent = work(server, Right::Token("one".to_owned()), steps);
+        (sent.lost, heard.try_iter().collect())
+    }
+
+    #[test]
+    fn where_less_is_taken_at_once_less_is_sent_at_once() {
+        assert_eq!(at_once(64, 1), (0, vec![10]));
+        assert_eq!(at_once(3, 7), (0, vec![10, 5, 2, 2, 2, 2, 2]));
+        // Not even one is taken: after some of them that is enough.
+        assert_eq!(at_once(0, 6), (10, vec![10, 5, 2, 1, 1, 1]));
+    }
+
     #[test]
     fn a_server_that_says_when_to_come_back_is_asked_again_then_and_not_before() {
         let soon = "503 Service Unavailable\r\nretry-after: 0";
-        assert_eq!(told(&[soon, soon, soon, soon, "202 Accepted"], 5), (4, 5));
+        assert_eq!(told([soon, soon, soon, soon, "202 Accepted"], 5), (4, 5));
         let late = "503 Service Unavailable\r\nretry-after: 60";
-        assert_eq!(told(&["202 Accepted", late], 5), (4, 2));
+        assert_eq!(told(["202 Accepted", late], 5), (4, 2));
     }
 }

@@ -81,6 +81,16 @@ pub fn answer(path: &str, headers: &HeaderMap) -> Response {
     }
 }
 
+/// What all files of the page weigh as they go over the wire, in bytes; none where the program has no page.
+#[must_use]
+pub fn weight() -> Option<usize> {
+    weight_of(PAGE.files)
+}
+
+fn weight_of(files: &[Asset]) -> Option<usize> {
+    (!files.is_empty()).then(|| files.iter().map(|file| file.gzip.unwrap_or(file.bytes).len()).sum())
+}
+
 /// The files of the page for a host that only hands them out, with their paths. Such a host packs for itself.
 #[must_use]
 pub fn exported() -> Vec<(&'static str, Cow<'static, [u8]>)> {
@@ -160,6 +170,7 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::town::limits;
 
     fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
@@ -178,6 +189,14 @@ mod tests {
             assert!(!got.headers().contains_key(header::CONTENT_ENCODING), "{refused}");
             assert_eq!(got.headers()[header::VARY], "accept-encoding");
         }
+    }
+
+    #[test]
+    fn the_page_weighs_what_goes_over_the_wire() {
+        let small = Asset { path: "assets/b-1.css", bytes: b"small", gzip: None };
+        assert_eq!(weight_of(&[FILE, small]), Some("packed".len() + "small".len()));
+        assert_eq!(weight_of(&[]), None);
+        assert!(weight().is_none_or(|bytes| bytes <= limits::PAGE_BYTES), "{:?} bytes are too many", weight());
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub struct Cursor {
     behind: bool,
 }
 
+/// Frames with their offsets, and when the first of them came, in microseconds.
+type Taken = (Vec<(Offset, Vec<u8>)>, Option<u64>);
+
 /// How far a subscriber came.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -139,7 +142,7 @@ impl Hub {
             return Ok(Progress::More);
         }
         if let Some(arrival) = inner.arrival(from).filter(|_| cursor.live) {
-            self.counts.delivery.add(Duration::from_micros(self.micros().saturating_sub(arrival)));
+            self.counts.delivery.add(self.since(arrival));
         }
         let frames = inner.advance(cursor, from, took);
         self.counts.delivered.fetch_add(frames, Ordering::Relaxed);
@@ -154,9 +157,19 @@ impl Hub {
     /// stream began anew.
     #[must_use]
     pub fn take(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
-        let taken = self.read_on(cursor, most)?;
-        self.counts.delivered.fetch_add(taken.len() as u64, Ordering::Relaxed);
-        Some(taken)
+        match self.frames(cursor, most) {
+            Ok((taken, arrival)) => {
+                if let Some(arrival) = arrival {
+                    self.counts.delivery.add(self.since(arrival));
+                }
+                self.counts.delivered.fetch_add(taken.len() as u64, Ordering::Relaxed);
+                Some(taken)
+            }
+            Err(why) => {
+                self.counts.lagged.fetch_add(u64::from(why == Progress::Lagged), Ordering::Relaxed);
+                None
+            }
+        }
     }
 
     /// A place to read the past from: behind an offset, or where the oldest frame stands; `None` where what came after the offset
@@ -209,14 +222,18 @@ impl Hub {
     /// As [`Hub::take`], for who is no subscriber. Where nothing came and [`Cursor::is_behind`], there may be more.
     #[must_use]
     pub fn read_on(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
-        let mut taken = Vec::new();
+        self.frames(cursor, most).ok().map(|(taken, _)| taken)
+    }
+
+    /// The next frames, and when the first of them came where they are new; or why there are none any more.
+    fn frames(&self, cursor: &mut Cursor, most: usize) -> Result<Taken, Progress> {
+        let (mut taken, mut arrival) = (Vec::new(), None);
         let inner = self.read();
         if cursor.generation != inner.generation {
-            return None;
+            return Err(Progress::Reset);
         }
         if cursor.position < inner.ring.tail() {
-            self.counts.lagged.fetch_add(1, Ordering::Relaxed);
-            return None;
+            return Err(Progress::Lagged);
         }
         let mut left = cursor.at_once();
         cursor.behind = false;
@@ -232,12 +249,20 @@ impl Hub {
                     break;
                 }
             };
+            if taken.is_empty() && cursor.live {
+                arrival = inner.arrival(from);
+            }
             for placed in inner.ring.frames(from).take_while(|placed| placed.end <= to).take(most - taken.len()) {
                 taken.push((placed.offset, frame::payload(&inner.ring.copy(placed)).to_vec()));
                 (cursor.position, cursor.last) = (placed.end, placed.offset);
             }
         }
-        Some(taken)
+        Ok((taken, arrival))
+    }
+
+    /// How long ago a moment was.
+    fn since(&self, arrival: u64) -> Duration {
+        Duration::from_micros(self.micros().saturating_sub(arrival))
     }
 }
 
@@ -271,5 +296,60 @@ impl Inner {
             cursor.last = last.offset;
         }
         self.ring.count(from, cursor.position)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::filter::Filter;
+    use super::super::hub::{Beginning, Start};
+    use super::super::ring::Capacity;
+    use super::*;
+
+    /// A hub that has room for so many frames.
+    fn hub(frames: usize) -> Hub {
+        let hub = Hub::new(Capacity { frames, bytes: 100_000 }, Value::Null);
+        hub.restart(Beginning { epoch: "e".to_owned(), ..Beginning::default() }, |_| ());
+        hub
+    }
+
+    fn publish(hub: &Hub, count: usize) {
+        for n in 0..count {
+            let id = format!("step-{n}");
+            let json = serde_json::value::to_raw_value(&serde_json::json!({ "id": id })).unwrap();
+            hub.publish(&[(&id, &json)]);
+        }
+    }
+
+    #[test]
+    fn only_a_witness_reads_too_slowly() {
+        let hub = hub(4);
+        let mut past = hub.reader(None).unwrap();
+        let mut witness = hub.join(&Start::Now, Filter::default(), "").unwrap().cursor;
+        publish(&hub, 9);
+        let lagged = || hub.counts.lagged.load(Ordering::Relaxed);
+        assert_eq!((hub.read_on(&mut past, 10), lagged()), (None, 0));
+        assert_eq!((hub.take(&mut witness, 10), lagged()), (None, 1));
+    }
+
+    #[test]
+    fn what_is_taken_frame_by_frame_is_timed_where_it_is_new_to_a_witness() {
+        let hub = hub(100);
+        let timed = || {
+            let mut text = String::new();
+            hub.counts.delivery.write("took", &mut text);
+            text.lines().last().unwrap().to_owned()
+        };
+        publish(&hub, 2);
+        let (mut past, mut witness) = (hub.reader(None).unwrap(), hub.reader(None).unwrap());
+        for (came, count) in [(0, 2), (3, 3)] {
+            publish(&hub, came);
+            assert_eq!((hub.read_on(&mut past, 10).unwrap().len(), timed().as_str()), (count, "took_count 0"));
+            assert_eq!(hub.take(&mut witness, 10).unwrap().len(), count);
+            assert_eq!(timed(), format!("took_count {}", count / 3));
+        }
     }
 }

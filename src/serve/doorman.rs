@@ -50,6 +50,8 @@ pub struct Doorman {
     /// page may ask from there.
     refused: ByAddress,
     clock: DefaultClock,
+    /// Connections, a proxy's among them.
+    pub connected: Arc<Doors>,
     /// Those that listen through a proxy.
     listening: Arc<Doors>,
 }
@@ -60,7 +62,8 @@ impl Doorman {
     pub fn new(rules: Rules) -> Arc<Self> {
         let rate = || RateLimiter::keyed(Quota::per_second(rules.a_second).allow_burst(rules.at_once));
         let (rate, refused) = (rate(), rate());
-        Arc::new(Self { rules, rate, refused, clock: DefaultClock::default(), listening: Arc::default() })
+        let (connected, listening) = (Arc::default(), Arc::default());
+        Arc::new(Self { rules, rate, refused, clock: DefaultClock::default(), connected, listening })
     }
 
     /// The rules.

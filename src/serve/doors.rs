@@ -27,6 +27,12 @@ impl Doors {
         Some(Pass { doors: self.clone(), address })
     }
 
+    /// How many are in, each address as often as it is.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+    }
+
     /// Waits until nobody is in any more.
     pub async fn all_gone(&self) {
         while !self.open.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
@@ -76,7 +82,9 @@ mod tests {
         let (one, _two) = (enter("2001:db8::1").unwrap(), enter("2001:db8::2").unwrap());
         assert!(enter("2001:db8::3").is_none());
         assert!(enter("2001:db8:0:1::3").is_some());
+        assert_eq!(doors.count(), 2);
         drop(one);
+        assert_eq!(doors.count(), 1);
         assert!(enter("2001:db8::3").is_some());
         let _mapped = (enter("::ffff:10.0.0.1").unwrap(), enter("10.0.0.1").unwrap());
         assert!(enter("10.0.0.1").is_none() && enter("10.0.0.2").is_some());

@@ -3,11 +3,7 @@
 
 use super::ring::{Placed, Ring};
 use super::topics::Known;
-
-/// Names in one filter, at the most.
-pub const NAMES: usize = 32;
-/// A name's length in bytes, at the most.
-pub const NAME_BYTES: usize = 128;
+use crate::town::limits::{FILTER_NAME_BYTES, FILTER_NAMES};
 
 /// A filter; the empty one lets everything through. Equal filters of two subscribers are asked once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,7 +20,7 @@ pub struct Filter {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadFilter {
     /// Too many names.
-    #[error("{part}= names {count}, and a filter may name {NAMES}")]
+    #[error("{part}= names {count}, and a filter may name {FILTER_NAMES}")]
     TooMany {
         /// Which parameter.
         part: &'static str,
@@ -32,7 +28,7 @@ pub enum BadFilter {
         count: usize,
     },
     /// A name that is empty, too long, or has a star elsewhere than at its end.
-    #[error("{part}= has {name:?}: a name has 1 to {NAME_BYTES} bytes, and a `*` only at its end")]
+    #[error("{part}= has {name:?}: a name has 1 to {FILTER_NAME_BYTES} bytes, and a `*` only at its end")]
     Name {
         /// Which parameter.
         part: &'static str,
@@ -90,14 +86,15 @@ fn fits(patterns: &[String], value: &[u8]) -> bool {
 fn names(part: &'static str, list: Option<&str>) -> Result<Vec<String>, BadFilter> {
     let Some(list) = list.filter(|list| !list.is_empty()) else { return Ok(Vec::new()) };
     let mut names: Vec<String> = list.split(',').map(|name| name.trim().to_owned()).collect();
-    let good =
-        |name: &str| (1..=NAME_BYTES).contains(&name.len()) && !name.strip_suffix('*').unwrap_or(name).contains('*');
+    let good = |name: &str| {
+        (1..=FILTER_NAME_BYTES).contains(&name.len()) && !name.strip_suffix('*').unwrap_or(name).contains('*')
+    };
     if let Some(bad) = names.iter().find(|name| !good(name)) {
-        return Err(BadFilter::Name { part, name: bad.chars().take(NAME_BYTES).collect() });
+        return Err(BadFilter::Name { part, name: bad.chars().take(FILTER_NAME_BYTES).collect() });
     }
     names.sort();
     names.dedup();
-    if names.len() > NAMES { Err(BadFilter::TooMany { part, count: names.len() }) } else { Ok(names) }
+    if names.len() > FILTER_NAMES { Err(BadFilter::TooMany { part, count: names.len() }) } else { Ok(names) }
 }
 
 #[cfg(test)]

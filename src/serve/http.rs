@@ -1,14 +1,15 @@
 //! Connections: who is let in, and what they are served by.
 //! Lives here: accepting, limits for each address, timeouts, the end. Never here: what a path answers (see [`super::router`]).
 
+use std::error::Error as _;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::Request;
+use axum::http::{Request, StatusCode, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,16 +17,13 @@ use tokio::task::JoinSet;
 use tower_service::Service as _;
 
 use super::Shared;
-use super::doors::{Doors, Pass};
+use super::doors::Pass;
 use super::problem::Problem;
 use super::stall::Stalling;
+use crate::town::limits::{HEAD_BYTES, HEADERS};
 
-/// Time in which a request's head must have come.
-const HEAD: Duration = Duration::from_secs(10);
-/// Bytes of a request's head.
-const HEAD_BYTES: usize = 16 * 1024;
-/// Headers of a request.
-const HEADERS: usize = 64;
+/// How much more of a head is read, so that what is refused has a reason: what is larger yet hyper refuses with a status alone.
+const ROOM: usize = 2;
 /// How long open requests and witnesses have when the server ends.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long nothing is accepted after the system had no more descriptors.
@@ -39,7 +37,7 @@ pub struct Peer(pub SocketAddr);
 pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
     let mut stop = shared.stop.subscribe();
     let mut connections = JoinSet::new();
-    let (doors, mut is_full) = (Arc::new(Doors::default()), false);
+    let (doors, mut is_full) = (shared.doorman.connected.clone(), false);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -80,6 +78,26 @@ pub async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
     }
 }
 
+/// Whether a request's head is as large as it may be.
+///
+/// # Errors
+/// The problem to answer with.
+pub fn fits<B>(request: &Request<B>) -> Result<(), Problem> {
+    let (uri, headers) = (request.uri(), request.headers());
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n".len();
+    let fields = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    let (bytes, count) = (line + fields.sum::<usize>() + "\r\n".len(), headers.len());
+    if bytes <= HEAD_BYTES && count <= HEADERS {
+        return Ok(());
+    }
+    let detail = format!(
+        "the request's head has {bytes} bytes and {count} headers, and at the most {HEAD_BYTES} bytes and {HEADERS} headers \
+         are taken"
+    );
+    Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-big", "Too much before the body", detail))
+}
+
 /// Whether only the connection that was about to be accepted is affected.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
@@ -101,29 +119,50 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router, shared: Arc<S
     let _ = stream.set_nodelay(true);
     let stream = Stalling::new(stream, shared.limits.stalled);
     let mut stop = shared.stop.subscribe();
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        let mut router = router.clone();
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(pass.clone());
-        async move { router.call(request).await }
-    });
+    let watches = Arc::new(AtomicBool::new(false));
+    let service = {
+        let watches = watches.clone();
+        hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            let (mut router, watches) = (router.clone(), watches.clone());
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(pass.clone());
+            async move {
+                let answer = router.call(request).await;
+                let kind = answer.as_ref().ok().and_then(|answer| answer.headers().get(header::CONTENT_TYPE));
+                watches.store(kind.is_some_and(|kind| kind == "text/event-stream"), Ordering::Relaxed);
+                answer
+            }
+        })
+    };
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(HEAD_BYTES)
-        .max_headers(HEADERS)
+        .header_read_timeout(shared.limits.head)
+        .max_buf_size(ROOM * HEAD_BYTES)
+        .max_headers(ROOM * HEADERS)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        ended = connection.as_mut() => return log(ended),
-        _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
-    }
-    log(connection.await);
-}
-
-fn log(ended: Result<(), hyper::Error>) {
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        _ = stop.wait_for(|stop| *stop) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
     if let Err(error) = ended {
+        if watches.load(Ordering::Relaxed) && is_of_a_stall(&error) {
+            shared.hub.counts.lagged.fetch_add(1, Ordering::Relaxed);
+        }
         tracing::debug!(%error, "a connection ended");
     }
+}
+
+/// Whether a connection ended because the other side took nothing for too long (see [`Stalling`]).
+fn is_of_a_stall(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }

@@ -27,8 +27,6 @@ use super::ring::{Capacity, Offset, Position, Refused, Ring, Seek, key};
 use super::tally::Tally;
 use super::view::{BOUNDS, TooManyFilters, Views};
 
-/// The longest time between two passes.
-const PASS: Duration = Duration::from_millis(20);
 /// Moments of arrival that are remembered, and how long one stands for all that comes.
 const ARRIVALS: usize = 4_096;
 const ARRIVAL: u64 = 1_000;
@@ -42,9 +40,9 @@ pub struct Counts {
     pub landed: AtomicU64,
     /// Events that came in from running agents.
     pub published: AtomicU64,
-    /// Frames that were handed to sockets.
+    /// Frames that were handed to sockets and answers.
     pub delivered: AtomicU64,
-    /// Subscribers that fell out of the ring.
+    /// Subscribers that fell out of the ring, or took nothing for too long.
     pub lagged: AtomicU64,
     /// Subscribers there are.
     pub witnesses: AtomicU64,
@@ -52,9 +50,11 @@ pub struct Counts {
     pub refused: AtomicU64,
     /// Requests that were answered, by the first digit of the status.
     pub answers: [AtomicU64; 5],
+    /// Planned runs that are due and have not begun.
+    pub overdue: AtomicU64,
     /// How runs ended.
     pub runs: Tally,
-    /// From an event's arrival to its way into a socket.
+    /// From an event's arrival to its way into a socket or an answer.
     pub delivery: Histogram,
     /// From a request to publish to its answer.
     pub publish: Histogram,
@@ -96,8 +96,8 @@ pub struct Hub {
     /// The state as JSON; made once for each state.
     rendered: Mutex<Option<(Arc<Town>, Arc<RawValue>)>>,
     /// Grows with each pass: who waits, waits for this.
-    passes: watch::Sender<u64>,
-    dirty: Notify,
+    pub(super) passes: watch::Sender<u64>,
+    pub(super) dirty: Notify,
     clock: Stopwatch,
     limits: serde_json::Value,
     /// Counters.
@@ -377,23 +377,6 @@ impl Hub {
         let json: Arc<RawValue> = serde_json::value::to_raw_value(&**town).unwrap_or_default().into();
         *rendered = Some((town.clone(), json.clone()));
         json
-    }
-
-    /// Wakes those who wait, once for many events where many come.
-    pub async fn pace(&self) {
-        let mut pause = Duration::ZERO;
-        loop {
-            self.dirty.notified().await;
-            let before = self.read().ring.pushed();
-            self.passes.send_modify(|pass| *pass += 1);
-            tokio::time::sleep(pause).await;
-            // An idle stream is instant; the more came during the pause, the longer the next one.
-            let came = self.read().ring.pushed().saturating_sub(before);
-            pause = PASS.min(match came {
-                0..=1 => Duration::ZERO,
-                _ => (pause * 2).max(Duration::from_millis(1)),
-            });
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use super::{Shard, Shared};
+use super::{Shard, Shared, assets};
 
 /// The media type.
 pub const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -53,6 +53,8 @@ fn stream(page: &mut Page, shared: &Shared) {
     page.one("monkeytown_stream_delivered_total", "counter", "Frames that were handed to subscribers.", &delivered);
     let lagged = count(&counts.lagged);
     page.one("monkeytown_stream_lagged_total", "counter", "Subscribers that read too slowly.", &lagged);
+    let connections = shared.doorman.connected.count().to_string();
+    page.one("monkeytown_connections", "gauge", "Connections that are open.", &connections);
     let refused = count(&counts.refused);
     page.one("monkeytown_connections_refused_total", "counter", "Connections beyond those of one address.", &refused);
     page.head("monkeytown_http_answers_total", "counter", "Requests that were answered, by class of status.");
@@ -61,7 +63,7 @@ fn stream(page: &mut Page, shared: &Shared) {
     }
     page.head("monkeytown_stream_publish_seconds", "histogram", "From a request to publish to its answer.");
     counts.publish.write("monkeytown_stream_publish_seconds", &mut page.text);
-    page.head("monkeytown_stream_delivery_seconds", "histogram", "From an event's arrival to its way into a socket.");
+    page.head("monkeytown_stream_delivery_seconds", "histogram", "From an event's arrival to its way out.");
     counts.delivery.write("monkeytown_stream_delivery_seconds", &mut page.text);
     page.one("monkeytown_ring_events", "gauge", "Frames in the ring.", &events.to_string());
     page.one("monkeytown_ring_events_limit", "gauge", "Frames that the ring holds.", &capacity.frames.to_string());
@@ -79,11 +81,23 @@ fn town(page: &mut Page, shared: &Shared) {
         let name = format!("monkeytown_runs_total{{agent=\"{agent}\",outcome=\"{outcome}\"}}");
         page.line(&name, &count.to_string());
     }
+    page.head("monkeytown_run_seconds", "summary", "How long runs took that ended well, as far back likewise.");
+    for (agent, took) in shared.hub.counts.runs.took() {
+        let seconds = format!("{}.{:03}", took.millis / 1_000, took.millis % 1_000);
+        page.line(&format!("monkeytown_run_seconds_sum{{agent=\"{agent}\"}}"), &seconds);
+        page.line(&format!("monkeytown_run_seconds_count{{agent=\"{agent}\"}}"), &took.runs.to_string());
+    }
+    let overdue = shared.hub.counts.overdue.load(Ordering::Relaxed).to_string();
+    page.one("monkeytown_slots_overdue", "gauge", "Planned runs that are due and have not begun.", &overdue);
     let up = u8::from(shared.relay.trouble().is_none());
     page.one("monkeytown_relay_up", "gauge", "1 while the repository can be read.", &up.to_string());
     if let Some(lag) = shared.relay.lag_ms() {
         let lag = format!("{}.{:03}", lag / 1_000, lag % 1_000);
         page.one("monkeytown_relay_lag_seconds", "gauge", "Age of the newest event when it was relayed.", &lag);
+    }
+    if let Some(bytes) = assets::weight() {
+        let bytes = bytes.to_string();
+        page.one("monkeytown_page_bytes", "gauge", "All files of the page as they go over the wire.", &bytes);
     }
     page.head("monkeytown_build_info", "gauge", "The program that runs.");
     page.line(&format!("monkeytown_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), "1");

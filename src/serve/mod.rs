@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod notices;
 pub mod offset;
 pub mod openapi;
+mod pace;
 pub mod places;
 pub mod poll;
 pub mod problem;
@@ -63,6 +64,7 @@ use self::problem::Problem;
 use self::publish::Publishers;
 use self::relay::Health;
 use self::webhook::Hook;
+use crate::town::limits;
 
 /// Close codes of the WebSocket: those of RFC 6455 §7.4.1, and our own of the range for applications.
 pub mod close {
@@ -105,6 +107,8 @@ pub struct Limits {
     pub idle: Duration,
     /// Time in which a socket that is full must take something.
     pub stalled: Duration,
+    /// Time in which the head of a request must have come.
+    pub head: Duration,
     /// Time in which the body of a request must have come.
     pub body: Duration,
     /// How often the clock is looked at.
@@ -114,16 +118,17 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            subscribers: 1_000,
-            connections_per_address: 64,
-            message_bytes: 16 * 1024,
-            messages: 20,
-            message_window: Duration::from_secs(10),
+            subscribers: limits::WITNESSES,
+            connections_per_address: limits::CONNECTIONS_EACH,
+            message_bytes: limits::WITNESS_BYTES,
+            messages: limits::WITNESS_MESSAGES,
+            message_window: Duration::from_secs(limits::WITNESS_SECONDS),
             heartbeat: Duration::from_secs(15),
             ping: Duration::from_secs(25),
-            idle: Duration::from_secs(75),
-            stalled: Duration::from_secs(30),
-            body: Duration::from_secs(10),
+            idle: Duration::from_secs(limits::QUIET_SECONDS),
+            stalled: Duration::from_secs(limits::STALLED_SECONDS),
+            head: Duration::from_secs(limits::REQUEST_SECONDS),
+            body: Duration::from_secs(limits::REQUEST_SECONDS),
             tick: Duration::from_secs(1),
         }
     }
@@ -153,7 +158,7 @@ impl Limits {
             message_window_s: self.message_window.as_secs(),
             heartbeat_s: self.heartbeat.as_secs(),
             idle_s: self.idle.as_secs(),
-            filters: view::BOUNDS.filters,
+            filters: limits::FILTERS,
         };
         serde_json::to_value(told).unwrap_or_default()
     }

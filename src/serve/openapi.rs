@@ -24,7 +24,7 @@ pub const JSON: &str = "application/json";
 /// Where the shapes stand in the document.
 const SCHEMAS: &str = "/components/schemas";
 /// Codes of a problem, by status, that every path may answer with.
-const ALWAYS: [(u16, &str); 3] = [(403, "wrong-origin"), (421, "wrong-host"), (429, "too-fast")];
+const ALWAYS: [(u16, &str); 4] = [(403, "wrong-origin"), (421, "wrong-host"), (429, "too-fast"), (431, "head-too-big")];
 
 /// Makes the schema of a type.
 type Shape = fn(&mut SchemaGenerator) -> Schema;

@@ -152,6 +152,15 @@ impl Publishers {
         Err(forbidden("not-registered", format!("{agent} is no agent of this town")))
     }
 
+    /// Whether a request has no more events than an agent may ever publish at once: to wait would not help.
+    fn fits(&self, agent: &AgentId, events: usize) -> Result<(), Problem> {
+        let most = self.by_one;
+        if events <= most.get() as usize {
+            return Ok(());
+        }
+        Err(Problem::too_big(format!("{events} events at once; {agent} may publish {most} a second (--publish-rate)")))
+    }
+
     /// Whether so many more events of an agent are not too many.
     fn allow(&self, agent: &AgentId, events: usize) -> Result<(), Problem> {
         let Some(events) = u32::try_from(events).ok().and_then(NonZeroU32::new) else { return Ok(()) };
@@ -162,10 +171,7 @@ impl Publishers {
                 let wait = not_until.wait_time_from(self.clock.now());
                 return Err(too_fast(&format!("{agent} publishes more than {most} events"), wait));
             }
-            Err(_) => {
-                let detail = format!("{events} events at once; {agent} may publish {most} a second (--publish-rate)");
-                return Err(Problem::too_big(detail));
-            }
+            Err(_) => return self.fits(agent, events.get() as usize),
         }
         match self.of_all.check_n(events) {
             Ok(Ok(())) => Ok(()),
@@ -287,6 +293,8 @@ async fn taken(shared: &Arc<Shared>, parts: &Parts, body: Body) -> Result<Respon
     let mode = Mode::of(&parts.headers)?;
     let body = read(shared, body, mode.most()).await?;
     let lines = mode.events(&body)?;
+    publishers.fits(&agent, lines.len())?;
+    // The first one is paid for, before anything of the request was read.
     publishers.allow(&agent, lines.len().saturating_sub(1))?;
     let (town, now) = (shared.hub.state().town, shared.desk.now());
     let (mut events, mut unknown) = (Vec::with_capacity(lines.len()), Vec::new());

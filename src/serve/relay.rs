@@ -26,7 +26,7 @@ use super::landed::{self, Landed};
 use super::offset;
 use super::places::{Places, Shelf};
 use super::ring::{Capacity, Offset};
-use super::tally::Ended;
+use super::tally::Milestone;
 
 /// Commits of the default branch that the stream begins with, at the most.
 const COMMITS: usize = 100_000;
@@ -118,8 +118,8 @@ pub struct Relay {
 /// What is in the ring at the beginning, in the order of offsets.
 struct Past {
     events: Vec<(Offset, Option<u64>, String, Box<RawValue>)>,
-    /// How the runs among them ended.
-    ended: Vec<Ended>,
+    /// How the runs among them began and ended.
+    runs: Vec<Milestone>,
     tip: Tip,
     places: Places,
     /// What stands at or before this offset is not among the events.
@@ -133,7 +133,7 @@ struct Told {
     seq: u64,
     time: Option<DateTime<Utc>>,
     lines: Vec<(String, Box<RawValue>)>,
-    ended: Vec<Ended>,
+    runs: Vec<Milestone>,
 }
 
 impl Told {
@@ -143,7 +143,7 @@ impl Told {
             seq: commit.at.seq,
             time: commit.events.last().map(|event| event.time),
             lines: lines(commit),
-            ended: commit.events.iter().filter_map(Ended::of).collect(),
+            runs: commit.events.iter().filter_map(Milestone::of).collect(),
         }
     }
 
@@ -182,7 +182,7 @@ impl Relay {
             head: past.tip.oid.map(|oid| oid.to_string()),
         };
         hub.counts.runs.clear();
-        hub.counts.runs.add(past.ended);
+        hub.counts.runs.add(past.runs);
         // What lies in the ring needs no place here as well: a long past would be held twice.
         hub.restart(beginning, |put| {
             for (offset, seq, id, json) in past.events {
@@ -259,7 +259,7 @@ impl Relay {
             self.places.mark(offset::of_seq(last.at.seq));
             let mut lines = Vec::new();
             for commit in batch {
-                hub.counts.runs.add(commit.events.iter().filter_map(Ended::of));
+                hub.counts.runs.add(commit.events.iter().filter_map(Milestone::of));
                 self.tip.town.fold_on(&commit.events);
                 lines.extend((commit.first_seq()..).zip(self::lines(commit)));
             }
@@ -373,11 +373,11 @@ fn past(
         let sorted = sort_in(&commits, &landed, first);
         places.keep(&sorted, main);
     }
-    let (mut events, mut ended) = (Vec::with_capacity(commits.len() + landed.len()), Vec::new());
+    let (mut events, mut runs) = (Vec::with_capacity(commits.len() + landed.len()), Vec::new());
     for commit in commits {
         let seq = commit.first_seq();
         let numbered = commit.lines.into_iter().zip(seq..);
-        ended.extend(commit.ended);
+        runs.extend(commit.runs);
         events.extend(numbered.map(|((id, json), seq)| (offset::of_seq(seq), Some(seq), id, json)));
     }
     // Commits that landed while nobody looked get their places when the relay looks for the first time.
@@ -387,7 +387,7 @@ fn past(
     events.retain(|(offset, ..)| *offset > floor);
     events.sort_by_key(|(offset, ..)| *offset);
     // What became of the branch while nobody looked is seen by the first look.
-    Ok(Past { events, ended, tip, places, floor })
+    Ok(Past { events, runs, tip, places, floor })
 }
 
 /// The commits of the journal behind a sequence number, and behind which one that is: a shallow clone has no more than it has.

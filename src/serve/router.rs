@@ -31,7 +31,7 @@ use super::problem::Problem;
 use super::ring::Offset;
 use super::socket::{self, Wish};
 use super::stall::Stalling;
-use super::{Shared, api, assets, metrics, poll, publish, sse, webhook};
+use super::{Shared, api, assets, http, metrics, poll, publish, sse, webhook};
 
 /// The media type of plain text.
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -182,7 +182,7 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let policy = policy(host, &shared.town.shards);
     let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
-    let mut response = match shared.doorman.look(&request) {
+    let mut response = match shared.doorman.look(&request).and_then(|()| http::fits(&request)) {
         Ok(()) => next.run(request).instrument(span.clone()).await,
         Err(problem) => problem.into_response(),
     };

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -12,14 +13,16 @@ use notify::RecommendedWatcher;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::api::worked_out;
 use super::relay::Relay;
 use super::{Shared, http, notices, router};
+use crate::town::schedule;
 
 /// How often the repository is looked at, however quiet the system is about it.
 const LOOK: Duration = Duration::from_millis(200);
 /// How long is waited between two looks at a repository that cannot be read.
 const TROUBLE: Duration = Duration::from_secs(1);
-/// How often addresses that ask no more are forgotten.
+/// How often addresses that ask no more are forgotten, and is looked for planned runs that did not begin.
 const TIDY: Duration = Duration::from_secs(60);
 
 /// Why the relay wakes.
@@ -57,6 +60,7 @@ impl Server {
             let shared = shared.clone();
             tokio::spawn(async move {
                 loop {
+                    count_overdue(&shared).await;
                     tokio::time::sleep(TIDY).await;
                     shared.doorman.tidy();
                     shared.publishers.tidy();
@@ -75,6 +79,15 @@ impl Server {
         let _ = self.wake.send(Wake::End);
         let _ = tokio::task::spawn_blocking(move || self.following.join()).await;
     }
+}
+
+/// Counts planned runs that did not begin. Where the town's files cannot be read, it stays as it was: that is told elsewhere.
+async fn count_overdue(shared: &Arc<Shared>) {
+    let look = |shared: &Shared| shared.desk.with(|home| shared.desk.town(home));
+    let Ok(files) = worked_out(shared.clone(), look).await else { return };
+    let Some(settings) = &files.settings else { return };
+    let count = schedule::overdue(&shared.hub.state().town, settings, &files.charters, shared.desk.now());
+    shared.hub.counts.overdue.store(count as u64, Ordering::Relaxed);
 }
 
 /// Follows the repository until it is told to end.

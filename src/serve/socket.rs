@@ -7,6 +7,7 @@
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -244,6 +245,7 @@ impl<'s> Witness<'s> {
             return Some(Ended::Told(close::POLICY, format!("no sign of life for {:?}", limits.idle)));
         }
         if blocked && since(clock.wrote) > limits.stalled {
+            self.shared.hub.counts.lagged.fetch_add(1, Ordering::Relaxed);
             return Some(self.resume(close::LAGGED, &format!("took nothing for {:?}", limits.stalled)));
         }
         if !blocked && since(clock.wrote) >= limits.heartbeat {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::filter::Filter;
 use super::ring::{Placed, Position, Ring};
+use crate::town::limits::FILTERS;
 
 /// How far the views of one hub may go.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +24,7 @@ pub struct Bounds {
 }
 
 /// Some 0.1 ms and 64 KiB for each filter.
-pub const BOUNDS: Bounds = Bounds { frames: 2_048, runs: 4_096, filters: 256 };
+pub const BOUNDS: Bounds = Bounds { frames: 2_048, runs: 4_096, filters: FILTERS };
 
 /// The frames that a filter lets through, as far as somebody looked.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use super::event::{
     AgentSeen, Event, Outcome, PullCommented, PullMerged, PullOpened, PullRejected, PullUpdated, Reason, RunExpired,
     RunFailed, RunFinished, RunProposed, RunResumed, RunStarted, ToolsCalled, TownFrozen, TownThawed,
 };
-use super::fold::{Pull, PullState, Run, Town};
+use super::fold::{Agent, Pull, PullState, Run, Town};
 use super::ids::{AgentId, Oid, RunId};
 use super::prices::Usd;
 use super::sighting::Sighting;
@@ -150,11 +150,13 @@ pub fn frozen(town: &Town) -> Result<(), Rejected> {
     }
 }
 
-/// Whether people have stopped the town or the agent.
-fn may_start(town: &Town, ask: &StartRun) -> Result<(), Rejected> {
-    let name = &ask.agent.agent;
+/// Whether people have stopped the town or the agent, in town.yaml too.
+///
+/// # Errors
+/// [`Rejected`] where they have.
+pub fn may_start(town: &Town, name: &AgentId, paused: bool) -> Result<(), Rejected> {
     frozen(town)?;
-    if ask.paused {
+    if paused {
         return Err(Rejected::Paused { agent: name.clone() });
     }
     match town.agents.get(name).and_then(|agent| agent.paused.as_ref()) {
@@ -165,10 +167,22 @@ fn may_start(town: &Town, ask: &StartRun) -> Result<(), Rejected> {
     }
 }
 
+/// Whether an agent has started as many runs today as it may.
+///
+/// # Errors
+/// [`Rejected::OverLimit`] where it has.
+pub fn within_the_day(name: &AgentId, agent: &Agent, cap: u32, now: DateTime<Utc>) -> Result<(), Rejected> {
+    let today = agent.day == now.timestamp().div_euclid(DAY_SECONDS);
+    if today && agent.started_today >= cap {
+        return Err(Rejected::OverLimit { agent: name.clone(), count: agent.started_today, cap });
+    }
+    Ok(())
+}
+
 fn start_run(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<Vec<Draft>, Rejected> {
     let name = &ask.agent.agent;
     let known = town.agents.get(name);
-    may_start(town, ask)?;
+    may_start(town, name, ask.paused)?;
     let mut drafts = register(town, &ask.agent);
     let lease_until = now.timestamp() + i64::from(ask.minutes) * 60;
     let mut freed = None;
@@ -199,10 +213,7 @@ fn start_run(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<Vec<Draf
         if agent.slots.contains(&ask.slot) && freed != Some(&ask.slot) {
             return Err(Rejected::SlotTaken { agent: name.clone(), slot: ask.slot.clone() });
         }
-        let today = agent.day == now.timestamp().div_euclid(DAY_SECONDS);
-        if today && agent.started_today >= ask.runs_per_day {
-            return Err(Rejected::OverLimit { agent: name.clone(), count: agent.started_today, cap: ask.runs_per_day });
-        }
+        within_the_day(name, agent, ask.runs_per_day, now)?;
     }
     let started = RunStarted {
         run: ask.run.clone(),

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use chrono::{DateTime, Utc};
 
 use super::envelope::Envelope;
-use super::event::{Event, Outcome, PullMerged, PullRejected, RunResumed, RunStarted, Tokens, UsageMetered};
+use super::event::{Event, PullMerged, PullRejected, RunResumed, RunStarted, Tokens, UsageMetered};
 use super::finding::Finding;
 use super::happened::Happened;
 use super::ids::{AgentId, Oid, RunId};
@@ -100,15 +100,7 @@ impl Town {
                 self.active(&e.agent, &e.run)?.proposed = Some(e.clone());
                 Ok(())
             }
-            Event::RunFinished(e) => {
-                let outcome = match e.outcome {
-                    Outcome::Opened => "opened",
-                    Outcome::Updated => "updated",
-                    Outcome::Nothing => "nothing",
-                    Outcome::Asked => "asked",
-                };
-                self.end(&e.agent, &e.run, outcome, &e.reason, e.pull, at)
-            }
+            Event::RunFinished(e) => self.end(&e.agent, &e.run, e.outcome.word(), &e.reason, e.pull, at),
             Event::RunFailed(e) => {
                 self.end(&e.agent, &e.run, "failed", &e.reason, None, at)?;
                 self.totals.failed += 1;

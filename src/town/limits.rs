@@ -21,6 +21,40 @@ pub const PUBLISHED_A_SECOND: u32 = 10_000;
 pub const PUBLISHED_BY_ONE: u32 = 1_000;
 /// Bytes for each of them, on the average.
 pub const PUBLISHED_BYTES_EACH: u32 = 1024;
+/// Witnesses of a server at one time, where nobody says otherwise.
+pub const WITNESSES: usize = 1_000;
+/// Connections of one address at one time, likewise.
+pub const CONNECTIONS_EACH: usize = 64;
+/// Requests of one address in a second, likewise; four times as many at once.
+pub const REQUESTS_EACH: u32 = 50;
+/// Events that the ring holds, likewise, and the mebibytes that they may take.
+pub const RING_EVENTS: u32 = 1_000_000;
+/// See [`RING_EVENTS`].
+pub const RING_MIB: u32 = 256;
+/// Different filters in use at one time.
+pub const FILTERS: usize = 256;
+/// Names in one list of a filter.
+pub const FILTER_NAMES: usize = 32;
+/// One of them, in bytes.
+pub const FILTER_NAME_BYTES: usize = 128;
+/// A message of a witness, in bytes.
+pub const WITNESS_BYTES: usize = 16 * 1024;
+/// Messages of a witness within so many seconds.
+pub const WITNESS_MESSAGES: u32 = 20;
+/// See [`WITNESS_MESSAGES`].
+pub const WITNESS_SECONDS: u64 = 10;
+/// Seconds without a sign of life of a witness after which it is let go.
+pub const QUIET_SECONDS: u64 = 75;
+/// Seconds in which a socket that is full must take something.
+pub const STALLED_SECONDS: u64 = 30;
+/// A request's head, in bytes.
+pub const HEAD_BYTES: usize = 16 * 1024;
+/// Headers of a request.
+pub const HEADERS: usize = 64;
+/// Seconds in which a request's head must have come, and then its body.
+pub const REQUEST_SECONDS: u64 = 10;
+/// All files of the page as they go over the wire, in bytes.
+pub const PAGE_BYTES: usize = 120 * 1024;
 /// Events between two snapshots in the journal's tree.
 pub const SNAPSHOT_EVERY: u64 = 1_000;
 /// What one run may write in all, in bytes.

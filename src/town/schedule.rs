@@ -1,13 +1,16 @@
 //! When an agent runs by itself: the planned times of a charter's schedule.
-//! Lives here: the last and the next planned time, and the slot that a time is. Pure: the moment comes in.
+//! Lives here: the last and the next planned time, the slot that a time is, and which slots are overdue. Pure: the moment comes in.
 //! Never here: starting anything.
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 
-use super::charter::Schedule;
+use super::charter::{Charter, Schedule};
+use super::decide;
+use super::fold::Town;
 use super::ids::Slot;
+use super::settings::Settings;
 
 /// How far back a planned time is looked for: a yearly schedule has one in every window of this length.
 const LOOK_BACK_DAYS: [i64; 4] = [1, 8, 35, 400];
@@ -96,9 +99,35 @@ pub fn slot_of(time: DateTime<Utc>) -> Slot {
     text.parse().unwrap_or_else(|_| unreachable!("a formatted time is a slot"))
 }
 
+/// How many planned runs did not begin, though nothing is known that would keep them: at the most one of each agent, its latest.
+#[must_use]
+pub fn overdue(town: &Town, settings: &Settings, charters: &[Charter], now: DateTime<Utc>) -> usize {
+    charters.iter().filter(|charter| is_overdue(town, settings, charter, now).unwrap_or(false)).count()
+}
+
+/// Whether the latest planned run of an agent did not begin; none where it has no schedule, or never ran: nobody may have set it
+/// going yet.
+fn is_overdue(town: &Town, settings: &Settings, charter: &Charter, now: DateTime<Utc>) -> Option<bool> {
+    let (name, limits) = (&charter.name, &settings.limits);
+    let agent = town.agents.get(name)?;
+    let planned = last_planned(charter.schedule.as_ref()?, now)?;
+    let started = agent.active.iter().map(|run| run.started).chain(agent.runs.iter().map(|run| run.started));
+    let began = agent.slots.contains(&slot_of(planned)) || started.max() >= Some(planned);
+    let is_running = agent.active.as_ref().is_some_and(|run| run.lease_until > now.timestamp());
+    let spent = town.spent.on(now);
+    let may_start = decide::may_start(town, name, settings.paused.contains(name)).is_ok()
+        && decide::within_the_day(name, agent, limits.runs_per_day, now).is_ok()
+        && (spent == 0 || spent < limits.usd_per_day.0);
+    Some(!began && !is_running && may_start)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::event::Trigger;
+    use super::super::fold::{Agent, Ended, Frozen, Run, Spent};
+    use super::super::ids::{AgentId, Oid, RunId};
+    use super::super::settings;
     use super::*;
     use proptest::prelude::*;
 
@@ -211,5 +240,98 @@ mod tests {
     #[test]
     fn a_slot_is_its_minute_in_utc() {
         assert_eq!(slot_of(at("2026-11-21T04:20:31Z")).as_str(), "2026-11-21T04:20Z");
+    }
+
+    fn ran(slot: &str, started: &str) -> Ended {
+        Ended {
+            run: RunId::from_parts(0, 1),
+            slot: slot.parse().unwrap(),
+            base: base(),
+            outcome: "nothing".to_owned(),
+            reason: String::new(),
+            pull: None,
+            started: at(started),
+            ended: at(started),
+        }
+    }
+
+    fn base() -> Oid {
+        "3052288c044e6f1b6bd5fd4aacfe0679617d55c2".parse().unwrap()
+    }
+
+    fn running(started: &str, until: &str) -> Run {
+        Run {
+            run: RunId::from_parts(0, 2),
+            slot: "manual-1".parse().unwrap(),
+            trigger: Trigger::Manual,
+            base: base(),
+            start: base(),
+            lease_until: at(until).timestamp(),
+            holder: String::new(),
+            brain: String::new(),
+            hold_micros: 0,
+            attempt: 0,
+            started: at(started),
+            calls: 0,
+            refusals: 0,
+            proposed: None,
+            published: None,
+        }
+    }
+
+    fn stopped() -> Option<Frozen> {
+        Some(Frozen { by: "eve".to_owned(), reason: String::new(), since: at("2026-11-21T01:00:00Z") })
+    }
+
+    /// What is overdue at five in a town where ada, every four hours, ran at 00:20 and not at 04:20, and where this is otherwise.
+    fn overdue_where(change: impl FnOnce(&mut Town, &mut Agent, &mut Settings, &mut DateTime<Utc>)) -> usize {
+        let text = "---\nname: ada\ndescription: Looks after numbers.\nowns: [\"qa/**\"]\nschedule: { cron: \"20 */4 * * *\" }\n---\nCount.\n";
+        let charter = Charter::parse("agents/ada.md", text.as_bytes()).0.unwrap();
+        let mut settings = settings::parse("town.yaml", b"name: x").0.unwrap();
+        let (mut town, mut now) = (Town::default(), at("2026-11-21T05:00:00Z"));
+        let first = ran("2026-11-21T00:20Z", "2026-11-21T00:23:00Z");
+        let mut ada = Agent { slots: [first.slot.clone()].into(), runs: [first].into(), ..Agent::default() };
+        change(&mut town, &mut ada, &mut settings, &mut now);
+        town.agents.insert(charter.name.clone(), ada);
+        let unplanned = Charter { schedule: None, ..charter.clone() };
+        let stranger = Charter { name: "bob".parse().unwrap(), ..charter.clone() };
+        overdue(&town, &settings, &[charter, unplanned, stranger], now)
+    }
+
+    #[test]
+    fn a_planned_run_that_did_not_begin_is_overdue() {
+        let ada: AgentId = "ada".parse().unwrap();
+        let today = at("2026-11-21T05:00:00Z").timestamp() / 86_400;
+        assert_eq!(overdue_where(|_, _, _, _| ()), 1);
+        assert_eq!(overdue_where(|_, _, _, now| *now = at("2026-11-21T04:19:59Z")), 0, "it is not time yet");
+        assert_eq!(overdue_where(|_, _, _, now| *now = at("2026-11-21T04:20:00Z")), 1);
+        assert_eq!(
+            overdue_where(|_, ada, _, _| ada.slots.push_back("2026-11-21T04:20Z".parse().unwrap())),
+            0,
+            "it began"
+        );
+        let by_hand = ran("manual-1", "2026-11-21T04:30:00Z");
+        assert_eq!(overdue_where(|_, ada, _, _| ada.runs.push_back(by_hand)), 0, "somebody started one");
+        let long = |until| {
+            move |_: &mut Town, ada: &mut Agent, _: &mut Settings, _: &mut DateTime<Utc>| {
+                ada.active = Some(running("2026-11-21T04:00:00Z", until));
+            }
+        };
+        assert_eq!(overdue_where(long("2026-11-21T05:00:01Z")), 0, "the one before goes on");
+        assert_eq!(overdue_where(long("2026-11-21T05:00:00Z")), 1, "the one before is dead");
+        assert_eq!(overdue_where(|town, _, _, _| town.frozen = stopped()), 0);
+        assert_eq!(overdue_where(|_, ada, _, _| ada.paused = stopped()), 0);
+        assert_eq!(overdue_where(|_, _, settings, _| settings.paused.push(ada)), 0);
+        for (runs, due) in [(23, 1), (24, 0)] {
+            assert_eq!(overdue_where(|_, ada, _, _| (ada.day, ada.started_today) = (today, runs)), due, "{runs} runs");
+        }
+        for (day, cost_micros, due) in [(today, 9_999_999, 1), (today, 10_000_000, 0), (today - 1, 10_000_000, 1)] {
+            assert_eq!(overdue_where(|town, _, _, _| town.spent = Spent { day, cost_micros }), due, "{cost_micros}");
+        }
+        assert_eq!(
+            overdue_where(|_, _, settings, _| settings.limits.usd_per_day.0 = 0),
+            1,
+            "what costs nothing may run"
+        );
     }
 }

@@ -1,11 +1,13 @@
 //! Promise: whoever listens hears everything once and in order, and is told of whatever does not come.
 
-use std::io::BufReader;
+use std::io::{BufRead as _, BufReader};
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::station::{Ear, Plan, Station, message, place, place_of};
+use crate::station::{Ear, Plan, Station, message, place, place_of, until};
 use crate::village::{Village, nothing};
+use monkeytown::serve::assets;
 use monkeytown::serve::ring::Capacity;
 
 fn freeze(village: &Village) {
@@ -340,6 +342,7 @@ fn the_figures_say_what_happened() {
     let seq = village.events().len();
     for line in [
         "monkeytown_runs_total{agent=\"chaostester\",outcome=\"nothing\"} 2",
+        "monkeytown_run_seconds_count{agent=\"chaostester\"} 2",
         "monkeytown_witnesses 1",
         "monkeytown_relay_up 1",
         "monkeytown_stream_events_total{kind=\"landed\"} 0",
@@ -348,6 +351,8 @@ fn the_figures_say_what_happened() {
     ] {
         assert!(page.body.lines().any(|said| said == line), "{line}\n{}", page.body);
     }
+    let weight = assets::weight().map(|bytes| format!("monkeytown_page_bytes {bytes}"));
+    assert_eq!(page.body.lines().find(|line| line.starts_with("monkeytown_page_bytes ")), weight.as_deref());
     // Every figure is explained before it, once, and is a number.
     let mut explained = std::collections::BTreeSet::new();
     for line in page.body.lines() {
@@ -363,6 +368,33 @@ fn the_figures_say_what_happened() {
     }
     assert!(page.body.contains("monkeytown_stream_delivery_seconds_bucket{le=\"+Inf\"} "), "{}", page.body);
     station.close();
+}
+
+#[test]
+fn a_browser_is_told_after_how_long_to_try_again() {
+    let village = town();
+    let station = Station::open(&village);
+    let lines = BufReader::new(station.ask("/events?after=now", &[])).lines().map(Result::unwrap);
+    let hello: Vec<String> =
+        lines.skip_while(|line| line != "event: hello").take_while(|line| !line.is_empty()).collect();
+    assert!(hello.iter().any(|line| line == "retry: 2000"), "{hello:#?}");
+    station.close();
+}
+
+#[test]
+fn a_planned_run_that_did_not_begin_is_told() {
+    let village = Village::new();
+    let village = village.agent_with("chaostester", "qa/**", "schedule: { cron: \"20 */4 * * *\" }\n").commit("Found");
+    village.says([nothing("all is well")]).run("chaostester").ended(0, "nothing");
+    let overdue_at = |moment: &str, count: usize| {
+        let now: chrono::DateTime<chrono::Utc> = moment.parse().unwrap();
+        let station = Station::open_with(&village, Plan { clock: Arc::new(move || now), ..Plan::default() });
+        let line = format!("monkeytown_slots_overdue {count}\n");
+        until(|| station.get("/metrics", &[]).body.contains(&line));
+        station.close();
+    };
+    overdue_at("2026-11-21T08:20:00Z", 1);
+    overdue_at("2026-11-21T08:19:59Z", 0);
 }
 
 #[test]

@@ -64,6 +64,8 @@ fn one_address_has_so_many_connections_and_no_more() {
         }
     }
     assert!(page.contains("monkeytown_connections_refused_total "), "{page}");
+    // Two that listen, and the one that asks.
+    assert!(page.contains("monkeytown_connections 3\n"), "{page}");
     assert!(!metrics_after(&station).is_empty());
     station.close();
 }
@@ -131,6 +133,62 @@ fn a_message_that_is_too_big_is_told_how_much_is_taken() {
     ear.0.send(Message::text("a".repeat(16 * 1024 + 1))).unwrap();
     let reason = ear.ends(close::TOO_BIG);
     assert!(reason.contains("16384"), "{reason}");
+    station.close();
+}
+
+// covers: event-stream#each-limit-is-enforced-and-named/a-head-is-too-big
+#[test]
+fn a_head_that_is_too_big_is_told_how_much_is_taken() {
+    let (_village, station) = station(|_| {});
+    let rule = "at the most 16384 bytes and 64 headers are taken";
+    let names: Vec<String> = (0..63).map(|n| format!("x-{n}")).collect();
+    let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    for headers in [&[("x-long", "a".repeat(16 * 1024).as_str())][..], &many] {
+        let problem = station.get("/healthz", headers).is_problem(431, "head-too-big");
+        assert!(problem["detail"].as_str().unwrap().ends_with(rule), "{problem}");
+    }
+    let long = format!("/healthz?{}", "a".repeat(16 * 1024));
+    station.get(&long, &[]).is_problem(431, "head-too-big");
+    // With `host` and `connection` these are 64, and as many bytes as may be.
+    assert_eq!(station.get("/healthz", &many[..62]).status, 200);
+    let least = format!("GET /healthz HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nx: \r\n\r\n", station.address).len();
+    for (more, status) in [(0, 200), (1, 431)] {
+        let fill = "a".repeat(16 * 1024 - least + more);
+        assert_eq!(station.get("/healthz", &[("x", &fill)]).status, status, "{more} more");
+    }
+    station.close();
+}
+
+/// What the server answers to each of these beginnings, until it closes the connection.
+fn said_to<const N: usize>(station: &Station, beginnings: [&[u8]; N]) -> [(u16, String); N] {
+    let asked = beginnings.map(|bytes| {
+        let mut stream = crate::station::connect(station.address);
+        stream.write_all(bytes).unwrap();
+        stream
+    });
+    asked.map(|mut stream| {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let answer = crate::station::Answer::of(&text);
+        (answer.status, answer.body)
+    })
+}
+
+#[test]
+fn what_is_no_request_is_answered_with_a_status_and_closed() {
+    let (_village, station) = station(|_| {});
+    let far_too_long = [b"GET / HTTP/1.1\r\nx: ", &*b"a".repeat(32 * 1024)].concat();
+    let answers = said_to(&station, [&far_too_long[..32 * 1024], b"hello\r\n\r\n"]);
+    assert_eq!(answers, [(431, String::new()), (400, String::new())]);
+    station.close();
+}
+
+// covers: event-stream#each-limit-is-enforced-and-named/nothing-is-asked
+#[test]
+fn who_connects_and_does_not_ask_is_let_go() {
+    let (_village, station) = station(|plan| plan.limits.head = Duration::from_millis(500));
+    let answers = said_to(&station, [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nhost: "]);
+    assert_eq!(answers, [(); 3].map(|()| (0, String::new())), "closed without a word");
     station.close();
 }
 
@@ -221,7 +279,30 @@ fn server_sent_events_that_nobody_takes_are_ended() {
     }
     let gone = (0..100_000).any(|_| watching(&station) == 0);
     assert!(gone, "its seat is free");
+    until_one_lagged(&station);
     station.close();
+}
+
+#[test]
+fn a_witness_that_takes_nothing_has_read_too_slowly() {
+    let (_village, station) = station(|plan| {
+        plan.limits.stalled = Duration::from_millis(200);
+        plan.limits.tick = Duration::from_millis(20);
+    });
+    let _slow = station.raw("after=now");
+    let text = "a".repeat(15_000);
+    for step in 0..2_000 {
+        station.publish(&format!("step-{step}"), &text);
+    }
+    // What it did not take is in the ring still.
+    until_one_lagged(&station);
+    station.close();
+}
+
+/// Looks until it is told that one witness read too slowly.
+#[track_caller]
+fn until_one_lagged(station: &Station) {
+    crate::station::until(|| station.get("/metrics", &[]).body.contains("monkeytown_stream_lagged_total 1\n"));
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub struct Publishing {
     #[arg(long, value_name = "FILE")]
     publish_tokens: Option<PathBuf>,
     /// Events that one agent may publish in a second; as many at once
-    #[arg(long, value_name = "N", default_value_t = usual())]
+    #[arg(long, value_name = "N", default_value_t = rate(PUBLISHED_BY_ONE))]
     publish_rate: NonZeroU32,
     /// Let the workflows of agents publish whose tokens GitHub made for this audience
     #[arg(long, value_name = "AUDIENCE", requires = "oidc_repository")]
@@ -33,8 +33,9 @@ pub struct Publishing {
     oidc_issuer: String,
 }
 
-const fn usual() -> NonZeroU32 {
-    match NonZeroU32::new(PUBLISHED_BY_ONE) {
+/// So many a second, and one at the least.
+pub(super) const fn rate(a_second: u32) -> NonZeroU32 {
+    match NonZeroU32::new(a_second) {
         Some(rate) => rate,
         None => NonZeroU32::MIN,
     }

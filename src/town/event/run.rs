@@ -134,6 +134,19 @@ pub enum Outcome {
     Asked,
 }
 
+impl Outcome {
+    /// Its word in the journal.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Updated => "updated",
+            Self::Nothing => "nothing",
+            Self::Asked => "asked",
+        }
+    }
+}
+
 /// Payload of `run.finished`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunFinished {
