@@ -240,6 +240,36 @@ test("the town is frozen with a reason and thawed again, and not from the past",
   await witness.end();
 });
 
+// covers: terrarium#a-verdict-needs-no-mouse/somebody-else-was-faster
+test("a form that was opened to freeze never thaws, whoever was faster, and takes the focus from nobody", async () => {
+  const witness = await (await Witness.open(browser, server.printed)).ready();
+  const { page } = witness;
+  const frozen = () => (town.state() as { frozen?: { reason: string } }).frozen?.reason;
+  await page.getByRole("button", { name: "Freeze town" }).click();
+  await expect.poll(() => focus(witness)).toContain("INPUT reason");
+  await page.keyboard.type("Everybody");
+  town.run("freeze", "--reason", "Bob was faster");
+  await page.locator(".banner.frozen").filter({ hasText: "Bob was faster" }).waitFor();
+  // What is typed goes on where it began, and does nothing.
+  await page.keyboard.type(" looks at the fire");
+  const form = page.getByRole("form", { name: "Freeze the town" });
+  expect(await form.getByLabel("Why").inputValue()).toBe("Everybody looks at the fire");
+  expect(await form.getByRole("button", { name: "Freeze" }).isDisabled()).toBe(true);
+  await page.keyboard.press("Enter");
+  await witness.settled();
+  expect([frozen(), await page.getByRole("form").count()]).toEqual(["Bob was faster", 1]);
+  // Events leave the focus where it is.
+  await page.keyboard.press("Tab");
+  expect(await focus(witness)).toContain("Cancel");
+  town.write("docs/news.md", "A new tree.\n");
+  town.commit("Plant a tree by hand");
+  await page.getByText("Plant a tree by hand").first().waitFor();
+  expect(await focus(witness)).toContain("Cancel");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => focus(witness)).toContain("Thaw town");
+  await witness.end();
+});
+
 // covers: terrarium#the-past-can-be-walked-through/no-verdict-in-the-past
 test("in the past nothing can be decided", async () => {
   const witness = await (await Witness.open(browser, server.printed)).ready();
