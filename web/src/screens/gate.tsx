@@ -121,7 +121,8 @@ function Detail({ number }: { number: string }) {
   useLook(number, known?.state === "there" ? headOf(known.value) : undefined);
   if (!pull || !known) return <Empty title={app.past.value ? `#${number} did not exist yet` : `There is no pull request #${number}`}>{app.past.value ? null : "Those that are open are known, and the last hundred that were closed."}</Empty>;
   if (app.past.value) return <article><h2><Said text={`#${number} ${pull.title}`} /></h2><p class="muted">As of this moment it was {pull.state}. Its diff is shown live only.</p><Decided {...pull} /><Prose text={pull.body} /></article>;
-  return <Got of={known}>{(one) => <Whole one={one} now={pull} />}</Got>;
+  // The fold changes a pull request in place: only as a copy it is another one.
+  return <Got of={known}>{(one) => <Whole one={one} now={{ ...pull }} />}</Got>;
 }
 
 /** Keys of the gate: j and k walk the queue, m merges, r rejects, s splits, x ticks the next file as seen. */
