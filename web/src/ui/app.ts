@@ -187,9 +187,9 @@ export async function start(): Promise<void> {
     info.value = await findTown();
     history = info.value.static ? new StaticHistory(base, fetch) : new ServedHistory(base, fetch);
     replay = new Replay(new Machine(history, head), head, () => {
-      version.value += 1;
-      // Playing moves the address; a seek only follows it.
+      // Playing moves the address, and before anybody looks: another one than that comes from outside. A seek only follows it.
       if (route.value.at !== null && replay?.playing.on && route.value.at !== replay.seq) go({ at: replay.seq }, true);
+      version.value += 1;
     });
     if (info.value.static) await openExport();
     else openStream(info.value);
@@ -272,7 +272,9 @@ function follow(): void {
     missed.value = 0;
     return;
   }
-  const there = event === null && (at === replay.seq || replay.playing.on) && arrived.peek();
+  const there = event === null && at === replay.seq && arrived.peek();
+  // Who goes somewhere wants to be there.
+  if (!there) replay.playing.on = false;
   if (there && !replay.playing.on) replay.look(route.value.moment);
   if (there || wanted === refused) return;
   wish = wanted;
@@ -311,8 +313,9 @@ async function toEvent(id: string): Promise<void> {
   go({ screen: "timeline", selected: seq === undefined ? null : id, at: seq ?? null }, true);
 }
 
-/** Goes to a moment of the past, after an event and, where one is given, up to a moment before the next; the address follows. */
+/** Goes to a moment of the past, after an event and, where one is given, up to a moment before the next; the address follows, and nothing plays on. */
 export function rewind(seq: number, moment?: number): void {
+  play(false);
   go({ at: Math.max(0, Math.min(seq, head())), ...(moment === undefined ? {} : { moment }) }, true);
 }
 
