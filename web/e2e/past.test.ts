@@ -117,6 +117,23 @@ test("who goes somewhere while the past plays is there, and plays no more", asyn
   await witness.end();
 });
 
+test("at the gate of the past no diff is asked for, as none is shown", async () => {
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/terrarium?at=20`)).ready();
+  const { page } = witness;
+  const asked: string[] = [];
+  page.on("request", (request) => void (/\/api\/pulls\/\d+$/.test(request.url()) && asked.push(request.url())));
+  for (const [screen, at] of [["gate", 20], ["gate/2", 40], ["gate", 60]] as const) {
+    await witness.show(`${screen}?at=${at}`);
+    await expect.poll(() => witness.seq()).toBe(at);
+    await page.getByText("Its diff is shown live only").waitFor();
+  }
+  expect(asked).toEqual([]);
+  await page.keyboard.press("l");
+  await page.locator("article.pull").waitFor();
+  expect(asked).toHaveLength(1);
+  await witness.end();
+});
+
 test("an event that nobody knows is said to be none, and the town stays where it is", async () => {
   const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/e/01M8NOSUCHEVENT`)).ready();
   await witness.page.getByRole("alert").filter({ hasText: "There is no event 01M8NOSUCHEVENT" }).waitFor();

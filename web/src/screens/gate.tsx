@@ -117,10 +117,10 @@ function Whole({ one, now }: { one: PullDetail; now: Pick<Pull, "state" | "verdi
 
 function Detail({ number }: { number: string }) {
   const pull = app.town().pulls[number];
-  const known = pull ? app.detail(number).want() : undefined;
+  const known = pull && !app.past.value ? app.detail(number).want() : undefined;
   useLook(number, known?.state === "there" ? headOf(known.value) : undefined);
-  if (!pull || !known) return <Empty title={app.past.value ? `#${number} did not exist yet` : `There is no pull request #${number}`}>{app.past.value ? null : "Those that are open are known, and the last hundred that were closed."}</Empty>;
-  if (app.past.value) return <article><h2><Said text={`#${number} ${pull.title}`} /></h2><p class="muted">As of this moment it was {pull.state}. Its diff is shown live only.</p><Decided {...pull} /><Prose text={pull.body} /></article>;
+  if (!pull) return <Empty title={app.past.value ? `#${number} did not exist yet` : `There is no pull request #${number}`}>{app.past.value ? null : "Those that are open are known, and the last hundred that were closed."}</Empty>;
+  if (!known) return <article><h2><Said text={`#${number} ${pull.title}`} /></h2><p class="muted">As of this moment it was {pull.state}. Its diff is shown live only.</p><Decided {...pull} /><Prose text={pull.body} /></article>;
   // The fold changes a pull request in place: only as a copy it is another one.
   return <Got of={known}>{(one) => <Whole one={one} now={{ ...pull }} />}</Got>;
 }
