@@ -307,10 +307,10 @@ async function toSeq(seq: number): Promise<void> {
 }
 
 async function toEvent(id: string): Promise<void> {
-  const seq = await replay?.machine.locate(id);
+  const found = await replay?.machine.locate(id);
   if (route.value.event !== id) return;
-  if (seq === undefined) notice.value = `There is no event ${id} in this history.`;
-  go({ screen: "timeline", selected: seq === undefined ? null : id, at: seq ?? null }, true);
+  if (!found) notice.value = `There is no event ${id} in this history.`;
+  go({ screen: "timeline", selected: found?.id ?? null, at: found?.seq ?? null }, true);
 }
 
 /** Goes to a moment of the past, after an event and, where one is given, up to a moment before the next; the address follows, and nothing plays on. */
