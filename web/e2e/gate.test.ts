@@ -140,3 +140,42 @@ test("a page that came without a token decides nothing, and says where one that 
   expect(await page.getByRole("form").count()).toBe(0);
   await witness.end();
 });
+
+test("in a line that changed the words that differ are marked, and in one that is new none is", async () => {
+  const { number, head, branch } = { branch: "", ...on.town.pull("simianresearcher") };
+  const line = on.town.git("show", "main:README.md").split("\n").find((one) => /^\w+ \w+ \w+/.test(one)) ?? "";
+  const word = /^\w+ (\w+)/.exec(line)?.[1] ?? "";
+  on.town.git("checkout", "-q", "-B", "reword", head);
+  on.town.write("README.md", on.town.git("show", "main:README.md").replace(line, line.replace(` ${word} `, ` ${word}x `)));
+  on.town.git("update-ref", `refs/heads/${branch}`, on.town.commit("Say it better"));
+  on.town.git("checkout", "-q", "main");
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/gate/${number}`)).ready();
+  const file = witness.page.getByRole("region", { name: "README.md", exact: true });
+  await file.locator("mark").first().waitFor();
+  for (const layout of ["unified", "split"]) {
+    expect([layout, await file.locator("td.line.del mark").allInnerTexts(), await file.locator("td.line.add mark").allInnerTexts()]).toEqual([layout, [word], [`${word}x`]]);
+    await witness.page.keyboard.press("s");
+    await expect.poll(() => file.locator("table.split").count()).toBe(layout === "unified" ? 1 : 0);
+  }
+  expect(await witness.page.locator('section.file:not([aria-label="README.md"]) mark').count()).toBe(0);
+  await witness.end();
+});
+
+test("who may not decide here is led to the forge, where it has an address of the web", async () => {
+  const main = on.town.git("rev-parse", "main");
+  const offer = { head: main, base: main, body: "", files: 0, adds: 0, dels: 0, content: "" };
+  const opened = (number: number, agent: string, url: string) => ({
+    id: `forge-${number}`, type: "monkeytown.pull.opened.v1", subject: `pull/${number}`, actor: "system:run",
+    data: { number, agent, run: `01M8E1NWF4E8EFDVS91E${`${number}`.padStart(6, "0")}`, branch: `agent/${agent}`, title: `Number ${number}`, url, ...offer },
+  });
+  on.town.record([opened(901, "forger", "https://forge.example/town/pull/901"), opened(902, "fibber", "javascript:alert(1)")]);
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/gate/901`)).ready();
+  const { page } = witness;
+  const link = page.getByRole("link", { name: "Decide on the forge" });
+  await link.waitFor();
+  expect([await link.getAttribute("href"), await link.getAttribute("target"), await link.getAttribute("rel")]).toEqual(["https://forge.example/town/pull/901", "_blank", "noopener noreferrer"]);
+  await witness.show("gate/902");
+  await page.getByText("This page may look and not decide").waitFor();
+  expect([await link.count(), await page.locator('a[href^="javascript"]').count()]).toEqual([0, 0]);
+  await witness.end();
+});

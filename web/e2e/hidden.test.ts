@@ -4,7 +4,7 @@ import { Witness } from "./look";
 import { stage } from "./stage";
 import { Town, type Event } from "./town";
 
-const post = (kind: string, id: string, data: object): Event => ({ id, type: `monkeytown.post.${kind}.v1`, subject: "post/talk-1", actor: "human:ada", data: { post: "talk-1", ...data } });
+const post = (kind: string, id: string, data: object, of = "talk-1"): Event => ({ id, type: `monkeytown.post.${kind}.v1`, subject: `post/${of}`, actor: "human:ada", data: { post: of, ...data } });
 
 const on = stage(() => {
   const town = Town.demo();
@@ -62,5 +62,30 @@ test("a resident speaks its post on the map with nothing that nobody sees, and n
   await expect.poll(() => witness.seq()).toBe(seq);
   await page.locator(".world-who").first().waitFor({ state: "attached" });
   expect(await said.count()).toBe(0);
+  await witness.end();
+});
+
+// covers: terrarium#what-others-write-stays-text/what-was-hidden
+test("what somebody hides while others read it is gone from under their eyes on the board and in the feed, until it is shown again", async () => {
+  on.town.record([
+    post("published", "q1", { author: "chaostester", title: "Loud name", body: "Loud number" }, "talk-3"),
+    post("replied", "q2", { author: "bo", body: "Loud answer" }, "talk-3"),
+  ]);
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/board/talk-3`)).ready();
+  const { page } = witness;
+  const masks = page.locator(".masked");
+  await page.getByText("Loud answer").waitFor();
+  on.town.record([post("hidden", "q3", { post: "q2", by: "human:bea", reason: "it is rude" }, "talk-3")]);
+  await expect.poll(() => masks.allInnerTexts()).toEqual([expect.stringContaining("Hidden by bea because it is rude")]);
+  expect(await witness.text()).not.toContain("Loud answer");
+  on.town.record([post("restored", "q4", { post: "q2", by: "human:bea", reason: "" }, "talk-3")]);
+  await page.getByText("Loud answer").waitFor();
+  expect(await masks.count()).toBe(0);
+  on.town.record([post("hidden", "q5", { by: "human:bea", reason: "it is loud" }, "talk-3")]);
+  await masks.filter({ hasText: "it is loud" }).waitFor();
+  expect(await witness.text()).not.toMatch(/Loud (name|number)/);
+  await page.keyboard.press("1");
+  await page.getByRole("region", { name: "Village feed" }).getByText("posted what bea hid because it is loud").waitFor();
+  expect(await witness.text("aside")).not.toMatch(/Loud (name|number)/);
   await witness.end();
 });

@@ -51,17 +51,86 @@ test("a link to an event leads to it, and to the moment when it happened", async
   await witness.end();
 });
 
-test("playing the past moves on by itself, to the end and no further", async () => {
-  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/timeline?at=3`)).ready();
-  await expect.poll(() => witness.seq()).toBe(3);
-  await witness.page.getByLabel("Play", { exact: true }).first().waitFor();
-  await witness.page.keyboard.press("p");
-  await expect.poll(() => witness.seq(), { timeout: 20_000 }).toBeGreaterThan(8);
-  await witness.page.keyboard.press("p");
-  const paused = await witness.seq();
+const button = (witness: Witness, name: string) => witness.page.getByRole("button", { name, exact: true });
+
+/** What is shown stays as it is while frames pass, and is what the address says. */
+async function stands(witness: Witness, at: number): Promise<void> {
+  await button(witness, "Play").waitFor();
   await witness.settled();
-  expect(await witness.seq()).toBe(paused);
-  await expect.poll(() => witness.page.url()).toContain(`at=${paused}`);
+  expect(await witness.seq()).toBe(at);
+  await expect.poll(() => witness.page.url()).toContain(`at=${at}`);
+}
+
+// covers: terrarium#the-past-can-be-walked-through/playing
+test("playing the past moves on by itself, to the end and no further, or begins again where that is wanted", async () => {
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/timeline?at=3`)).ready();
+  const { page } = witness;
+  const head = (on.town.state() as { seq: number }).seq;
+  await expect.poll(() => witness.seq()).toBe(3);
+  await button(witness, "Play").waitFor();
+  await page.keyboard.press("p");
+  await expect.poll(() => witness.seq(), { timeout: 20_000 }).toBeGreaterThan(8);
+  await page.keyboard.press("p");
+  await stands(witness, await witness.seq());
+  // By event, as fast as can be: the end comes soon, and playing ends there.
+  await page.getByRole("combobox", { name: /^Play/ }).selectOption("event");
+  await page.getByRole("combobox", { name: /^Speed/ }).selectOption("60");
+  await page.keyboard.press("p");
+  await expect.poll(() => witness.seq(), { timeout: 20_000 }).toBe(head);
+  await stands(witness, head);
+  await page.locator(".banner.replay").waitFor();
+  // In circles there is no end.
+  await button(witness, "Loop").click();
+  await page.evaluate((hash) => (location.hash = hash), `#/timeline?at=${head - 3}`);
+  await expect.poll(() => witness.seq()).toBe(head - 3);
+  await page.keyboard.press("p");
+  await expect.poll(() => witness.seq(), { timeout: 20_000 }).toBeLessThan(head - 3);
+  await button(witness, "Pause").click();
+  await stands(witness, await witness.seq());
+  await witness.end();
+});
+
+test("who goes somewhere while the past plays is there, and plays no more", async () => {
+  const { events } = await on.server.json<{ events: { seq: number | null; event: { id: string } }[] }>("/api/events?after=0&limit=500");
+  const far = events.findLast(({ seq }) => seq !== null);
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/timeline?at=3`)).ready();
+  const { page } = witness;
+  // An event each two seconds: nothing but a step, a link and the axis leads further than one.
+  await page.getByRole("combobox", { name: /^Play/ }).selectOption("event");
+  await page.getByRole("combobox", { name: /^Speed/ }).selectOption("0.5");
+  const ways: [string, number, () => Promise<unknown>][] = [
+    ["a key", 2, () => page.keyboard.press(",")],
+    ["a button", 4, () => button(witness, "Next event").click()],
+    ["a link", far?.seq ?? 0, () => page.evaluate((hash) => (location.hash = hash), `#/e/${far?.event.id}`)],
+    ["an address", 40, () => page.evaluate((hash) => (location.hash = hash), "#/timeline?at=40")],
+    ["the slider", 20, () => page.getByRole("slider").fill("20")],
+  ];
+  for (const [way, to, take] of ways) {
+    await page.evaluate((hash) => (location.hash = hash), "#/timeline?at=3");
+    await expect.poll(() => witness.seq()).toBe(3);
+    await page.keyboard.press("p");
+    await button(witness, "Pause").waitFor();
+    await take();
+    await expect.poll(() => witness.seq(), { message: way }).toBe(to);
+    await stands(witness, to);
+  }
+  await witness.end();
+});
+
+test("at the gate of the past no diff is asked for, as none is shown", async () => {
+  const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/terrarium?at=20`)).ready();
+  const { page } = witness;
+  const asked: string[] = [];
+  page.on("request", (request) => void (/\/api\/pulls\/\d+$/.test(request.url()) && asked.push(request.url())));
+  for (const [screen, at] of [["gate", 20], ["gate/2", 40], ["gate", 60]] as const) {
+    await witness.show(`${screen}?at=${at}`);
+    await expect.poll(() => witness.seq()).toBe(at);
+    await page.getByText("Its diff is shown live only").waitFor();
+  }
+  expect(asked).toEqual([]);
+  await page.keyboard.press("l");
+  await page.locator("article.pull").waitFor();
+  expect(asked).toHaveLength(1);
   await witness.end();
 });
 

@@ -93,6 +93,62 @@ test("merge by keyboard names the head, the program says the same, and the lante
   await witness.end();
 });
 
+// covers: terrarium#a-verdict-needs-no-mouse/another-one-comes-to-stand-in-front
+test("whatever comes to the queue or leaves it, nothing takes the place of what is looked at, and no form asks over another", async () => {
+  const witness = await (await Witness.open(browser, server.printed)).ready();
+  const { page } = witness;
+  const queue = page.getByRole("navigation", { name: "Open pull requests" }).getByRole("button");
+  const article = page.getByRole("article", { name: /^Pull request \d+$/ });
+  const number = async () => Number(/\d+/.exec((await article.getAttribute("aria-label")) ?? "")?.[0]);
+  const begin = async () => {
+    await page.getByRole("button", { name: /^Merge…/ }).waitFor();
+    await page.keyboard.press("m");
+    await expect.poll(() => focus(witness)).toContain("Merge it");
+  };
+  await page.keyboard.press("3");
+  await begin();
+  const first = await number();
+  // Somebody pushes on another one's branch what its agent does not own, so that it is the worst of all.
+  const { number: other, head, branch } = { branch: "", ...town.pulls().find((pull) => pull.state === "open" && pull.number !== first) as Pull };
+  town.git("checkout", "-q", "-B", "meddle", head);
+  town.write("README.md", "Everything is mine.\n");
+  const tip = town.commit("Own everything");
+  town.git("checkout", "-q", "main");
+  town.git("update-ref", `refs/heads/${branch}`, tip);
+  town.write("docs/news.md", "A new tree.\n");
+  town.commit("Plant a tree");
+  await expect.poll(() => queue.first().innerText(), { timeout: 15_000 }).toContain(`#${other}`);
+  expect(await number()).toBe(first);
+  await page.getByRole("form", { name: `Merge #${first}` }).waitFor();
+  // Somebody else decides over it: the key that was meant for it decides nothing.
+  const before = town.git("rev-parse", "main");
+  town.run("pulls", "reject", `${first}`, "--reason", "wrong", "It is the example of the manual");
+  await article.locator(".chip.rejected").waitFor();
+  expect([await number(), await page.getByRole("form").count()]).toEqual([first, 0]);
+  await page.keyboard.press("Enter");
+  await witness.settled();
+  expect([town.git("rev-parse", "main"), pullOf(other)?.state]).toEqual([before, "open"]);
+  // Who leaves what was begun, by whichever way, and comes back finds no form.
+  await page.keyboard.press("j");
+  await expect.poll(number).toBe(other);
+  await begin();
+  for (const key of ["1", "3"]) await page.keyboard.press(key);
+  await page.getByRole("button", { name: /^Merge…/ }).waitFor();
+  expect([await number(), await page.getByRole("form").count()]).toEqual([other, 0]);
+  await page.keyboard.press("j");
+  await expect.poll(number).not.toBe(other);
+  await begin();
+  await page.goBack();
+  await expect.poll(number).toBe(other);
+  await page.getByRole("button", { name: /^Merge…/ }).waitFor();
+  expect(await page.getByRole("form").count()).toBe(0);
+  await page.goForward();
+  await expect.poll(number).not.toBe(other);
+  await page.getByRole("button", { name: /^Merge…/ }).waitFor();
+  expect(await page.getByRole("form").count()).toBe(0);
+  await witness.end();
+});
+
 // covers: terrarium#a-verdict-needs-no-mouse/a-rejection
 test("reject with a reason by keyboard: the agent hears it before its next run", async () => {
   const { number } = town.pull("junglesecurity");
@@ -181,6 +237,36 @@ test("the town is frozen with a reason and thawed again, and not from the past",
   await page.keyboard.press("Enter");
   await expect.poll(frozen, { timeout: 15_000 }).toBeUndefined();
   await page.getByRole("button", { name: "Freeze town" }).waitFor();
+  await witness.end();
+});
+
+// covers: terrarium#a-verdict-needs-no-mouse/somebody-else-was-faster
+test("a form that was opened to freeze never thaws, whoever was faster, and takes the focus from nobody", async () => {
+  const witness = await (await Witness.open(browser, server.printed)).ready();
+  const { page } = witness;
+  const frozen = () => (town.state() as { frozen?: { reason: string } }).frozen?.reason;
+  await page.getByRole("button", { name: "Freeze town" }).click();
+  await expect.poll(() => focus(witness)).toContain("INPUT reason");
+  await page.keyboard.type("Everybody");
+  town.run("freeze", "--reason", "Bob was faster");
+  await page.locator(".banner.frozen").filter({ hasText: "Bob was faster" }).waitFor();
+  // What is typed goes on where it began, and does nothing.
+  await page.keyboard.type(" looks at the fire");
+  const form = page.getByRole("form", { name: "Freeze the town" });
+  expect(await form.getByLabel("Why").inputValue()).toBe("Everybody looks at the fire");
+  expect(await form.getByRole("button", { name: "Freeze" }).isDisabled()).toBe(true);
+  await page.keyboard.press("Enter");
+  await witness.settled();
+  expect([frozen(), await page.getByRole("form").count()]).toEqual(["Bob was faster", 1]);
+  // Events leave the focus where it is.
+  await page.keyboard.press("Tab");
+  expect(await focus(witness)).toContain("Cancel");
+  town.write("docs/news.md", "A new tree.\n");
+  town.commit("Plant a tree by hand");
+  await page.getByText("Plant a tree by hand").first().waitFor();
+  expect(await focus(witness)).toContain("Cancel");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => focus(witness)).toContain("Thaw town");
   await witness.end();
 });
 

@@ -67,8 +67,15 @@ describe("the time machine", () => {
   test("finds the event of an id", async () => {
     const all = long(BLOCK + 50);
     const machine = new Machine(new Memory(all, states(all, [BLOCK])), () => all.length);
-    expect(await machine.locate("e41")).toBe(42);
+    expect(await machine.locate("e41")).toEqual({ id: "e41", seq: 42 });
     expect(await machine.locate("nobody")).toBeUndefined();
+  });
+
+  test("finds a commit by its own name, whole or cut short, where it landed", async () => {
+    const landed: Entry = { offset: "x", seq: null, event: { ...(journal[0] as Envelope), id: "landed", subject: `commit/${"ab".repeat(20)}`, type: "monkeytown.commit.landed.v1" } };
+    const machine = new Machine(new Memory([...entries.slice(0, 5), landed, ...entries.slice(5, 9)]), () => 9);
+    for (const name of ["ab".repeat(20), "abababa"]) expect(await machine.locate(name)).toEqual({ id: "landed", seq: 5 });
+    for (const name of ["cd", "commit/ab", "bab"]) expect(await machine.locate(name)).toBeUndefined();
   });
 
   test("derived events are in their places, and a hole is an error", async () => {

@@ -288,7 +288,9 @@ describe("an agent", () => {
     expect(sourceOf("#7")).toBe("#/gate/7");
     expect(sourceOf("post/a b")).toBe("#/board/a%20b");
     expect(sourceOf("0".repeat(32))).toBe(`#/e/${"0".repeat(32)}`);
-    for (const other of ["javascript:alert(1)", "pull/x", "", "https://example.org"]) expect(sourceOf(other)).toBeNull();
+    expect(sourceOf("a1".repeat(20))).toBe(`#/e/${"a1".repeat(20)}`);
+    expect(sourceOf("0123abc")).toBe("#/e/0123abc");
+    for (const other of ["javascript:alert(1)", "pull/x", "", "https://example.org", "0123ab", "a".repeat(41), "commit/"]) expect(sourceOf(other)).toBeNull();
   });
 });
 

@@ -77,5 +77,6 @@ export function sourceOf(text: string): string | null {
   if (pull) return writeRoute({ ...START, screen: "gate", selected: pull });
   const post = /^post\/(.{1,200})$/.exec(text)?.[1];
   if (post) return writeRoute({ ...START, screen: "board", selected: post });
-  return /^(?:[0-9a-f]{32}|[0-9A-HJKMNP-TV-Z]{26})$/.test(text) ? writeRoute({ ...START, screen: "timeline", event: text }) : null;
+  // An event, or a commit, whole or cut short.
+  return /^(?:[0-9a-f]{7,40}|[0-9A-HJKMNP-TV-Z]{26})$/.test(text) ? writeRoute({ ...START, screen: "timeline", event: text }) : null;
 }

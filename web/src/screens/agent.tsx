@@ -1,6 +1,6 @@
 // Exports AgentPage: everybody who lives here, or one of them wholly; what is worked out about it lives in agent-facts.ts.
 import "./screens.css";
-import { agentsInOrder, type Agent, type Ended, type Town } from "../fold/state";
+import { agentsInOrder, type Agent, type Ended } from "../fold/state";
 import type { AgentInfo, LedgerInfo } from "../ui/api";
 import * as app from "../ui/app";
 import { AgentLink, Empty, Face, Feed, Prose, Said, When, dollars, stamp } from "../ui/parts";
@@ -61,8 +61,8 @@ function Tier({ stand }: { stand: Standing }) {
   );
 }
 
-function Charter({ id, agent, charter }: { id: string; agent: Agent | undefined; charter: AgentInfo | undefined }) {
-  const owns = (app.past.value ? agent?.owns : charter?.owns) ?? agent?.owns ?? [];
+function Charter({ id, own, charter }: { id: string; own: string[] | undefined; charter: AgentInfo | undefined }) {
+  const owns = (app.past.value ? own : charter?.owns) ?? own ?? [];
   return (
     <section class="panel" aria-label="Charter">
       <h2>Charter {app.past.value && <small>persona as of now, paths as of this moment</small>}</h2>
@@ -132,8 +132,8 @@ function Runs({ runs, costs }: { runs: Ended[]; costs: Map<string, number> }) {
 
 const STATES = { open: "□ open", merged: "◆ merged", rejected: "✕ rejected" };
 
-function Pulls({ id, town }: { id: string; town: Town }) {
-  const pulls = pullsOf(id, town);
+function Pulls({ id }: { id: string }) {
+  const pulls = pullsOf(id, app.town());
   return (
     <section class="panel" aria-label="Pull requests">
       <h2>Pull requests <small>{pulls.length}</small></h2>
@@ -172,8 +172,8 @@ function One({ id }: { id: string }) {
       </header>
       <div class="masonry">
         {stand && <Tier stand={stand} />}
-        <Charter id={id} agent={agent} charter={charter} />
-        <Pulls id={id} town={town} />
+        <Charter id={id} own={agent?.owns} charter={charter} />
+        <Pulls id={id} />
         <Memory charter={charter} />
       </div>
       {agent && <Runs runs={agent.runs} costs={costs} />}

@@ -64,7 +64,8 @@ function One({ thread: { id, post } }: { thread: Thread }) {
       <Text id={id} text={hidden ? `**${post.title}**\n\n${post.body}` : post.body} hidden={hidden} />
       <Reactions post={post} />
       <h3>{replies.length === 0 ? "No replies" : replies.length === 1 ? "1 reply" : `${replies.length} replies`}</h3>
-      <ol>{replies.map((reply) => <Reply key={reply.id} reply={reply} />)}</ol>
+      {/* The fold hides a reply in place: only as a copy it is another one. */}
+      <ol>{replies.map((reply) => <Reply key={reply.id} reply={{ ...reply }} />)}</ol>
     </article>
   );
 }

@@ -1,5 +1,5 @@
 // The Gate: what waits for a human, and its diff; the diff itself is drawn by diff.tsx, merge and reject are in verdict.tsx.
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { openPulls, type Pull } from "../fold/state";
 import type { FileInfo, PullDetail, PullInfo, Risk } from "../ui/api";
 import * as app from "../ui/app";
@@ -28,6 +28,14 @@ function queue(): { pull: Pull; risk: Risk[] }[] {
   return openPulls(app.town())
     .map((pull) => ({ pull, risk: risks.get(`${pull.number}`) ?? [] }))
     .sort((a, b) => worst(a.risk) - worst(b.risk) || a.pull.opened_at.localeCompare(b.pull.opened_at));
+}
+
+/** The one that is shown. Where nobody chose, it is the one that stood in front when the risks were known: whatever comes or goes after that, nothing else is shown in its place. */
+function shown(first: { current: string }): string {
+  const { selected } = route.value;
+  if (selected) first.current = "";
+  else if (app.pulls.want().state !== "loading") first.current ||= `${queue()[0]?.pull.number ?? ""}`;
+  return selected ?? first.current;
 }
 
 /** Walks to another one; what was begun over this one is forgotten. */
@@ -109,21 +117,22 @@ function Whole({ one, now }: { one: PullDetail; now: Pick<Pull, "state" | "verdi
 
 function Detail({ number }: { number: string }) {
   const pull = app.town().pulls[number];
-  const known = pull ? app.detail(number).want() : undefined;
+  const known = pull && !app.past.value ? app.detail(number).want() : undefined;
   useLook(number, known?.state === "there" ? headOf(known.value) : undefined);
-  if (!pull || !known) return <Empty title={app.past.value ? `#${number} did not exist yet` : `There is no pull request #${number}`}>{app.past.value ? null : "Those that are open are known, and the last hundred that were closed."}</Empty>;
-  if (app.past.value) return <article><h2><Said text={`#${number} ${pull.title}`} /></h2><p class="muted">As of this moment it was {pull.state}. Its diff is shown live only.</p><Decided {...pull} /><Prose text={pull.body} /></article>;
-  return <Got of={known}>{(one) => <Whole one={one} now={pull} />}</Got>;
+  if (!pull) return <Empty title={app.past.value ? `#${number} did not exist yet` : `There is no pull request #${number}`}>{app.past.value ? null : "Those that are open are known, and the last hundred that were closed."}</Empty>;
+  if (!known) return <article><h2><Said text={`#${number} ${pull.title}`} /></h2><p class="muted">As of this moment it was {pull.state}. Its diff is shown live only.</p><Decided {...pull} /><Prose text={pull.body} /></article>;
+  // The fold changes a pull request in place: only as a copy it is another one.
+  return <Got of={known}>{(one) => <Whole one={one} now={{ ...pull }} />}</Got>;
 }
 
 /** Keys of the gate: j and k walk the queue, m merges, r rejects, s splits, x ticks the next file as seen. */
-function useKeys(): void {
+function useKeys(first: { current: string }): void {
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
       if (isWriting(event)) return;
       // Keys may come faster than frames: what counts is the state, not what was painted last.
       const numbers = queue().map(({ pull }) => `${pull.number}`);
-      const at = numbers.indexOf(route.value.selected ?? numbers[0] ?? "");
+      const at = numbers.indexOf(shown(first));
       if (event.key === "j" || event.key === "k") walk(numbers[Math.max(0, Math.min(numbers.length - 1, at + (event.key === "j" ? 1 : -1)))]);
       else if (event.key === "s") split.value = !split.value;
       else if (event.key === "x") document.querySelector<HTMLInputElement>(".file-head input:not(:checked)")?.click();
@@ -136,9 +145,10 @@ function useKeys(): void {
 }
 
 export default function Gate() {
+  const first = useRef("");
   const waiting = queue();
-  const current = route.value.selected ?? waiting[0]?.pull.number.toString();
-  useKeys();
+  const current = shown(first);
+  useKeys(first);
   // Who walks by key sees where that led; the risks that come later put the queue into another order.
   const known = app.pulls.value.value.state;
   useEffect(() => document.querySelector('.queue [aria-current="true"]')?.scrollIntoView({ block: "nearest" }), [current, known]);
@@ -156,7 +166,7 @@ export default function Gate() {
         ))}
         <p class="muted keys">j k walk · m merge · r reject · s split · x seen</p>
       </nav>
-      {current ? <Detail key={current} number={current} /> : <Empty title="The gate is clear">Merged work hangs as lanterns in the main tree.</Empty>}
+      {current ? <Detail key={current} number={current} /> : <Empty title={waiting.length > 0 ? "Reading…" : "The gate is clear"}>Merged work hangs as lanterns in the main tree.</Empty>}
     </div>
   );
 }

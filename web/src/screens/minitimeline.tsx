@@ -117,7 +117,6 @@ export function Scrubber({ index, tall }: { index: HistoryIndex; tall?: boolean 
   const to = (event: PointerEvent) => {
     const box = canvas.current?.getBoundingClientRect();
     if (!box || event.buttons === 0 || index.buckets.length === 0) return;
-    app.play(false);
     const { seq: to, moment } = placeAt(index, (event.clientX - box.left) / box.width);
     app.rewind(to, moment);
   };

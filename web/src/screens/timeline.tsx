@@ -61,6 +61,8 @@ function useWindow(seq: number): { entries: Entry[]; there: boolean } {
 
 /** What the small timeline has no room for: every speed, by event, in circles, which kinds are shown. */
 function More() {
+  // How it is played changes in place.
+  void app.version.value;
   const playing = app.replay?.playing ?? { speed: 60, by: "time", loop: false };
   const toggle = (tone: Tone) => {
     const next = new Set(hidden.value);

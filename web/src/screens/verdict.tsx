@@ -9,10 +9,10 @@ import * as app from "../ui/app";
 const busy = signal(false);
 /** What came of the last act. */
 export const answer = signal<string | null>(null);
-/** What somebody has begun over the one that is shown. */
-const asking = signal<"merge" | "reject" | null>(null);
+/** What somebody has begun, and over which one, as in `merge/7`: it is never asked over another. */
+const asking = signal("");
 /** Whose form was put away last. */
-let before: typeof asking.value = null;
+let before = "";
 /** The head that somebody looks at: another one that came meanwhile is not decided over unseen. */
 const looked = signal<{ number: string; head: string } | null>(null);
 
@@ -25,13 +25,13 @@ const short = (head: string) => head.slice(0, 10);
 
 /** Forgets what was begun and said. */
 export function forget(): void {
-  asking.value = null;
+  asking.value = "";
   answer.value = null;
 }
 
 function putAway(): void {
   before = asking.value;
-  asking.value = null;
+  asking.value = "";
 }
 
 /** The keys of a verdict; answers whether it was one of them. */
@@ -163,17 +163,17 @@ function Elsewhere({ url }: { url: string | undefined }) {
 }
 
 /** The two buttons. The one whose form was put away has the focus again. */
-function Buttons({ head }: { head: string }) {
+function Buttons({ number, head }: { number: string; head: string }) {
   const here = useRef<HTMLDivElement>(null);
   const by = app.acts.by.value;
   useLayoutEffect(() => {
-    if (before && document.activeElement === document.body) here.current?.querySelector<HTMLElement>(before === "merge" ? ".good" : ".bad")?.focus();
-    before = null;
+    if (before && document.activeElement === document.body) here.current?.querySelector<HTMLElement>(before[0] === "m" ? ".good" : ".bad")?.focus();
+    before = "";
   }, []);
   return (
     <div class="actions" ref={here}>
-      <button type="button" class="good" disabled={busy.value} onClick={() => (asking.value = "merge")}>Merge… <kbd>m</kbd></button>
-      <button type="button" class="bad" disabled={busy.value} onClick={() => (asking.value = "reject")}>Reject… <kbd>r</kbd></button>
+      <button type="button" class="good" disabled={busy.value} onClick={() => (asking.value = `merge/${number}`)}>Merge… <kbd>m</kbd></button>
+      <button type="button" class="bad" disabled={busy.value} onClick={() => (asking.value = `reject/${number}`)}>Reject… <kbd>r</kbd></button>
       <span class="muted">{by ? <>as <bdi>{by}</bdi>, </> : "git does not know who you are, "}at <code>{short(head)}</code></span>
     </div>
   );
@@ -183,9 +183,11 @@ function Buttons({ head }: { head: string }) {
 export function Actions({ pull }: { pull: PullDetail }) {
   const number = `${pull.number}`;
   const head = headOf(pull);
+  // Who leaves it and comes back begins anew, and who sees another head too.
+  useEffect(() => () => void (asking.value = ""), [head]);
   if (!app.mayDecide()) return <Elsewhere url={pull.url} />;
   if (looked.value?.number === number && looked.value.head !== head) return <Moved number={number} head={head} />;
-  if (asking.value === "merge") return <MergeForm number={number} head={head} draft={pull.draft === true} />;
-  if (asking.value === "reject") return <RejectForm number={number} head={head} />;
-  return <Buttons head={head} />;
+  if (asking.value === `merge/${number}`) return <MergeForm number={number} head={head} draft={pull.draft === true} />;
+  if (asking.value === `reject/${number}`) return <RejectForm number={number} head={head} />;
+  return <Buttons number={number} head={head} />;
 }

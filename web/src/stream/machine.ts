@@ -148,13 +148,14 @@ export class Machine {
     return base;
   }
 
-  /** The number of an event by its id, the newest blocks first. */
-  async locate(id: string): Promise<number | undefined> {
+  /** The number of an event by its id, or of a commit by its own, whole or cut short; the newest blocks first. */
+  async locate(wanted: string): Promise<{ id: string; seq: number } | undefined> {
     for (let index = blockOf(this.head()); index >= 0; index--) {
       await this.load(index, this.head());
       const block = this.blocks.get(index);
-      const place = block?.entries.findIndex((entry) => entry.event.id === id) ?? -1;
-      if (block && place >= 0) return block.entries.slice(0, place + 1).findLast((entry) => entry.seq !== null)?.seq ?? block.first - 1;
+      const place = block?.entries.findIndex(({ event: { id, subject } }) => id === wanted || subject?.startsWith(`commit/${wanted}`)) ?? -1;
+      const id = block?.entries[place]?.event.id;
+      if (block && id) return { id, seq: block.entries.slice(0, place + 1).findLast((entry) => entry.seq !== null)?.seq ?? block.first - 1 };
     }
     return undefined;
   }

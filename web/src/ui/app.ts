@@ -189,9 +189,9 @@ async function findTown(): Promise<TownInfo> {
 function forgetPast(): void {
   const before = replay?.playing;
   replay = new Replay(new Machine(history, head), head, () => {
-    version.value += 1;
-    // Playing moves the address; a seek only follows it.
+    // Playing moves the address, and before anybody looks: another one than that comes from outside. A seek only follows it.
     if (route.value.at !== null && replay?.playing.on && route.value.at !== replay.seq) go({ at: replay.seq }, true);
+    version.value += 1;
   });
   Object.assign(replay.playing, before, { on: false });
   arrived.value = false;
@@ -292,7 +292,9 @@ function follow(): void {
     missed.value = 0;
     return;
   }
-  const there = event === null && (at === replay.seq || replay.playing.on) && arrived.peek();
+  const there = event === null && at === replay.seq && arrived.peek();
+  // Who goes somewhere wants to be there.
+  if (!there) replay.playing.on = false;
   if (there && !replay.playing.on) replay.look(route.value.moment);
   if (there || wanted === refused) return;
   wish = wanted;
@@ -328,14 +330,15 @@ async function toSeq(seq: number): Promise<void> {
 }
 
 async function toEvent(id: string): Promise<void> {
-  const seq = await replay?.machine.locate(id);
+  const found = await replay?.machine.locate(id);
   if (route.value.event !== id) return;
-  if (seq === undefined) notice.value = `There is no event ${id} in this history.`;
-  go({ screen: "timeline", selected: seq === undefined ? null : id, at: seq ?? null }, true);
+  if (!found) notice.value = `There is no event ${id} in this history.`;
+  go({ screen: "timeline", selected: found?.id ?? null, at: found?.seq ?? null }, true);
 }
 
-/** Goes to a moment of the past, after an event and, where one is given, up to a moment before the next; the address follows. */
+/** Goes to a moment of the past, after an event and, where one is given, up to a moment before the next; the address follows, and nothing plays on. */
 export function rewind(seq: number, moment?: number): void {
+  play(false);
   go({ at: Math.max(0, Math.min(seq, head())), ...(moment === undefined ? {} : { moment }) }, true);
 }
 

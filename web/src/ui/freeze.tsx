@@ -2,22 +2,26 @@
 import { signal } from "@preact/signals";
 import * as app from "./app";
 
-const asking = signal(false);
+/** What somebody is about to do, to freeze or to thaw: whatever others do meanwhile, it never becomes the other. */
+const asking = signal<boolean | null>(null);
 const busy = signal(false);
 
 /** Puts the form away; the button that opened it has the focus again. */
 function close(): void {
-  asking.value = false;
+  asking.value = null;
   document.querySelector<HTMLElement>(".freeze > button")?.focus();
 }
 
-export async function send(on: boolean, reason: string): Promise<void> {
+/** Once, when the field comes: who walked on is not fetched back. */
+const enter = (input: HTMLElement | null) => input?.focus();
+
+async function send(on: boolean, reason: string): Promise<void> {
   busy.value = true;
   try {
     await app.acts.freeze(on, reason);
     close();
   } catch (error) {
-    app.tell(`The town is ${on ? "not frozen" : "still frozen"}: ${(error as Error).message}.`);
+    app.tell(`The town could not be ${on ? "frozen" : "thawed"}: ${(error as Error).message}.`);
   }
   busy.value = false;
 }
@@ -27,19 +31,21 @@ export function Freeze() {
   void app.version.value;
   const frozen = app.live.town.frozen !== undefined;
   const past = app.past.value;
-  const verb = frozen ? "Thaw" : "Freeze";
+  const on = asking.value ?? !frozen;
+  const open = asking.value !== null && !past;
+  const verb = on ? "Freeze" : "Thaw";
   const submit = (event: Event) => {
     event.preventDefault();
-    void send(!frozen, `${new FormData(event.currentTarget as HTMLFormElement).get("reason") as string}`);
+    void send(on, `${new FormData(event.currentTarget as HTMLFormElement).get("reason") as string}`);
   };
   return (
     <span class="freeze">
-      <button type="button" class="bad" disabled={past} title={past ? "Not while you look at the past" : undefined} aria-expanded={asking.value && !past} onClick={() => (asking.value = !asking.value)}>{verb} town</button>
-      {asking.value && !past && (
+      <button type="button" class="bad" disabled={past} title={past ? "Not while you look at the past" : undefined} aria-expanded={open} onClick={() => (asking.value = open ? null : on)}>{verb} town</button>
+      {open && (
         <form class="pop" onSubmit={submit} aria-label={`${verb} the town`} onKeyDown={(event) => event.key === "Escape" && close()}>
-          <p>{frozen ? "Agents run again at their next slot." : "No agent begins a run until the town is thawed."}</p>
-          <label>Why <input name="reason" required maxLength={500} autofocus ref={(input) => input?.focus()} /></label>
-          <button type="submit" class="bad" disabled={busy.value}>{verb}</button>
+          <p>{on ? "No agent begins a run until the town is thawed." : "Agents run again at their next slot."}</p>
+          <label>Why <input name="reason" required maxLength={500} ref={enter} /></label>
+          <button type="submit" class="bad" disabled={busy.value || on === frozen}>{verb}</button>
           <button type="button" onClick={close}>Cancel</button>
         </form>
       )}
