@@ -9,6 +9,7 @@ pub mod cache;
 mod chunks;
 pub mod codec;
 mod errors;
+mod fetch;
 mod graph;
 pub mod read;
 pub mod snapshot;
