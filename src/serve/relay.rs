@@ -228,10 +228,11 @@ impl Relay {
         if !home.repo.common_dir().join("HEAD").is_file() {
             return Err(RelayError::Gone(home.repo.common_dir().display().to_string()));
         }
-        let journal = self.journal(&home, hub)?;
-        let main = self.main(&home, hub)?;
-        self.home = Some(home);
+        // What is wrong with one of them holds up nothing of the other.
+        let (journal, main) = (self.journal(&home, hub), self.main(&home, hub));
         self.places.mark(hub.now_at().1);
+        let (journal, main) = (journal?, main?);
+        self.home = Some(home);
         Ok(journal || main)
     }
 
@@ -317,9 +318,23 @@ fn lines(commit: &Commit) -> Vec<(String, Box<RawValue>)> {
     commit.events.iter().map(line).collect()
 }
 
+/// The state as the journal has it. What was rewritten is told as it is now; whether to build on it is for others to say.
+fn standing(home: &Home) -> Result<Tip, JournalError> {
+    let journal = Journal::told(home);
+    match journal.load() {
+        Err(JournalError::Rewritten { .. }) => journal.refold(),
+        loaded => loaded,
+    }
+}
+
 /// Everything that the repository has, with the places that it had before.
 fn remembered(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result<Past, RelayError> {
-    past(home, &edge.source, most, |commits, first, tip| {
+    let tip = match standing(home) {
+        // What a shallow clone lacks of the remote's journal is fetched meanwhile, and told from its beginning when it is here.
+        Err(JournalError::Missing { .. }) if home.remote.is_some() => Tip::default(),
+        tip => tip?,
+    };
+    past(home, &edge.source, most, tip, |commits, first, tip| {
         let known = Places::read(path).filter(|places| places.fits(&home.repo, commits, first, tip.oid));
         known.map_or_else(|| (Places::anew(path, (edge.random)()), false), |places| (places, true))
     })
@@ -338,7 +353,7 @@ pub struct Whole {
 /// # Errors
 /// [`RelayError`] when the town cannot be read, or is not whole in this clone.
 pub fn whole(home: &Home, source: &str) -> Result<Whole, RelayError> {
-    let past = past(home, source, usize::MAX, |_, _, _| (Places::default(), false))?;
+    let past = past(home, source, usize::MAX, standing(home)?, |_, _, _| (Places::default(), false))?;
     if past.floor > 0 {
         // Says what is missing.
         Journal::told(home).commits_after(0)?;
@@ -347,21 +362,16 @@ pub fn whole(home: &Home, source: &str) -> Result<Whole, RelayError> {
     Ok(Whole { events, tip: past.tip })
 }
 
-/// Everything that the repository has. `places` says where commits stood before, and whether the stream goes on from there.
+/// Everything that the repository has up to this state. `places` says where commits stood before, and whether the stream goes on
+/// from there.
 fn past(
     home: &Home,
     source: &str,
     most: usize,
+    tip: Tip,
     places: impl FnOnce(&[Told], u64, &Tip) -> (Places, bool),
 ) -> Result<Past, RelayError> {
-    let journal = Journal::told(home);
-    let tip = match journal.load() {
-        Ok(tip) => tip,
-        // What was rewritten is relayed as it is now; whether to build on it is for others to say.
-        Err(JournalError::Rewritten { .. }) => journal.refold()?,
-        Err(error) => return Err(error.into()),
-    };
-    let (commits, first) = recorded(&journal, &tip, tip.at.seq.saturating_sub(most as u64))?;
+    let (commits, first) = recorded(&Journal::told(home), &tip, tip.at.seq.saturating_sub(most as u64))?;
     let (mut places, goes_on) = places(&commits, first, &tip);
     let main = home.main().ok();
     let landed = match main {

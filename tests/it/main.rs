@@ -36,6 +36,7 @@ mod openapi;
 mod publish;
 mod races;
 mod refusals;
+mod relay;
 mod report;
 mod runs;
 mod said;

@@ -251,14 +251,14 @@ fn with_a_remote_it_follows_what_is_pushed_there() {
 }
 
 /// Ends it by a signal; says with which code, and what is in its log.
-fn ended(mut child: Serving, signal: &str) -> (Option<i32>, String) {
+pub fn ended(mut child: Serving, signal: &str) -> (Option<i32>, String) {
     tell(&child, signal);
     let mut log = String::new();
     child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     (child.wait().unwrap().code(), log)
 }
 
-fn tell(child: &Child, signal: &str) {
+pub fn tell(child: &Child, signal: &str) {
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }
 

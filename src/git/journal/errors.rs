@@ -29,7 +29,8 @@ pub enum JournalError {
     },
     /// A commit is not there.
     #[error(
-        "commit {oid} of the journal is missing here; `git fetch` the journal branch, or restore it from another clone"
+        "commit {oid} of the journal is missing here; `git fetch --unshallow` brings what a shallow clone lacks, else restore it \
+         from another clone"
     )]
     Missing {
         /// Which commit.

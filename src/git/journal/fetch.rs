@@ -5,21 +5,31 @@
 use git2::Oid;
 
 use super::codec::Position;
-use super::{Journal, JournalError, cache, find, read, reference};
+use super::read::{self, End};
+use super::{Journal, JournalError, cache, find, reference};
 use crate::git::home::NETWORK_LIMIT;
 use crate::git::remote::{Deepen, Remote};
 use crate::town::fold::Town;
+
+/// What the remote's journal is fetched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To build on it: the newest commit is enough to begin with.
+    Build,
+    /// To tell it on: all of it.
+    Tell,
+}
 
 impl Journal<'_> {
     pub(super) fn tracking(remote: &Remote) -> String {
         remote.tracking(crate::town::limits::JOURNAL_BRANCH)
     }
 
-    /// Brings the tracking reference up to date. The first fetch takes one commit only: its snapshot holds the rest.
-    pub(super) fn fetch(&self, remote: &Remote) -> Result<(), JournalError> {
+    /// Brings the tracking reference up to date. To build on it the first fetch takes one commit only: its snapshot holds the rest.
+    pub(super) fn fetch(&self, remote: &Remote, purpose: Purpose) -> Result<(), JournalError> {
         let tracking = Self::tracking(remote);
         let before = find(self.git(), &tracking)?;
-        let known = before.is_some() || self.head()?.is_some();
+        let whole = purpose == Purpose::Tell || before.is_some() || self.head()?.is_some();
         let there = remote.list(self.repo, &[&reference()], NETWORK_LIMIT)?;
         if there.is_empty() {
             // The remote's journal is not there yet, or is gone: what was seen of it must not be forgotten.
@@ -33,7 +43,7 @@ impl Journal<'_> {
         }
         // Forced, so that a rewritten remote can be seen and named instead of failing in git's words.
         let wanted = [format!("+{}:{tracking}", reference())];
-        if known {
+        if whole {
             remote.fetch(self.repo, &wanted, NETWORK_LIMIT)?;
         } else {
             remote.deepen(self.repo, &wanted, Deepen::Depth(1), NETWORK_LIMIT)?;
@@ -47,14 +57,17 @@ impl Journal<'_> {
         Ok(())
     }
 
-    /// Fetches the remote's journal, and brings the branch here along where it has nothing of its own. Nothing is sent: says whether
-    /// something waits here that the remote does not have.
+    /// Fetches the remote's journal, all of it, and brings the branch here along where it has nothing of its own. Nothing is sent:
+    /// says whether something waits here that the remote does not have.
     ///
     /// # Errors
     /// [`JournalError`] when the remote cannot be asked, or what it has is not what was seen of it.
     pub fn follow(&self) -> Result<bool, JournalError> {
         let Some(remote) = self.remote else { return Ok(false) };
-        self.fetch(remote)?;
+        self.fetch(remote, Purpose::Tell)?;
+        if let Some(there) = find(self.git(), &Self::tracking(remote))? {
+            self.complete(there)?;
+        }
         let _one_at_a_time = self.repo.lock_waiting("journal")?;
         match (self.head()?, find(self.git(), &Self::tracking(remote))?) {
             (here, there) if here == there => Ok(false),
@@ -62,6 +75,18 @@ impl Journal<'_> {
             (Some(here), Some(there)) if !self.continues(here, there)? => Ok(true),
             (_, Some(there)) => self.set_head(there).map(|()| false),
             (None, None) => Ok(false),
+        }
+    }
+
+    /// Fetches what a shallow clone lacks of the journal behind this commit: who tells it on has nobody to ask for more.
+    fn complete(&self, tip: Oid) -> Result<(), JournalError> {
+        let is_cut = self.repo.boundary()?.into_iter().any(|oid| self.position(oid).is_ok());
+        if !is_cut {
+            return Ok(());
+        }
+        match self.walk_deep(tip, 0, &|_| ())? {
+            (_, End::Shallow(oid)) => Err(JournalError::Missing { oid: oid.to_string() }),
+            _ => Ok(()),
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use git2::Oid;
 
+use super::fetch::Purpose;
 use super::read::{self, Commit};
 use super::{Appended, Journal, JournalError, Tip, cache, find, reference};
 use crate::git::home::NETWORK_LIMIT;
@@ -93,7 +94,7 @@ impl Journal<'_> {
         let Some(remote) = self.remote else { return Ok(Synced { online: true, ..Synced::default() }) };
         let _one_at_a_time = self.repo.lock_waiting("journal")?;
         let seen = find(self.git(), &Self::tracking(remote))?;
-        match self.fetch(remote) {
+        match self.fetch(remote, Purpose::Build) {
             Ok(()) => {
                 self.offline.set(false);
                 let mut synced = self.reconcile(remote, stamp)?;
@@ -334,7 +335,7 @@ impl Journal<'_> {
                     let Some(wait) = waits.next() else { return Err(JournalError::Crowded(REMOTE_ATTEMPTS)) };
                     #[expect(clippy::disallowed_methods, reason = "a backoff between two attempts")]
                     std::thread::sleep(wait);
-                    self.fetch(remote)?;
+                    self.fetch(remote, Purpose::Build)?;
                     self.reconcile(remote, stamp)?;
                 }
                 Err(error) if error.is_unavailable() => {

@@ -1,0 +1,136 @@
+//! Promise: whatever is wrong with the repository or its remote, the relay tells what can be told, and says what cannot.
+
+use crate::station::{Ear, Station, place_of, until};
+use crate::stream_program::{ended, program};
+use crate::village::Village;
+
+const JOURNAL: &str = "refs/heads/monkeytown/journal";
+const FOLLOWS: [&str; 4] = ["--remote", "origin", "--fetch", "1"];
+
+fn act(village: &Village, what: &str) {
+    village.monkeytown(&[what, "--reason", "a test"]).says(0, "");
+}
+
+/// Events that another clone recorded while the remote was away.
+fn waiting(village: &Village, acts: &[&str]) -> Village {
+    let (home, away) = (village.path("home.git"), village.path("away.git"));
+    let other = village.another_clone("other");
+    std::fs::rename(&home, &away).unwrap();
+    for what in acts {
+        other.monkeytown(&[what, "--reason", "offline"]).says(3, "");
+    }
+    std::fs::rename(&away, &home).unwrap();
+    other
+}
+
+/// The sequence numbers of what comes, up to this one; commits have none.
+fn seqs(ear: &mut Ear, last: u64) -> Vec<u64> {
+    let mut seqs = Vec::new();
+    while seqs.last() != Some(&last) {
+        seqs.extend(ear.expect("event")["seq"].as_u64());
+    }
+    seqs
+}
+
+fn is_ready(address: std::net::SocketAddr) -> bool {
+    Station::get_at(address, "/readyz", &[]).status == 200
+}
+
+// covers: event-stream#what-happens-in-the-repository-is-relayed-once-and-in-order/a-clone-that-lacks-the-journal
+#[test]
+fn a_journal_that_begins_at_the_remote_is_told_whole() {
+    let village = Village::small_with_remote();
+    let other = waiting(&village, &["freeze", "thaw", "freeze"]);
+    let (child, address) = program(&village, &FOLLOWS);
+    let mut ear = Ear::at(address, "after=snapshot");
+    let hello = ear.expect("hello");
+    assert_eq!(ear.expect("snapshot")["seq"], 0);
+    other.git(["push", "-q", "origin", "monkeytown/journal"]);
+    assert_eq!(seqs(&mut ear, 3), [1, 2, 3]);
+    act(&other, "thaw");
+    assert_eq!(seqs(&mut ear, 4), [4]);
+    until(|| is_ready(address));
+    assert!(!village.dir().join(".git/shallow").exists(), "the clone stays whole");
+    assert_eq!(ended(child, "-TERM").0, Some(0));
+    let (child, address) = program(&village, &FOLLOWS);
+    let mut ear = Ear::at(address, &format!("after={}", place_of(&hello, &hello["offset"])));
+    assert_eq!(ear.expect("hello")["epoch"], hello["epoch"]);
+    assert_eq!(seqs(&mut ear, 4), [1, 2, 3, 4]);
+    assert_eq!(ended(child, "-TERM").0, Some(0));
+}
+
+// covers: event-stream#what-happens-in-the-repository-is-relayed-once-and-in-order/a-clone-that-lacks-the-journal
+#[test]
+fn a_clone_that_is_cut_is_made_whole_and_told_from_the_beginning() {
+    let village = Village::small_with_remote();
+    let home = format!("file://{}", village.path("home.git").display());
+    let clone = |name: &str, how: &[&str]| {
+        let arguments = [&["clone", "-q"], how, &[&home, name]].concat();
+        let mut git = village.git_command(&village.path("."), []);
+        assert!(git.args(arguments).status().unwrap().success());
+        village.clone_at(name)
+    };
+    // It was made before there was a journal, and knows no more of it than its newest commit.
+    let newest = clone("newest", &[]);
+    for what in ["freeze", "thaw", "freeze", "thaw", "freeze"] {
+        act(&village, what);
+    }
+    let journal = format!("+{JOURNAL}:refs/remotes/origin/monkeytown/journal");
+    newest.git(["fetch", "-q", "--depth", "1", "origin", &journal]);
+    let (none, all) = (clone("none", &["--depth", "1"]), clone("all", &["--depth", "1", "--no-single-branch"]));
+    for cut in [newest, none, all] {
+        let mut before = None;
+        for _ in 0..2 {
+            let (child, address) = program(&cut, &FOLLOWS);
+            let mut ear = Ear::at(address, "after=0");
+            ear.expect("hello");
+            assert_eq!(seqs(&mut ear, 5), [1, 2, 3, 4, 5]);
+            until(|| is_ready(address));
+            let state = Station::get_at(address, "/api/state", &[]).json();
+            assert_eq!(state["state"], village.monkeytown(&["state", "--json"]).json);
+            let epoch = state["epoch"].clone();
+            assert!(before.is_none_or(|before| before == epoch), "it goes on where it was");
+            before = Some(epoch);
+            let (code, log) = ended(child, "-TERM");
+            assert_eq!((code, log.contains("begins anew")), (Some(0), false), "{log}");
+        }
+    }
+}
+
+/// The newest commit of the journal with another parent, one that nobody has, as the next one.
+fn orphan(village: &Village) -> String {
+    let raw = village.git(["cat-file", "commit", JOURNAL]);
+    let next = |line: &str| -> String {
+        if line.starts_with("parent ") {
+            return format!("parent {}", "1".repeat(40));
+        }
+        match line.rsplit_once(": ").filter(|(name, _)| ["Journal-Seq", "Journal-Commit"].contains(name)) {
+            Some((name, number)) => format!("{name}: {}", number.parse::<u64>().unwrap() + 1),
+            None => line.to_owned(),
+        }
+    };
+    let lines: Vec<String> = raw.lines().map(next).collect();
+    village.git_with(["hash-object", "-w", "-t", "commit", "--literally", "--stdin"], lines.join("\n").as_bytes())
+}
+
+#[test]
+fn commits_are_told_while_the_journal_cannot_be_read() {
+    let village = Village::small();
+    ["freeze", "thaw"].iter().for_each(|what| act(&village, what));
+    let station = Station::open(&village);
+    let mut ear = station.listen("after=now");
+    ear.expect("hello");
+    let (seen, lost) = (village.git(["rev-parse", JOURNAL]), orphan(&village));
+    village.git(["update-ref", JOURNAL, &lost]);
+    station.until("/readyz", 503);
+    let problem = station.get("/readyz", &[]).is_problem(503, "not-ready");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains(&"1".repeat(40)) && detail.contains("git fetch --unshallow"), "{detail}");
+    let landed = village.put("one.txt", "1\n").save("One");
+    assert_eq!(ear.expect("event")["event"]["data"]["oid"], landed);
+    village.git(["update-ref", JOURNAL, &seen]);
+    station.until("/readyz", 200);
+    act(&village, "freeze");
+    assert_eq!(ear.expect("event")["event"]["type"], "monkeytown.town.frozen.v1");
+    station.close();
+}
