@@ -109,6 +109,23 @@ fn a_remote_that_was_rewritten_is_refused() {
     village.git_in(&home, ["update-ref", JOURNAL, &seen]);
     run(&village).ended(0, "nothing");
     village.verify_ok();
+    // Where it was meant, what the message says to do is enough.
+    village.git_in(&home, ["update-ref", JOURNAL, &format!("{JOURNAL}~1")]);
+    let refused = run(&village);
+    let said = refused.says(1, "if the rewrite was meant, run `").stderr.split_once("meant, run ").unwrap().1;
+    for command in said.split('`').skip(1).step_by(2) {
+        let mut git = village.git_command(&village.dir(), []);
+        assert!(git.args(command.split(' ').skip(1)).status().unwrap().success(), "{command}");
+    }
+    for file in std::fs::read_dir(village.dir().join(".git/monkeytown")).unwrap().flatten() {
+        if file.file_name().to_str().unwrap().starts_with("fold-") {
+            std::fs::remove_file(file.path()).unwrap();
+        }
+    }
+    village.monkeytown(&["sync"]).says(0, "");
+    let heads = [&village.dir(), &home].map(|dir| village.git_in(dir, ["rev-parse", JOURNAL]));
+    assert_eq!(heads[0], heads[1]);
+    village.verify_ok();
 }
 
 // covers: journal#everything-can-be-recomputed

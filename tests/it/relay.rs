@@ -1,5 +1,7 @@
 //! Promise: whatever is wrong with the repository or its remote, the relay tells what can be told, and says what cannot.
 
+use serde_json::Value;
+
 use crate::station::{Ear, Station, place_of, until};
 use crate::stream_program::{ended, program};
 use crate::village::Village;
@@ -95,6 +97,55 @@ fn a_clone_that_is_cut_is_made_whole_and_told_from_the_beginning() {
             assert_eq!((code, log.contains("begins anew")), (Some(0), false), "{log}");
         }
     }
+}
+
+// covers: event-stream#silence-never-hides-a-loss/the-remotes-journal-was-replaced
+#[test]
+fn a_journal_that_was_replaced_at_the_remote_is_told_once_as_it_is_now() {
+    let village = Village::small_with_remote();
+    ["freeze", "thaw", "freeze", "thaw"].iter().for_each(|what| act(&village, what));
+    let (home, tracked) = (village.path("home.git"), "refs/remotes/origin/monkeytown/journal");
+    let references = || village.git(["for-each-ref", "--format=%(refname) %(objectname)"]);
+    let (before, seen) = (references(), village.git(["rev-parse", tracked]));
+    let (child, address) = program(&village, &FOLLOWS);
+    let mut ear = Ear::at(address, "after=now");
+    let first = ear.expect("hello");
+    village.git_in(&home, ["update-ref", JOURNAL, &format!("{JOURNAL}~2")]);
+    let begins = |ear: &mut Ear, from: &Value, seq: u64| {
+        let hello = ear.expect("hello");
+        assert_ne!(hello["epoch"], from["epoch"]);
+        assert_eq!(ear.expect("gap")["reason"], "rewritten");
+        assert_eq!(ear.expect("snapshot")["seq"], seq);
+        hello
+    };
+    let second = begins(&mut ear, &first, 2);
+    // Several fetches later nothing of the old history has come back, and what comes is told on top of the new one.
+    let other = village.another_clone("other");
+    for (seq, what) in (3..).zip(["freeze", "thaw", "freeze"]) {
+        act(&other, what);
+        assert_eq!(ear.expect("event")["seq"], seq);
+    }
+    assert!(is_ready(address));
+    let state = Station::get_at(address, "/api/state", &[]).json();
+    assert_eq!(state["state"], other.monkeytown(&["state", "--json"]).json);
+    assert_eq!(village.git(["rev-parse", tracked]), seen, "what was seen is kept");
+    // Who would build on it is refused, here and in the server's log.
+    village.monkeytown(&["freeze", "--reason", "a test"]).says(1, "rewritten").says(1, &seen);
+    let (code, log) = ended(child, "-TERM");
+    assert_eq!((code, log.matches("begins anew").count()), (Some(0), 1), "{log}");
+    assert_eq!(log.matches("is not what this clone has seen of it").count(), 1, "{log}");
+    assert!(!log.contains("cannot be asked"), "{log}");
+    // Another start goes on where it was, and what was there before is another history again.
+    let (child, address) = program(&village, &FOLLOWS);
+    let mut ear = Ear::at(address, &format!("after={}", place_of(&second, &second["offset"])));
+    assert_eq!(ear.expect("hello")["epoch"], second["epoch"]);
+    assert_eq!(seqs(&mut ear, 5), [3, 4, 5]);
+    village.git_in(&home, ["update-ref", JOURNAL, &seen]);
+    begins(&mut ear, &second, 4);
+    until(|| references() == before);
+    act(&village, "freeze");
+    assert_eq!(ear.expect("event")["seq"], 5);
+    assert_eq!(ended(child, "-TERM").0, Some(0));
 }
 
 /// The newest commit of the journal with another parent, one that nobody has, as the next one.

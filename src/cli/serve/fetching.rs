@@ -94,16 +94,32 @@ impl Said {
                 self.waiting = waiting;
                 None
             }
-            Err(error) => Some(error.to_string()),
-        };
-        match (&self.trouble, &trouble) {
-            (before, Some(error)) if before.as_ref() != Some(error) => {
-                tracing::warn!(error, "the remote cannot be asked; trying again every {seconds} s");
+            Err(error) => {
+                let (what, known) = what_is_wrong(&error);
+                if self.trouble.as_ref() != Some(&known) {
+                    tracing::warn!(%error, "{what}; asking again every {seconds} s");
+                }
+                Some(known)
             }
-            (Some(_), None) => tracing::info!("the remote answers again"),
-            _ => {}
+        };
+        if self.trouble.is_some() && trouble.is_none() {
+            tracing::info!("the remote is followed again");
         }
         self.trouble = trouble;
+    }
+}
+
+/// What a fetch that failed means for who watches, and how it is known again.
+fn what_is_wrong(error: &JournalError) -> (&'static str, String) {
+    match error {
+        // What comes on top of it there is no news.
+        JournalError::Rewritten { seen, .. } => (
+            "the remote's journal is not what this clone has seen of it: what is there is told, and commands of this clone \
+             refuse it",
+            seen.clone(),
+        ),
+        JournalError::Git(_) => ("the remote cannot be asked", error.to_string()),
+        _ => ("the remote's journal cannot be told", error.to_string()),
     }
 }
 

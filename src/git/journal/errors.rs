@@ -39,7 +39,7 @@ pub enum JournalError {
     /// History was rewritten under us.
     #[error(
         "the journal was rewritten: this clone has seen event {seq} in commit {seen}, and the branch now at {tip} does not \
-         contain it. Restore the branch from a clone that has it; if the rewrite was meant, delete {forget}"
+         contain it. Restore the branch from a clone that has it; if the rewrite was meant, {forget}"
     )]
     Rewritten {
         /// The last event seen.
@@ -48,7 +48,7 @@ pub enum JournalError {
         seen: String,
         /// The branch now.
         tip: String,
-        /// What remembers the old history.
+        /// How to give up the old history.
         forget: String,
     },
     /// The sequence has a gap or goes back.

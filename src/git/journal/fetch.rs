@@ -9,7 +9,7 @@ use super::read::{self, End};
 use super::{Journal, JournalError, cache, find, reference};
 use crate::git::home::NETWORK_LIMIT;
 use crate::git::remote::{Deepen, Remote};
-use crate::town::fold::Town;
+use crate::git::repo::Repo;
 
 /// What the remote's journal is fetched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,49 +25,107 @@ impl Journal<'_> {
         remote.tracking(crate::town::limits::JOURNAL_BRANCH)
     }
 
+    /// Where what is fetched stands until it is known to go on from what was seen.
+    fn arriving(remote: &Remote) -> String {
+        format!("refs/monkeytown/arriving/{}", remote.name)
+    }
+
+    /// Where the remote's journal stands that does not go on from what was seen, for who tells it on.
+    fn replaced(remote: &Remote) -> String {
+        format!("refs/monkeytown/replaced/{}", remote.name)
+    }
+
+    /// The reference of the remote's journal as it is told on: the remote decides what that is, and what was seen is kept beside it.
+    pub(super) fn shown(repo: &Repo, remote: &Remote) -> String {
+        let replaced = Self::replaced(remote);
+        // Who cannot read it must not take what was seen before for what is there now.
+        let is_not_there = matches!(find(repo.git(), &replaced), Ok(None));
+        if is_not_there { Self::tracking(remote) } else { replaced }
+    }
+
     /// Brings the tracking reference up to date. To build on it the first fetch takes one commit only: its snapshot holds the rest.
     pub(super) fn fetch(&self, remote: &Remote, purpose: Purpose) -> Result<(), JournalError> {
-        let tracking = Self::tracking(remote);
-        let before = find(self.git(), &tracking)?;
-        let whole = purpose == Purpose::Tell || before.is_some() || self.head()?.is_some();
-        let there = remote.list(self.repo, &[&reference()], NETWORK_LIMIT)?;
-        if there.is_empty() {
+        let before = find(self.git(), &Self::tracking(remote))?;
+        let there = remote.list(self.repo, &[&reference()], NETWORK_LIMIT)?.first().map(|(_, oid)| *oid);
+        let Some(there) = there else {
             // The remote's journal is not there yet, or is gone: what was seen of it must not be forgotten.
-            return match before {
-                Some(seen) => Err(self.gone(seen)),
-                None => Ok(()),
-            };
+            return before.map_or(Ok(()), |seen| Err(self.rewritten_there(remote, seen, None)));
+        };
+        if before == Some(there) {
+            return self.goes_on(remote);
         }
-        if there.first().map(|(_, oid)| *oid) == before {
-            return Ok(());
-        }
-        // Forced, so that a rewritten remote can be seen and named instead of failing in git's words.
-        let wanted = [format!("+{}:{tracking}", reference())];
-        if whole {
-            remote.fetch(self.repo, &wanted, NETWORK_LIMIT)?;
+        let arrived = if find(self.git(), &Self::replaced(remote))? == Some(there) {
+            Some(there)
         } else {
-            remote.deepen(self.repo, &wanted, Deepen::Depth(1), NETWORK_LIMIT)?;
-        }
-        if let (Some(before), Some(after)) = (before, find(self.git(), &tracking)?)
-            && !self.continues(before, after)?
+            let whole = purpose == Purpose::Tell || before.is_some() || self.head()?.is_some();
+            self.arrive(remote, (!whole).then_some(Deepen::Depth(1)))?
+        };
+        // Where another process took it meanwhile, that one says what it is.
+        let Some(arrived) = arrived else { return Ok(()) };
+        if let Some(before) = before
+            && !self.continues(before, arrived)?
         {
-            self.repo.force_reference(&tracking, before, "monkeytown: keep what was seen")?;
-            return Err(self.rewritten_between(before, Some(after)));
+            if purpose == Purpose::Tell {
+                let replaced = Self::replaced(remote);
+                // What is known of it may be of yet another history.
+                cache::forget(&self.repo.private_dir()?, &replaced);
+                self.repo.force_reference(&replaced, arrived, "monkeytown: not what was seen")?;
+            }
+            return Err(self.rewritten_there(remote, before, Some(arrived)));
+        }
+        match self.repo.set_reference(&Self::tracking(remote), arrived, before, "monkeytown: fetched") {
+            // Somebody else fetched meanwhile.
+            Err(error) if error.is_raced() => {}
+            moved => moved?,
+        }
+        self.goes_on(remote)
+    }
+
+    /// Fetches the remote's journal beside what was seen of it: nobody may take it for that before both were compared. Says where it
+    /// stands.
+    fn arrive(&self, remote: &Remote, depth: Option<Deepen>) -> Result<Option<Oid>, JournalError> {
+        let arriving = Self::arriving(remote);
+        let wanted = [format!("+{}:{arriving}", reference())];
+        let fetched = match depth {
+            Some(depth) => remote.deepen(self.repo, &wanted, depth, NETWORK_LIMIT)?,
+            None => remote.fetch(self.repo, &wanted, NETWORK_LIMIT)?,
+        };
+        let moved = fetched.updated.into_iter().find(|(name, _)| *name == arriving).map(|(_, oid)| oid);
+        let arrived = moved.or(find(self.git(), &arriving)?);
+        if let Some(arrived) = arrived
+            && let Err(error) = self.repo.delete_reference(&arriving, arrived)
+        {
+            // The next fetch writes over it.
+            tracing::debug!(%error, "what was fetched of the journal keeps a reference of its own");
+        }
+        Ok(arrived)
+    }
+
+    /// The remote has what was seen of it, and no other history is told any more.
+    fn goes_on(&self, remote: &Remote) -> Result<(), JournalError> {
+        let replaced = Self::replaced(remote);
+        if find(self.git(), &replaced)?.is_some() {
+            self.repo.drop_reference(&replaced)?;
+            cache::forget(&self.repo.private_dir()?, &replaced);
         }
         Ok(())
     }
 
     /// Fetches the remote's journal, all of it, and brings the branch here along where it has nothing of its own. Nothing is sent:
-    /// says whether something waits here that the remote does not have.
+    /// says whether something waits here that the remote does not have. A history that is not what was seen is told on all the same
+    /// (see [`Journal::told`]), and here nothing is built on it.
     ///
     /// # Errors
     /// [`JournalError`] when the remote cannot be asked, or what it has is not what was seen of it.
     pub fn follow(&self) -> Result<bool, JournalError> {
         let Some(remote) = self.remote else { return Ok(false) };
-        self.fetch(remote, Purpose::Tell)?;
-        if let Some(there) = find(self.git(), &Self::tracking(remote))? {
+        let fetched = self.fetch(remote, Purpose::Tell);
+        if matches!(fetched, Ok(()) | Err(JournalError::Rewritten { .. }))
+            && let Some(there) = find(self.git(), &Self::shown(self.repo, remote))?
+        {
             self.complete(there)?;
         }
+        fetched?;
         let _one_at_a_time = self.repo.lock_waiting("journal")?;
         match (self.head()?, find(self.git(), &Self::tracking(remote))?) {
             (here, there) if here == there => Ok(false),
@@ -113,18 +171,13 @@ impl Journal<'_> {
             return Err(JournalError::Missing { oid: "below the border of this shallow clone".to_owned() });
         };
         let by = u32::try_from(missing).unwrap_or(u32::MAX);
-        let wanted = [format!("+{}:{}", reference(), Self::tracking(remote))];
-        remote.deepen(self.repo, &wanted, Deepen::By(by), NETWORK_LIMIT)?;
-        Ok(())
+        self.arrive(remote, Some(Deepen::By(by))).map(|_| ())
     }
 
-    fn gone(&self, seen: Oid) -> JournalError {
-        self.rewritten_between(seen, None)
-    }
-
-    fn rewritten_between(&self, seen: Oid, tip: Option<Oid>) -> JournalError {
-        let at = self.position(seen).unwrap_or_default();
-        self.rewritten(&cache::Cached { tip: seen, at, town: Town::default() }, tip)
+    fn rewritten_there(&self, remote: &Remote, seen: Oid, tip: Option<Oid>) -> JournalError {
+        let give_up =
+            [Self::tracking(remote), reference()].map(|name| format!("`git update-ref -d {name}`")).join(" and ");
+        self.rewritten(seen, self.position(seen).unwrap_or_default().seq, tip, &format!("run {give_up}, and "))
     }
 
     pub(super) fn position(&self, oid: Oid) -> Result<Position, JournalError> {

@@ -92,11 +92,11 @@ impl<'r> Journal<'r> {
         Self { repo, remote, at: reference(), offline: std::cell::Cell::new(false), watch: None }
     }
 
-    /// The journal of a home as it is told to others, only to be read: where that is a remote, what was fetched of it. What waits
-    /// here is told when the remote has it.
+    /// The journal of a home as it is told to others, only to be read: where that is a remote, what was fetched of it, be it what
+    /// was seen before or not. What waits here is told when the remote has it.
     #[must_use]
     pub fn told(home: &'r Home) -> Self {
-        let at = home.remote.as_ref().map_or_else(reference, Self::tracking);
+        let at = home.remote.as_ref().map_or_else(reference, |remote| Self::shown(&home.repo, remote));
         Self { at, ..Self::new(&home.repo, None) }
     }
 
@@ -133,7 +133,7 @@ impl<'r> Journal<'r> {
         let cached = cache::read(&self.repo.private_dir()?, &self.at);
         let Some(tip) = self.head()? else {
             return match cached {
-                Some(seen) => Err(self.rewritten(&seen, None)),
+                Some(seen) => Err(self.rewritten(seen.tip, seen.at.seq, None, "")),
                 None => Ok(Tip::default()),
             };
         };
@@ -176,16 +176,18 @@ impl<'r> Journal<'r> {
             }
             // A shallow fetch may have skipped the commits between: the snapshot bridges them if it is newer.
             End::Shallow(_) if position.seq > cached.at.seq => self.fold_from_snapshot(tip),
-            _ => Err(self.rewritten(cached, Some(tip))),
+            _ => Err(self.rewritten(seen, cached.at.seq, Some(tip), "")),
         }
     }
 
-    fn rewritten(&self, seen: &cache::Cached, tip: Option<Oid>) -> JournalError {
+    /// The refusal, with what to do beside it `first` where the rewrite was meant.
+    fn rewritten(&self, seen: Oid, seq: u64, tip: Option<Oid>, first: &str) -> JournalError {
+        let cached = self.repo.common_dir().join("monkeytown/fold-*.json");
         JournalError::Rewritten {
-            seq: seen.at.seq,
-            seen: seen.tip.to_string(),
+            seq,
+            seen: seen.to_string(),
             tip: tip.map_or_else(|| "nowhere".to_owned(), |oid| oid.to_string()),
-            forget: self.repo.common_dir().join("monkeytown/fold-*.json").display().to_string(),
+            forget: format!("{first}delete {}", cached.display()),
         }
     }
 
