@@ -116,7 +116,7 @@ fn once(desk: &Desk, about: &About, folder: &mut Folder, step: &dyn Fn(&str)) ->
     answers(desk, about, folder, &now, &standing)?;
     step("answers");
     let after = desk.with(|home| {
-        let journal = Journal::new(&home.repo, None).head()?;
+        let journal = Journal::told(home).head()?;
         Ok(Moment { journal, main: home.main()?, tips: api::tips(home, &standing.town)? })
     })?;
     if after != before {

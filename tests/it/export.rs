@@ -437,6 +437,21 @@ fn it_is_not_written_where_it_would_do_harm() {
     assert!(elsewhere.join("site/index.html").is_file());
 }
 
+// covers: static-export#events-wait-in-the-clone
+#[test]
+fn without_the_remote_it_shows_what_was_last_seen_of_it() {
+    let village = Village::small_with_remote();
+    turn(&village, "one", "List the link");
+    let (seen, at_home) = (village.events().len(), village.path("seen"));
+    assert_eq!(export(&village, &at_home).code, 0);
+    std::fs::rename(village.path("home.git"), village.path("away.git")).unwrap();
+    village.monkeytown(&["freeze", "--reason", "offline"]).says(3, "");
+    let site = village.path("site");
+    let done = export(&village, &site);
+    assert_eq!((done.code, &done.json["seq"]), (0, &seen.into()), "{done:#?}");
+    assert!(tree(&site) == tree(&at_home), "nothing of what waits here is in it");
+}
+
 #[test]
 fn a_shallow_clone_fetches_what_it_lacks_of_the_journal() {
     let village = Village::small_with_remote();
