@@ -1,6 +1,6 @@
 //! The hub: where events come in, and where everybody who listens joins.
-//! Lives here: the order of events, their offsets, the state behind them. Never here: sockets and git, and how a subscriber reads
-//! on (see [`super::cursor`]).
+//! Lives here: the order of events, their offsets, the state behind them. Never here: sockets and git, how a subscriber reads on
+//! (see [`super::cursor`]), what is in no repository (see [`super::fleeting`]).
 //!
 //! One lock holds the ring and the state together, so that a snapshot and the place where it stands are of one moment. Events
 //! come in by [`Hub::put_and_stand`] and [`Hub::place`] out of git and by [`Hub::publish`] from agents that run, and by nothing
@@ -78,9 +78,11 @@ pub(super) struct Inner {
     /// The newest offset that was given away, in the ring or before this process.
     pub(super) newest: Offset,
     /// What only a process before this one knew lies at or before this offset.
-    lost: Option<Offset>,
+    pub(super) lost: Option<Offset>,
     /// The newest offset of what only this process knows.
-    fleeting: Option<Offset>,
+    pub(super) fleeting: Option<Offset>,
+    /// What only this process knows gets no offset above this one.
+    pub(super) bound: Option<Offset>,
     town: Arc<Town>,
     head: Option<String>,
     /// Where the ring stood, and when, in microseconds.
@@ -115,6 +117,8 @@ pub struct Beginning {
     pub newest: Offset,
     /// A process before this one gave away offsets up to this one that only it knew.
     pub lost: Option<Offset>,
+    /// Up to where what is in no repository may be given offsets; without it there is no bound.
+    pub bound: Option<Offset>,
     /// Where it was last said that the default branch was rewritten.
     pub rewritten: Option<Offset>,
     /// The state.
@@ -194,12 +198,12 @@ impl Hub {
         self.inner.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Inner> {
         self.inner.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes what is inside, and wakes who waits.
-    fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
         let changed = {
             let mut inner = self.write();
             let (before, now) = (inner.ring.head(), self.clock.micros());
@@ -220,17 +224,6 @@ impl Hub {
     pub fn place(&self, commits: &[(&str, &RawValue)]) -> Vec<Offset> {
         let given = self.change(|inner| inner.append(commits));
         self.counts.landed.fetch_add(given.len() as u64, Ordering::Relaxed);
-        given
-    }
-
-    /// Gives what running agents tell the next offsets, and puts it in. It is lost with this process.
-    pub fn publish(&self, events: &[(&str, &RawValue)]) -> Vec<Offset> {
-        let given = self.change(|inner| {
-            let given = inner.append(events);
-            inner.fleeting = given.last().copied().or(inner.fleeting);
-            given
-        });
-        self.counts.published.fetch_add(given.len() as u64, Ordering::Relaxed);
         given
     }
 
@@ -294,13 +287,6 @@ impl Hub {
     pub fn now_at(&self) -> (String, Offset) {
         let inner = self.read();
         (inner.epoch.clone(), inner.newest)
-    }
-
-    /// The newest offset that was given away, and up to where what was given away is in no repository.
-    #[must_use]
-    pub fn fleeting(&self) -> (Offset, Option<Offset>) {
-        let inner = self.read();
-        (inner.newest, inner.fleeting.max(inner.lost))
     }
 
     /// Frames and bytes in the ring, and the offset of the oldest.
@@ -391,6 +377,7 @@ impl Inner {
             newest: beginning.newest,
             lost: beginning.lost,
             fleeting: None,
+            bound: beginning.bound,
             town: Arc::new(beginning.town),
             head: beginning.head,
             arrivals: VecDeque::new(),
@@ -418,7 +405,7 @@ impl Inner {
         }
     }
 
-    fn append(&mut self, events: &[(&str, &RawValue)]) -> Vec<Offset> {
+    pub(super) fn append(&mut self, events: &[(&str, &RawValue)]) -> Vec<Offset> {
         let mut given = Vec::with_capacity(events.len());
         for (id, json) in events {
             let Some(offset) = offset::next(self.newest) else { break };

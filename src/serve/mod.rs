@@ -16,6 +16,7 @@ pub mod doorman;
 pub mod doors;
 pub mod export;
 pub mod filter;
+pub mod fleeting;
 pub mod frame;
 pub mod histogram;
 pub mod http;

@@ -310,9 +310,9 @@ async fn taken(shared: &Arc<Shared>, parts: &Parts, body: Body) -> Result<Respon
     }
     are_of_nobody_else(shared, &agent, unknown).await?;
     publishers.allow_bytes(&agent, events.iter().map(|event| event.json.get().len()).sum())?;
-    let (epoch, offsets) = publishers
-        .put(shared, &events)
-        .ok_or_else(|| Problem::unavailable("full", "there is no place left before the next recorded event", 5))?;
+    let (epoch, offsets) = publishers.put(shared, &events).ok_or_else(|| {
+        Problem::unavailable("full", "there is no place for more before the repository was looked at", 1)
+    })?;
     let offsets: Vec<String> = offsets.iter().map(Offset::to_string).collect();
     Ok((StatusCode::ACCEPTED, axum::Json(Taken { epoch, offsets })).into_response())
 }

@@ -6,7 +6,7 @@
 //! was there when it was seen; at the very first start commits are sorted in by their time.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -107,6 +107,8 @@ pub struct Edge {
 pub struct Relay {
     edge: Edge,
     home: Option<Home>,
+    /// The git folder as it was found at the beginning.
+    dir: PathBuf,
     shelf: Shelf,
     places: Places,
     /// The state and the journal's commit as they were relayed.
@@ -163,8 +165,9 @@ impl Relay {
         let shelf = Shelf::take(&home.repo)?;
         let past = remembered(&home, &edge, shelf.path(), capacity.frames)?;
         let hub = Hub::new(capacity, limits);
+        let dir = home.repo.common_dir().to_owned();
         let mut relay =
-            Self { edge, home: Some(home), shelf, places: Places::default(), tip: Tip::default(), lag: None };
+            Self { edge, home: Some(home), dir, shelf, places: Places::default(), tip: Tip::default(), lag: None };
         relay.take_over(&hub, past);
         Ok((relay, hub))
     }
@@ -172,14 +175,22 @@ impl Relay {
     /// The stream stands from now on at the end of this past.
     fn take_over(&mut self, hub: &Hub, past: Past) {
         let newest = offset::of_seq(past.tip.at.seq).max(past.places.mark);
+        let lost = past.places.lost;
+        (self.tip, self.places) = (past.tip, past.places);
+        if let Some(oid) = self.tip.oid {
+            self.places.journal = Some((self.tip.at.seq, oid));
+        }
+        self.places.tidy();
+        self.places.mark(newest);
         let beginning = Beginning {
-            epoch: past.places.epoch.clone(),
+            epoch: self.places.epoch.clone(),
             floor: past.floor,
             newest,
-            lost: past.places.lost,
-            rewritten: past.places.rewritten,
-            town: past.tip.town.clone(),
-            head: past.tip.oid.map(|oid| oid.to_string()),
+            lost,
+            bound: Some(self.places.mark),
+            rewritten: self.places.rewritten,
+            town: self.tip.town.clone(),
+            head: self.tip.oid.map(|oid| oid.to_string()),
         };
         hub.counts.runs.clear();
         hub.counts.runs.add(past.runs);
@@ -189,12 +200,6 @@ impl Relay {
                 put(&Incoming { offset, seq, id: &id, json: &json });
             }
         });
-        (self.tip, self.places) = (past.tip, past.places);
-        if let Some(oid) = self.tip.oid {
-            self.places.journal = Some((self.tip.at.seq, oid));
-        }
-        self.places.tidy();
-        self.places.mark(newest);
     }
 
     /// The git folder that is followed.
@@ -215,22 +220,36 @@ impl Relay {
         self.places.end(newest, lost);
     }
 
+    /// Writes down that offsets some way behind this one may be given to what is in no repository, and lets that be.
+    fn mark(&mut self, hub: &Hub, offset: Offset) {
+        self.places.mark(offset);
+        hub.allow(self.places.mark);
+    }
+
     /// Looks once for what is new. Says whether there was something.
     ///
     /// # Errors
     /// [`RelayError`]; the next look opens the repository again.
     pub fn look(&mut self, hub: &Hub) -> Result<bool, RelayError> {
+        let looked = self.look_at(hub);
+        // Running agents tell on, whatever came of it; but nothing is written in the place of a repository that was taken away.
+        if is_there(&self.dir) {
+            self.mark(hub, hub.now_at().1);
+        }
+        looked
+    }
+
+    fn look_at(&mut self, hub: &Hub) -> Result<bool, RelayError> {
         let home = match self.home.take() {
             Some(home) => home,
             None => (self.edge.open)().map_err(RelayError::Open)?,
         };
         // A folder that was taken away looks like one without any branch, and must not be taken for a history that was replaced.
-        if !home.repo.common_dir().join("HEAD").is_file() {
+        if !is_there(home.repo.common_dir()) {
             return Err(RelayError::Gone(home.repo.common_dir().display().to_string()));
         }
         // What is wrong with one of them holds up nothing of the other.
         let (journal, main) = (self.journal(&home, hub), self.main(&home, hub));
-        self.places.mark(hub.now_at().1);
         let (journal, main) = (journal?, main?);
         self.home = Some(home);
         Ok(journal || main)
@@ -257,7 +276,7 @@ impl Relay {
         for batch in new.chunks(BATCH) {
             let Some(last) = batch.last() else { continue };
             // Before anything is given a place behind it that no later process would know of.
-            self.places.mark(offset::of_seq(last.at.seq));
+            self.mark(hub, offset::of_seq(last.at.seq));
             let mut lines = Vec::new();
             for commit in batch {
                 hub.counts.runs.add(commit.events.iter().filter_map(Milestone::of));
@@ -311,6 +330,11 @@ impl Relay {
     }
 }
 
+/// Whether a git folder is where it was.
+fn is_there(dir: &Path) -> bool {
+    dir.join("HEAD").is_file()
+}
+
 fn lines(commit: &Commit) -> Vec<(String, Box<RawValue>)> {
     let line = |event: &crate::town::envelope::Envelope| {
         (event.id.clone(), serde_json::value::to_raw_value(event).unwrap_or_default())
@@ -328,7 +352,7 @@ fn standing(home: &Home) -> Result<Tip, JournalError> {
 }
 
 /// Everything that the repository has, with the places that it had before.
-fn remembered(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result<Past, RelayError> {
+fn remembered(home: &Home, edge: &Edge, path: &Path, most: usize) -> Result<Past, RelayError> {
     let tip = match standing(home) {
         // What a shallow clone lacks of the remote's journal is fetched meanwhile, and told from its beginning when it is here.
         Err(JournalError::Missing { .. }) if home.remote.is_some() => Tip::default(),

@@ -1,6 +1,9 @@
 //! Promise: whatever is wrong with the repository or its remote, the relay tells what can be told, and says what cannot.
 
+use std::process::Command;
+
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::station::{Ear, Station, place_of, until};
 use crate::stream_program::{ended, program};
@@ -183,5 +186,45 @@ fn commits_are_told_while_the_journal_cannot_be_read() {
     station.until("/readyz", 200);
     act(&village, "freeze");
     assert_eq!(ear.expect("event")["event"]["type"], "monkeytown.town.frozen.v1");
+    station.close();
+}
+
+// covers: event-stream#silence-never-hides-a-loss/a-server-is-killed
+#[test]
+fn no_offset_is_given_twice_though_nothing_could_be_relayed_before_the_kill() {
+    let village = Village::small();
+    act(&village, "freeze");
+    let station = Station::open(&village);
+    let hello = station.listen("after=now").expect("hello");
+    let place: u64 = hello["offset"].as_str().unwrap().parse().unwrap();
+    // Lasting trouble, in which agents tell on: more than is put aside at one time.
+    village.git(["branch", "-q", "-m", "main", "trunk"]);
+    station.until("/readyz", 503);
+    let step = serde_json::value::to_raw_value(&serde_json::json!({"type": "monkeytown.run.step.v1"})).unwrap();
+    let (mut last, mut told) = (place, 0);
+    while told < 100_000 {
+        let ids: Vec<String> = (told..told + 1_000).map(|n| format!("chaostester/{n}")).collect();
+        let steps: Vec<(&str, &RawValue)> = ids.iter().map(|id| (&**id, &*step)).collect();
+        // Nothing of it is taken where it is not written down yet how far it may go.
+        let mut given = Vec::new();
+        until(|| {
+            given = station.shared.hub.publish(&steps);
+            !given.is_empty()
+        });
+        assert_eq!(given, (last + 1..=last + 1_000).collect::<Vec<_>>());
+        (last, told) = (last + 1_000, told + 1_000);
+    }
+    // What a kill leaves is what lies on the disk now.
+    let copied = Command::new("cp").arg("-a").args([village.dir(), village.path("killed")]).status().unwrap();
+    assert!(copied.success());
+    station.close();
+    let killed = village.clone_at("killed");
+    killed.git(["branch", "-q", "-m", "trunk", "main"]);
+    let station = Station::open(&killed);
+    let mut ear = station.listen(&format!("after={}", place_of(&hello, &Value::from(last.to_string()))));
+    let again = ear.expect("hello");
+    assert_eq!(again["epoch"], hello["epoch"]);
+    assert!(again["offset"].as_str().unwrap().parse::<u64>().unwrap() >= last, "{again}");
+    assert_eq!(ear.expect("gap")["reason"], "restarted");
     station.close();
 }
