@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::api::worked_out;
-use super::relay::Relay;
+use super::relay::{Health, Relay};
 use super::{Shared, http, notices, router};
 use crate::town::schedule;
 
@@ -49,7 +49,10 @@ impl Server {
         let (wake, woken) = mpsc::channel();
         let following = {
             let (shared, wake) = (shared.clone(), wake.clone());
-            let follow = move || follow(relay, &shared, &woken, &wake);
+            let follow = move || {
+                let _watched = Watched(&shared.relay);
+                follow(relay, &shared, &woken, &wake);
+            };
             thread::Builder::new().name("relay".to_owned()).spawn(follow)?
         };
         let pacing = {
@@ -88,6 +91,20 @@ async fn count_overdue(shared: &Arc<Shared>) {
     let Some(settings) = &files.settings else { return };
     let count = schedule::overdue(&shared.hub.state().town, settings, &files.charters, shared.desk.now());
     shared.hub.counts.overdue.store(count as u64, Ordering::Relaxed);
+}
+
+/// Says that nothing is relayed any more where the thread that does it ends by a fault of ours: what was relayed is served on.
+struct Watched<'s>(&'s Health);
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            tracing::error!(
+                "the relay has ended by a fault of this program: nothing new is relayed before it is started again"
+            );
+            self.0.set(Some("the relay has ended by a fault of this program; start the server again".to_owned()));
+        }
+    }
 }
 
 /// Follows the repository until it is told to end.

@@ -1,13 +1,15 @@
 //! Promise: whatever is wrong with the repository or its remote, the relay tells what can be told, and says what cannot.
 
 use std::process::Command;
+use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::station::{Ear, Station, place_of, until};
+use crate::station::{Ear, Plan, Station, place_of, until};
 use crate::stream_program::{ended, program};
-use crate::village::Village;
+use crate::village::{MORNING, Village};
 
 const JOURNAL: &str = "refs/heads/monkeytown/journal";
 const FOLLOWS: [&str; 4] = ["--remote", "origin", "--fetch", "1"];
@@ -227,4 +229,29 @@ fn no_offset_is_given_twice_though_nothing_could_be_relayed_before_the_kill() {
     assert!(again["offset"].as_str().unwrap().parse::<u64>().unwrap() >= last, "{again}");
     assert_eq!(ear.expect("gap")["reason"], "restarted");
     station.close();
+}
+
+// covers: event-stream#what-happens-in-the-repository-is-relayed-once-and-in-order/the-relay-ends-by-a-fault
+#[test]
+fn a_relay_that_ends_by_a_fault_of_ours_is_seen_from_outside() {
+    let village = Village::small();
+    // The relay alone asks this clock on a thread of that name, as soon as something is recorded.
+    let clock = || -> DateTime<Utc> {
+        assert_ne!(std::thread::current().name(), Some("relay"), "a fault, for the test");
+        MORNING.parse().unwrap()
+    };
+    let station = Station::open_with(&village, Plan { clock: Arc::new(clock), ..Plan::default() });
+    let mut ear = station.listen("after=now");
+    ear.expect("hello");
+    assert_eq!(station.get("/readyz", &[]).status, 200);
+    act(&village, "freeze");
+    assert_eq!(ear.expect("event")["event"]["type"], "monkeytown.town.frozen.v1");
+    station.until("/readyz", 503);
+    let problem = station.get("/readyz", &[]).is_problem(503, "not-ready");
+    assert!(problem["detail"].as_str().unwrap().contains("start the server again"), "{problem}");
+    assert!(station.get("/metrics", &[]).body.contains("\nmonkeytown_relay_up 0\n"));
+    // What it knows it serves on.
+    assert_eq!(station.get("/api/state", &[]).json()["seq"], 1);
+    station.close();
+    ear.ends(1001);
 }
