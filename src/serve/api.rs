@@ -34,6 +34,7 @@ use crate::town::fold::Town;
 use self::desk::{Document, Failure, TownNow, lock};
 use super::hub::Standing;
 use super::openapi::{Operation, Paths};
+use super::pieces::Said;
 use super::poll;
 use super::problem::Problem;
 use super::ring::Offset;
@@ -363,8 +364,7 @@ async fn state(
     }
     let Standing { epoch, offset, town, .. } = shared.hub.state();
     tagged(&headers, &format!("{epoch}:{offset}:{VERSION}"), || {
-        let state = shared.hub.rendered(&town);
-        placed(&epoch, offset, town.seq, &state)
+        Said::around(placed(&epoch, offset, town.seq, RawValue::NULL), shared.hub.rendered(&town))
     })
 }
 
@@ -373,10 +373,9 @@ async fn state_at(shared: Arc<Shared>, seq: u64, headers: &HeaderMap) -> Respons
     match worked_out_at_length(shared, move |shared| states::at(shared, seq)).await {
         Err(problem) => problem.into_response(),
         Ok(town) => {
-            let answer =
-                || json!({"epoch": epoch, "offset": offset::of_seq(seq).to_string(), "seq": seq, "state": &*town});
+            let state = || serde_json::value::to_raw_value(&*town).unwrap_or_default().into();
             tagged(headers, &format!("{epoch}:at:{seq}:{VERSION}"), || {
-                serde_json::to_vec(&answer()).unwrap_or_default()
+                Said::around(placed(&epoch, offset::of_seq(seq), seq, RawValue::NULL), state())
             })
         }
     }

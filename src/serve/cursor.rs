@@ -156,11 +156,11 @@ impl Hub {
         Ok(Progress::More)
     }
 
-    /// The next frames for a subscriber that reads them one by one, at most so many; `None` where they have left the ring, or the
-    /// stream began anew.
+    /// The next frames for a subscriber that reads them one by one, at most so many, and no more once they have so many bytes;
+    /// `None` where they have left the ring, or the stream began anew.
     #[must_use]
-    pub fn take(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
-        match self.frames(cursor, most) {
+    pub fn take(&self, cursor: &mut Cursor, most: usize, bytes: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
+        match self.frames(cursor, most, bytes) {
             Ok((taken, arrival)) => {
                 if let Some(arrival) = arrival {
                     self.counts.delivery.add(self.since(arrival));
@@ -250,8 +250,8 @@ impl Hub {
 
     /// The next frames, and when the first of them came where they are new; or why there are none any more. Where nothing came and
     /// [`Cursor::is_behind`], there may be more.
-    fn frames(&self, cursor: &mut Cursor, most: usize) -> Result<Taken, Progress> {
-        let (mut taken, mut arrival) = (Vec::new(), None);
+    fn frames(&self, cursor: &mut Cursor, most: usize, bytes: usize) -> Result<Taken, Progress> {
+        let (mut taken, mut held, mut arrival) = (Vec::new(), 0, None);
         let inner = self.read();
         if cursor.generation != inner.generation {
             return Err(Progress::Reset);
@@ -261,7 +261,7 @@ impl Hub {
         }
         let mut left = cursor.at_once();
         cursor.behind = false;
-        while taken.len() < most {
+        while taken.len() < most && held < bytes {
             let (from, to) = match cursor.next(&inner, &mut left) {
                 Next::Run(from, to) => (from, to),
                 Next::Unseen(position) => {
@@ -277,8 +277,13 @@ impl Hub {
                 arrival = inner.arrival(from);
             }
             for placed in inner.ring.frames(from).take_while(|placed| placed.end <= to).take(most - taken.len()) {
-                taken.push((placed.offset, frame::payload(&inner.ring.copy(placed)).to_vec()));
+                let frame = frame::payload(&inner.ring.copy(placed)).to_vec();
+                held += frame.len();
+                taken.push((placed.offset, frame));
                 (cursor.position, cursor.last) = (placed.end, placed.offset);
+                if held >= bytes {
+                    break;
+                }
             }
         }
         Ok((taken, arrival))
@@ -362,7 +367,7 @@ mod tests {
         publish(&hub, 9);
         let lagged = || hub.counts.lagged.load(Ordering::Relaxed);
         assert_eq!((hub.past_on(&mut past, 10), lagged()), (None, 0));
-        assert_eq!((hub.take(&mut witness, 10), lagged()), (None, 1));
+        assert_eq!((hub.take(&mut witness, 10, 1_000), lagged()), (None, 1));
     }
 
     #[test]
@@ -378,7 +383,7 @@ mod tests {
         for (came, count) in [(0, 2), (3, 3)] {
             publish(&hub, came);
             assert_eq!((hub.past_on(&mut past, 10).unwrap().len(), timed().as_str()), (0, "took_count 0"));
-            assert_eq!(hub.take(&mut witness, 10).unwrap().len(), count);
+            assert_eq!(hub.take(&mut witness, 10, 1_000).unwrap().len(), count);
             assert_eq!(timed(), format!("took_count {}", count / 3));
         }
     }
