@@ -1,4 +1,4 @@
-//! Promise: what somebody asks of the past costs what it holds, and holds nobody up.
+//! Promise: what somebody asks of the past costs what it holds, and holds nobody up; what nobody judged is not said to be well.
 
 use std::fs;
 use std::path::PathBuf;
@@ -136,5 +136,23 @@ fn who_goes_far_back_holds_up_nobody_else() {
         std::io::Read::read_to_string(asked, &mut text).unwrap();
         assert!(text.starts_with("HTTP/1.1 200") && text.contains(&format!("\"seq\":{}", 50 + nth)), "{text}");
     }
+    station.close();
+}
+
+#[test]
+fn who_was_judged_by_nobody_is_not_said_to_keep_to_its_paths() {
+    let village = with_a_pull();
+    let station = Station::open(&village);
+    assert_eq!(station.get("/api/pulls/1", &[]).json()["own_paths"], true);
+    fs::remove_file(village.dir().join("agents/chaostester.md")).unwrap();
+    village.save("Let one go");
+    let page = station.get("/api/pulls/1", &[]).json();
+    assert_eq!((&page["own_paths"], &page["checks"]), (&Value::Null, &Value::Null), "{page}");
+    let risk = page["risk"][0]["what"].as_str().unwrap();
+    assert!(risk.contains("has no charter on the default branch by which it could be judged"), "{page}");
+    assert_eq!(page["risk"].as_array().unwrap().len(), 1, "{page}");
+    village.reject(1, "wrong", "nobody looks after it").says(0, "rejected");
+    until(|| station.get("/api/pulls/1", &[]).json()["state"] == "rejected");
+    assert_eq!(station.get("/api/pulls/1", &[]).json()["own_paths"], Value::Null);
     station.close();
 }
