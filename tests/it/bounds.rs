@@ -1,9 +1,12 @@
-//! Promise: what somebody asks of the past costs what it holds, and holds nobody up; what nobody judged is not said to be well.
+//! Promise: what somebody asks of the past costs what it holds, and holds nobody up; what could not be read for a moment is read
+//! again.
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
+use chrono::{DateTime, Duration, Utc};
 use git2::{Oid, Repository, Signature, Time};
 use monkeytown::git::journal::codec::{self, Position};
 use monkeytown::serve::ring::Capacity;
@@ -154,5 +157,30 @@ fn who_was_judged_by_nobody_is_not_said_to_keep_to_its_paths() {
     village.reject(1, "wrong", "nobody looks after it").says(0, "rejected");
     until(|| station.get("/api/pulls/1", &[]).json()["state"] == "rejected");
     assert_eq!(station.get("/api/pulls/1", &[]).json()["own_paths"], Value::Null);
+    station.close();
+}
+
+// covers: town-api#what-cannot-be-read-for-a-moment-is-read-again/a-disk-that-fails-once
+#[test]
+fn what_could_not_be_read_for_a_moment_is_judged_when_it_can() {
+    let village = with_a_pull();
+    let minutes = Arc::new(AtomicI64::new(0));
+    let clock = {
+        let minutes = minutes.clone();
+        move || MORNING.parse::<DateTime<Utc>>().unwrap() + Duration::minutes(minutes.load(Ordering::SeqCst))
+    };
+    let station = Station::open_with(&village, Plan { clock: Arc::new(clock), ..Plan::default() });
+    let file = object(&village, &village.git(["rev-parse", "agent/chaostester:qa/links.md"]));
+    let away = village.path("away");
+    fs::rename(&file, &away).unwrap();
+    let told = station.get("/api/pulls", &[]).json()[0].clone();
+    assert_eq!((told["risk"][0]["level"].as_str(), &told["checks"]), (Some("high"), &Value::Null), "{told}");
+    assert!(told["risk"][0]["what"].as_str().unwrap().contains("it cannot be judged here"), "{told}");
+    assert_eq!(told["own_paths"], Value::Null);
+    fs::rename(&away, &file).unwrap();
+    minutes.fetch_add(1, Ordering::SeqCst);
+    let told = station.get("/api/pulls", &[]).json()[0].clone();
+    assert_eq!((told["risk"].as_array().map(Vec::len), &told["own_paths"]), (Some(0), &json!(true)), "{told}");
+    assert!(told["checks"].is_array(), "{told}");
     station.close();
 }

@@ -116,13 +116,15 @@ pub struct Weighed {
     findings: Vec<Finding>,
     /// Whether the gate has judged it.
     here: bool,
+    /// Whether it stays so as long as branch and default branch stand where they do.
+    lasts: bool,
 }
 
 impl Weighed {
     /// Of an offer that cannot be read: that stays with this one pull request, whoever pushed what.
     fn unread(error: &GitError) -> Self {
         let message = format!("it cannot be judged here: {}", error.whole());
-        Self { findings: vec![Finding::error(READABLE, message)], here: false }
+        Self { findings: vec![Finding::error(READABLE, message)], here: false, lasts: !error.may_pass() }
     }
 }
 
@@ -245,20 +247,23 @@ fn weigh(
     let charter = now.charters.iter().find(|charter| charter.name == pull.agent);
     let weighed = match (&now.settings, charter) {
         (Some(settings), Some(charter)) => match judged(home, now, town, pull, ends, (settings, charter)) {
-            Ok(findings) => Weighed { findings, here: true },
+            Ok(findings) => Weighed { findings, here: true, lasts: true },
             Err(Failure::Git(error)) if error.needs_depth() => {
                 let finding = Finding::warning("depth", format!("it cannot be judged here: {error}"));
-                Weighed { findings: vec![finding], here: false }
+                Weighed { findings: vec![finding], here: false, lasts: false }
             }
             Err(Failure::Git(error)) if error.is_unreadable() => Weighed::unread(&error),
             Err(error) => return Err(error),
         },
         _ => {
             let message = format!("{} has no charter on the default branch by which it could be judged", pull.agent);
-            Weighed { findings: vec![Finding::warning("charter", message)], here: false }
+            Weighed { findings: vec![Finding::warning("charter", message)], here: false, lasts: true }
         }
     };
     let weighed = Arc::new(weighed);
+    if !weighed.lasts {
+        return Ok(weighed);
+    }
     let mut kept = lock(&desk.weighed);
     if kept.len() >= KEPT {
         kept.clear();
