@@ -377,6 +377,16 @@ impl GitError {
         )
     }
 
+    /// Whether the same may be read another time, though the references stand where they do: the disk failed, too much was open, or
+    /// an object that is missing comes.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::ReadReference { .. } | Self::ReadObject { .. } | Self::MergeTrees { .. } | Self::NeedsDepth { .. }
+        )
+    }
+
     /// The failure with what git said about it, in one line.
     #[must_use]
     pub fn whole(&self) -> String {

@@ -5,6 +5,7 @@ pub mod about;
 pub mod agents;
 pub mod desk;
 pub mod diff;
+pub mod kept;
 pub mod ledger;
 pub mod local;
 pub mod parts;
@@ -13,6 +14,7 @@ pub mod pulls;
 pub mod specs;
 pub mod states;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
@@ -32,6 +34,7 @@ use crate::town::fold::Town;
 use self::desk::{Document, Failure, TownNow, lock};
 use super::hub::Standing;
 use super::openapi::{Operation, Paths};
+use super::pieces::Said;
 use super::poll;
 use super::problem::Problem;
 use super::ring::Offset;
@@ -78,8 +81,9 @@ pub fn paths() -> Paths {
 fn said_of_history(operation: Operation) -> Operation {
     operation
         .says(
-            "At most 5,000 lines of JSON. `from=0` begins with the commits that landed before the first event. Of what the \
-             stream keeps no more there are the recorded events alone, without the commits between them.",
+            "At most 5,000 lines of JSON, and no more once they have 8 MiB. `from=0` begins with the commits that landed before \
+             the first event. Of what the stream keeps no more there are the recorded events alone, without the commits \
+             between them.",
         )
         .query::<Part>()
         .each::<poll::One>("application/x-ndjson", "events, one on each line")
@@ -151,6 +155,17 @@ pub(super) async fn worked_out<T: Send + 'static>(
     acted.map_err(Problem::from)
 }
 
+/// As [`worked_out`], for what may read far into the past: others have turns beside it.
+async fn worked_out_at_length<T: Send + 'static>(
+    shared: Arc<Shared>,
+    act: impl FnOnce(&Shared) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Problem> {
+    let asker = shared.clone();
+    // Nobody closes it.
+    let _turn = asker.desk.long.acquire().await;
+    worked_out(shared, act).await
+}
+
 /// `GET /api/agents`: charters and memories.
 async fn agents(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     document(shared, &headers, "agents".to_owned(), |a| agents::agents(&a.shared.desk, a.home, a.now)).await
@@ -163,6 +178,8 @@ async fn specs(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respons
 
 /// `GET /api/ledger`: what runs cost.
 async fn ledger(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let asker = shared.clone();
+    let _turn = asker.desk.long.acquire().await;
     document(shared, &headers, "ledger".to_owned(), |a| ledger::ledger(&a.shared.desk, a.home, a.town)).await
 }
 
@@ -220,7 +237,7 @@ async fn history(
     let Ok(Query(part)) = part else {
         return Problem::bad_request("from= and to= are sequence numbers, after= is an offset").into_response();
     };
-    match worked_out(shared, move |shared| lines(shared, &part)).await {
+    match worked_out_at_length(shared, move |shared| lines(shared, &part)).await {
         Err(problem) => problem.into_response(),
         Ok((document, more)) => {
             let mut response = tagged(&headers, &document.tag, || document.bytes);
@@ -264,33 +281,40 @@ fn lines(shared: &Shared, part: &Part) -> Result<(Document, Option<Offset>), Fai
 /// Recorded events out of git as far as the ring has let go of them, and from there on what the ring has.
 fn recorded(shared: &Shared, after: Offset, before: Offset, most: usize) -> Result<past::Found, Failure> {
     let gone = shared.hub.let_go().unwrap_or(Offset::MAX);
-    let (mut lines, mut last) = (Vec::new(), after);
-    let commits = shared.desk.with(|home| Ok(Journal::told(home).commits_after(offset::seq_of(after))?))?;
-    for (event, seq) in commits.iter().flat_map(|commit| commit.events.iter().zip(commit.first_seq()..)) {
-        let offset = offset::of_seq(seq);
-        if offset <= after || offset >= before || offset > gone {
-            continue;
-        }
-        if lines.len() == most {
-            return Ok((lines, Some(last)));
-        }
-        let line = json!({"offset": offset.to_string(), "seq": seq, "event": event});
-        lines.push(serde_json::to_vec(&line)?);
-        last = offset;
+    let mut answer = past::Answer::after(after, most);
+    let mut is_full = Ok(false);
+    shared.desk.with(|home| {
+        let journal = Journal::told(home);
+        let entries = shared.desk.entries(&journal)?;
+        Ok(journal.each_in_order(&entries, offset::seq_of(after), |commit| {
+            for (event, seq) in commit.events.iter().zip(commit.first_seq()..) {
+                let offset = offset::of_seq(seq);
+                if offset <= after {
+                    continue;
+                }
+                if offset >= before || offset > gone {
+                    return ControlFlow::Break(());
+                }
+                let line = json!({"offset": offset.to_string(), "seq": seq, "event": event});
+                is_full = serde_json::to_vec(&line).map(|line| !answer.take(offset, line));
+                if !matches!(is_full, Ok(false)) {
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        })?)
+    })?;
+    let is_full = is_full?;
+    if is_full || gone == Offset::MAX || before <= gone {
+        return Ok(answer.found(is_full));
     }
-    if gone == Offset::MAX || before <= gone {
-        return Ok((lines, None));
-    }
-    let Some((rest, more)) = past::lines(&shared.hub, gone, before, most - lines.len()) else {
-        // Meanwhile the ring let go of more: the next question finds it in git.
-        return Ok((lines, Some(gone)));
-    };
-    lines.extend(rest);
-    Ok((lines, more))
+    // Where the ring let go of more meanwhile, the next question finds it in git.
+    let has_more = answer.go_on(&shared.hub, gone, before).unwrap_or(true);
+    Ok(answer.found(has_more))
 }
 
 /// Answers with JSON that has an entity tag, or with 304 where the asker has it already.
-pub(super) fn tagged(headers: &HeaderMap, tag: &str, json: impl FnOnce() -> Vec<u8>) -> Response {
+pub(super) fn tagged<B: IntoResponse>(headers: &HeaderMap, tag: &str, json: impl FnOnce() -> B) -> Response {
     let text = format!("\"{tag}\"");
     let Ok(etag) = HeaderValue::from_str(&text) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     if tag::is_known(headers, &text) {
@@ -340,20 +364,18 @@ async fn state(
     }
     let Standing { epoch, offset, town, .. } = shared.hub.state();
     tagged(&headers, &format!("{epoch}:{offset}:{VERSION}"), || {
-        let state = shared.hub.rendered(&town);
-        placed(&epoch, offset, town.seq, &state)
+        Said::around(placed(&epoch, offset, town.seq, RawValue::NULL), shared.hub.rendered(&town))
     })
 }
 
 async fn state_at(shared: Arc<Shared>, seq: u64, headers: &HeaderMap) -> Response {
     let (epoch, _) = shared.hub.now_at();
-    match worked_out(shared, move |shared| states::at(shared, seq)).await {
+    match worked_out_at_length(shared, move |shared| states::at(shared, seq)).await {
         Err(problem) => problem.into_response(),
         Ok(town) => {
-            let answer =
-                || json!({"epoch": epoch, "offset": offset::of_seq(seq).to_string(), "seq": seq, "state": &*town});
+            let state = || serde_json::value::to_raw_value(&*town).unwrap_or_default().into();
             tagged(headers, &format!("{epoch}:at:{seq}:{VERSION}"), || {
-                serde_json::to_vec(&answer()).unwrap_or_default()
+                Said::around(placed(&epoch, offset::of_seq(seq), seq, RawValue::NULL), state())
             })
         }
     }

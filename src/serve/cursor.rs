@@ -7,13 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::frame;
 use super::hub::{Hub, Inner};
-use super::ring::{Offset, Position, Seek};
+use super::ring::{Offset, Placed, Position, Seek};
+use super::topics::Known;
 use super::view::{BOUNDS, Next, View};
+use super::{frame, landed, offset};
 
 /// Bytes that one subscriber is given at a time, so that no one holds up the others.
 const AT_ONCE: u64 = 1 << 20;
+/// Frames of the past that are looked at while the lock is held.
+const PAST: usize = 16_384;
 
 /// A subscriber's place.
 #[derive(Debug)]
@@ -153,11 +156,11 @@ impl Hub {
         Ok(Progress::More)
     }
 
-    /// The next frames for a subscriber that reads them one by one, at most so many; `None` where they have left the ring, or the
-    /// stream began anew.
+    /// The next frames for a subscriber that reads them one by one, at most so many, and no more once they have so many bytes;
+    /// `None` where they have left the ring, or the stream began anew.
     #[must_use]
-    pub fn take(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
-        match self.frames(cursor, most) {
+    pub fn take(&self, cursor: &mut Cursor, most: usize, bytes: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
+        match self.frames(cursor, most, bytes) {
             Ok((taken, arrival)) => {
                 if let Some(arrival) = arrival {
                     self.counts.delivery.add(self.since(arrival));
@@ -219,15 +222,36 @@ impl Hub {
         }
     }
 
-    /// As [`Hub::take`], for who is no subscriber. Where nothing came and [`Cursor::is_behind`], there may be more.
+    /// The next frames of the past, at most so many: what is recorded, and what landed. What agents only said is passed over where
+    /// it lies. Nothing comes at the head; `None` where the frames have left the ring, or the stream began anew.
     #[must_use]
-    pub fn read_on(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
-        self.frames(cursor, most).ok().map(|(taken, _)| taken)
+    pub fn past_on(&self, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
+        let mut taken = Vec::new();
+        loop {
+            // Who writes has its turn in between.
+            let inner = self.read();
+            if cursor.generation != inner.generation || cursor.position < inner.ring.tail() {
+                return None;
+            }
+            for placed in inner.ring.frames(cursor.position).take(PAST) {
+                if taken.len() == most {
+                    return Some(taken);
+                }
+                if inner.is_past(placed) {
+                    taken.push((placed.offset, frame::payload(&inner.ring.copy(placed)).to_vec()));
+                }
+                (cursor.position, cursor.last) = (placed.end, placed.offset);
+            }
+            if !taken.is_empty() || cursor.position == inner.ring.head() {
+                return Some(taken);
+            }
+        }
     }
 
-    /// The next frames, and when the first of them came where they are new; or why there are none any more.
-    fn frames(&self, cursor: &mut Cursor, most: usize) -> Result<Taken, Progress> {
-        let (mut taken, mut arrival) = (Vec::new(), None);
+    /// The next frames, and when the first of them came where they are new; or why there are none any more. Where nothing came and
+    /// [`Cursor::is_behind`], there may be more.
+    fn frames(&self, cursor: &mut Cursor, most: usize, bytes: usize) -> Result<Taken, Progress> {
+        let (mut taken, mut held, mut arrival) = (Vec::new(), 0, None);
         let inner = self.read();
         if cursor.generation != inner.generation {
             return Err(Progress::Reset);
@@ -237,7 +261,7 @@ impl Hub {
         }
         let mut left = cursor.at_once();
         cursor.behind = false;
-        while taken.len() < most {
+        while taken.len() < most && held < bytes {
             let (from, to) = match cursor.next(&inner, &mut left) {
                 Next::Run(from, to) => (from, to),
                 Next::Unseen(position) => {
@@ -253,8 +277,13 @@ impl Hub {
                 arrival = inner.arrival(from);
             }
             for placed in inner.ring.frames(from).take_while(|placed| placed.end <= to).take(most - taken.len()) {
-                taken.push((placed.offset, frame::payload(&inner.ring.copy(placed)).to_vec()));
+                let frame = frame::payload(&inner.ring.copy(placed)).to_vec();
+                held += frame.len();
+                taken.push((placed.offset, frame));
                 (cursor.position, cursor.last) = (placed.end, placed.offset);
+                if held >= bytes {
+                    break;
+                }
             }
         }
         Ok((taken, arrival))
@@ -275,6 +304,12 @@ fn taken(took: io::Result<usize>) -> io::Result<usize> {
 }
 
 impl Inner {
+    /// Whether a frame is of the past: recorded events alone stand where the journal has them.
+    fn is_past(&self, placed: Placed) -> bool {
+        offset::of_seq(offset::seq_of(placed.offset)) == placed.offset
+            || matches!(self.ring.topics().known(placed.mark), Known::Of(topic) if *topic.kind == *landed::KIND)
+    }
+
     /// Where a turn ends: at the end of a frame, so that nobody gets more than a share at once.
     fn end_of_turn(&self, from: Position, to: Position) -> Position {
         if to.since(from) <= AT_ONCE {
@@ -331,8 +366,8 @@ mod tests {
         let mut witness = hub.join(&Start::Now, Filter::default(), "").unwrap().cursor;
         publish(&hub, 9);
         let lagged = || hub.counts.lagged.load(Ordering::Relaxed);
-        assert_eq!((hub.read_on(&mut past, 10), lagged()), (None, 0));
-        assert_eq!((hub.take(&mut witness, 10), lagged()), (None, 1));
+        assert_eq!((hub.past_on(&mut past, 10), lagged()), (None, 0));
+        assert_eq!((hub.take(&mut witness, 10, 1_000), lagged()), (None, 1));
     }
 
     #[test]
@@ -347,8 +382,8 @@ mod tests {
         let (mut past, mut witness) = (hub.reader(None).unwrap(), hub.reader(None).unwrap());
         for (came, count) in [(0, 2), (3, 3)] {
             publish(&hub, came);
-            assert_eq!((hub.read_on(&mut past, 10).unwrap().len(), timed().as_str()), (count, "took_count 0"));
-            assert_eq!(hub.take(&mut witness, 10).unwrap().len(), count);
+            assert_eq!((hub.past_on(&mut past, 10).unwrap().len(), timed().as_str()), (0, "took_count 0"));
+            assert_eq!(hub.take(&mut witness, 10, 1_000).unwrap().len(), count);
             assert_eq!(timed(), format!("took_count {}", count / 3));
         }
     }

@@ -176,10 +176,23 @@ pub fn close(code: u16, reason: &str) -> Vec<u8> {
 /// A ping without a payload.
 pub const PING: [u8; 2] = [0x89, 0];
 
+/// What stands before the payload of a text of this length.
+#[must_use]
+pub fn header(length: usize) -> Vec<u8> {
+    begin(0x81, length, 0)
+}
+
 fn wrap(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(LONGEST_HEADER + payload.len());
+    let mut frame = begin(first, payload.len(), payload.len());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// A frame's header, with room for so much more.
+fn begin(first: u8, length: usize, room: usize) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(LONGEST_HEADER + room);
     frame.push(first);
-    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+    match (u8::try_from(length), u16::try_from(length)) {
         (Ok(length @ 0..=125), _) => frame.push(length),
         (_, Ok(length)) => {
             frame.push(126);
@@ -187,10 +200,9 @@ fn wrap(first: u8, payload: &[u8]) -> Vec<u8> {
         }
         _ => {
             frame.push(127);
-            frame.extend_from_slice(&(payload.len() as u64).to_be_bytes());
+            frame.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }
-    frame.extend_from_slice(payload);
     frame
 }
 

@@ -23,6 +23,7 @@ use super::filter::Filter;
 use super::frame::{Hole, Message};
 use super::histogram::Histogram;
 use super::offset;
+use super::pieces::Said;
 use super::ring::{Capacity, Offset, Position, Refused, Ring, Seek, key};
 use super::tally::Tally;
 use super::view::{BOUNDS, TooManyFilters, Views};
@@ -171,8 +172,8 @@ pub enum Start {
 pub struct Joined {
     /// The life of the stream.
     pub epoch: String,
-    /// Messages as JSON, to be sent in this order.
-    pub greeting: Vec<Vec<u8>>,
+    /// Messages, to be sent in this order.
+    pub greeting: Vec<Said>,
     /// Where it reads on.
     pub cursor: Cursor,
 }
@@ -341,12 +342,12 @@ impl Hub {
             let hello = inner.hello(&self.limits, now);
             (inner.epoch.clone(), hello, cursor, hole, snapshot.then(|| (inner.town.clone(), inner.newest)))
         };
-        let mut greeting = vec![hello];
+        let mut greeting = vec![Said::from(hello)];
         if let Some((from, to, reason)) = hole {
-            greeting.push(Message::Gap { from, to, reason }.json());
+            greeting.push(Message::Gap { from, to, reason }.json().into());
         }
         if let Some((town, offset)) = snapshot {
-            greeting.push(Message::Snapshot { offset, seq: town.seq, state: &self.rendered(&town) }.json());
+            greeting.push(Said::snapshot(offset, town.seq, self.rendered(&town)));
         }
         Ok(Joined { epoch, greeting, cursor })
     }

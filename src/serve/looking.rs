@@ -16,9 +16,14 @@ const FULL: u64 = 10;
 
 impl Shared {
     /// As [`super::hub::Hub::take`], and where nothing of what was looked at gets through, looks on until something does.
-    pub async fn take(self: &Arc<Self>, cursor: &mut Cursor, most: usize) -> Option<Vec<(Offset, Vec<u8>)>> {
+    pub async fn take(
+        self: &Arc<Self>,
+        cursor: &mut Cursor,
+        most: usize,
+        bytes: usize,
+    ) -> Option<Vec<(Offset, Vec<u8>)>> {
         loop {
-            let taken = self.hub.take(cursor, most)?;
+            let taken = self.hub.take(cursor, most, bytes)?;
             if !taken.is_empty() || !cursor.is_behind() {
                 return Some(taken);
             }

@@ -28,6 +28,7 @@ pub mod notices;
 pub mod offset;
 pub mod openapi;
 mod pace;
+pub mod pieces;
 pub mod places;
 pub mod poll;
 pub mod problem;

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::frame::{Hole, is_gap};
 use super::hub::{Joined, Start};
+use super::pieces::Said;
 use super::problem::Problem;
 use super::router::{Asked, Listen};
 use super::{Shared, tag};
@@ -20,6 +21,8 @@ use crate::town::envelope::Envelope;
 /// Events in one answer, at the most and where nobody says.
 const MOST: usize = 1_000;
 const USUAL: usize = 100;
+/// Bytes of events after which an answer has enough.
+const BYTES: usize = 1 << 20;
 /// Seconds that an answer may wait, at the most.
 const WAIT: u64 = 30;
 
@@ -102,7 +105,7 @@ async fn answer(shared: &Arc<Shared>, asked: &Asked) -> Result<Answer, Problem> 
     let mut until = std::pin::pin!(until);
     let events = loop {
         passes.mark_unchanged();
-        let Some(taken) = shared.take(&mut joined.cursor, most).await else {
+        let Some(taken) = shared.take(&mut joined.cursor, most, BYTES).await else {
             // While it waited, what comes next left the ring, or the stream began anew.
             joined = hub.join(&Start::After(Some(joined.epoch), joined.cursor.last), filter, "")?;
             gap = told(&joined);
@@ -124,7 +127,7 @@ async fn answer(shared: &Arc<Shared>, asked: &Asked) -> Result<Answer, Problem> 
 
 /// The hole that a greeting tells of. After one, it goes on at the newest, as with the other ways to listen.
 fn told(joined: &Joined) -> Option<Gap> {
-    joined.greeting.iter().find(|json| is_gap(json)).and_then(|json| gap_of(json))
+    joined.greeting.iter().map(Said::begins).find(|json| is_gap(json)).and_then(gap_of)
 }
 
 #[derive(Deserialize)]

@@ -15,7 +15,7 @@ use super::frame;
 use super::hub::{Beginning, Hub, Incoming, Start};
 use super::offset;
 use super::ring::{Capacity, Offset};
-use super::view::{Bounds, Views};
+use super::view::{BOUNDS, Bounds, Views};
 
 /// One thing that happens to the hub or to one of three listeners.
 #[derive(Clone, Debug)]
@@ -98,7 +98,7 @@ impl Model {
         let place = newest_first.get(back).copied().unwrap_or_default();
         let listener = &mut self.listeners[who];
         let joined = self.hub.join(&Start::After(Some("e".to_owned()), place), listener.filter.clone(), "").unwrap();
-        let gap = joined.greeting.iter().find(|json| frame::is_gap(json));
+        let gap = joined.greeting.iter().find(|said| frame::is_gap(said.begins()));
         let held = self.hub.fill().0;
         // Behind `back` newer events: they are all here as long as the ring holds them.
         assert_eq!(gap.is_some(), newest_first.len().min(back) > held, "{back} of {held}");
@@ -130,7 +130,7 @@ impl Model {
         if !listener.cursor.is_between_frames() {
             return;
         }
-        match self.hub.take(&mut listener.cursor, most) {
+        match self.hub.take(&mut listener.cursor, most, most * 150) {
             None => self.lagged(who),
             Some(taken) => {
                 assert!(taken.len() <= most);
@@ -213,7 +213,7 @@ fn an_event_that_is_larger_than_the_ring_is_said_to_be_missing() {
     hub.put([Incoming { offset: offset::of_seq(1), seq: Some(1), id: &long, json: &event(&long, true) }]);
     cursors.push(hub.join(&Start::After(None, 1), filters[0].clone(), "").unwrap().cursor);
     for (cursor, before) in cursors.iter_mut().zip([0, 0, 1]) {
-        let taken = hub.take(cursor, 10).unwrap();
+        let taken = hub.take(cursor, 10, usize::MAX).unwrap();
         let heard: Vec<Value> = taken.iter().map(|(_, json)| serde_json::from_slice(json).unwrap()).collect();
         let told: Vec<_> =
             heard.iter().map(|one| ["offset", "from", "to", "reason"].map(|part| one[part].as_str())).collect();
@@ -224,5 +224,20 @@ fn an_event_that_is_larger_than_the_ring_is_said_to_be_missing() {
             [None, Some("3"), Some("4294967296"), Some("evicted")],
         ];
         assert_eq!(told, all[before..]);
+    }
+}
+
+#[test]
+fn who_reads_frames_is_given_no_more_once_it_has_enough_bytes() {
+    let mut model = Model::new(1_000, BOUNDS);
+    (0..50).for_each(|_| model.publish(true));
+    let size = model.hub.fill().1 / 50;
+    for (bytes, most) in [(1, 1), (10 * size as usize, 11), (usize::MAX, 50)] {
+        let mut listener = model.hub.reader(Some(0)).unwrap();
+        let (mut frames, mut largest) = (0, 0);
+        while let Some(taken) = model.hub.take(&mut listener, 256, bytes).filter(|taken| !taken.is_empty()) {
+            (frames, largest) = (frames + taken.len(), largest.max(taken.len()));
+        }
+        assert_eq!((frames, largest), (50, most), "{bytes}");
     }
 }

@@ -20,6 +20,7 @@ use super::cursor::{Cursor, Progress};
 use super::filter::Filter;
 use super::frame::{self, Message};
 use super::hub::{Joined, Start};
+use super::pieces::Out;
 use super::seat::Seat;
 use super::{Shared, close};
 
@@ -39,11 +40,11 @@ pub struct Wish {
 pub async fn serve(stream: TcpStream, early: &[u8], wish: Wish, shared: Arc<Shared>) {
     let Some(_seat) = Seat::take(&shared) else {
         // After the handshake, because a browser's page is told the code of a close, and nothing of an answer's status.
-        return farewell(&mut { stream }, &frame::close(close::FULL, &Seat::none_left(&shared))).await;
+        return farewell(&mut { stream }, Out::of(frame::close(close::FULL, &Seat::none_left(&shared)))).await;
     };
     let joined = match shared.hub.join(&wish.start, wish.filter.clone(), &(shared.now)()) {
         Ok(joined) => joined,
-        Err(full) => return farewell(&mut { stream }, &frame::close(close::FULL, &full.to_string())).await,
+        Err(full) => return farewell(&mut { stream }, Out::of(frame::close(close::FULL, &full.to_string()))).await,
     };
     let mut witness = Witness::new(stream, early, wish, joined, &shared);
     let ended = witness.run().await;
@@ -64,7 +65,7 @@ struct Witness<'s> {
     stream: TcpStream,
     reader: Reader,
     /// Whole frames that go out before the next ones of the ring.
-    out: Vec<u8>,
+    out: Out,
     cursor: Cursor,
     wish: Wish,
     /// The life of the stream that the cursor belongs to.
@@ -86,7 +87,8 @@ struct Clock {
 
 impl<'s> Witness<'s> {
     fn new(stream: TcpStream, early: &[u8], wish: Wish, joined: Joined, shared: &'s Arc<Shared>) -> Self {
-        let out = joined.greeting.iter().flat_map(|json| frame::text(json)).collect();
+        let mut out = Out::default();
+        out.say(joined.greeting);
         let reader = Reader::new(early, shared.limits.message_bytes);
         let (epoch, cursor) = (joined.epoch, joined.cursor);
         Self { stream, reader, out, cursor, wish, epoch, shared, said: 0, came: 0 }
@@ -146,12 +148,12 @@ impl<'s> Witness<'s> {
     /// Writes what there is, as far as the socket takes it.
     fn write(&mut self, clock: &mut Clock) -> io::Result<Wrote> {
         if self.reader.has_answers() && self.cursor.is_between_frames() {
-            self.out.append(&mut self.reader.pipe.answers);
+            self.out.push(std::mem::take(&mut self.reader.pipe.answers));
         }
         if !self.out.is_empty() && self.cursor.is_between_frames() {
-            match self.stream.try_write(&self.out) {
+            match self.stream.try_write_vectored(&self.out.slices()) {
                 Ok(took) => {
-                    self.out.drain(..took);
+                    self.out.went(took);
                     clock.wrote = clock.now;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Wrote::Blocked),
@@ -197,7 +199,7 @@ impl<'s> Witness<'s> {
             Ok(joined) => joined,
             Err(full) => return Wrote::End(self.resume(close::FULL, &full.to_string())),
         };
-        self.out.extend(joined.greeting.iter().flat_map(|json| frame::text(json)));
+        self.out.say(joined.greeting);
         (self.epoch, self.cursor) = (joined.epoch, joined.cursor);
         Wrote::Some
     }
@@ -251,24 +253,24 @@ impl<'s> Witness<'s> {
         if !blocked && since(clock.wrote) >= limits.heartbeat {
             // Not the newest that there is, but the newest that this witness was given: it may resume from there.
             let beat = Message::Heartbeat { offset: self.cursor.last, now: &(self.shared.now)() };
-            self.out.extend_from_slice(&beat.frame());
+            self.out.push(beat.frame());
         }
         if since(clock.pinged) > limits.ping {
             clock.pinged = clock.now;
-            self.out.extend_from_slice(&frame::PING);
+            self.out.push(frame::PING.to_vec());
         }
         None
     }
 
     /// Tells why, as far as the socket takes it within a moment.
     async fn say_goodbye(&mut self, ended: &Ended) {
-        let mut last = std::mem::take(&mut self.cursor.rest);
-        last.append(&mut self.out);
-        last.append(&mut self.reader.pipe.answers);
+        let mut last = Out::of(std::mem::take(&mut self.cursor.rest));
+        std::mem::take(&mut self.out).pieces().for_each(|piece| last.push(piece));
+        last.push(std::mem::take(&mut self.reader.pipe.answers));
         if let Ended::Told(code, reason) = ended {
-            last.extend_from_slice(&frame::close(*code, reason));
+            last.push(frame::close(*code, reason));
         }
-        farewell(&mut self.stream, &last).await;
+        farewell(&mut self.stream, last).await;
     }
 }
 
@@ -279,9 +281,11 @@ impl Clock {
 }
 
 /// Sends the last bytes, as far as the other side takes them within a moment.
-async fn farewell(stream: &mut TcpStream, last: &[u8]) {
+async fn farewell(stream: &mut TcpStream, last: Out) {
     let _ = tokio::time::timeout(GOODBYE, async {
-        stream.write_all(last).await?;
+        for piece in last.pieces() {
+            stream.write_all(&piece).await?;
+        }
         stream.shutdown().await?;
         // Until the other side has closed too: what it still sends must not make the system reset the connection, or the
         // reason would be lost.

@@ -14,6 +14,7 @@ mod village;
 mod action;
 mod api;
 mod archive;
+mod bounds;
 mod closing;
 mod conformance;
 mod crashes;

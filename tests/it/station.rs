@@ -48,6 +48,8 @@ pub struct Plan {
     /// Requests of one address a second, and at once.
     pub requests: [u32; 2],
     pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    /// Called whenever an answer needs another handle of the repository.
+    pub opens: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Default for Plan {
@@ -57,7 +59,8 @@ impl Default for Plan {
         let capacity = Capacity { frames: 10_000, bytes: 64 << 20 };
         let clock = Arc::new(|| crate::village::MORNING.parse().unwrap());
         let (origins, proxy_header, hook, token, requests) = (Vec::new(), None, None, None, [100_000; 2]);
-        Self { limits, capacity, origins, proxy_header, publishers, hook, token, requests, clock }
+        let opens = Arc::new(|| {});
+        Self { limits, capacity, origins, proxy_header, publishers, hook, token, requests, clock, opens }
     }
 }
 
@@ -84,7 +87,12 @@ impl Station {
             let clock = plan.clock.clone();
             move || clock()
         };
-        let desk = Desk::new(Box::new(open.clone()), Box::new(clock(&plan)));
+        let (opens, opened) = (plan.opens.clone(), open.clone());
+        let told = move || {
+            opens();
+            opened()
+        };
+        let desk = Desk::new(Box::new(told), Box::new(clock(&plan)));
         let edge = Edge {
             open: Box::new(open),
             random: Box::new(|| u128::from(fastrand::u64(..))),

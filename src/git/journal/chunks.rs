@@ -108,14 +108,14 @@ fn one(odb: &Odb<'_>, oid: Oid) -> Option<Step> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::git::journal::codec::Position;
     use crate::git::journal::graph::tests::of_chain;
     use crate::town::envelope::Envelope;
 
     /// A repository with so many journal commits of one event each.
-    fn journal(commits: u64) -> (tempfile::TempDir, Repository, Oid) {
+    pub(in super::super) fn journal(commits: u64) -> (tempfile::TempDir, Repository, Oid) {
         let dir = tempfile::tempdir().unwrap();
         let repo = Repository::init_bare(dir.path()).unwrap();
         let who = git2::Signature::new("x", "x@monkeytown.invalid", &git2::Time::new(0, 0)).unwrap();

@@ -5,6 +5,7 @@
 //! [`Journal::append`].
 
 pub mod adopt;
+pub mod blocks;
 pub mod cache;
 mod chunks;
 pub mod codec;

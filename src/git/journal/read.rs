@@ -69,7 +69,7 @@ pub fn raw(repo: &Repository, oid: Oid) -> Result<RawCommit, JournalError> {
     read_raw(&odb, oid)?.ok_or_else(|| JournalError::Missing { oid: oid.to_string() })
 }
 
-fn read_raw(odb: &git2::Odb<'_>, oid: Oid) -> Result<Option<RawCommit>, JournalError> {
+pub(super) fn read_raw(odb: &git2::Odb<'_>, oid: Oid) -> Result<Option<RawCommit>, JournalError> {
     match odb.read(oid) {
         Ok(object) if object.kind() == ObjectType::Commit => {
             codec::parse_object(object.data()).map(Some).map_err(|source| damaged(oid, source))
@@ -80,7 +80,7 @@ fn read_raw(odb: &git2::Odb<'_>, oid: Oid) -> Result<Option<RawCommit>, JournalE
     }
 }
 
-fn damaged(oid: Oid, source: BadCommit) -> JournalError {
+pub(super) fn damaged(oid: Oid, source: BadCommit) -> JournalError {
     JournalError::Damaged { oid: oid.to_string(), source }
 }
 

@@ -1,9 +1,10 @@
 //! The reader's desk: handles of the repository, and answers that were worked out before.
-//! Lives here: opening, lending, keeping what is still good. Never here: what an answer says.
+//! Lives here: opening, lending, whose turn it is. Never here: what an answer says, how long it is kept (see [`super::kept`]).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::body::Bytes;
 use chrono::{DateTime, Utc};
 use git2::Oid;
 use tokio::sync::Semaphore;
@@ -11,7 +12,8 @@ use tokio::sync::Semaphore;
 use crate::git::errors::GitError;
 use crate::git::files::Files;
 use crate::git::home::Home;
-use crate::git::journal::JournalError;
+use crate::git::journal::blocks::Entries;
+use crate::git::journal::{Journal, JournalError};
 use crate::git::town_files;
 use crate::serve::problem::Problem;
 use crate::town::charter::Charter;
@@ -19,15 +21,16 @@ use crate::town::check;
 use crate::town::settings::Settings;
 use crate::town::world::World;
 
+use super::kept::Kept;
 use super::ledger::Verified;
 use super::past::Past;
 use super::pulls::Weighed;
 use super::states::States;
 
-/// Answers that are kept; more than that, and all are worked out again.
-const KEPT: usize = 512;
 /// Questions about the repository that are worked on at one time.
 const AT_ONCE: usize = 4;
+/// Those of them that read far into the past: what is soon said has a turn all the same.
+const LONG_AT_ONCE: usize = 2;
 
 /// Opens the town's repository.
 pub type Open = Box<dyn Fn() -> Result<Home, String> + Send + Sync>;
@@ -41,9 +44,12 @@ pub struct Desk {
     clock: Now,
     homes: Mutex<Vec<Home>>,
     files: Mutex<Option<Arc<TownNow>>>,
-    kept: Mutex<HashMap<String, (String, Arc<Document>)>>,
+    kept: Mutex<Kept>,
+    entries: Mutex<Arc<Entries>>,
     /// So many may ask the repository at one time.
     pub turns: Semaphore,
+    /// So many of them may ask for what takes long. It is waited for before a turn is taken.
+    pub long: Semaphore,
     /// What the stream tells of the past.
     pub past: Mutex<Past>,
     /// States of earlier moments.
@@ -72,15 +78,15 @@ pub struct TownNow {
 pub struct Document {
     /// Its entity tag, without quotes.
     pub tag: String,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
+    /// Its bytes, which everybody who is told it shares.
+    pub bytes: Bytes,
 }
 
 impl Document {
     /// Bytes with the tag that they have themselves.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self { tag: blake3::hash(&bytes).to_hex()[..24].to_owned(), bytes }
+        Self { tag: blake3::hash(&bytes).to_hex()[..24].to_owned(), bytes: bytes.into() }
     }
 }
 
@@ -99,6 +105,9 @@ pub enum Failure {
     /// The answer cannot be written.
     #[error("the answer cannot be written: {0}")]
     Write(#[from] serde_json::Error),
+    /// The journal never stood still.
+    #[error("the journal grew each time that it was read; ask again")]
+    Moving,
     /// There is no such thing.
     #[error("{0}")]
     NotFound(String),
@@ -132,7 +141,9 @@ impl Desk {
             homes: Mutex::default(),
             files: Mutex::default(),
             kept: Mutex::default(),
+            entries: Mutex::default(),
             turns: Semaphore::new(AT_ONCE),
+            long: Semaphore::new(LONG_AT_ONCE),
             past: Mutex::default(),
             states: Mutex::default(),
             weighed: Mutex::default(),
@@ -179,6 +190,18 @@ impl Desk {
         Ok(now)
     }
 
+    /// Where the journal as it is now can be entered.
+    ///
+    /// # Errors
+    /// [`Failure::Journal`] when it cannot be read.
+    pub fn entries(&self, journal: &Journal<'_>) -> Result<Arc<Entries>, Failure> {
+        // Nobody waits for who reads: two at the same time may read the same.
+        let known = lock(&self.entries).clone();
+        let found = Arc::new(journal.entries(&known)?);
+        lock(&self.entries).clone_from(&found);
+        Ok(found)
+    }
+
     /// The answer of this name, worked out anew where it was made for another version.
     ///
     /// # Errors
@@ -189,15 +212,11 @@ impl Desk {
         version: &str,
         make: impl FnOnce() -> Result<Vec<u8>, Failure>,
     ) -> Result<Arc<Document>, Failure> {
-        if let Some((_, known)) = lock(&self.kept).get(name).filter(|(known, _)| known == version) {
-            return Ok(known.clone());
+        if let Some(known) = lock(&self.kept).get(name, version) {
+            return Ok(known);
         }
         let made = Arc::new(Document::new(make()?));
-        let mut kept = lock(&self.kept);
-        if kept.len() >= KEPT {
-            kept.clear();
-        }
-        kept.insert(name.to_owned(), (version.to_owned(), made.clone()));
+        lock(&self.kept).put(name, version, made.clone());
         Ok(made)
     }
 }

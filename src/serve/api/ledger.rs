@@ -1,12 +1,11 @@
 //! What the town's runs cost, and whether the journal holds what it says.
 //! Lives here: `/api/ledger`. Never here: prices.
 
-use git2::Oid;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::git::home::Home;
-use crate::git::journal::Journal;
+use crate::git::journal::{Journal, Tip};
 use crate::town::fold::Town;
 
 use super::desk::{Desk, Failure, lock};
@@ -14,6 +13,8 @@ use super::past::RunSum;
 
 /// Runs that are told, newest first.
 const RUNS: usize = 1_000;
+/// How often the journal is looked at where it grows meanwhile.
+const ATTEMPTS: u32 = 5;
 
 /// Money, as far as there is any.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -66,8 +67,8 @@ pub struct Verify {
     seq: u64,
 }
 
-/// A check that was made.
-pub type Verified = (Option<Oid>, Verify);
+/// The state as it was folded from the first event on, and what that check said.
+pub type Verified = (Tip, Verify);
 
 /// `GET /api/ledger`.
 ///
@@ -90,17 +91,30 @@ pub fn ledger(desk: &Desk, home: &Home, town: &Town) -> Result<Ledger, Failure> 
     })
 }
 
-/// Folds the journal anew where it has grown since, and compares. Who asks meanwhile waits for that check.
+/// Folds on where the journal has grown since the last check, from its first event where that is not its past, and compares. Who
+/// asks meanwhile waits for that check.
 fn verify(desk: &Desk, home: &Home) -> Result<Verify, Failure> {
     let journal = Journal::told(home);
-    let head = journal.head()?;
     let mut last = lock(&desk.verified);
-    if let Some((_, known)) = last.as_ref().filter(|(known, _)| *known == head) {
-        return Ok(known.clone());
+    let mut folded = last.as_ref().map(|(tip, _)| tip.clone()).unwrap_or_default();
+    for _ in 0..ATTEMPTS {
+        let entries = desk.entries(&journal)?;
+        if let Some((_, known)) = last.as_ref().filter(|(tip, _)| tip.oid == entries.tip()) {
+            return Ok(known.clone());
+        }
+        let Some(fresh) = journal.fold_up(folded, &entries)? else {
+            folded = Tip::default();
+            continue;
+        };
+        let loaded = journal.load()?;
+        if loaded.oid == fresh.oid {
+            let same = loaded.at == fresh.at && loaded.town == fresh.town;
+            let made = Verify { ok: same, head: fresh.oid.map(|oid| oid.to_string()), seq: fresh.town.seq };
+            *last = Some((fresh, made.clone()));
+            return Ok(made);
+        }
+        // More came in between: it is folded too.
+        folded = fresh;
     }
-    let (fresh, loaded) = (journal.refold()?, journal.load()?);
-    let same = loaded.at == fresh.at && loaded.town == fresh.town;
-    let made = Verify { ok: same, head: fresh.oid.map(|oid| oid.to_string()), seq: fresh.town.seq };
-    *last = Some((fresh.oid, made.clone()));
-    Ok(made)
+    Err(Failure::Moving)
 }

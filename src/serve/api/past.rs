@@ -17,7 +17,9 @@ use crate::town::event::Event;
 use super::parts::{Cut, Most, PART, parts};
 
 /// Frames that are read at one time.
-const AT_ONCE: usize = 2_048;
+const AT_ONCE: usize = 256;
+/// Bytes after which an answer has enough.
+const BYTES: usize = 8 << 20;
 /// Buckets of an index, at the most.
 const BUCKETS: i64 = 400;
 /// Buckets up to which time is divided more finely, where most of it was quiet.
@@ -153,30 +155,70 @@ pub fn line(frame: &[u8]) -> Option<(Vec<u8>, u64)> {
 /// Lines of history, and the offset that they end at where there are more.
 pub type Found = (Vec<Vec<u8>>, Option<Offset>);
 
+/// Lines of one answer while they are found: at most so many, and no more once they have so many bytes.
+pub struct Answer {
+    lines: Vec<Vec<u8>>,
+    bytes: usize,
+    most: usize,
+    last: Offset,
+}
+
+impl Answer {
+    /// None yet, after an offset.
+    #[must_use]
+    pub const fn after(last: Offset, most: usize) -> Self {
+        Self { lines: Vec::new(), bytes: 0, most, last }
+    }
+
+    /// Takes the next line; `false` where it has no room.
+    #[must_use]
+    pub fn take(&mut self, offset: Offset, line: Vec<u8>) -> bool {
+        let has_room = self.lines.len() < self.most && self.bytes < BYTES;
+        if has_room {
+            self.bytes += line.len();
+            self.lines.push(line);
+            self.last = offset;
+        }
+        has_room
+    }
+
+    /// Goes on with what the ring has after an offset and before another. Says whether there is more than it has room for; `None`
+    /// where the ring has let go of what comes next.
+    #[must_use]
+    pub fn go_on(&mut self, hub: &Hub, after: Offset, before: Offset) -> Option<bool> {
+        let mut cursor = hub.reader(Some(after))?;
+        loop {
+            let taken = hub.past_on(&mut cursor, AT_ONCE)?;
+            if taken.is_empty() {
+                return Some(false);
+            }
+            for (offset, frame) in taken {
+                if offset >= before {
+                    return Some(false);
+                }
+                if let Some((line, _)) = line(&frame)
+                    && !self.take(offset, line)
+                {
+                    return Some(true);
+                }
+            }
+        }
+    }
+
+    /// The lines, and where they end if there are more.
+    #[must_use]
+    pub fn found(self, has_more: bool) -> Found {
+        (self.lines, has_more.then_some(self.last))
+    }
+}
+
 /// Lines of history after an offset and before another, at most so many, and the offset that they end at where there are more;
 /// `None` where the ring has let go of the beginning.
 #[must_use]
 pub fn lines(hub: &Hub, after: Offset, before: Offset, most: usize) -> Option<Found> {
-    let mut cursor = hub.reader(Some(after))?;
-    let (mut found, mut last) = (Vec::new(), after);
-    loop {
-        let taken = hub.read_on(&mut cursor, AT_ONCE)?;
-        if taken.is_empty() {
-            return Some((found, None));
-        }
-        for (offset, frame) in taken {
-            if offset >= before {
-                return Some((found, None));
-            }
-            if let Some((line, _)) = line(&frame) {
-                if found.len() == most {
-                    return Some((found, Some(last)));
-                }
-                found.push(line);
-                last = offset;
-            }
-        }
-    }
+    let mut answer = Answer::after(after, most);
+    let has_more = answer.go_on(hub, after, before)?;
+    Some(answer.found(has_more))
 }
 
 impl Past {
@@ -187,7 +229,7 @@ impl Past {
         }
         let Some(mut cursor) = self.cursor.take().or_else(|| hub.reader(None)) else { return };
         loop {
-            match hub.read_on(&mut cursor, AT_ONCE) {
+            match hub.past_on(&mut cursor, AT_ONCE) {
                 None => {
                     *self = Self { epoch: hub.now_at().0, ..Self::default() };
                     let Some(oldest) = hub.reader(None) else { return };
@@ -347,8 +389,13 @@ impl Past {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::serve::frame::Hole;
+    use crate::serve::hub::{Beginning, Incoming};
+    use crate::serve::offset;
+    use crate::serve::ring::Capacity;
 
     #[test]
     fn one_busy_minute_after_years_of_quiet_is_told_finely() {
@@ -368,5 +415,59 @@ mod tests {
         let mark = |at: i64| Mark { seq: 0, at: at * 3_600_000, noun: 0, bytes: 1 };
         let past = Past { marks: (0..9_000).map(mark).collect(), nouns: vec!["run".to_owned()], ..Past::default() };
         assert_eq!(past.buckets().len() as i64, BUCKETS);
+    }
+
+    fn told(hub: &Hub, kind: &str, seq: Option<u64>) {
+        let event = serde_json::json!({"id": "x", "type": kind, "time": "2026-11-21T04:20:00Z", "data": {}});
+        let json = serde_json::value::to_raw_value(&event).unwrap();
+        match seq {
+            Some(seq) => {
+                let offset = offset::of_seq(seq);
+                hub.put([Incoming { offset, seq: Some(seq), id: "x", json: &json }]);
+            }
+            None if kind == landed::KIND => drop(hub.place(&[("x", &json)])),
+            None => drop(hub.publish(&[("x", &json)])),
+        }
+    }
+
+    #[test]
+    fn what_agents_only_said_is_passed_over() {
+        let hub = Hub::new(Capacity { frames: 60_000, bytes: 64 << 20 }, serde_json::Value::Null);
+        hub.restart(Beginning { epoch: "e".to_owned(), ..Beginning::default() }, |_| ());
+        told(&hub, "monkeytown.town.frozen.v1", Some(1));
+        (0..20_000).for_each(|_| told(&hub, "monkeytown.run.step.v1", None));
+        told(&hub, landed::KIND, None);
+        hub.gap(Hole::Rewritten);
+        (0..20_000).for_each(|_| told(&hub, "monkeytown.run.step.v1", None));
+        // Whatever the journal has is recorded, also what is called like a step.
+        told(&hub, "monkeytown.run.step.v1", Some(2));
+        told(&hub, "monkeytown.run.step.v1", None);
+        let mut cursor = hub.reader(None).unwrap();
+        let (mut copied, mut times) = (0, 0);
+        while let Some(taken) = hub.past_on(&mut cursor, 256).filter(|taken| !taken.is_empty()) {
+            (copied, times) = (copied + taken.len(), times + 1);
+        }
+        assert_eq!(copied, 3, "in {times} times");
+        let (found, more) = lines(&hub, 0, Offset::MAX, 10).unwrap();
+        let seqs: Vec<Option<u64>> =
+            found.iter().map(|line| serde_json::from_slice::<Line<'_>>(line).unwrap().seq).collect();
+        assert_eq!((seqs, more), (vec![Some(1), None, Some(2)], None));
+        let (first, more) = lines(&hub, 0, Offset::MAX, 1).unwrap();
+        assert_eq!((first.len(), more), (1, Some(offset::of_seq(1))));
+        assert_eq!(lines(&hub, offset::of_seq(1), Offset::MAX, 2).unwrap().0.len(), 2);
+        let mut past = Past::default();
+        past.keep_up(&hub);
+        assert_eq!(past.marks.len(), 3);
+    }
+
+    #[test]
+    fn an_answer_has_enough_when_its_lines_are_long() {
+        let mut answer = Answer::after(0, 5_000);
+        let taken = (1..).take_while(|offset| answer.take(*offset, vec![b'x'; BYTES / 4 + 1])).count();
+        assert_eq!(taken, 4);
+        assert_eq!(answer.found(true).1, Some(4));
+        let mut answer = Answer::after(0, 1);
+        assert!(answer.take(1, vec![b'x'; BYTES + 1]), "one always");
+        assert!(!answer.take(2, Vec::new()));
     }
 }

@@ -74,8 +74,8 @@ pub struct Card {
     pull: Map<String, Value>,
     /// What to look at, worst first.
     risk: Vec<Risk>,
-    /// Whether it stays within what its agent owns.
-    own_paths: bool,
+    /// Whether it stays within what its agent owns; null where nobody can tell: it was not judged, or its agent has no charter now.
+    own_paths: Option<bool>,
     /// What each check of the gate says of an open one.
     checks: Option<Vec<CheckState>>,
     /// What its runs cost, in millionths of a US dollar.
@@ -116,13 +116,15 @@ pub struct Weighed {
     findings: Vec<Finding>,
     /// Whether the gate has judged it.
     here: bool,
+    /// Whether it stays so as long as branch and default branch stand where they do.
+    lasts: bool,
 }
 
 impl Weighed {
     /// Of an offer that cannot be read: that stays with this one pull request, whoever pushed what.
     fn unread(error: &GitError) -> Self {
         let message = format!("it cannot be judged here: {}", error.whole());
-        Self { findings: vec![Finding::error(READABLE, message)], here: false }
+        Self { findings: vec![Finding::error(READABLE, message)], here: false, lasts: !error.may_pass() }
     }
 }
 
@@ -168,9 +170,11 @@ fn differing(home: &Home, now: &TownNow, pull: &Pull) -> Result<(Vec<FileDiff>, 
 fn card(desk: &Desk, home: &Home, now: &TownNow, town: &Town, pull: &Pull) -> Result<Card, Failure> {
     let is_open = pull.state == PullState::Open;
     let weighed = if is_open { looked_at(desk, home, now, town, pull)? } else { None };
-    let own_paths = match &weighed {
-        Some(weighed) => weighed.findings.iter().all(|finding| ![gate::OWN, READABLE].contains(&finding.rule.as_str())),
-        None => owns_all(now, pull),
+    let judged = weighed.as_deref().filter(|weighed| weighed.here);
+    let own_paths = match judged {
+        Some(judged) => Some(judged.findings.iter().all(|finding| finding.rule != gate::OWN)),
+        // That what it names is its agent's says nothing of what is in it.
+        None => owns_all(now, pull).filter(|owns| !is_open || !owns),
     };
     // Also one that cannot be read: it is what a verdict is about.
     let tip = home.tip(&pull.offer.branch).ok().flatten().map(|tip| tip.to_string());
@@ -183,7 +187,7 @@ fn card(desk: &Desk, home: &Home, now: &TownNow, town: &Town, pull: &Pull) -> Re
         pull: fields,
         risk: risks(pull, tip.is_some(), weighed.as_deref(), own_paths),
         own_paths,
-        checks: weighed.as_deref().filter(|weighed| weighed.here).map(checks),
+        checks: judged.map(checks),
         cost_micros: runs.iter().map(|run| run.cost_micros).fold(0, u64::saturating_add),
         similar: similar(town, pull),
         tip,
@@ -243,20 +247,23 @@ fn weigh(
     let charter = now.charters.iter().find(|charter| charter.name == pull.agent);
     let weighed = match (&now.settings, charter) {
         (Some(settings), Some(charter)) => match judged(home, now, town, pull, ends, (settings, charter)) {
-            Ok(findings) => Weighed { findings, here: true },
+            Ok(findings) => Weighed { findings, here: true, lasts: true },
             Err(Failure::Git(error)) if error.needs_depth() => {
                 let finding = Finding::warning("depth", format!("it cannot be judged here: {error}"));
-                Weighed { findings: vec![finding], here: false }
+                Weighed { findings: vec![finding], here: false, lasts: false }
             }
             Err(Failure::Git(error)) if error.is_unreadable() => Weighed::unread(&error),
             Err(error) => return Err(error),
         },
         _ => {
             let message = format!("{} has no charter on the default branch by which it could be judged", pull.agent);
-            Weighed { findings: vec![Finding::warning("charter", message)], here: false }
+            Weighed { findings: vec![Finding::warning("charter", message)], here: false, lasts: true }
         }
     };
     let weighed = Arc::new(weighed);
+    if !weighed.lasts {
+        return Ok(weighed);
+    }
     let mut kept = lock(&desk.weighed);
     if kept.len() >= KEPT {
         kept.clear();
@@ -308,15 +315,14 @@ fn checks(weighed: &Weighed) -> Vec<CheckState> {
     gate::CHECKS.iter().map(|check| CheckState { name: check.name, state: state(check.name) }).collect()
 }
 
-/// Whether the paths that a pull request names are its agent's.
-fn owns_all(now: &TownNow, pull: &Pull) -> bool {
-    let charter = now.charters.iter().find(|charter| charter.name == pull.agent);
-    let (Some(charter), Some(settings)) = (charter, &now.settings) else { return false };
-    let owned = ownership::owned(charter, settings);
-    pull.offer.paths.iter().all(|path| owned.iter().any(|pattern| pattern.matches(path)))
+/// Whether the paths that a pull request names are its agent's; `None` where that has no charter.
+fn owns_all(now: &TownNow, pull: &Pull) -> Option<bool> {
+    let charter = now.charters.iter().find(|charter| charter.name == pull.agent)?;
+    let owned = ownership::owned(charter, now.settings.as_ref()?);
+    Some(pull.offer.paths.iter().all(|path| owned.iter().any(|pattern| pattern.matches(path))))
 }
 
-fn risks(pull: &Pull, edited: bool, weighed: Option<&Weighed>, own_paths: bool) -> Vec<Risk> {
+fn risks(pull: &Pull, edited: bool, weighed: Option<&Weighed>, own_paths: Option<bool>) -> Vec<Risk> {
     let mut found = Vec::new();
     let mut risk = |level: Level, what: String| found.push(Risk { level, what });
     let is_open = pull.state == PullState::Open;
@@ -338,7 +344,7 @@ fn risks(pull: &Pull, edited: bool, weighed: Option<&Weighed>, own_paths: bool) 
         };
         risk(level, format!("{place}{} ({})", finding.message, finding.rule));
     }
-    if weighed.is_none() && !own_paths {
+    if weighed.is_none_or(|weighed| !weighed.here) && own_paths == Some(false) {
         risk(Level::Warn, "touches what its agent does not own now".to_owned());
     }
     if is_open && weighed.is_none() {

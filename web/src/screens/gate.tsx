@@ -63,7 +63,7 @@ function Facts({ pull, open }: { pull: PullDetail; open: boolean }) {
   const { adds, dels } = sizeOf(pull);
   return (
     <ul class="facts">
-      <li>{pull.own_paths ? "✓ in its own paths" : "⚠ outside its own paths"}</li>
+      <li>{pull.own_paths === null ? "own paths not known" : pull.own_paths ? "✓ in its own paths" : "⚠ outside its own paths"}</li>
       <li>{`${many(pull.file_count, "file")}, +${adds} −${dels}`}</li>
       {(open || pull.checks) && <Checks checks={pull.checks} />}
       <li>{dollars(pull.cost_micros)} in {many(pull.runs.length, "run")}</li>

@@ -45,7 +45,8 @@ export interface PullInfo extends Omit<Pull, "files"> {
   /** Where people added commits: what the branch stands at, and what a merge takes along. */
   tip?: string;
   risk: Risk[];
-  own_paths: boolean;
+  /** Nothing where nobody can tell. */
+  own_paths: boolean | null;
   checks: { name: string; state: string }[] | null;
   cost_micros: number;
   similar: number[];
