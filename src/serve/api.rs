@@ -10,6 +10,7 @@ pub mod local;
 pub mod parts;
 pub mod past;
 pub mod pulls;
+pub mod runs;
 pub mod specs;
 pub mod states;
 
@@ -72,6 +73,7 @@ pub fn paths() -> Paths {
         .get("/api/pulls/{number}", self::pull, pull.fails(404, &["not-found"]))
         .get("/api/history", history, said_of_history(asks("history", "What happened, line by line")))
         .get("/api/history/index", self::index, index)
+        .merge(runs::paths())
         .merge(local::paths())
 }
 

@@ -202,7 +202,10 @@ fn answers(
     put(folder, "history/index.json", &index)?;
     put(folder, "agents.json", &desk.with(|home| agents::agents(desk, home, now))?)?;
     put(folder, "specs.json", &desk.with(|home| specs::specs(home, now, town))?)?;
-    put(folder, "ledger.json", &desk.with(|home| ledger::ledger(desk, home, town))?)?;
+    let mut ledger = desk.with(|home| ledger::ledger(desk, home, town))?;
+    // Here nobody answers with pages; what runs did is in the files of history.
+    ledger.rest = ledger.rest.map(|_| "history/".to_owned());
+    put(folder, "ledger.json", &ledger)?;
     put(folder, "pulls.json", &desk.with(|home| pulls::pulls(desk, home, now, town))?)?;
     let numbers: Vec<u64> = town.pulls.keys().copied().collect();
     // Differences are long; so many are held at one time.

@@ -50,5 +50,6 @@ mod stream_program;
 mod telling;
 mod unreadable;
 mod verdicts;
+mod whole;
 mod workflows;
 mod world;
