@@ -5,6 +5,7 @@ pub mod about;
 pub mod agents;
 pub mod desk;
 pub mod diff;
+pub mod export;
 pub mod ledger;
 pub mod local;
 pub mod parts;
@@ -74,6 +75,7 @@ pub fn paths() -> Paths {
         .get("/api/history", history, said_of_history(asks("history", "What happened, line by line")))
         .get("/api/history/index", self::index, index)
         .merge(runs::paths())
+        .merge(export::paths())
         .merge(local::paths())
 }
 

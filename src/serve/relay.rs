@@ -22,14 +22,14 @@ use crate::git::repo::Repo;
 
 use super::frame::Hole;
 use super::hub::{Beginning, Hub, Incoming};
-use super::landed::{self, Landed};
+use super::landed;
 use super::offset;
 use super::places::{Places, Shelf};
 use super::ring::{Capacity, Offset};
 use super::tally::Milestone;
 
 /// Commits of the default branch that the stream begins with, at the most.
-const COMMITS: usize = 100_000;
+pub(super) const COMMITS: usize = 100_000;
 
 /// Commits of the journal that go into the stream together, with one state behind them.
 const BATCH: usize = 64;
@@ -317,62 +317,35 @@ fn lines(commit: &Commit) -> Vec<(String, Box<RawValue>)> {
     commit.events.iter().map(line).collect()
 }
 
-/// Everything that the repository has, with the places that it had before.
-fn remembered(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result<Past, RelayError> {
-    past(home, &edge.source, most, |commits, first, tip| {
-        let known = Places::read(path).filter(|places| places.fits(&home.repo, commits, first, tip.oid));
-        known.map_or_else(|| (Places::anew(path, (edge.random)()), false), |places| (places, true))
-    })
-}
-
-/// A town as it stands in the repository, told as a stream tells it that begins now.
-pub struct Whole {
-    /// Recorded events and commits in their order: place, sequence number, and the event as JSON.
-    pub events: Vec<(Offset, Option<u64>, Box<RawValue>)>,
-    /// The state and the journal's newest commit.
-    pub tip: Tip,
-}
-
-/// Reads the whole town. Nothing is written down, and what a stream wrote down is not looked at: two clones read the same.
+/// The state at the journal's newest commit. What was rewritten is told as it is now; whether to build on it is for others to say.
 ///
 /// # Errors
-/// [`RelayError`] when the town cannot be read, or is not whole in this clone.
-pub fn whole(home: &Home, source: &str) -> Result<Whole, RelayError> {
-    let past = past(home, source, usize::MAX, |_, _, _| (Places::default(), false))?;
-    if past.floor > 0 {
-        // Says what is missing.
-        Journal::told(home).commits_after(0)?;
+/// [`JournalError`] when the journal cannot be read.
+pub(super) fn tip(journal: &Journal<'_>) -> Result<Tip, JournalError> {
+    match journal.load() {
+        Err(JournalError::Rewritten { .. }) => journal.refold(),
+        loaded => loaded,
     }
-    let events = past.events.into_iter().map(|(offset, seq, _, json)| (offset, seq, json)).collect();
-    Ok(Whole { events, tip: past.tip })
 }
 
-/// Everything that the repository has. `places` says where commits stood before, and whether the stream goes on from there.
-fn past(
-    home: &Home,
-    source: &str,
-    most: usize,
-    places: impl FnOnce(&[Told], u64, &Tip) -> (Places, bool),
-) -> Result<Past, RelayError> {
+/// Everything that the repository has, as far as it may be in the ring, with the places that it had before.
+fn remembered(home: &Home, edge: &Edge, path: &std::path::Path, most: usize) -> Result<Past, RelayError> {
     let journal = Journal::told(home);
-    let tip = match journal.load() {
-        Ok(tip) => tip,
-        // What was rewritten is relayed as it is now; whether to build on it is for others to say.
-        Err(JournalError::Rewritten { .. }) => journal.refold()?,
-        Err(error) => return Err(error.into()),
-    };
+    let tip = tip(&journal)?;
     let (commits, first) = recorded(&journal, &tip, tip.at.seq.saturating_sub(most as u64))?;
-    let (mut places, goes_on) = places(&commits, first, &tip);
+    let known = Places::read(path).filter(|places| places.fits(&home.repo, &commits, first, tip.oid));
     let main = home.main().ok();
     let landed = match main {
         Some(tip) => landed::unknown(&home.repo, tip, &HashSet::new(), COMMITS.min(most))?.0,
         None => Vec::new(),
     };
-    let landed = landed::read_all(&home.repo, &landed, source)?;
-    if !goes_on {
-        let sorted = sort_in(&commits, &landed, first);
-        places.keep(&sorted, main);
-    }
+    let landed = landed::read_all(&home.repo, &landed, &edge.source)?;
+    let places = known.unwrap_or_else(|| {
+        let ends = commits.iter().filter_map(|commit| Some((commit.time?, commit.seq)));
+        let mut places = Places::anew(path, (edge.random)());
+        places.keep(&sort_in(ends, landed.iter().map(|one| (one.oid, one.time)), first), main);
+        places
+    });
     let (mut events, mut runs) = (Vec::with_capacity(commits.len() + landed.len()), Vec::new());
     for commit in commits {
         let seq = commit.first_seq();
@@ -407,17 +380,22 @@ fn recorded(journal: &Journal<'_>, tip: &Tip, after: u64) -> Result<(Vec<Told>, 
     }
 }
 
-/// Places for commits that never had one: behind the last recorded event that is not younger.
-fn sort_in(commits: &[Told], landed: &[Landed], first: u64) -> Vec<(Oid, Offset)> {
-    let mut ends = commits.iter().filter_map(|commit| Some((commit.time?, commit.seq))).peekable();
+/// Places for commits that never had one: behind the last recorded event that is not younger. `ends` are the commits of the journal
+/// behind `first`, each by the time and the number of its last event.
+pub(super) fn sort_in(
+    ends: impl IntoIterator<Item = (DateTime<Utc>, u64)>,
+    landed: impl IntoIterator<Item = (Oid, DateTime<Utc>)>,
+    first: u64,
+) -> Vec<(Oid, Offset)> {
+    let mut ends = ends.into_iter().peekable();
     let (mut seq, mut place) = (first, offset::of_seq(first));
-    let mut placed = Vec::with_capacity(landed.len());
-    for one in landed {
-        while let Some((_, end)) = ends.next_if(|(time, _)| *time <= one.time) {
+    let mut placed = Vec::new();
+    for (oid, landed) in landed {
+        while let Some((_, end)) = ends.next_if(|(time, _)| *time <= landed) {
             seq = end;
         }
         place = offset::next(place.max(offset::of_seq(seq))).unwrap_or(place);
-        placed.push((one.oid, place));
+        placed.push((oid, place));
     }
     placed
 }

@@ -193,6 +193,7 @@ fn an_answer_is_sent_once_until_something_happens() {
         "/api/specs",
         "/api/ledger",
         "/api/runs",
+        "/api/export",
         "/api/history",
         "/api/history/index",
     ];

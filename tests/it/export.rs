@@ -66,7 +66,7 @@ fn turn(village: &Village, file: &str, title: &str) {
 }
 
 /// All lines of history of an export.
-fn history(folder: &Path) -> String {
+pub fn history(folder: &Path) -> String {
     let chunks = json(folder, "history/index.json")["chunks"].clone();
     let read = |chunk: &Value| {
         fs::read_to_string(folder.join(format!("history/{}.ndjson", chunk["name"].as_str().unwrap()))).unwrap()

@@ -30,7 +30,7 @@ const OUTCOMES: [&str; 7] = ["opened", "updated", "nothing", "asked", "failed", 
 pub fn paths() -> Paths {
     let runs = Operation::new("town", "runs", "What runs came to and what they cost, newest first")
         .says(
-            "In the order in which they began. As far back as the stream goes. \
+            "In the order in which they began. As far back as the stream goes; what is older has its events in `/api/export`. \
              `next` is what to ask for with `after=` for the page behind this one.",
         )
         .reads()
