@@ -6,7 +6,7 @@ mod show;
 mod town;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -15,8 +15,10 @@ use clap::{Args as ClapArgs, Parser as _};
 
 use self::show::Show;
 use super::{Context, run as run_command, say, serve};
+use crate::config::{self, Secret};
 use crate::git::system;
 use crate::run::{Ending, Report, Request, SlotChoice};
+use crate::serve::publish;
 use crate::town::ids::AgentId;
 use crate::town::starter;
 
@@ -62,15 +64,15 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     let mut reports = Vec::new();
     for (agent, _) in starter::MONKEYS {
         let agent: AgentId = agent.parse()?;
-        if served.as_ref().is_some_and(serve::Running::is_told_to_end) {
+        if served.as_ref().is_some_and(|stage| stage.running.is_told_to_end()) {
             break;
         }
-        reports.push(turn(&inside, &show, &agent, SlotChoice::Planned)?);
+        reports.push(turn(&inside, &show, &agent, SlotChoice::Planned, served.as_ref())?);
     }
     summary(&inside, &show, &place, &reports);
     if let Some(served) = served {
         answer(&inside, &show, &served)?;
-        served.end();
+        served.running.end();
     }
     Ok(u8::from(reports.iter().any(|report| report.outcome == Ending::Failed)))
 }
@@ -91,18 +93,34 @@ fn place(wanted: Option<&Path>) -> anyhow::Result<PathBuf> {
     system::canonical(dir).with_context(|| format!("find {}", dir.display()))
 }
 
+/// The server that shows the town, and what each agent tells it with what its run is at.
+struct Stage {
+    running: serve::Running,
+    origin: String,
+    tokens: BTreeMap<AgentId, Secret>,
+}
+
 /// Serves the town at the usual port, or at any where that is taken.
-fn served(context: &Context, show: &Show) -> anyhow::Result<serve::Running> {
+fn served(context: &Context, show: &Show) -> anyhow::Result<Stage> {
+    let (mut tokens, mut lines) = (BTreeMap::new(), String::new());
+    for (agent, _) in starter::MONKEYS {
+        let (token, line) = publish::token(config::secret()?.reveal());
+        lines.push_str(&format!("{agent} {line}\n"));
+        tokens.insert(agent.parse()?, token.into());
+    }
     let at = |listen: &str| -> anyhow::Result<serve::Running> {
-        serve::start(context, &Usual::try_parse_from(["serve", "--listen", listen])?.args)
+        let mut args = Usual::try_parse_from(["serve", "--listen", listen])?.args;
+        args.publishers.lines.clone_from(&lines);
+        serve::start(context, &args)
     };
-    let served = at("127.0.0.1:4180").or_else(|_| at("127.0.0.1:0"))?;
-    show.say(&format!("  watch it at {}\n", served.page()));
-    Ok(served)
+    let running = at("127.0.0.1:4180").or_else(|_| at("127.0.0.1:0"))?;
+    show.say(&format!("  watch it at {}\n", running.page()));
+    Ok(Stage { origin: format!("http://{}", running.address), running, tokens })
 }
 
 /// Lets each agent have its next turn whose pull request was merged or rejected, until Ctrl-C.
-fn answer(context: &Context, show: &Show, served: &serve::Running) -> anyhow::Result<()> {
+fn answer(context: &Context, show: &Show, stage: &Stage) -> anyhow::Result<()> {
+    let served = &stage.running;
     show.say(&format!("\n  {} shows it; merge or reject, and see who answers. Ctrl-C ends it.", served.page()));
     let mut known = BTreeSet::new();
     loop {
@@ -117,16 +135,23 @@ fn answer(context: &Context, show: &Show, served: &serve::Running) -> anyhow::Re
             return Ok(());
         }
         if let Some(agent) = next {
-            turn(context, show, &agent, SlotChoice::Auto)?;
+            turn(context, show, &agent, SlotChoice::Auto, Some(stage))?;
         }
     }
 }
 
-/// One agent takes a slot.
-fn turn(context: &Context, show: &Show, agent: &AgentId, slot: SlotChoice) -> anyhow::Result<Report> {
+/// One agent takes a slot, and tells who watches what it is at.
+fn turn(
+    context: &Context,
+    show: &Show,
+    agent: &AgentId,
+    slot: SlotChoice,
+    stage: Option<&Stage>,
+) -> anyhow::Result<Report> {
     let request = Request { agent: agent.clone(), slot, brain: None, task: None, dry_run: false };
     let line = show.begin(agent.as_str());
-    let how = run_command::How { remote: Some("none"), ..run_command::How::default() };
+    let (stream, token) = (stage.map(|stage| &*stage.origin), stage.and_then(|stage| stage.tokens.get(agent)));
+    let how = run_command::How { remote: Some("none"), stream, token, ..run_command::How::default() };
     let report = run_command::once(context, &how, &request, &|progress| line.step(progress));
     match report {
         Ok(report) => {

@@ -13,7 +13,6 @@ use crate::serve::api::desk::{Desk, Failure};
 use crate::serve::assets::PAGE;
 use crate::serve::export::folder::{Folder, FolderError};
 use crate::serve::export::{self, ExportError};
-use crate::serve::relay::RelayError;
 
 /// Write the town as files that any web server can show: the page, what it shows, all of history
 #[derive(Debug, ClapArgs)]
@@ -90,8 +89,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
 /// The error as the room below has it, from which the exit code follows. What the caller has to mend is a mistake of usage.
 fn plainly(error: ExportError) -> anyhow::Error {
     match error {
-        ExportError::Relay(RelayError::Git(error)) | ExportError::Answer(Failure::Git(error)) => error.into(),
-        ExportError::Relay(RelayError::Journal(error)) | ExportError::Answer(Failure::Journal(error)) => error.into(),
+        ExportError::Answer(Failure::Git(error)) => error.into(),
+        ExportError::Answer(Failure::Journal(error)) => error.into(),
         ExportError::Folder(error) if !matches!(error, FolderError::Busy(_)) => Usage(error.to_string()).into(),
         other => other.into(),
     }

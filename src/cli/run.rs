@@ -107,7 +107,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
     };
     let part = args.phase.zip(args.handover.as_deref());
     let (remote, queue, stream) = (args.remote.as_deref(), args.queue.as_deref(), args.stream.as_deref());
-    let how = How { remote, part, queue, stream };
+    let how = How { remote, part, queue, stream, token: None };
     let report = once(context, &how, &request, &watch)?;
     publish(context, &report)?;
     if context.json {
@@ -136,6 +136,8 @@ pub struct How<'a> {
     pub queue: Option<&'a Path>,
     /// The server that is told what the run is at.
     pub stream: Option<&'a str>,
+    /// The agent's token there, where the environment has none.
+    pub token: Option<&'a config::Secret>,
 }
 
 /// One run, told to whoever watches.
@@ -148,7 +150,7 @@ pub fn once(context: &Context, how: &How<'_>, request: &Request, watch: &dyn Fn(
     let house = open::house(context, how.remote)?;
     let source = open::Source::new(context)?;
     let now = || source.now();
-    let courier = stream::courier(context, how.stream, &house, request)?;
+    let courier = stream::courier(context, how.stream, how.token, &house, request)?;
     let told = |progress: &Progress| {
         if let Some(courier) = &courier {
             courier.tell(progress, || source.stamp(&house.settings.name));

@@ -90,7 +90,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = publishers::rate(limits::REQUESTS_EACH))]
     requests: NonZeroU32,
     #[command(flatten)]
-    publishers: publishers::Publishing,
+    pub(super) publishers: publishers::Publishing,
     /// Events that are kept for who comes back
     #[arg(long, value_name = "N", default_value_t = limits::RING_EVENTS, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     ring_events: u32,

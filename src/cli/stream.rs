@@ -2,6 +2,7 @@
 //! Lives here: which server, and by which right. Never here: what is told (see `run::courier`).
 
 use super::{Context, Usage, say};
+use crate::config::Secret;
 use crate::run::Request;
 use crate::run::courier::{Courier, Right, Server};
 use crate::run::house::House;
@@ -12,13 +13,14 @@ const SERVER: &str = "MONKEYTOWN_STREAM";
 const TOKEN: &str = "MONKEYTOWN_STREAM_TOKEN";
 
 /// Somebody who tells the server that the caller names, or else the town's settings; nobody where a run writes nothing, or where
-/// there is no right to speak.
+/// there is no right to speak. `token` is the agent's, where the caller has it.
 ///
 /// # Errors
 /// [`Usage`] where the server cannot be one.
 pub fn courier(
     context: &Context,
     asked: Option<&str>,
+    token: Option<&Secret>,
     house: &House,
     request: &Request,
 ) -> anyhow::Result<Option<Courier>> {
@@ -27,7 +29,8 @@ pub fn courier(
     let Some(url) = wanted.filter(|url| *url != "none" && !request.dry_run) else { return Ok(None) };
     let server =
         Server::at(url).map_err(|why| Usage(format!("--stream: {why}; write for example https://town.example")))?;
-    let Some(right) = right(context) else {
+    let given = token.map(|token| Right::Token(token.reveal().to_owned()));
+    let Some(right) = given.or_else(|| right(context)) else {
         if asked.is_some() {
             say::story(
                 context,

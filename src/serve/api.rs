@@ -5,12 +5,14 @@ pub mod about;
 pub mod agents;
 pub mod desk;
 pub mod diff;
+pub mod export;
 pub mod kept;
 pub mod ledger;
 pub mod local;
 pub mod parts;
 pub mod past;
 pub mod pulls;
+pub mod runs;
 pub mod specs;
 pub mod states;
 
@@ -75,6 +77,8 @@ pub fn paths() -> Paths {
         .get("/api/pulls/{number}", self::pull, pull.fails(404, &["not-found"]))
         .get("/api/history", history, said_of_history(asks("history", "What happened, line by line")))
         .get("/api/history/index", self::index, index)
+        .merge(runs::paths())
+        .merge(export::paths())
         .merge(local::paths())
 }
 

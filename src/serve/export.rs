@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use git2::Oid;
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 
 use crate::config::parallel;
 use crate::git::journal::Journal;
@@ -19,11 +19,9 @@ use crate::town::fold::Town;
 use super::api::desk::{Desk, Failure, TownNow, lock};
 use super::api::parts::PART;
 use super::api::{self, about, agents, ledger, past, pulls, specs};
-use super::frame::Message;
+use super::chronicle::{Chronicle, Heads, Reader};
 use super::hub::Standing;
-use super::relay::{self, RelayError, Whole};
-use super::ring::Offset;
-use super::{About, assets, offset};
+use super::{About, assets, offset, relay};
 
 use self::folder::{Folder, FolderError};
 
@@ -36,10 +34,7 @@ const STATES: u64 = 5_000;
 /// Why there is no export.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The history cannot be read.
-    #[error(transparent)]
-    Relay(#[from] RelayError),
-    /// An answer cannot be worked out.
+    /// The history cannot be read, or an answer cannot be worked out.
     #[error(transparent)]
     Answer(#[from] Failure),
     /// The folder cannot be written.
@@ -97,16 +92,17 @@ pub fn write(desk: &Desk, about: &About, folder: &mut Folder, step: &dyn Fn(&str
 
 /// Reads and writes once; `None` where the repository changed meanwhile.
 fn once(desk: &Desk, about: &About, folder: &mut Folder, step: &dyn Fn(&str)) -> Result<Option<Exported>, ExportError> {
-    let whole = desk.with(|home| Ok(relay::whole(home, &about.source)))??;
-    let Whole { events, tip } = whole;
-    let (now, before) = desk.with(|home| {
+    let (now, tip, before) = desk.with(|home| {
+        let tip = relay::tip(&Journal::told(home))?;
         let now = desk.town(home)?;
-        let tips = api::tips(home, &tip.town)?;
-        Ok((now.clone(), Moment { journal: tip.oid, main: now.main, tips }))
+        let before = Moment { journal: tip.oid, main: now.main, tips: api::tips(home, &tip.town)? };
+        Ok((now, tip, before))
     })?;
+    let heads = Heads { journal: before.journal, main: Some(before.main) };
+    let chronicle = desk.with(|home| Chronicle::of(home, heads, &about.source))?;
+    let newest = chronicle.last_landed().unwrap_or_default().max(offset::of_seq(tip.town.seq));
+    let lines = history(desk, chronicle)?;
     step("read");
-    let newest = events.last().map_or(0, |(place, ..)| *place).max(offset::of_seq(tip.town.seq));
-    let lines = history(desk, events);
     let head = tip.oid.map(|oid| oid.to_string());
     let standing = Standing { epoch: epoch(&before), offset: newest, town: Arc::new(tip.town), head: head.clone() };
     page(folder)?;
@@ -133,14 +129,19 @@ fn epoch(moment: &Moment) -> String {
     blake3::hash(of.as_bytes()).to_hex()[..20].to_owned()
 }
 
-/// All lines of history, as `/api/history` has them. The desk sees them too, as it sees those of a stream.
-fn history(desk: &Desk, events: Vec<(Offset, Option<u64>, Box<RawValue>)>) -> Vec<Vec<u8>> {
-    let mut past = past::Past::default();
-    let frames = events.into_iter().map(|(offset, seq, event)| Message::Event { offset, seq, event: &event }.json());
-    let lines: Vec<Vec<u8>> = frames.filter_map(|frame| past::line(&frame)).map(|(line, _)| line).collect();
-    lines.iter().for_each(|line| past.see(line));
+/// All lines of history, as `/api/export` has them. The desk sees them too, as it sees those of a stream.
+fn history(desk: &Desk, chronicle: Chronicle) -> Result<Vec<Vec<u8>>, Failure> {
+    let (mut reader, mut lines, mut past) = (Reader::new(Arc::new(chronicle)), Vec::new(), past::Past::default());
+    loop {
+        let more = desk.with(|home| reader.more(home))?;
+        if more.is_empty() {
+            break;
+        }
+        more.iter().for_each(|line| past.see(line));
+        lines.extend(more);
+    }
     *lock(&desk.past) = past;
-    lines
+    Ok(lines)
 }
 
 /// The page, told that nobody answers it.
@@ -202,7 +203,10 @@ fn answers(
     put(folder, "history/index.json", &index)?;
     put(folder, "agents.json", &desk.with(|home| agents::agents(desk, home, now))?)?;
     put(folder, "specs.json", &desk.with(|home| specs::specs(home, now, town))?)?;
-    put(folder, "ledger.json", &desk.with(|home| ledger::ledger(desk, home, town))?)?;
+    let mut ledger = desk.with(|home| ledger::ledger(desk, home, town))?;
+    // Here nobody answers with pages; what runs did is in the files of history.
+    ledger.rest = ledger.rest.map(|_| "history/".to_owned());
+    put(folder, "ledger.json", &ledger)?;
     put(folder, "pulls.json", &desk.with(|home| pulls::pulls(desk, home, now, town))?)?;
     let numbers: Vec<u64> = town.pulls.keys().copied().collect();
     // Differences are long; so many are held at one time.

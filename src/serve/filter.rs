@@ -83,7 +83,11 @@ fn fits(patterns: &[String], value: &[u8]) -> bool {
         })
 }
 
-fn names(part: &'static str, list: Option<&str>) -> Result<Vec<String>, BadFilter> {
+/// Reads a list of names with commas.
+///
+/// # Errors
+/// [`BadFilter`] with the parameter.
+pub fn names(part: &'static str, list: Option<&str>) -> Result<Vec<String>, BadFilter> {
     let Some(list) = list.filter(|list| !list.is_empty()) else { return Ok(Vec::new()) };
     let mut names: Vec<String> = list.split(',').map(|name| name.trim().to_owned()).collect();
     let good = |name: &str| {

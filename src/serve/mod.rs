@@ -10,6 +10,7 @@
 
 pub mod api;
 pub mod assets;
+pub mod chronicle;
 pub mod cursor;
 pub mod descriptors;
 pub mod doorman;

@@ -22,14 +22,14 @@ use crate::git::repo::Repo;
 
 use super::frame::Hole;
 use super::hub::{Beginning, Hub, Incoming};
-use super::landed::{self, Landed};
+use super::landed;
 use super::offset;
 use super::places::{Places, Shelf};
 use super::ring::{Capacity, Offset};
 use super::tally::Milestone;
 
 /// Commits of the default branch that the stream begins with, at the most.
-const COMMITS: usize = 100_000;
+pub(super) const COMMITS: usize = 100_000;
 
 /// Commits of the journal that go into the stream together, with one state behind them.
 const BATCH: usize = 64;
@@ -342,71 +342,39 @@ fn lines(commit: &Commit) -> Vec<(String, Box<RawValue>)> {
     commit.events.iter().map(line).collect()
 }
 
-/// The state as the journal has it. What was rewritten is told as it is now; whether to build on it is for others to say.
-fn standing(home: &Home) -> Result<Tip, JournalError> {
-    let journal = Journal::told(home);
+/// The state at the journal's newest commit. What was rewritten is told as it is now; whether to build on it is for others to say.
+///
+/// # Errors
+/// [`JournalError`] when the journal cannot be read.
+pub(super) fn tip(journal: &Journal<'_>) -> Result<Tip, JournalError> {
     match journal.load() {
         Err(JournalError::Rewritten { .. }) => journal.refold(),
         loaded => loaded,
     }
 }
 
-/// Everything that the repository has, with the places that it had before.
+/// Everything that the repository has, as far as it may be in the ring, with the places that it had before.
 fn remembered(home: &Home, edge: &Edge, path: &Path, most: usize) -> Result<Past, RelayError> {
-    let tip = match standing(home) {
+    let journal = Journal::told(home);
+    let tip = match tip(&journal) {
         // What a shallow clone lacks of the remote's journal is fetched meanwhile, and told from its beginning when it is here.
         Err(JournalError::Missing { .. }) if home.remote.is_some() => Tip::default(),
         tip => tip?,
     };
-    past(home, &edge.source, most, tip, |commits, first, tip| {
-        let known = Places::read(path).filter(|places| places.fits(&home.repo, commits, first, tip.oid));
-        known.map_or_else(|| (Places::anew(path, (edge.random)()), false), |places| (places, true))
-    })
-}
-
-/// A town as it stands in the repository, told as a stream tells it that begins now.
-pub struct Whole {
-    /// Recorded events and commits in their order: place, sequence number, and the event as JSON.
-    pub events: Vec<(Offset, Option<u64>, Box<RawValue>)>,
-    /// The state and the journal's newest commit.
-    pub tip: Tip,
-}
-
-/// Reads the whole town. Nothing is written down, and what a stream wrote down is not looked at: two clones read the same.
-///
-/// # Errors
-/// [`RelayError`] when the town cannot be read, or is not whole in this clone.
-pub fn whole(home: &Home, source: &str) -> Result<Whole, RelayError> {
-    let past = past(home, source, usize::MAX, standing(home)?, |_, _, _| (Places::default(), false))?;
-    if past.floor > 0 {
-        // Says what is missing.
-        Journal::told(home).commits_after(0)?;
-    }
-    let events = past.events.into_iter().map(|(offset, seq, _, json)| (offset, seq, json)).collect();
-    Ok(Whole { events, tip: past.tip })
-}
-
-/// Everything that the repository has up to this state. `places` says where commits stood before, and whether the stream goes on
-/// from there.
-fn past(
-    home: &Home,
-    source: &str,
-    most: usize,
-    tip: Tip,
-    places: impl FnOnce(&[Told], u64, &Tip) -> (Places, bool),
-) -> Result<Past, RelayError> {
-    let (commits, first) = recorded(&Journal::told(home), &tip, tip.at.seq.saturating_sub(most as u64))?;
-    let (mut places, goes_on) = places(&commits, first, &tip);
+    let (commits, first) = recorded(&journal, &tip, tip.at.seq.saturating_sub(most as u64))?;
+    let known = Places::read(path).filter(|places| places.fits(&home.repo, &commits, first, tip.oid));
     let main = home.main().ok();
     let landed = match main {
         Some(tip) => landed::unknown(&home.repo, tip, &HashSet::new(), COMMITS.min(most))?.0,
         None => Vec::new(),
     };
-    let landed = landed::read_all(&home.repo, &landed, source)?;
-    if !goes_on {
-        let sorted = sort_in(&commits, &landed, first);
-        places.keep(&sorted, main);
-    }
+    let landed = landed::read_all(&home.repo, &landed, &edge.source)?;
+    let places = known.unwrap_or_else(|| {
+        let ends = commits.iter().filter_map(|commit| Some((commit.time?, commit.seq)));
+        let mut places = Places::anew(path, (edge.random)());
+        places.keep(&sort_in(ends, landed.iter().map(|one| (one.oid, one.time)), first), main);
+        places
+    });
     let (mut events, mut runs) = (Vec::with_capacity(commits.len() + landed.len()), Vec::new());
     for commit in commits {
         let seq = commit.first_seq();
@@ -441,17 +409,22 @@ fn recorded(journal: &Journal<'_>, tip: &Tip, after: u64) -> Result<(Vec<Told>, 
     }
 }
 
-/// Places for commits that never had one: behind the last recorded event that is not younger.
-fn sort_in(commits: &[Told], landed: &[Landed], first: u64) -> Vec<(Oid, Offset)> {
-    let mut ends = commits.iter().filter_map(|commit| Some((commit.time?, commit.seq))).peekable();
+/// Places for commits that never had one: behind the last recorded event that is not younger. `ends` are the commits of the journal
+/// behind `first`, each by the time and the number of its last event.
+pub(super) fn sort_in(
+    ends: impl IntoIterator<Item = (DateTime<Utc>, u64)>,
+    landed: impl IntoIterator<Item = (Oid, DateTime<Utc>)>,
+    first: u64,
+) -> Vec<(Oid, Offset)> {
+    let mut ends = ends.into_iter().peekable();
     let (mut seq, mut place) = (first, offset::of_seq(first));
-    let mut placed = Vec::with_capacity(landed.len());
-    for one in landed {
-        while let Some((_, end)) = ends.next_if(|(time, _)| *time <= one.time) {
+    let mut placed = Vec::new();
+    for (oid, landed) in landed {
+        while let Some((_, end)) = ends.next_if(|(time, _)| *time <= landed) {
             seq = end;
         }
         place = offset::next(place.max(offset::of_seq(seq))).unwrap_or(place);
-        placed.push((one.oid, place));
+        placed.push((oid, place));
     }
     placed
 }

@@ -192,6 +192,8 @@ fn an_answer_is_sent_once_until_something_happens() {
         "/api/agents",
         "/api/specs",
         "/api/ledger",
+        "/api/runs",
+        "/api/export",
         "/api/history",
         "/api/history/index",
     ];

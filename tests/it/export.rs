@@ -49,7 +49,7 @@ fn beside(village: &Village, known: &[&str]) -> Vec<String> {
     names.filter(|name| !known.contains(&name.as_str()) && name.contains("site")).collect()
 }
 
-fn export(village: &Village, folder: &Path) -> Outcome {
+pub fn export(village: &Village, folder: &Path) -> Outcome {
     village.monkeytown(&["export", folder.to_str().unwrap(), "--json"])
 }
 
@@ -66,7 +66,7 @@ fn turn(village: &Village, file: &str, title: &str) {
 }
 
 /// All lines of history of an export.
-fn history(folder: &Path) -> String {
+pub fn history(folder: &Path) -> String {
     let chunks = json(folder, "history/index.json")["chunks"].clone();
     let read = |chunk: &Value| {
         fs::read_to_string(folder.join(format!("history/{}.ndjson", chunk["name"].as_str().unwrap()))).unwrap()
@@ -172,6 +172,26 @@ pub fn record_lines(village: &Village, lines: &[String]) {
     let tree = format!("{JOURNAL}^{{tree}}");
     let made = village.git_with(["commit-tree", &tree, "-p", JOURNAL, "-F", "-"], message.as_bytes());
     village.git(["update-ref", JOURNAL, &made]);
+}
+
+/// Records how a run began and ended once more for each of these ids, as if it had been theirs.
+pub fn record_again(village: &Village, run: &str, ids: &[String]) {
+    let journal = village.monkeytown(&["log", "-n", "0", "--json"]).stdout;
+    let is_end = |line: &&str| {
+        ["run.started", "run.finished"].iter().any(|kind| line.contains(&format!("\"monkeytown.{kind}.")))
+    };
+    let told: Vec<&str> = journal.lines().filter(is_end).filter(|line| line.contains(run)).collect();
+    let again = ids.iter().flat_map(|id| {
+        told.iter().enumerate().map(move |(nth, line)| {
+            let mut event: Value = serde_json::from_str(&line.replace(run, id)).unwrap();
+            event["id"] = format!("{id}-{nth}").into();
+            if event["data"]["slot"].is_string() {
+                event["data"]["slot"] = format!("manual-{id}").into();
+            }
+            event.to_string()
+        })
+    });
+    record_lines(village, &again.collect::<Vec<_>>());
 }
 
 // covers: static-export#a-long-history

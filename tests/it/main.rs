@@ -52,5 +52,6 @@ mod stream_program;
 mod telling;
 mod unreadable;
 mod verdicts;
+mod whole;
 mod workflows;
 mod world;

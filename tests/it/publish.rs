@@ -6,7 +6,7 @@ use std::time::Duration;
 use monkeytown::serve::publish::{Keys, Oidc, PAUSE, Publishers, Tokens, token};
 use serde_json::{Value, json};
 
-use crate::export::record_lines;
+use crate::export::record_again;
 use crate::issuer::{Issuer, Signer};
 use crate::station::{Answer, Plan, Station};
 use crate::village::{MORNING, Village, nothing};
@@ -145,23 +145,8 @@ fn nobody_speaks_about_a_run_of_another_agent_be_it_over_or_not() {
     first.ended(0, "nothing");
     let first = &first.text("run");
     // More of them than the state remembers: the first is known by the stream alone.
-    let journal = village.monkeytown(&["log", "-n", "0", "--json"]).stdout;
-    let of_run = journal
-        .lines()
-        .filter(|line| line.contains("\"monkeytown.run.started") || line.contains("\"monkeytown.run.finished"));
-    let of_run: Vec<&str> = of_run.collect();
     let runs: Vec<String> = (0..30).map(|nth| format!("01KAJ5V8T00000000000000{nth:03}")).collect();
-    let again = runs.iter().flat_map(|run| {
-        of_run.iter().enumerate().map(move |(nth, line)| {
-            let mut event: Value = serde_json::from_str(&line.replace(first, run)).unwrap();
-            event["id"] = format!("{run}-{nth}").into();
-            if event["data"]["slot"].is_string() {
-                event["data"]["slot"] = format!("manual-{run}").into();
-            }
-            event.to_string()
-        })
-    });
-    record_lines(&village, &again.collect::<Vec<_>>());
+    record_again(&village, first, &runs);
     let (station, token, _) = station(&village, 1_000, None);
     let known = station.get("/api/state", &[]).json()["state"]["agents"]["simian"]["runs"].to_string();
     assert_eq!((known.contains(first), known.contains(&runs[29])), (false, true), "{known}");

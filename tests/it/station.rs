@@ -167,6 +167,14 @@ impl Station {
         Self::get_at(self.address, path, headers)
     }
 
+    /// The same without a body.
+    pub fn head(&self, path: &str) -> Answer {
+        let mut stream = connect(self.address);
+        let request = Self::request(self.address, path, &[]).replacen("GET", "HEAD", 1);
+        stream.write_all(request.as_bytes()).unwrap();
+        Answer::of(&String::from_utf8(all(&mut stream)).unwrap())
+    }
+
     pub fn get_at(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut stream = Self::ask_at(address, path, headers);
         Answer::of(&String::from_utf8(all(&mut stream)).unwrap()).held("get", path)
@@ -291,13 +299,35 @@ pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: String,
+    /// Whether all of it came, as far as the other side says how much that is.
+    pub whole: bool,
+}
+
+/// What a body is whose parts come with their lengths (RFC 9112 section 7.1), and whether its last part came.
+fn unchunked(mut chunks: &[u8]) -> (String, bool) {
+    let mut body = Vec::new();
+    loop {
+        let line = chunks.windows(2).position(|two| two == b"\r\n");
+        let length = line.and_then(|at| usize::from_str_radix(std::str::from_utf8(&chunks[..at]).ok()?, 16).ok());
+        let (Some(at), Some(length)) = (line, length) else { break };
+        if length == 0 {
+            return (String::from_utf8(body).unwrap(), true);
+        }
+        let Some(part) = chunks.get(at + 2..at + 2 + length) else { break };
+        body.extend_from_slice(part);
+        chunks = chunks.get(at + 4 + length..).unwrap_or_default();
+    }
+    (String::from_utf8(body).unwrap(), false)
 }
 
 impl Answer {
     pub fn of(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-        Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+        let head = head.to_ascii_lowercase();
+        let is_chunked = head.contains("\r\ntransfer-encoding: chunked");
+        let (body, whole) = if is_chunked { unchunked(body.as_bytes()) } else { (body.to_owned(), true) };
+        Self { status, head, body, whole }
     }
 
     /// The same, where it is one that the server describes.

@@ -10,7 +10,7 @@ use clap::Args;
 use crate::cli::Usage;
 use crate::config::files::read_up_to;
 use crate::run::house::House;
-use crate::serve::publish::{FILE_BYTES, ISSUER, Keys, LOOK, Oidc, PAUSE, Publishers, Read, Roll, Unread};
+use crate::serve::publish::{FILE_BYTES, ISSUER, Keys, LOOK, Oidc, PAUSE, Publishers, Read, Roll, Tokens, Unread};
 use crate::town::limits::PUBLISHED_BY_ONE;
 
 /// Who may publish what running agents tell.
@@ -19,6 +19,9 @@ pub struct Publishing {
     /// A file outside of the repository with a line for each agent that may publish, as `monkeytown token` prints it
     #[arg(long, value_name = "FILE")]
     publish_tokens: Option<PathBuf>,
+    /// The lines of such a file, from a command that serves by the way.
+    #[arg(skip)]
+    pub lines: String,
     /// Events that one agent may publish in a second; as many at once
     #[arg(long, value_name = "N", default_value_t = rate(PUBLISHED_BY_ONE))]
     publish_rate: NonZeroU32,
@@ -57,16 +60,19 @@ impl Publishing {
     /// # Errors
     /// [`Usage`] where a file or an address is of no use.
     pub fn read(&self, house: &House) -> anyhow::Result<Publishers> {
-        let roll = self.publish_tokens.as_deref().map(|path| {
-            let bad = |why: Unread| Usage(format!("--publish-tokens {}: {why}", path.display()));
-            Roll::open(reader(path.to_owned(), house), LOOK).map_err(bad)
-        });
+        let roll = match self.publish_tokens.as_deref() {
+            None => Roll::from(Tokens::read(&self.lines)?),
+            Some(path) => {
+                let bad = |why: Unread| Usage(format!("--publish-tokens {}: {why}", path.display()));
+                Roll::open(reader(path.to_owned(), house), LOOK).map_err(bad)?
+            }
+        };
         let oidc = self.oidc_audience.clone().zip(self.oidc_repository.clone());
         let oidc = oidc.map(|(audience, repository)| -> anyhow::Result<Oidc> {
             let keys = Keys::new(&self.oidc_issuer, PAUSE).map_err(|why| Usage(format!("--oidc-issuer: {why}")))?;
             Ok(Oidc { keys, audience, repository, branch: house.home.branch.clone() })
         });
-        Ok(Publishers::new(roll.transpose()?.unwrap_or_default(), oidc.transpose()?, self.publish_rate))
+        Ok(Publishers::new(roll, oidc.transpose()?, self.publish_rate))
     }
 }
 

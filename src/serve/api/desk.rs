@@ -21,6 +21,7 @@ use crate::town::check;
 use crate::town::settings::Settings;
 use crate::town::world::World;
 
+use super::export::Exports;
 use super::kept::Kept;
 use super::ledger::Verified;
 use super::past::Past;
@@ -58,6 +59,8 @@ pub struct Desk {
     pub weighed: Mutex<HashMap<(u64, Oid, Oid), Arc<Weighed>>>,
     /// The last check of the journal.
     pub verified: Mutex<Option<Verified>>,
+    /// Those who read all of history.
+    pub exports: Exports,
 }
 
 /// The town's files as a commit of the default branch has them.
@@ -148,6 +151,7 @@ impl Desk {
             states: Mutex::default(),
             weighed: Mutex::default(),
             verified: Mutex::default(),
+            exports: Exports::default(),
         }
     }
 

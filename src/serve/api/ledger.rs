@@ -25,8 +25,12 @@ pub struct Ledger {
     balances: Vec<Balance>,
     /// Sums over all history.
     totals: Totals,
-    /// Runs, newest first.
+    /// Runs, newest first, at most 1,000.
     runs: Vec<RunSum>,
+    /// How many the stream knows; older ones are in the totals alone.
+    run_count: usize,
+    /// Where those are that are not among the runs; null where all are.
+    pub rest: Option<String>,
     /// Whether the journal folds to the state that is shown.
     verify: Verify,
 }
@@ -75,7 +79,12 @@ pub type Verified = (Tip, Verify);
 /// # Errors
 /// [`Failure`] when the journal cannot be read.
 pub fn ledger(desk: &Desk, home: &Home, town: &Town) -> Result<Ledger, Failure> {
-    let runs = lock(&desk.past).runs.iter().rev().take(RUNS).cloned().collect();
+    let (runs, run_count) = {
+        let past = lock(&desk.past);
+        (past.runs.iter().rev().take(RUNS).cloned().collect::<Vec<_>>(), past.runs.len())
+    };
+    let last = runs.last().filter(|_| run_count > runs.len());
+    let rest = last.map(|last| format!("/api/runs?after={}&limit={RUNS}", last.run));
     Ok(Ledger {
         note: "what runs cost at the prices of the settings; accounts and transfers are not kept yet",
         balances: Vec::new(),
@@ -87,6 +96,8 @@ pub fn ledger(desk: &Desk, home: &Home, town: &Town) -> Result<Ledger, Failure> 
             spent_last_day_micros: town.spent.cost_micros,
         },
         runs,
+        run_count,
+        rest,
         verify: verify(desk, home)?,
     })
 }

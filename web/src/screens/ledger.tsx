@@ -101,7 +101,7 @@ function Runs({ runs }: { runs: RunRow[] }) {
           <tbody>{newest.map((run) => <tr key={run.run}><th scope="row"><AgentLink id={run.agent} /></th><td><Said text={run.outcome} /></td><td><Said text={run.model ?? ""} /></td><td>{Number(run.tokens).toLocaleString("en")}</td><td>{dollars(run.cost_micros)}</td><td><When at={run.at} /></td></tr>)}</tbody>
         </table></div>
       )}
-      {runs.length > newest.length && <p class="muted">The last {newest.length} of {runs.length}; the CSV has all.</p>}
+      {runs.length > newest.length && <p class="muted">The last {newest.length}; the CSV has {runs.length}.</p>}
     </section>
   );
 }
