@@ -175,7 +175,7 @@ impl Thinker {
         if self.models_that_are_paid().iter().all(|model| model.rate.is_free()) {
             return Usd(0);
         }
-        charter.limits.usd_per_run.map_or(limits.usd_per_run, |own| own.min(limits.usd_per_run))
+        limits.usd_of_a_run(&charter.limits)
     }
 
     /// The purse of a run that may spend so much.

@@ -26,7 +26,7 @@ pub use observe::{CLOSING_COMMENT, CURSOR_STEP, is_news};
 /// Who rejects a pull request in whose place another one was opened: no human, so nothing was said about its content.
 pub const SUPERSEDED_BY: &str = "monkeytown";
 /// A run that may spend more than this starts only where at least this is left, in millionths of a US dollar.
-const LEAST_HOLD: u64 = 10_000;
+pub const LEAST_HOLD: u64 = 10_000;
 
 /// How long a hold outlives the lease of its run: a job that publishes may come that late.
 const HOLD_SECONDS: i64 = 30 * 60;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use rules::decimal;
 pub use rules::{RULES, parse};
 
+use super::charter::RunLimits;
 use super::ids::AgentId;
 use super::pattern::Pattern;
 use super::prices::Usd;
@@ -351,6 +352,14 @@ pub struct TownLimits {
     pub tokens_per_run: Option<u64>,
     /// US dollars that all runs together may spend on one day (UTC).
     pub usd_per_day: Usd,
+}
+
+impl TownLimits {
+    /// What one run of an agent may spend: the lower of what its charter and the town allow.
+    #[must_use]
+    pub fn usd_of_a_run(&self, own: &RunLimits) -> Usd {
+        own.usd_per_run.map_or(self.usd_per_run, |own| own.min(self.usd_per_run))
+    }
 }
 
 impl Default for TownLimits {

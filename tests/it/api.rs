@@ -81,6 +81,23 @@ fn agents_are_told_with_their_next_slot_and_their_memory() {
 }
 
 #[test]
+fn agents_are_told_with_what_they_may_have_on_one_day() {
+    let village = Village::new()
+        .agent("chaostester", "qa/**")
+        .agent_with("madchimp", "chaos/**", "limits: { usd_per_run: \"0.004\" }\n")
+        .settings("paused: [madchimp]\nlimits: { runs_per_day: 3, usd_per_day: \"2.50\" }\n")
+        .commit("Found the town");
+    let agents = Station::open(&village).get("/api/agents", &[]).json();
+    let told = |nth: usize| {
+        let agent = &agents[nth];
+        (agent["paused"].as_bool().unwrap(), agent["day"]["runs"].as_u64(), agent["day"]["cost_micros"].as_u64())
+    };
+    // What is left beyond it is less than a run needs to start.
+    assert_eq!(told(0), (false, Some(3), Some(2_490_000)), "{agents}");
+    assert_eq!(told(1), (true, Some(3), Some(2_496_000)), "{agents}");
+}
+
+#[test]
 fn specs_and_changes_are_counted_with_what_tests_name() {
     let spec = "# Login\n## Purpose\nPeople come in by it.\n## Requirements\n### Requirement: Enter\nIt SHALL open.\n\
                 #### Scenario: Key\n- **WHEN** a key\n- **THEN** open\n#### Scenario: None\n- **WHEN** none\n- **THEN** shut\n";

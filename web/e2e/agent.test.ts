@@ -1,4 +1,6 @@
-// Promise: a page about an agent says how things are with it as they change, and what it goes by.
+// Promise: a page about an agent says how things are with it as they change, why it may not run, and what it goes by.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Browser } from "playwright-core";
 import { Witness, browse } from "./look";
@@ -36,6 +38,31 @@ test("a verdict shows up beside its pull request while somebody looks, at its ag
   await article.getByText(/^merged by /).waitFor();
   expect(await article.getByRole("button", { name: /^(Merge|Reject)…/ }).count()).toBe(0);
   await gate.end();
+  await witness.end();
+});
+
+// covers: terrarium#nothing-moves-without-an-event/standing-still
+test("who is paused in the settings, or has had its runs of the day, says so on the map and on its page", async () => {
+  const settings = ".monkeytown/town.yaml";
+  const text = readFileSync(join(town.dir, settings), "utf8");
+  town.write(settings, text.replace(/^(\s*runs_per_day:) \d+/m, "$1 1").replace(/^paused: .*/m, "paused: [chaostester]"));
+  town.commit("Let the tester rest");
+  const witness = await (await Witness.open(browser, `${server.origin}/#/agents/chaostester`)).ready();
+  const { page } = witness;
+  const tier = page.getByRole("region", { name: "Tier" });
+  await tier.getByText("it is paused in town.yaml").waitFor();
+  await tier.getByText("✕ may not run").waitFor();
+  await page.locator(".hero .chip.bad").filter({ hasText: "paused" }).waitFor();
+  await witness.show("agents/founderai");
+  await tier.getByText("it has had its runs of today").waitFor();
+  await witness.show("agents");
+  expect(await page.locator(".people .chip.bad").count()).toBe(1);
+  // Of the past nobody knows what the settings said.
+  await witness.show("agents/chaostester?at=60");
+  await tier.getByText("✓ may run").waitFor();
+  await witness.show("terrarium/founderai");
+  await page.getByRole("region", { name: "Selected resident" }).getByText("has had its runs of today").waitFor();
+  expect((await witness.list()).join("\n")).toContain("has had its runs of today");
   await witness.end();
 });
 

@@ -53,9 +53,11 @@ test("a link to an event leads to it, and to the moment when it happened", async
 
 const button = (witness: Witness, name: string) => witness.page.getByRole("button", { name, exact: true });
 
-/** What is shown stays as it is while frames pass, and is what the address says. */
-async function stands(witness: Witness, at: number): Promise<void> {
+/** Nothing plays: what is shown stays as it is while frames pass, and is what the address says. */
+async function stands(witness: Witness, wanted?: number): Promise<void> {
   await button(witness, "Play").waitFor();
+  await witness.settled();
+  const at = wanted ?? (await witness.seq());
   await witness.settled();
   expect(await witness.seq()).toBe(at);
   await expect.poll(() => witness.page.url()).toContain(`at=${at}`);
@@ -71,7 +73,7 @@ test("playing the past moves on by itself, to the end and no further, or begins 
   await page.keyboard.press("p");
   await expect.poll(() => witness.seq(), { timeout: 20_000 }).toBeGreaterThan(8);
   await page.keyboard.press("p");
-  await stands(witness, await witness.seq());
+  await stands(witness);
   // By event, as fast as can be: the end comes soon, and playing ends there.
   await page.getByRole("combobox", { name: /^Play/ }).selectOption("event");
   await page.getByRole("combobox", { name: /^Speed/ }).selectOption("60");
@@ -86,7 +88,7 @@ test("playing the past moves on by itself, to the end and no further, or begins 
   await page.keyboard.press("p");
   await expect.poll(() => witness.seq(), { timeout: 20_000 }).toBeLessThan(head - 3);
   await button(witness, "Pause").click();
-  await stands(witness, await witness.seq());
+  await stands(witness);
   await witness.end();
 });
 

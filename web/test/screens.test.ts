@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Envelope } from "../src/fold/event";
 import { apply } from "../src/fold/fold";
-import { emptyTown, type Post, type Town } from "../src/fold/state";
+import { emptyTown, type Post, type Run, type Town } from "../src/fold/state";
 import { marks } from "../src/screens/axis";
 import { accountOf, pullsOf, sourceOf, standing } from "../src/screens/agent-facts";
 import { people, reactionsOf, threads } from "../src/screens/board-threads";
@@ -13,7 +13,7 @@ import { bytes, duration, histogram, millis, quantile } from "../src/screens/str
 import { BLOCK, Blocks, MAIN, OTHERS as PEOPLE, around, holds, lanesOf, placeOf, placesOf, upToDate, windowOf } from "../src/screens/timeline-window";
 import type { Entry } from "../src/stream/wire";
 import { detail, knowing, sentence } from "../src/ui/sentence";
-import type { FileInfo } from "../src/ui/api";
+import type { AgentInfo, FileInfo } from "../src/ui/api";
 import { entries, townAt } from "./fixture";
 
 function made(id: string, type: string, data: unknown, seq: number | null = null, time = "2026-01-01T00:00:00Z"): Entry {
@@ -251,30 +251,58 @@ describe("specs", () => {
 describe("an agent", () => {
   const town = townAt(entries.length);
   const [id, agent] = Object.entries(town.agents)[0] as [string, Town["agents"][string]];
+  const now = Date.parse(entries.at(-1)?.event.time ?? "");
+  const today = Math.floor(now / 86_400_000);
 
   it("has no tier where nobody keeps an account of it", () => {
-    expect(standing(id, agent, town, [], null)).toMatchObject({ tier: null, next: null, mayRun: true });
+    expect(standing(id, agent, town, [], null, now)).toMatchObject({ tier: null, next: null, mayRun: true });
   });
 
   it("stands in the tier of its account, so far from the next", () => {
     expect(accountOf(id, [{ account: `agent:${id}`, amount_m: 10_500 }])).toBe(10_500);
     expect(accountOf(id, [{ account: "treasury", amount_m: 1 }])).toBeNull();
-    expect(standing(id, agent, town, [], 10_500)).toMatchObject({ tier: { number: 1 }, next: { name: "branch", at: 12, missing: 1.5 } });
-    expect(standing(id, agent, town, [], -3_000).tier?.number).toBe(0);
-    expect(standing(id, agent, town, [], 99_000).next).toBeNull();
+    expect(standing(id, agent, town, [], 10_500, now)).toMatchObject({ tier: { number: 1 }, next: { name: "branch", at: 12, missing: 1.5 } });
+    expect(standing(id, agent, town, [], -3_000, now).tier?.number).toBe(0);
+    expect(standing(id, agent, town, [], 99_000, now).next).toBeNull();
   });
 
   it("believes the town's own word before the sum", () => {
     const said = made("1", "agent.entitled", { agent: id, tier: 3, reasons: ["kept"] });
-    expect(standing(id, agent, town, [said], 0)).toMatchObject({ tier: { number: 3 }, reasons: expect.arrayContaining(["kept"]) });
+    expect(standing(id, agent, town, [said], 0, now)).toMatchObject({ tier: { number: 3 }, reasons: expect.arrayContaining(["kept"]) });
   });
 
   it("may not run where the town is frozen or it is paused, and says by whom", () => {
     const frozen = emptyTown();
     apply(frozen, made("1", "town.frozen", { by: "ana", reason: "fire" }, 1).event);
-    const stand = standing(id, { ...agent, paused: { by: "bea", reason: "tired", since: "" } }, frozen, [], null);
+    const stand = standing(id, { ...agent, paused: { by: "bea", reason: "tired", since: "" } }, frozen, [], null, now);
     expect(stand.mayRun).toBe(false);
-    expect(stand.reasons.slice(0, 2)).toEqual(["the town is frozen by ana: fire", "paused by bea: tired"]);
+    expect(stand.reasons.slice(0, 2)).toEqual(["the town is frozen by ana: fire", "it is paused by bea: tired"]);
+  });
+
+  it("may not run where the settings pause it, or a day's runs or its money are used up, until that day is over", () => {
+    const charter = { ...({} as AgentInfo), name: id, day: { runs: 3, cost_micros: 9_990_000 } };
+    const busy = { ...agent, day: today, started_today: 3, cost_micros: 1n };
+    const spent = { ...town, spent: { day: today, cost_micros: 9_990_001n } };
+    const why = (known: AgentInfo, change: Partial<typeof agent>, at = now, then: Town = town) => {
+      const { mayRun, reasons } = standing(id, { ...busy, ...change }, then, [], null, at, known);
+      return [mayRun, reasons[0]];
+    };
+    expect(why({ ...charter, paused: true }, {})).toEqual([false, "it is paused in town.yaml"]);
+    expect(why(charter, {})).toEqual([false, "it has had its runs of today"]);
+    expect(why(charter, { started_today: 2 })[0]).toBe(true);
+    expect(why(charter, {}, now + 86_400_000)[0]).toBe(true);
+    expect(why(charter, { started_today: 0 }, now, spent)).toEqual([false, "it has no money left today"]);
+    expect(why(charter, { started_today: 0 }, now, { ...town, spent: { day: today, cost_micros: 9_990_000 } })[0]).toBe(true);
+    expect(why(charter, { started_today: 0 }, now + 86_400_000, spent)[0]).toBe(true);
+    // Who thinks for nothing needs no money; and an older export names no caps.
+    expect(why(charter, { started_today: 0, cost_micros: 0 }, now, spent)[0]).toBe(true);
+    expect(why({ ...charter, day: null }, {}, now, spent)[0]).toBe(true);
+  });
+
+  it("runs for as long as the lease of its run, and is silent after it", () => {
+    const active = { ...(agent.active ?? ({} as Run)), run: "r", lease_until: now / 1000 + 1 };
+    const first = (at: number) => standing(id, { ...agent, active }, town, [], null, at).reasons[0];
+    expect([first(now), first(now + 2_000)]).toEqual(["it runs", "its run is silent"]);
   });
 
   it("has its pull requests, newest first", () => {

@@ -7,12 +7,24 @@ use serde::Serialize;
 use crate::git::errors::GitError;
 use crate::git::home::Home;
 use crate::town::charter::{Charter, RunLimits, Schedule};
+use crate::town::decide::LEAST_HOLD;
 use crate::town::limits::TOWN_FILE_BYTES;
 use crate::town::memory::{Entry, Memory};
 use crate::town::ownership;
 use crate::town::schedule;
+use crate::town::settings::TownLimits;
 
 use super::desk::{Desk, Failure, TownNow};
+
+/// What the town lets its agents have on one day (UTC).
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "DailyCaps")]
+struct Day {
+    /// Runs that the agent may start.
+    runs: u32,
+    /// Once all agents together have spent more than this, in millionths of a US dollar, it starts no run that costs anything.
+    cost_micros: u64,
+}
 
 /// One agent.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -42,6 +54,8 @@ pub struct Agent {
     page: Option<String>,
     /// Whether the settings keep it from running.
     paused: bool,
+    /// What it may have on one day, where the settings can be read.
+    day: Option<Day>,
     /// What it remembers.
     memories: Vec<Entry>,
 }
@@ -71,6 +85,7 @@ fn agent(home: &Home, town: &TownNow, charter: &Charter, now: DateTime<Utc>) -> 
         senses: charter.senses.iter().map(|sense| sense.name().to_owned()).collect(),
         page: charter.page.clone(),
         paused: settings.is_some_and(|settings| settings.paused.contains(&charter.name)),
+        day: settings.map(|settings| day(&settings.limits, &charter.limits)),
         memories: match memories(home, town, charter) {
             Err(error) if error.is_unreadable() => {
                 tracing::warn!(agent = %charter.name, error = error.whole(), "its memory cannot be read");
@@ -79,6 +94,11 @@ fn agent(home: &Home, town: &TownNow, charter: &Charter, now: DateTime<Utc>) -> 
             memories => memories?,
         },
     })
+}
+
+fn day(town: &TownLimits, own: &RunLimits) -> Day {
+    let least = town.usd_of_a_run(own).0.min(LEAST_HOLD);
+    Day { runs: town.runs_per_day, cost_micros: town.usd_per_day.0.saturating_sub(least) }
 }
 
 /// A memory file that is damaged gives what can be read of it; the gate says what is wrong.

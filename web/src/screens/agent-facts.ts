@@ -1,9 +1,10 @@
 // What is worked out about an agent: why it may run or not, its tier, where its memories come from; no markup lives here.
 import { openPull, pullsInOrder, type Agent, type Pull, type Town } from "../fold/state";
-import type { LedgerInfo } from "../ui/api";
+import type { AgentInfo, LedgerInfo } from "../ui/api";
 import { writeRoute, START } from "../ui/route";
 import type { Entry } from "../stream/wire";
 import { field } from "../ui/sentence";
+import { keptBy } from "../world/stops";
 
 /** From how many a$ on each tier begins, where the town says nothing else. */
 const TIERS = [
@@ -30,14 +31,15 @@ function entitled(id: string, entries: Entry[]): { tier: number; reasons: string
   return Number.isInteger(tier) ? { tier, reasons: Array.isArray(reasons) ? reasons.map(String) : [] } : undefined;
 }
 
-/** Why it may run, or not. */
-function reasonsOf(id: string, agent: Agent, town: Town): { reasons: string[]; mayRun: boolean } {
+/** Why it may run, or not. What its charter and the settings say is known of now alone. */
+function reasonsOf(id: string, agent: Agent, town: Town, now: number, charter: AgentInfo | undefined): { reasons: string[]; mayRun: boolean } {
   const against: string[] = [];
   if (town.frozen) against.push(`the town is frozen by ${town.frozen.by}: ${town.frozen.reason}`);
-  if (agent.paused) against.push(`paused by ${agent.paused.by}: ${agent.paused.reason}`);
+  const kept = keptBy(agent, charter, town.spent, now);
+  if (kept) against.push(`it ${kept}`);
   const pull = openPull(town, id);
   const reasons = [...against];
-  if (agent.active) reasons.push("it runs");
+  if (agent.active) reasons.push(Number(agent.active.lease_until) * 1000 < now ? "its run is silent" : "it runs");
   if (pull) reasons.push(`#${pull.number} waits at the gate, so a run updates that`);
   if (reasons.length === 0) reasons.push("nothing keeps it from its next slot");
   return { reasons, mayRun: against.length === 0 };
@@ -49,8 +51,8 @@ export function accountOf(id: string, balances: LedgerInfo["balances"]): number 
 }
 
 /** Where an agent stands at the moment of this town. */
-export function standing(id: string, agent: Agent, town: Town, entries: Entry[], balanceM: number | null): Standing {
-  const { reasons, mayRun } = reasonsOf(id, agent, town);
+export function standing(id: string, agent: Agent, town: Town, entries: Entry[], balanceM: number | null, now: number, charter?: AgentInfo): Standing {
+  const { reasons, mayRun } = reasonsOf(id, agent, town, now, charter);
   const said = entitled(id, entries);
   const balance = balanceM === null ? null : balanceM / 1000;
   const earned = balance === null ? null : Math.max(0, TIERS.findLastIndex((tier) => balance >= tier.from));

@@ -9,6 +9,9 @@ import { agentOf } from "../ui/sentence";
 import { nameOf } from "../world/model";
 import { accountOf, pullsOf, sourceOf, standing, type Standing } from "./agent-facts";
 
+/** What its charter says and the settings of now say of it, where that holds: of the past nobody knows. */
+const ofNow = (charter: AgentInfo | undefined) => (app.past.value ? undefined : charter);
+
 /** What its charter says, where it could be fetched. */
 function charterOf(id: string): AgentInfo | undefined {
   const all = app.agents.want();
@@ -20,8 +23,8 @@ function ledger(): LedgerInfo | undefined {
   return all.state === "there" ? all.value : undefined;
 }
 
-function State({ agent }: { agent: Agent }) {
-  if (agent.paused) return <span class="chip bad">✕ paused</span>;
+function State({ agent, charter }: { agent: Agent; charter: AgentInfo | undefined }) {
+  if (agent.paused ?? charter?.paused) return <span class="chip bad">✕ paused</span>;
   return agent.active ? <span class="chip run">● running</span> : <span class="chip">○ resting</span>;
 }
 
@@ -36,7 +39,7 @@ function Everybody() {
       {all.map(([id, agent]) => (
         <li key={id}><a href={link("agents", id)}>
           <Face id={id} size={56} />
-          <span><b><Said text={nameOf(id)} /></b><small><Said text={charterOf(id)?.description ?? id} /></small><State agent={agent} /> <small>{`◆ ${agent.merged} merged · ✕ ${agent.rejected} rejected · ${dollars(agent.cost_micros)}`}</small></span>
+          <span><b><Said text={nameOf(id)} /></b><small><Said text={charterOf(id)?.description ?? id} /></small><State agent={agent} charter={ofNow(charterOf(id))} /> <small>{`◆ ${agent.merged} merged · ✕ ${agent.rejected} rejected · ${dollars(agent.cost_micros)}`}</small></span>
         </a></li>
       ))}
       {idle.map((one) => <li key={one.name}><a href={link("agents", one.name)}><Face id={one.name} size={56} /><span><b><Said text={nameOf(one.name)} /></b><small><Said text={one.description} /></small><span class="chip">has not run yet</span></span></a></li>)}
@@ -71,7 +74,7 @@ function Charter({ id, own, charter }: { id: string; own: string[] | undefined; 
         {charter && (
           <>
             <div><dt>runs</dt><dd>{charter.schedule ? <code>{charter.schedule.cron} {charter.schedule.timezone ?? "UTC"}</code> : "when it is asked to"}</dd></div>
-            {charter.next_slot && !app.past.value && <div><dt>next slot</dt><dd>{stamp(Date.parse(charter.next_slot))} UTC</dd></div>}
+            {charter.next_slot && !charter.paused && !app.past.value && <div><dt>next slot</dt><dd>{stamp(Date.parse(charter.next_slot))} UTC</dd></div>}
             <div><dt>model</dt><dd><code><Said text={charter.model ?? "inherit"} /></code></dd></div>
             <div><dt>tools</dt><dd>{charter.tools.length === 0 ? "all that the town offers" : charter.tools.join(", ")}</dd></div>
           </>
@@ -156,12 +159,12 @@ function One({ id }: { id: string }) {
   if (!agent && (!charter || app.past.value)) return <Empty title={id}>{app.past.value ? "It had not run by this moment." : "Nobody of this name lives here."}</Empty>;
   const money = ledger();
   const costs = new Map((money?.runs ?? []).map((run) => [run.run, Number(run.cost_micros)]));
-  const stand = agent && standing(id, agent, town, app.recent(500), app.past.value ? null : accountOf(id, money?.balances ?? []));
+  const stand = agent && standing(id, agent, town, app.recent(500), app.past.value ? null : accountOf(id, money?.balances ?? []), app.shownNow(), ofNow(charter));
   return (
     <article class="agent-page" aria-label={nameOf(id)}>
       <header class="panel hero">
         <span class="portrait"><Face id={id} size={72} /></span>
-        <div><h2><Said text={nameOf(id)} /></h2><p class="muted"><Said text={charter?.description ?? id} /></p>{agent ? <State agent={agent} /> : <span class="chip">has not run yet</span>}</div>
+        <div><h2><Said text={nameOf(id)} /></h2><p class="muted"><Said text={charter?.description ?? id} /></p>{agent ? <State agent={agent} charter={ofNow(charter)} /> : <span class="chip">has not run yet</span>}</div>
         {agent && (
           <dl class="figures">
             <div><dt>merged</dt><dd class="gate-tone">{`◆ ${agent.merged}`}</dd></div>

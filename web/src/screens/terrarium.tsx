@@ -126,7 +126,7 @@ function Card({ id, shown }: { id: string; shown: WorldModel }) {
         <div>
           <h2><bdi>{resident?.name ?? id}</bdi></h2>
           <p class="role"><Said text={resident?.role || id} /></p>
-          {agent.active ? <span class="chip run">● running</span> : agent.paused ? <span class="chip bad">✕ paused</span> : <span class="chip">{openPull(app.town(), id) ? "□ waiting" : "○ resting"}</span>}
+          {agent.active ? <span class="chip run">● running</span> : resident?.kept?.startsWith("is") ? <span class="chip bad">✕ paused</span> : <span class="chip">{openPull(app.town(), id) ? "□ waiting" : "○ resting"}</span>}
         </div>
         <button type="button" class="close" aria-label="Select nobody" onClick={() => go({ selected: null })}>✕</button>
       </div>

@@ -32,7 +32,9 @@ export interface AgentInfo {
   model: string | null;
   tools: string[];
   limits?: { [name: string]: unknown };
+  /** In town.yaml. */
   paused?: boolean;
+  day?: { runs: number; cost_micros: number } | null;
   memories: { id: string; at: string; text: string; kind: string; based_on: string[]; importance: number }[];
 }
 

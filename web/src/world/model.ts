@@ -3,7 +3,7 @@
 import { chance, seedOf } from "./hash";
 import { PLACES, type PlaceId, type Point } from "./plan";
 import { crateSpot, homeOf } from "./spots";
-import { count, moment, stopsOf, text, type Person } from "./stops";
+import { count, keptBy, moment, stopsOf, text, type Person } from "./stops";
 import type {
   Boat, ChangeLike, Crate, EventLike, Landmark, Lantern, Mote, PullLike, Resident, Sourced, Speech, TownLike, WorldInput, WorldModel,
 } from "./types";
@@ -63,10 +63,11 @@ function residentsOf(input: WorldInput, recent: readonly EventLike[]): Resident[
     const bed = beds.get(home) ?? 0;
     beds.set(home, bed + 1);
     if (!Object.hasOwn(town.agents, id)) return [];
-    const person: Person = { id, home, agent: town.agents[id] as Person["agent"], charter: charters.get(id) };
-    const stops = stopsOf(person, town, recent);
+    const [agent, charter] = [town.agents[id] as Person["agent"], charters.get(id)];
+    const kept = keptBy(agent, charter, town.spent, input.now);
+    const stops = stopsOf({ id, home, agent, charter, kept }, town, recent);
     return [{
-      id, home, rank, name: nameOf(id), role: person.charter?.description ?? "", source: `agent/${id}`,
+      id, home, rank, kept, name: nameOf(id), role: charter?.description ?? "", source: `agent/${id}`,
       legs: legsOf(stops, { home: bed, town: rank }),
       ...(town.frozen ? { halt: `stands still: the town is frozen by ${town.frozen.by}, ${town.frozen.reason}` } : {}),
     }];

@@ -5,12 +5,14 @@ import type { AgentLike, CharterLike, EventLike, PullLike, Stop, TownLike } from
 
 /** Runs and pull requests that still matter for where somebody is now. */
 const KEPT = 6;
+const DAY = 86_400_000;
 
 export interface Person {
   readonly id: string;
   readonly home: PlaceId;
   readonly agent: AgentLike;
   readonly charter: CharterLike | undefined;
+  readonly kept: string | undefined;
 }
 
 export function moment(time: string): number {
@@ -68,9 +70,21 @@ function bed(person: Person): Stop {
   return { at: -Infinity, place: person.home, activity: "asleep", reason: waits(person), source: `agent/${person.id}` };
 }
 
+/** Why it may begin no run at this moment: people, the settings, or a day that is used up. What runs in flight may spend yet is not counted. */
+export function keptBy(agent: AgentLike, charter: CharterLike | undefined, spent: TownLike["spent"], now: number): string | undefined {
+  const today = Math.floor(now / DAY);
+  const caps = charter?.day;
+  if (agent.paused) return `is paused by ${agent.paused.by}: ${agent.paused.reason}`;
+  if (charter?.paused) return "is paused in town.yaml";
+  if (!caps) return undefined;
+  if (agent.day === today && agent.started_today >= caps.runs) return "has had its runs of today";
+  // Who never cost anything needs no money.
+  return spent?.day === today && agent.cost_micros > 0 && spent.cost_micros > caps.cost_micros ? "has no money left today" : undefined;
+}
+
 /** Why somebody sleeps. */
 export function waits(person: Person): string {
-  if (person.agent.paused) return `is paused by ${person.agent.paused.by}: ${person.agent.paused.reason}`;
+  if (person.kept) return person.kept;
   const slot = person.charter?.next_slot;
   return slot ? `waits for its slot at ${clock(moment(slot))}` : "waits to be called";
 }

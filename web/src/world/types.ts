@@ -11,6 +11,7 @@ export interface TownLike {
   readonly frozen?: HaltLike | undefined;
   readonly totals?: { readonly merged: Int; readonly cost_micros: Int } | undefined;
   readonly posts?: Readonly<Record<string, PostLike>> | undefined;
+  readonly spent?: { readonly day: number; readonly cost_micros: Int } | undefined;
 }
 
 export interface HaltLike {
@@ -25,6 +26,9 @@ export interface AgentLike {
   readonly merged: Int;
   readonly rejected: Int;
   readonly paused?: HaltLike | undefined;
+  readonly day: number;
+  readonly started_today: number;
+  readonly cost_micros: Int;
 }
 
 export interface RunLike {
@@ -76,6 +80,9 @@ export interface CharterLike {
   readonly name: string;
   readonly description?: string | undefined;
   readonly next_slot?: string | null | undefined;
+  readonly paused?: boolean | undefined;
+  /** What it may have on one day: runs of its own, and what all together may have spent. */
+  readonly day?: { readonly runs: number; readonly cost_micros: Int } | null | undefined;
   readonly memories?: readonly unknown[] | undefined;
 }
 
@@ -140,6 +147,8 @@ export interface Resident extends Sourced {
   /** Its place in the order of all who have a charter: it decides which seat is its own. */
   readonly rank: number;
   readonly legs: readonly Leg[];
+  /** Why it may begin no run. */
+  readonly kept: string | undefined;
   /** Why it does not move at all, where that is so whatever it was about to do. */
   readonly halt?: string | undefined;
 }

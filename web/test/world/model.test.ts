@@ -1,7 +1,7 @@
 // That the world follows from the journal and from nothing else: sources, positions, rewinding.
 import { expect, test } from "vitest";
 import type { Envelope } from "../../src/fold/event";
-import { emptyTown, type Town } from "../../src/fold/state";
+import { emptyTown, type Agent, type Town } from "../../src/fold/state";
 import { worldModel } from "../../src/world/model";
 import { inRiver, PLACES } from "../../src/world/plan";
 import { homeOf } from "../../src/world/spots";
@@ -187,6 +187,26 @@ test("nobody speaks the words of a post that somebody hid, then or since", () =>
   expect(said()).toContain("A secret");
   expect(said(() => false)).toContain("A secret");
   expect(said((id) => id === "talk-1")).not.toContain("A secret");
+});
+
+test("whoever may begin no run says why in the place of its next slot, on the map and in the list", () => {
+  const { events, states } = live(4, 60);
+  const now = Date.parse(events[59]?.time ?? "") + 300_000;
+  const day = Math.floor(now / 86_400_000);
+  const [id, agent] = Object.entries((states[59] as Town).agents)[0] as [string, Agent];
+  const said = (charter: object, change: Partial<Agent>, spent?: Town["spent"]) => {
+    const agents = { [id]: { ...agent, active: undefined, ...change } as Agent };
+    const town: Town = { ...(states[59] as Town), pulls: {}, agents, ...(spent ? { spent } : {}) };
+    const model = worldModel({ town, now, seed: SEED, charters: [{ name: id, next_slot: "2030-01-18T10:00:00Z", day: { runs: 24, cost_micros: 5 }, ...charter }] });
+    const words = standing(model.residents[0] as WorldModel["residents"][0], now).reason;
+    expect(listOf(model, now).find((row) => row.id === id)?.text).toContain(words);
+    return words;
+  };
+  expect(said({}, {})).toContain("waits for its slot at 10:00 UTC on 2030-01-18");
+  expect(said({ paused: true }, {})).toContain("is paused in town.yaml");
+  expect(said({}, { paused: { by: "bea", reason: "tired", since: "" } })).toContain("is paused by bea: tired");
+  expect(said({}, { day, started_today: 24 })).toContain("has had its runs of today");
+  expect(said({}, { cost_micros: 1 }, { day, cost_micros: 6 })).toContain("has no money left today");
 });
 
 test("a frozen town stands still and says who froze it", () => {
