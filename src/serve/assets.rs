@@ -99,7 +99,8 @@ pub fn exported() -> Vec<(&'static str, Cow<'static, [u8]>)> {
     }
     // Such a host may send no header, so the page says itself what it may do. A server of ours names those of its town in a header,
     // and a page that named none would not ask them.
-    let alone = format!(r#"<meta http-equiv="Content-Security-Policy" content="{POLICY}; connect-src 'self'" />{STATIC}"#);
+    let alone =
+        format!(r#"<meta http-equiv="Content-Security-Policy" content="{POLICY}; connect-src 'self'" />{STATIC}"#);
     let told = |file: &'static Asset| match std::str::from_utf8(file.bytes) {
         Ok(text) if file.path == "index.html" => Cow::Owned(text.replacen(SERVED, &alone, 1).into_bytes()),
         _ => Cow::Borrowed(file.bytes),
