@@ -1,7 +1,7 @@
 // Promise: the page shows what happens when it happens, and finds back by itself when its server dies.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Browser } from "playwright-core";
-import { Witness, browse } from "./look";
+import { Witness, alike, browse } from "./look";
 import { Town } from "./town";
 
 let browser: Browser;
@@ -15,15 +15,6 @@ beforeEach(() => {
 });
 afterEach(() => town.end());
 afterAll(() => browser.close());
-
-/** Two pages come to show the same of everybody, once those who walk have arrived. */
-async function alike(one: Witness, other: Witness): Promise<void> {
-  const differ = async () => {
-    const [here, there] = [await one.list(), await other.list()].map((list) => list.join("\n"));
-    return here === there ? "" : `${here}\n--\n${there}`;
-  };
-  await expect.poll(differ, { timeout: 60_000, interval: 300 }).toBe("");
-}
 
 // covers: terrarium#nothing-moves-without-an-event/a-run
 test("a real run shows up while it happens, and the page then holds what the program folds", async () => {
@@ -70,6 +61,11 @@ test("a killed server leaves a page that says so, catches up, and holds what a f
   const served = await second.json<{ seq: number; state: unknown }>("/api/state");
   expect(served.seq).toBe(seq);
   expect(served.state).toEqual(town.state());
+  // What a killed server may have told and nobody wrote down is said to be missing.
+  await witness.page.getByRole("alert").filter({ hasText: "did not come through here: the server was started again" }).waitFor();
+  await witness.show("stream");
+  expect(await witness.text("[aria-label^='Gaps']")).toMatch(/Gaps 1 ✕ \d+ to \d+, restarted/);
+  await witness.show("terrarium");
   const fresh = await (await Witness.open(browser, second.origin)).ready();
   await alike(witness, fresh);
   await fresh.end();

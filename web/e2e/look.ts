@@ -21,13 +21,15 @@ export class Witness {
     private readonly fine: RegExp | undefined,
   ) {}
 
-  static async open(browser: Browser, address: string, options: BrowserContextOptions & { fine?: RegExp } = {}): Promise<Witness> {
-    const { fine, ...rest } = options;
+  /** `before` has the page before anything of it runs. */
+  static async open(browser: Browser, address: string, options: BrowserContextOptions & { fine?: RegExp; before?: (page: Page) => Promise<unknown> } = {}): Promise<Witness> {
+    const { fine, before, ...rest } = options;
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...rest });
     context.setDefaultTimeout(10_000);
     const page = await context.newPage();
     const witness = new Witness(page, fine);
     await witness.watch(new URL(address).origin);
+    await before?.(page);
     await page.goto(address);
     return witness;
   }
@@ -117,6 +119,22 @@ export class Witness {
     await this.page.context().close();
     expect(this.trouble.map(({ what }) => what)).toEqual([]);
   }
+}
+
+/** Two pages come to show the same of everybody, once those who walk have arrived. */
+export async function alike(one: Witness, other: Witness): Promise<void> {
+  const differ = async () => {
+    const [here, there] = [await one.list(), await other.list()].map((list) => list.join("\n"));
+    return here === there ? "" : `${here}\n--\n${there}`;
+  };
+  await expect.poll(differ, { timeout: 60_000, interval: 300 }).toBe("");
+}
+
+/** What a page waits before it tries again is by chance; here chance is kind. */
+export function hurried(page: Page): Promise<unknown> {
+  return page.addInitScript(() => {
+    crypto.getRandomValues = <T>(array: T): T => (array as Uint32Array).fill(2 ** 26) as T;
+  });
 }
 
 export function browse(): Promise<Browser> {

@@ -10,13 +10,13 @@ export interface Stage {
   server: Server;
 }
 
-/** A stage with the town of `monkeytown demo`, or with another. */
-export function stage(make: () => Town = () => Town.demo()): Stage {
+/** A stage with the town of `monkeytown demo`, or with another; a test may want to start its servers itself. */
+export function stage(make: () => Town = () => Town.demo(), serves = true): Stage {
   const on = {} as Stage;
   beforeAll(async () => {
     on.browser = await browse();
     on.town = make();
-    on.server = await on.town.serve();
+    if (serves) on.server = await on.town.serve();
   });
   afterAll(async () => {
     await on.browser.close();

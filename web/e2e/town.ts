@@ -107,10 +107,11 @@ export class Town {
     return new Town(root);
   }
 
-  /** The town of `monkeytown demo`, after its first day: eight pull requests wait. */
-  static demo(): Town {
+  /** The town of `monkeytown demo`, after its first day: eight pull requests wait, since a moment where one is given. */
+  static demo(at?: Date): Town {
     const town = new Town(mkdtempSync(join(tmpdir(), "terrarium-")));
-    execFileSync(PROGRAM, ["demo", "--dir", town.dir], { env: town.env, stdio: ["ignore", "pipe", "pipe"] });
+    const env = at ? { ...town.env, MONKEYTOWN_NOW: at.toISOString() } : town.env;
+    execFileSync(PROGRAM, ["demo", "--dir", town.dir], { env, stdio: ["ignore", "pipe", "pipe"] });
     return town;
   }
 

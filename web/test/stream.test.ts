@@ -153,12 +153,44 @@ describe("the line", () => {
     expect(line.gaps).toMatchObject([{ reason: "restarted" }]);
   });
 
-  test("a full server sends it to the next one", () => {
+  test("a server that is full or gone sends it to the next one, and a lesser way waits until all of them were tried", () => {
+    for (const code of [4013, 1006]) {
+      const { outside } = page(["http://a/", "http://b/"]);
+      const tried: string[] = [];
+      for (let i = 0; i < 5; i++) {
+        tried.push(`${outside.line.base} ${outside.line.way}`);
+        outside.line.sink.down(code);
+        outside.pass(30_000);
+      }
+      expect(tried).toEqual(["http://a/ websocket", "http://b/ websocket", "http://a/ websocket", "http://b/ websocket", "http://b/ sse"]);
+    }
+  });
+
+  test("a try of the best way that fails leaves it where it was", () => {
     const { outside } = page(["http://a/", "http://b/"]);
-    const first = outside.line.base;
-    outside.line.sink.down(4013);
-    outside.pass(30_000);
-    expect(outside.line.base).not.toBe(first);
+    for (let i = 0; i < 4; i++) {
+      outside.line.sink.down(1006);
+      outside.pass(30_000);
+    }
+    outside.line.sink.frame(hello());
+    for (let beat = 0; outside.line.way === "sse" && beat < 20; beat++) {
+      outside.pass(30_000);
+      outside.line.sink.frame({ kind: "heartbeat", offset: "0" });
+    }
+    expect(outside.line).toMatchObject({ way: "websocket", base: "http://b/" });
+    outside.line.sink.down(1006);
+    outside.pass(500);
+    expect(outside.line).toMatchObject({ way: "sse", base: "http://b/" });
+  });
+
+  test("a browser that has no such way is one where it cannot be heard", () => {
+    const outside = new FakeOutside();
+    outside.ways = outside.ways.map((one) => (one.way === "polling" ? one : { ...one, open: () => { throw new ReferenceError("there is none"); } }));
+    const connection = new Connection(["http://town/"], outside, () => undefined, () => undefined);
+    connection.start();
+    expect(connection.line).toMatchObject({ status: "waiting", why: "the line broke" });
+    outside.pass(10_000);
+    expect(outside.opened.map(({ way }) => way)).toEqual(["polling"]);
   });
 
   test("waits with full jitter, never longer than half a minute", () => {

@@ -38,7 +38,7 @@ export const WAYS: Outside["ways"] = [
 
 /** Quiet for longer than two heartbeats and a half means that nobody is there. */
 const SILENCE = 40_000;
-/** Tries that a way gets to say hello before the next one has its turn. */
+/** Tries that a way gets to say hello at each server before the next one has its turn. */
 const TRIES = 2;
 /** Reconnects by a lesser way before the best one is tried again. */
 const PATIENCE = 5;
@@ -138,7 +138,12 @@ export class Connection {
     this.become("connecting");
     this.watch();
     const after = this.resume ? this.line.offset : "snapshot";
-    this.close = open(base, after, { frame: (frame) => this.take(frame), down: (code) => this.fell(code) });
+    try {
+      this.close = open(base, after, { frame: (frame) => this.take(frame), down: (code) => this.fell(code) });
+    } catch {
+      // A browser that has no such way, or does not allow it, says so at once.
+      this.fell(1006);
+    }
   }
 
   /** Half-open lines never close by themselves: whoever is silent for too long is gone. */
@@ -186,7 +191,7 @@ export class Connection {
     this.detour *= 2;
     this.detours = 0;
     this.rung = 0;
-    this.tries = TRIES - 1;
+    this.tries = TRIES * this.bases.length - 1;
     this.connect();
   }
 
@@ -214,7 +219,6 @@ export class Connection {
     this.line.why = CLOSED[code] ?? `the line was closed with ${code}`;
     this.failures += 1;
     if (code === 4029) this.failures = Math.max(this.failures, 5);
-    if (code === 4013) this.shard = (this.shard + 1) % Math.max(1, this.bases.length);
     if (!this.hello) this.stepDown();
     else this.stepUp();
     this.wait();
@@ -227,13 +231,15 @@ export class Connection {
     this.cancelRetry = this.outside.later(() => this.connect(), wait);
   }
 
+  /** Another server may be better off than this one; where none of them can be heard this way, the next way has its turn. */
   private stepDown(): void {
     this.tries += 1;
-    if (this.tries < TRIES) return;
+    if (this.tries < TRIES * this.bases.length) {
+      this.shard = (this.shard + 1) % this.bases.length;
+      return;
+    }
     this.tries = 0;
     this.rung = (this.rung + 1) % this.outside.ways.length;
-    // Another server may be better off than this one.
-    if (this.rung === 0) this.shard = (this.shard + 1) % Math.max(1, this.bases.length);
   }
 
   private stepUp(): void {

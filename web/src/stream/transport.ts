@@ -73,6 +73,9 @@ interface Page {
 
 const WAIT_SECONDS = 25;
 
+/** Between two questions another life of the stream may begin, in which the same offset is another place. */
+const place = (epoch: string, offset: string): string => `${epoch}:${offset}`;
+
 export const openPoll: Open = (base, after, sink) => {
   const stop = new AbortController();
   const get = async (url: URL): Promise<unknown> => {
@@ -86,9 +89,9 @@ export const openPoll: Open = (base, after, sink) => {
   const begin = async (): Promise<string> => {
     const now = (await get(new URL("api/state", base))) as { epoch: string; offset: string; seq: number; state: unknown };
     tell({ kind: "hello", epoch: now.epoch, offset: now.offset, head: null, server: "" });
-    if (after !== "snapshot") return after;
+    if (after !== "snapshot") return place(now.epoch, after);
     tell({ kind: "snapshot", offset: now.offset, seq: now.seq, state: now.state });
-    return now.offset;
+    return place(now.epoch, now.offset);
   };
   const listen = async () => {
     for (let next = await begin(); !stop.signal.aborted; ) {
@@ -101,8 +104,8 @@ export const openPoll: Open = (base, after, sink) => {
         const frame = { kind: "event", ...one } as Frame;
         tell(frame);
       }
-      next = page.next;
-      tell({ kind: "heartbeat", offset: next });
+      next = place(page.epoch, page.next);
+      tell({ kind: "heartbeat", offset: page.next });
     }
   };
   listen().catch(() => {

@@ -1,6 +1,6 @@
 // How the map fits its frame, and what lies in which direction, is computed here; no elements and no drawing.
 
-import { HEIGHT, PLAZA, WIDTH, type Point } from "./plan";
+import { HEIGHT, WIDTH, type Point } from "./plan";
 
 /** The scale in pixels of the page, and where the map's corner lies in its frame. */
 export interface View {
@@ -30,10 +30,9 @@ export function scaleFor(width: number, height: number, ratio: number): number {
   return Math.max(Math.ceil(ROOMY * ratio), larger / fit <= 1.34 ? larger : Math.floor(fit)) / ratio;
 }
 
-/** What is in the middle before anybody moves the map: the fire, and as much of the way to the main tree as there is room for. */
+/** What is in the middle before anybody moves the map: the main tree and the gate, and as much of the clearing as there is room for. */
 export function startOn(width: number, scale: number): Point {
-  const half = width / scale / 2;
-  return { x: Math.min(WIDTH, PLAZA.x - PLAZA.rx - 9 + 2 * half) - half, y: 178 };
+  return { x: WIDTH - width / scale / 2, y: 178 };
 }
 
 /** The corner of the map when `centre` shall be in the middle: never a margin where there is map to show. */

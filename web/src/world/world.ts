@@ -98,7 +98,7 @@ class World implements WorldHandle {
     this.overlay.update(model);
     this.told = "";
     this.wake();
-    if (this.request === 0) this.draw(steadyClock());
+    if (this.request === 0) this.redraw();
   }
 
   select(id: string | undefined): void {
@@ -144,7 +144,10 @@ class World implements WorldHandle {
 
   private listen(): void {
     const { signal } = this.ends;
-    this.document.addEventListener("visibilitychange", () => this.wake(), { signal });
+    this.document.addEventListener("visibilitychange", () => {
+      this.wake();
+      this.redraw();
+    }, { signal });
     this.quiet.addEventListener("change", () => this.wake(), { signal });
     let from: { readonly x: number; readonly y: number; readonly centre: Point; moved: boolean } | undefined;
     this.canvas.addEventListener("pointerdown", (event) => {

@@ -7,7 +7,7 @@ import { seedOf } from "../../src/world/hash";
 import { worldModel } from "../../src/world/model";
 import { Painter, type Frame } from "../../src/world/paint";
 import { way } from "../../src/world/path";
-import { HEIGHT, WIDTH, placeOf, type Point } from "../../src/world/plan";
+import { HEIGHT, PLAZA, WIDTH, placeOf, type Point } from "../../src/world/plan";
 import { Scene } from "../../src/world/scene";
 import { ambient, darkness } from "../../src/world/sky";
 import { ROOMY, nearest, scaleFor, startOn, viewOn } from "../../src/world/view";
@@ -144,14 +144,17 @@ test("a frame with little height still shows the names: the map is larger than i
   expect(scaleFor(1400, 700, 1)).toBe(2);
 });
 
-test("a map that nobody moved shows the fire, and the main tree where there is room for both", () => {
-  const [fire, tree] = [placeOf("fire"), placeOf("tree")];
-  for (const [width, height] of [[980, 576], [980, 496], [1056, 426], [724, 500], [390, 400], [640, 220]] as const) {
-    const scale = scaleFor(width, height, 2);
-    const view = viewOn(startOn(width, scale), width, height, scale);
-    const shows = ({ x, y }: Point) => x * scale + view.left > 0 && x * scale + view.left < width && y * scale + view.top > 0 && y * scale + view.top < height;
-    expect(shows(fire), `the fire at ${width}×${height}`).toBe(true);
-    expect(shows(tree), `the tree at ${width}×${height}`).toBe(width > 390);
+test("a map that nobody moved shows the main tree and the gate, and the fire where there is room for it as well", () => {
+  for (const [width, height] of [[980, 576], [980, 496], [1056, 426], [724, 500], [390, 436], [390, 256], [640, 220]] as const) {
+    for (const ratio of [2, 3]) {
+      const scale = scaleFor(width, height, ratio);
+      const view = viewOn(startOn(width, scale), width, height, scale);
+      const shows = ({ x, y }: Point) => x * scale + view.left > 0 && x * scale + view.left < width && y * scale + view.top > 0 && y * scale + view.top < height;
+      for (const place of ["tree", "gate"] as const) expect(shows(placeOf(place)), `the ${place} at ${width}×${height}`).toBe(true);
+      expect(shows(placeOf("fire")), `the fire at ${width}×${height}`).toBe(width > 390);
+      // Of the clearing, on a telephone too, those who sit at its edge.
+      expect(shows({ x: PLAZA.x + PLAZA.rx - 1, y: PLAZA.y }), `the clearing at ${width}×${height}`).toBe(true);
+    }
   }
 });
 
