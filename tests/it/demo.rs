@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::station::{Ear, page};
+use crate::stream_program::Serving;
 use crate::village::Village;
 
 /// What a run is at, one after the other.
@@ -62,7 +63,7 @@ fn a_served_demo_answers_verdicts_until_it_is_told_to_end() {
     let village = Village::new();
     let made = village.path("made");
     let made = made.to_str().unwrap();
-    let mut child = village.command(&["demo", "--serve", "--dir", made]).spawn().unwrap();
+    let mut child = Serving(village.command(&["demo", "--serve", "--dir", made]).spawn().unwrap());
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let address = lines.find_map(|line| Some(page(line.split_once("watch it at ")?.1).0)).unwrap();
     let mut ear = Ear::at(address, "after=0");

@@ -13,7 +13,7 @@ use crate::station::{Ear, Station, connect, page, place_of, until};
 use crate::village::Village;
 
 /// The real program that serves, for as long as this is held: also where the test fails nothing is left behind.
-pub struct Serving(Child);
+pub struct Serving(pub Child);
 
 impl Drop for Serving {
     fn drop(&mut self) {
