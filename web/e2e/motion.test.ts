@@ -86,8 +86,12 @@ test("whatever a screen can do, the map is painted thirty times a second", async
 });
 
 // covers: terrarium#everybody-can-use-it/frames
-test("a tab that nobody sees paints nothing, and hears all the same", async () => {
+test("a tab that nobody sees paints nothing and asks for nothing, and hears all the same", async () => {
   const [witness, display] = await open();
+  const asked: string[] = [];
+  witness.page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  // What was read is old enough to be read again at once.
+  await display.refresh(2, 10_000);
   await display.hide(true);
   for (const agent of ["bananaeconomist", "madchimp"]) {
     await reject(agent, display);
@@ -95,7 +99,9 @@ test("a tab that nobody sees paints nothing, and hears all the same", async () =
     const { painted, ran } = await display.refresh(60, 17);
     expect([painted, ran < 10]).toEqual([0, true]);
   }
+  expect(asked).toEqual([]);
   await display.hide(false);
+  await expect.poll(() => asked).toContain("/api/specs");
   expect((await display.refresh(10, 34)).painted).toBe(10);
   await witness.end();
 });

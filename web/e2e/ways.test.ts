@@ -49,8 +49,7 @@ test.each([["sse", "chaostester", ["WebSocket"]], ["polling", "madchimp", ["WebS
   await page.locator(".pill.down").waitFor();
   on.town.run("run", agent);
   const second = await on.town.serve(port);
-  await page.locator(".pill.live").waitFor();
-  expect(await way(witness)).toMatch(/^Heard by (sse|polling)/);
+  await expect.poll(() => way(witness), { timeout: 10_000 }).toMatch(/^Heard by (sse|polling)/);
   await expect.poll(() => witness.seq()).toBe(await head(second));
   await page.getByRole("alert").filter({ hasText: "the server was started again" }).waitFor();
 
