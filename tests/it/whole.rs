@@ -29,7 +29,7 @@ fn every_run_is_told_once_however_many_there_are() {
     let first = run(&village, nothing("All links hold")).text("run");
     let again: Vec<String> = (0..1_100).map(|nth| format!("01KAJ5V8T0000000000000{nth:04}")).collect();
     record_again(&village, &first, &again);
-    let mut all = [&[first.clone()], &again[..]].concat();
+    let mut all = [std::slice::from_ref(&first), &again[..]].concat();
     all.reverse();
     let station = Station::open(&village);
     let get = |path: &str| station.get(path, &[]).json();

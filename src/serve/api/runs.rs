@@ -15,6 +15,7 @@ use crate::serve::Shared;
 use crate::serve::filter::{self, BadFilter};
 use crate::serve::openapi::{Operation, Paths};
 use crate::serve::problem::Problem;
+use crate::town::limits::FILTER_NAME_BYTES;
 
 use super::desk::{Document, Failure, lock};
 use super::past::RunSum;
@@ -112,7 +113,7 @@ fn page<'r>(runs: impl DoubleEndedIterator<Item = &'r RunSum> + Clone, asked: &A
     if let Some(after) = asked.after.as_deref()
         && !older.any(|run| run.run == after)
     {
-        let after: String = after.chars().take(filter::NAME_BYTES).collect();
+        let after: String = after.chars().take(FILTER_NAME_BYTES).collect();
         return Err(Failure::Bad(format!("after={after:?}: no such run is known here; begin without after=")));
     }
     let count = runs.filter(fits).count() as u64;
