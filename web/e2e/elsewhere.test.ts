@@ -2,8 +2,7 @@
 import { createServer, type AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Browser } from "playwright-core";
-import { ranked } from "../src/stream/shards";
-import { Witness, browse } from "./look";
+import { Witness, browse, hurried } from "./look";
 import { Town, type Server } from "./town";
 
 let browser: Browser;
@@ -36,25 +35,27 @@ afterAll(async () => {
 // covers: event-stream#several-servers-serve-one-town/each-says-which-it-is
 test.each([["server-sent events", ["WebSocket"]], ["polling", ["WebSocket", "EventSource"]]])("a page of one server hears the other one by %s where better ways are closed", async (way, closed) => {
   const [own, other] = servers.map(({ origin }) => origin) as [string, string];
-  // One of the names that this browser could have given itself, by which it asks the other server first.
-  const name = Array.from({ length: 100 }, (_, nth) => `witness-${nth}`).find((one) => ranked([own, other], one)[0] === other) ?? "";
-  const storageState = { cookies: [], origins: [{ origin: own, localStorage: [{ name: "monkeytown.witness", value: name }] }] };
-  const witness = await (await Witness.open(browser, own, { fine: new RegExp(`^request: ${other}/`), storageState })).ready();
+  const witness = await Witness.open(browser, own, {
+    fine: new RegExp(`^request: ${other}/|ERR_FAILED`),
+    before: async (page) => {
+      await hurried(page);
+      // As where something between closes every line of these kinds, and the own server has no room for another one.
+      await page.addInitScript((kinds) => {
+        class Closed {
+          onclose?: (event: object) => void;
+          onerror?: (event: object) => void;
+          constructor() {
+            queueMicrotask(() => (this.onclose ?? this.onerror)?.({ code: 1006 }));
+          }
+          addEventListener() {}
+          close() {}
+        }
+        for (const kind of kinds) Object.defineProperty(window, kind, { value: Closed });
+      }, closed);
+      for (const path of ["events?", "api/events?", "api/state"]) await page.route((url) => url.href.startsWith(`${own}/${path}`), (route) => route.abort());
+    },
+  });
   const { page } = witness;
-  // As where something between closes every line of this kind.
-  await page.addInitScript((kinds) => {
-    class Closed {
-      onclose?: (event: object) => void;
-      onerror?: (event: object) => void;
-      constructor() {
-        queueMicrotask(() => (this.onclose ?? this.onerror)?.({ code: 1006 }));
-      }
-      addEventListener() {}
-      close() {}
-    }
-    for (const kind of kinds) Object.defineProperty(window, kind, { value: Closed });
-  }, closed);
-  await page.reload();
   await page.locator(".pill.live").waitFor({ timeout: 40_000 });
   await page.evaluate(() => (location.hash = "#/stream"));
   const line = page.getByRole("region", { name: "The line of this page" });
