@@ -466,7 +466,15 @@ pub fn message(stream: &mut BufReader<TcpStream>) -> (Option<String>, Value) {
         if let Some(text) = line.strip_prefix("id: ") {
             id = Some(text.to_owned());
         } else if let Some(text) = line.strip_prefix("data: ") {
-            data = Some(serde_json::from_str(text).unwrap());
+            let mut text = text.to_owned();
+            // A long message comes in several chunks (RFC 9112 §7.1): a line with the length of the next one stands between them.
+            while serde_json::from_str::<Value>(&text).is_err_and(|error| error.is_eof()) {
+                let [mut length, mut more] = [String::new(), String::new()];
+                assert!(stream.read_line(&mut length).unwrap() > 0, "the stream ended");
+                assert!(stream.read_line(&mut more).unwrap() > 0, "the stream ended");
+                text.push_str(more.trim_end());
+            }
+            data = Some(serde_json::from_str(&text).unwrap());
         } else if let Some(data) = data.take_if(|_| line.is_empty()) {
             return (id, data);
         }
