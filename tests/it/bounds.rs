@@ -128,7 +128,8 @@ fn who_goes_far_back_holds_up_nobody_else() {
     };
     let station = forgetful(&village, Plan { opens, ..Plan::default() });
     let mut asked: Vec<_> = (0..6).map(|nth| station.ask(&format!("/api/state?at={}", 50 + nth), &[])).collect();
-    until(|| going.0.lock().unwrap().0 == 2);
+    // The server itself looks for what is overdue, and may be one of those that opened.
+    until(|| going.0.lock().unwrap().0 >= 2);
     assert!(station.shared.desk.states.try_lock().is_ok(), "nobody holds what others need");
     assert_eq!(station.get("/api/town", &[]).status, 200);
     assert_eq!(station.get("/api/pulls", &[]).json()[0]["number"], 1);
