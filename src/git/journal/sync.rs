@@ -1,5 +1,5 @@
 //! The journal and its remote: publishing, and what waits while the remote is away.
-//! Lives here: queued appends, joining them with what others wrote. Never here: what comes from the remote (see [`super::fetch`]),
+//! Lives here: queued appends, joining them with what others wrote. Never here: what comes from the remote (see `fetch.rs`),
 //! local appends.
 
 use std::collections::{BTreeMap, HashSet};
