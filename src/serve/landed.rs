@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use git2::{Commit, Oid};
+use git2::{Commit, DiffOptions, Oid, Patch};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -13,6 +13,7 @@ use crate::git::changes::RawChange;
 use crate::git::errors::GitError;
 use crate::git::propose::trailer;
 use crate::git::repo::Repo;
+use crate::town::changeset::Mode;
 use crate::town::envelope::{Envelope, natural_id};
 use crate::town::ids::{AgentId, RunId};
 use crate::town::limits::EVENT_BYTES;
@@ -25,6 +26,9 @@ pub const KIND: &str = "monkeytown.commit.landed.v1";
 const SHARE: usize = 256;
 /// Paths that one event names.
 const PATHS: usize = 50;
+/// Files of a commit whose lines are counted, and bytes of both sides of them: a long history is read at every start.
+const COUNTED: usize = 50;
+const COUNTED_BYTES: u64 = 256 * 1024;
 /// Characters of a commit's subject, of its author's name, and of the name of a change.
 const SUBJECT: usize = 200;
 const AUTHOR: usize = 80;
@@ -40,6 +44,9 @@ struct Data {
     paths: Vec<String>,
     /// How many paths differ; none where that cannot be said.
     files: Option<usize>,
+    /// Lines added and deleted, as `git show --numstat` counts them; none where that is too much to read at every start.
+    adds: Option<u64>,
+    dels: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     agent: Option<AgentId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,12 +75,15 @@ pub fn read(repo: &Repo, oid: Oid, source: &str) -> Result<Landed, GitError> {
     let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
     let agent: Option<AgentId> = trailer(&message, "Agent").and_then(|agent| agent.parse().ok());
     let changes = changes(repo, &commit)?;
+    let (adds, dels) = changes.as_deref().and_then(|changes| lines(repo, changes)).unzip();
     let mut data = Data {
         oid: oid.to_string(),
         author: visible(&String::from_utf8_lossy(commit.author().name_bytes()), AUTHOR),
         subject: visible(message.lines().next().unwrap_or_default(), SUBJECT),
         paths: Vec::new(),
         files: changes.as_ref().map(Vec::len),
+        adds,
+        dels,
         change: trailer(&message, "Change").filter(|name| name.len() <= CHANGE && is_kebab(name)),
         agent,
     };
@@ -108,6 +118,35 @@ fn changes(repo: &Repo, commit: &Commit<'_>) -> Result<Option<Vec<RawChange>>, G
         Err(error) if error.is_unreadable() => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// How many lines a commit adds and deletes; those of files that are no text are none. `None` where the commit is large, or one of
+/// its files cannot be read.
+fn lines(repo: &Repo, changes: &[RawChange]) -> Option<(u64, u64)> {
+    if changes.len() > COUNTED {
+        return None;
+    }
+    // What a submodule stands at is in another repository.
+    let blob = |side: Option<(Mode, Oid)>| side.filter(|(mode, _)| *mode != Mode::Module).map(|(_, oid)| oid);
+    let mut bytes: u64 = 0;
+    for oid in changes.iter().flat_map(|change| [blob(change.before), blob(change.after)]).flatten() {
+        bytes = bytes.saturating_add(repo.blob_size(oid).ok()?);
+        if bytes > COUNTED_BYTES {
+            return None;
+        }
+    }
+    let mut options = DiffOptions::new();
+    options.context_lines(0);
+    let (mut adds, mut dels) = (0, 0);
+    for change in changes {
+        let read = |side| blob(side).map(|oid| repo.git().find_blob(oid)).transpose().ok();
+        let (before, after) = (read(change.before)?, read(change.after)?);
+        let [before, after] = [&before, &after].map(|blob| blob.as_ref().map_or(&[][..], |blob| blob.content()));
+        let patch = Patch::from_buffers(before, None, after, None, Some(&mut options)).ok()?;
+        let (_, added, deleted) = patch.line_stats().ok()?;
+        (adds, dels) = (adds + added as u64, dels + deleted as u64);
+    }
+    Some((adds, dels))
 }
 
 /// The first of the texts, as many as have room in a list of JSON.

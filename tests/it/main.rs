@@ -26,6 +26,7 @@ mod gated_archive;
 mod help;
 mod hook;
 mod hostile;
+mod landed;
 mod leaps;
 mod listing;
 mod live;
