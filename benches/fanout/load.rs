@@ -122,13 +122,15 @@ where
     let mut quiet = Instant::now();
     loop {
         tokio::time::sleep(Duration::from_millis(50)).await;
+        // Asked first: what the publisher sends after this question is waited for too.
+        let is_sent = publisher.is_finished();
         let now = field.delivered.load(Ordering::Relaxed);
         if now != before {
             (before, quiet) = (now, Instant::now());
         }
         let all = field.sent.load(Ordering::Relaxed) * load.subscribers as u64;
         let is_late = field.start.elapsed() - begun > load.time * 3;
-        if publisher.is_finished() && (now >= all || quiet.elapsed() > SILENCE || is_late) {
+        if is_sent && (now >= all || quiet.elapsed() > SILENCE || is_late) {
             break;
         }
     }
