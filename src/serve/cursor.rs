@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::hub::{Hub, Inner};
 use super::ring::{Offset, Placed, Position, Seek};
+use super::tail::Stretch;
 use super::topics::Known;
 use super::view::{BOUNDS, Next, View};
 use super::{frame, landed, offset};
@@ -103,17 +104,17 @@ impl Cursor {
 }
 
 impl Hub {
-    /// Lets a subscriber's socket take what comes next; `sink` is told bytes and says how many it took.
+    /// Lets a subscriber's socket take what comes next; `sink` is told what and says how many bytes it took.
     ///
     /// # Errors
     /// What `sink` says; `WouldBlock` is none.
     pub fn feed(
         &self,
         cursor: &mut Cursor,
-        sink: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+        sink: &mut dyn FnMut(Stretch<'_>) -> io::Result<usize>,
     ) -> io::Result<Progress> {
         if !cursor.rest.is_empty() {
-            let took = taken(sink(&[IoSlice::new(&cursor.rest)]))?;
+            let took = taken(sink(Stretch::Bytes(&[IoSlice::new(&cursor.rest)])))?;
             cursor.rest.drain(..took);
             if !cursor.rest.is_empty() {
                 return Ok(Progress::More);
@@ -140,7 +141,8 @@ impl Hub {
         };
         let end = inner.end_of_turn(from, to);
         let Some(parts) = inner.ring.span(from, end) else { return Ok(Progress::Lagged) };
-        let took = taken(sink(&parts.map(IoSlice::new)))?;
+        let parts = parts.map(IoSlice::new);
+        let took = taken(sink(inner.tail.stretch(from, end).unwrap_or(Stretch::Bytes(&parts))))?;
         if took == 0 {
             return Ok(Progress::More);
         }

@@ -25,6 +25,7 @@ use super::histogram::Histogram;
 use super::offset;
 use super::pieces::Said;
 use super::ring::{Capacity, Offset, Position, Refused, Ring, Seek, key};
+use super::tail::Tail;
 use super::tally::Tally;
 use super::view::{BOUNDS, TooManyFilters, Views};
 
@@ -76,6 +77,7 @@ pub(super) struct Inner {
     /// Grows with each epoch of this process.
     pub(super) generation: u64,
     pub(super) ring: Ring,
+    pub(super) tail: Tail,
     /// The newest offset that was given away, in the ring or before this process.
     pub(super) newest: Offset,
     /// What only a process before this one knew lies at or before this offset.
@@ -210,6 +212,8 @@ impl Hub {
             let (before, now) = (inner.ring.head(), self.clock.micros());
             let changed = change(&mut inner);
             inner.arrived(before, now);
+            let Inner { ring, tail, .. } = &mut *inner;
+            tail.keep(ring);
             changed
         };
         self.dirty.notify_one();
@@ -375,6 +379,7 @@ impl Inner {
             epoch: beginning.epoch,
             generation,
             ring,
+            tail: Tail::default(),
             newest: beginning.newest,
             lost: beginning.lost,
             fleeting: None,

@@ -44,6 +44,7 @@ pub mod socket;
 pub mod sse;
 pub mod stall;
 pub mod tag;
+pub mod tail;
 pub mod tally;
 pub mod topics;
 pub mod view;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -15,6 +16,7 @@ use super::frame;
 use super::hub::{Beginning, Hub, Incoming, Start};
 use super::offset;
 use super::ring::{Capacity, Offset};
+use super::tail::{Shape, Stretch, Tail};
 use super::view::{BOUNDS, Bounds, Views};
 
 /// One thing that happens to the hub or to one of three listeners.
@@ -61,6 +63,8 @@ struct Model {
     all: BTreeMap<Offset, bool>,
     seq: u64,
     listeners: Vec<Listener>,
+    /// How often a file was handed over.
+    files: usize,
 }
 
 impl Model {
@@ -68,13 +72,15 @@ impl Model {
         let mut hub = Hub::new(Capacity { frames, bytes: 100_000 }, Value::Null);
         hub.views = Views::new(bounds);
         hub.restart(Beginning { epoch: "e".to_owned(), ..Beginning::default() }, |_| ());
+        // What is long enough for a file here are two events.
+        hub.write().tail = Tail::new(Shape { file: 900, files: 2, least: 250 });
         let filters = [None, Some("ada"), Some("bob")];
         let listeners = filters.map(|agent| {
             let filter = Filter::read(None, agent, None).unwrap();
             let cursor = hub.join(&Start::Now, filter.clone(), "").unwrap().cursor;
             Listener { cursor, filter, bytes: Vec::new(), heard: Vec::new(), since: 0 }
         });
-        Self { hub, all: BTreeMap::new(), seq: 0, listeners: listeners.into() }
+        Self { hub, all: BTreeMap::new(), seq: 0, listeners: listeners.into(), files: 0 }
     }
 
     fn record(&mut self, of_ada: bool) {
@@ -109,9 +115,17 @@ impl Model {
     fn feed(&mut self, who: usize, takes: &[usize]) {
         for most in takes {
             let listener = &mut self.listeners[who];
-            let bytes = &mut listener.bytes;
-            let mut sink = |parts: &[io::IoSlice<'_>]| {
-                let whole: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+            let (bytes, files) = (&mut listener.bytes, &mut self.files);
+            let mut sink = |stretch: Stretch<'_>| {
+                let whole = match stretch {
+                    Stretch::Bytes(parts) => parts.iter().flat_map(|part| part.iter().copied()).collect(),
+                    Stretch::File(file, at, length) => {
+                        *files += 1;
+                        let mut pages = vec![0; length];
+                        file.read_exact_at(&mut pages, at).unwrap();
+                        pages
+                    }
+                };
                 let took = whole.len().min(*most);
                 bytes.extend(&whole[..took]);
                 if took == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(took) }
@@ -239,5 +253,17 @@ fn who_reads_frames_is_given_no_more_once_it_has_enough_bytes() {
             (frames, largest) = (frames + taken.len(), largest.max(taken.len()));
         }
         assert_eq!((frames, largest), (50, most), "{bytes}");
+    }
+}
+
+#[test]
+fn a_long_stretch_of_what_is_new_is_handed_over_as_a_file_and_a_short_one_as_bytes() {
+    let mut model = Model::new(1_000, BOUNDS);
+    for (came, files) in [(1, 0), (2, 1), (1, 1), (2, 2), (40, 2)] {
+        (0..came).for_each(|_| model.publish(true));
+        model.feed(0, &[usize::MAX; 20]);
+        model.check(0, true);
+        // What lies back further than the files reach is bytes, and both are the same to who reads.
+        assert_eq!(model.files, files, "{came}");
     }
 }

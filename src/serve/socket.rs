@@ -22,6 +22,7 @@ use super::frame::{self, Message};
 use super::hub::{Joined, Start};
 use super::pieces::Out;
 use super::seat::Seat;
+use super::tail::{self, Stretch};
 use super::{Shared, close};
 
 /// What one read of a socket takes.
@@ -163,7 +164,7 @@ impl<'s> Witness<'s> {
         }
         let (mut took, mut blocked) = (0, false);
         let stream = &self.stream;
-        let mut sink = |parts: &[io::IoSlice<'_>]| match stream.try_write_vectored(parts) {
+        let mut sink = |stretch: Stretch<'_>| match tail::send(stream, stretch) {
             Ok(n) => {
                 took += n;
                 Ok(n)
