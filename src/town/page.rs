@@ -29,7 +29,7 @@ mod tests;
 
 use self::previous::Previous;
 use super::charter::{Charter, Sense};
-use super::facts::Facts;
+use super::facts::{Facts, Outcome};
 
 /// What the facts make of a role's page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub fn page(charter: &Charter, facts: &Facts, existing: Option<&str>) -> PageRes
     let content = write::content(charter, &role, facts, &register);
     if let Some(page) = existing {
         if page == content {
-            return PageResult::Unchanged("the page already says all of it".to_owned());
+            return PageResult::Unchanged(all_said(charter, facts));
         }
         if !people_worked(charter, facts) && previous::lasting(page) == previous::lasting(&content) {
             return PageResult::Unchanged("nothing changed since the last page but agents' own work".to_owned());
@@ -79,6 +79,16 @@ pub fn page(charter: &Charter, facts: &Facts, existing: Option<&str>) -> PageRes
 fn nothing_found(charter: &Charter) -> String {
     let senses: Vec<&str> = charter.senses.iter().map(|sense| sense.name()).collect();
     format!("its senses ({}) found nothing to report, and there is no page yet", senses.join(", "))
+}
+
+/// That nothing is missing, and what became of the work where a human took it last.
+fn all_said(charter: &Charter, facts: &Facts) -> String {
+    let last = facts.proposals.as_ref().and_then(|proposals| proposals.last_of(&charter.name));
+    let said = "the page already says all of it";
+    match last.filter(|verdict| verdict.outcome == Outcome::Merged) {
+        Some(verdict) => format!("#{} was merged, and {said}", verdict.number),
+        None => said.to_owned(),
+    }
 }
 
 /// Whether people committed since the agent's last run, as far as the role asks for that.

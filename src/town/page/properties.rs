@@ -76,7 +76,8 @@ proptest! {
         prop_assert!(title.chars().count() <= 72 && body.len() <= 64 * 1024 && evidence.len() <= 10);
         prop_assert!(scan("", content.as_bytes()).is_empty());
         let again = page(&charter, &facts, Some(&content));
-        prop_assert_eq!(again, PageResult::Unchanged("the page already says all of it".to_owned()));
+        let PageResult::Unchanged(reason) = again else { return Err(TestCaseError::fail("it is written anew")) };
+        prop_assert!(reason.ends_with("the page already says all of it"), "{reason}");
     }
 
     #[test]

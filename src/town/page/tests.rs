@@ -3,7 +3,7 @@
 use super::fixture::*;
 use super::{PageResult, page};
 use crate::town::charter::Charter;
-use crate::town::facts::{Facts, Outcome, TodoFacts};
+use crate::town::facts::{Facts, Outcome, TodoFacts, Verdict};
 use crate::town::ids::AgentId;
 use crate::town::markdown::outline;
 use crate::town::secrets::scan;
@@ -265,4 +265,22 @@ fn an_unknown_role_gets_a_page_named_after_it() {
     stranger.name = "lamp-lighter".parse::<AgentId>().unwrap();
     let out = write(&stranger, &facts(), None);
     assert!(out.content.starts_with("# Findings of lamp-lighter\n") && out.content.contains("| LAM-001 |"));
+}
+
+#[test]
+fn a_page_that_says_all_tells_that_it_was_merged() {
+    let qa = charter("chaostester");
+    let written = write(&qa, &facts(), None).content;
+    let merged = |agent, number| Verdict { outcome: Outcome::Merged, ..rejection(agent, number, "", "") };
+    for (verdicts, reason) in [
+        (vec![], "the page already says all of it"),
+        (vec![merged("chaostester", 3)], "#3 was merged, and the page already says all of it"),
+        (
+            vec![merged("chaostester", 7), merged("chaostester", 3)],
+            "#7 was merged, and the page already says all of it",
+        ),
+        (vec![merged("madchimp", 9)], "the page already says all of it"),
+    ] {
+        assert_eq!(unchanged(&qa, &judged(facts(), verdicts), Some(&written)), reason);
+    }
 }
