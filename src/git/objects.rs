@@ -72,6 +72,15 @@ impl Repo {
         self.git().find_commit(commit).map(|commit| commit.tree_id()).map_err(GitError::read(commit))
     }
 
+    /// Whether nothing came before a commit. Where a shallow clone ends, something did.
+    pub fn is_first(&self, commit: Oid) -> Result<bool, GitError> {
+        match self.parents(commit) {
+            Ok(parents) => Ok(parents.is_empty()),
+            Err(GitError::NeedsDepth { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The tree without entries, stored so that it can be built upon.
     pub fn empty_tree(&self) -> Result<Oid, GitError> {
         let builder = self.git().treebuilder(None).map_err(GitError::write("tree"))?;

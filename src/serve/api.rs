@@ -61,7 +61,12 @@ pub fn paths() -> Paths {
         asks("town", "What the town is, and what may be done here").json::<about::Card<'_>>(200, "the town").tagged();
     let stream = Operation::new("operations", "stream", "How the stream does").json::<about::Health>(200, "figures");
     let agents = asks("agents", "Agents as their charters describe them, with what they remember");
-    let specs = asks("specs", "Specs and changes of OpenSpec").json::<specs::Specs>(200, "specs and changes").tagged();
+    let specs = asks("specs", "Specs and changes of OpenSpec, now and at an offset")
+        .query::<specs::Moment>()
+        .json::<specs::Specs>(200, "specs and changes")
+        .tagged()
+        .fails(400, &["bad-request"])
+        .fails(404, &["not-found"]);
     let ledger = asks("ledger", "What runs cost, and whether the journal holds what it says");
     let pulls = asks("pulls", "Pull requests with what to look at, newest first");
     let pull = asks("pull", "One pull request with what differs").json::<pulls::Page>(200, "the pull request").tagged();
@@ -71,7 +76,7 @@ pub fn paths() -> Paths {
         .get("/api/town", about::town, town)
         .get("/api/stream", about::stream, stream)
         .get("/api/agents", self::agents, agents.json::<Vec<agents::Agent>>(200, "the agents").tagged())
-        .get("/api/specs", self::specs, specs)
+        .get("/api/specs", specs::answer, specs)
         .get("/api/ledger", self::ledger, ledger.json::<ledger::Ledger>(200, "what there is").tagged())
         .get("/api/pulls", self::pulls, pulls.json::<Vec<pulls::Card>>(200, "the pull requests").tagged())
         .get("/api/pulls/{number}", self::pull, pull.fails(404, &["not-found"]))
@@ -173,11 +178,6 @@ async fn worked_out_at_length<T: Send + 'static>(
 /// `GET /api/agents`: charters and memories.
 async fn agents(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     document(shared, &headers, "agents".to_owned(), |a| agents::agents(&a.shared.desk, a.home, a.now)).await
-}
-
-/// `GET /api/specs`: OpenSpec.
-async fn specs(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    document(shared, &headers, "specs".to_owned(), |a| specs::specs(a.home, a.now, a.town)).await
 }
 
 /// `GET /api/ledger`: what runs cost.

@@ -81,6 +81,20 @@ impl Chronicle {
     pub fn last_landed(&self) -> Option<Offset> {
         self.landed.last().map(|(place, _)| *place)
     }
+
+    /// Where the default branch stood at a place; none before its first commit.
+    ///
+    /// # Errors
+    /// [`Failure::NotFound`] before the oldest commit that this clone has, where that is not the first.
+    pub fn stood(&self, home: &Home, at: Offset) -> Result<Option<Oid>, Failure> {
+        let until = self.landed.partition_point(|(place, _)| *place <= at);
+        match (self.landed[..until].last(), self.landed.first()) {
+            (None, Some((place, oldest))) if !home.repo.is_first(*oldest)? => Err(Failure::NotFound(format!(
+                "where the default branch stood at {at} is not known: the oldest commit that is known here stands at {place}"
+            ))),
+            (found, _) => Ok(found.map(|(_, oid)| *oid)),
+        }
+    }
 }
 
 /// A commit of the journal as far as it says where things stand.

@@ -60,7 +60,11 @@ mod tests {
         assert_eq!(publish(&["a", "b"]), [8, 9]);
         assert_eq!((publish(&["c", "d"]), hub.fleeting()), (Vec::new(), (9, Some(9))));
         assert_eq!(publish(&["c"]), [10]);
-        assert_eq!(hub.place(&[("landed", &json)]), [11], "a commit has its place written down by itself");
+        assert_eq!(
+            hub.place(&[(git2::Oid::ZERO_SHA1, "landed", &json)]),
+            [11],
+            "a commit has its place written down by itself"
+        );
         hub.allow(12);
         assert_eq!((publish(&["d"]), publish(&["e"])), (vec![12], Vec::new()));
     }

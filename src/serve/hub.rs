@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use git2::Oid;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -86,6 +87,8 @@ pub(super) struct Inner {
     pub(super) fleeting: Option<Offset>,
     /// What only this process knows gets no offset above this one.
     pub(super) bound: Option<Offset>,
+    /// Where the default branch stood, by the places from which on it did.
+    pub(super) main: Vec<(Offset, Oid)>,
     town: Arc<Town>,
     head: Option<String>,
     /// Where the ring stood, and when, in microseconds.
@@ -124,6 +127,8 @@ pub struct Beginning {
     pub bound: Option<Offset>,
     /// Where it was last said that the default branch was rewritten.
     pub rewritten: Option<Offset>,
+    /// Where the default branch stood, by the places from which on it did.
+    pub main: Vec<(Offset, Oid)>,
     /// The state.
     pub town: Town,
     /// The newest commit of the journal.
@@ -226,8 +231,13 @@ impl Hub {
     }
 
     /// Gives commits the next offsets, and puts them in. Fewer offsets than commits come back where there are no more.
-    pub fn place(&self, commits: &[(&str, &RawValue)]) -> Vec<Offset> {
-        let given = self.change(|inner| inner.append(commits));
+    pub fn place(&self, commits: &[(Oid, &str, &RawValue)]) -> Vec<Offset> {
+        let events: Vec<(&str, &RawValue)> = commits.iter().map(|(_, id, json)| (*id, *json)).collect();
+        let given = self.change(|inner| {
+            let given = inner.append(&events);
+            inner.main.extend(given.iter().copied().zip(commits.iter().map(|(oid, ..)| *oid)));
+            given
+        });
         self.counts.landed.fetch_add(given.len() as u64, Ordering::Relaxed);
         given
     }
@@ -384,6 +394,7 @@ impl Inner {
             lost: beginning.lost,
             fleeting: None,
             bound: beginning.bound,
+            main: beginning.main,
             town: Arc::new(beginning.town),
             head: beginning.head,
             arrivals: VecDeque::new(),

@@ -43,6 +43,7 @@ pub mod session;
 pub mod socket;
 pub mod sse;
 pub mod stall;
+pub mod stood;
 pub mod tag;
 pub mod tail;
 pub mod tally;

@@ -89,6 +89,8 @@ pub struct Places {
     pub main: Option<Oid>,
     /// Where it was last said that the default branch was rewritten.
     pub rewritten: Option<Offset>,
+    /// Where the default branch went back to a commit that had its place already.
+    pub moved: Vec<(Offset, Oid)>,
     /// Whether `mark` and `lost` are what was given away, and not a bound of it.
     exact: bool,
     /// Looks at the repository since the file could not be written; it is not there then.
@@ -132,6 +134,7 @@ impl Places {
             }
             ["main", oid] => self.main = Some(Oid::from_str(oid).ok()?),
             ["rewritten", offset] => self.rewritten = Some(offset.parse().ok()?),
+            ["moved", offset, oid] => self.moved.push((offset.parse().ok()?, Oid::from_str(oid).ok()?)),
             ["journal", seq, oid] => self.journal = Some((seq.parse().ok()?, Oid::from_str(oid).ok()?)),
             _ => return None,
         }
@@ -153,6 +156,9 @@ impl Places {
         let mut lines = format!("epoch {}\n", self.epoch);
         for (oid, offset) in &self.commits {
             let _ = writeln!(lines, "commit {offset} {oid}");
+        }
+        for (offset, oid) in &self.moved {
+            let _ = writeln!(lines, "moved {offset} {oid}");
         }
         if let Some((seq, oid)) = self.journal {
             let _ = writeln!(lines, "journal {seq} {oid}");
@@ -241,6 +247,22 @@ impl Places {
         self.append(&format!("rewritten {offset}\n"));
     }
 
+    /// Writes down from where on the default branch stood at a commit that had its place already.
+    pub fn moved(&mut self, offset: Offset, to: Oid) {
+        self.moved.push((offset, to));
+        self.append(&format!("moved {offset} {to}\n"));
+    }
+
+    /// Where the default branch stood, by the places from which on it did.
+    #[must_use]
+    pub fn main_over_time(&self) -> Vec<(Offset, Oid)> {
+        let mut main: Vec<(Offset, Oid)> = self.commits.iter().map(|(oid, offset)| (*offset, *oid)).collect();
+        main.extend(&self.moved);
+        // What went back did so behind all that had its place then.
+        main.sort_by_key(|(offset, _)| *offset);
+        main
+    }
+
     /// Writes down how far the journal was relayed.
     pub fn relayed(&mut self, seq: u64, oid: Oid) {
         self.journal = Some((seq, oid));
@@ -284,17 +306,20 @@ mod tests {
         let mut places = Places::anew(&path, 0xabc);
         places.keep(&[(oid('a'), 7), (oid('b'), 9)], Some(oid('b')));
         places.rewritten(8);
+        places.moved(9, oid('a'));
         places.relayed(3, oid('c'));
         places.mark(12);
         let read = Places::read(&path).unwrap();
         assert_eq!((read.epoch.as_str(), read.journal), ("00000000000000000abc", Some((3, oid('c')))));
         assert_eq!((read.commits.len(), read.commits[&oid('b')]), (2, 9));
         assert_eq!((read.mark, read.lost), (12 + MARK, Some(12 + MARK)));
+        assert_eq!(read.main_over_time(), [(7, oid('a')), (9, oid('b')), (9, oid('a'))]);
         for lost in [None, Some(11)] {
             places.end(15, lost);
             places.tidy();
             let read = Places::read(&path).unwrap();
             assert_eq!((read.mark, read.lost, read.main, read.rewritten), (15, lost, Some(oid('b')), Some(8)));
+            assert_eq!(read.moved, [(9, oid('a'))]);
         }
     }
 

@@ -189,6 +189,7 @@ impl Relay {
             lost,
             bound: Some(self.places.mark),
             rewritten: self.places.rewritten,
+            main: self.places.main_over_time(),
             town: self.tip.town.clone(),
             head: self.tip.oid.map(|oid| oid.to_string()),
         };
@@ -322,8 +323,11 @@ impl Relay {
             self.places.rewritten(at);
         }
         let landed = landed::read_all(&home.repo, &new, &self.edge.source)?;
-        let events: Vec<(&str, &RawValue)> = landed.iter().map(|one| (one.id.as_str(), &*one.json)).collect();
-        let given = hub.place(&events);
+        if landed.is_empty() {
+            self.places.moved(hub.moved(tip), tip);
+        }
+        let commits: Vec<_> = landed.iter().map(|one| (one.oid, one.id.as_str(), &*one.json)).collect();
+        let given = hub.place(&commits);
         let placed: Vec<(Oid, Offset)> = landed.iter().map(|one| one.oid).zip(given).collect();
         self.places.keep(&placed, Some(tip));
         Ok(true)

@@ -198,6 +198,97 @@ fn a_long_history_is_had_to_its_end_whatever_the_ring_has_let_go_of() {
     }
 }
 
+/// What the commit of a subject is called in the lines of history, and where it stands.
+fn landed(lines: &str) -> Vec<(String, u64)> {
+    let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let landed = lines.filter(|line| line["seq"].is_null());
+    let subject = |line: &Value| line["event"]["data"]["subject"].as_str().unwrap().to_owned();
+    landed.map(|line| (subject(&line), line["offset"].as_str().unwrap().parse().unwrap())).collect()
+}
+
+/// A town in which a change is proposed, approved and archived over several commits, and what was told after each of them.
+fn with_a_change_over_time() -> (Village, Vec<(&'static str, Value)>) {
+    let village = Village::small();
+    let mut told = Vec::new();
+    let mut save = |subject: &'static str| {
+        village.save(subject);
+        told.push((subject, Station::open(&village).get("/api/specs", &[]).json()));
+    };
+    let change = "openspec/changes/add-x";
+    village.put("NOTES.md", "Nothing yet.\n");
+    save("Nothing of OpenSpec");
+    village.put(&format!("{change}/proposal.md"), "# X\n").put(&format!("{change}/tasks.md"), "- [ ] 1.1 one\n");
+    save("Propose it");
+    village.says([write("qa/links.md", "The first link leads nowhere.\n"), finish("List the link")]);
+    village.run("chaostester").ended(0, "opened");
+    let status = village.monkeytown(&["spec", "status", "--change", "add-x", "--json"]).json;
+    let hash = status["lifecycle"]["content_hash"].as_str().unwrap();
+    let record = format!(
+        "gate: architect\nverdict: approved\nactor: \"agent:architect\"\nrun: 01M7Y5A8C0PHV7VGGDF6STW7DD\ncommit: {}\n\
+         content_hash: \"{hash}\"\nfindings: []\nevidence:\n  - NOTES.md:1\n",
+        village.git(["rev-parse", "main"])
+    );
+    village.put(&format!("{change}/gates/001-architect.yaml"), &record);
+    save("Approve it");
+    village.put(&format!("{change}/tasks.md"), "- [x] 1.1 one\n");
+    save("Do it");
+    std::fs::create_dir_all(village.dir().join("openspec/changes/archive")).unwrap();
+    village.git(["mv", change, "openspec/changes/archive/2026-11-21-add-x"]);
+    let spec = "# X\n## Purpose\nIt is there.\n## Requirements\n### Requirement: X\nIt SHALL be.\n\
+                #### Scenario: Is\n- **WHEN** asked\n- **THEN** it is\n";
+    village.put("openspec/specs/x/spec.md", spec);
+    save("Archive it");
+    (village, told)
+}
+
+// covers: town-api#every-moment-can-be-had/what-was-specified-then
+#[test]
+fn specs_of_a_moment_are_those_that_stood_then() {
+    let (village, told) = with_a_change_over_time();
+    let states: Vec<_> = told.iter().map(|(_, told)| told["changes"][0]["state"].as_str()).collect();
+    assert_eq!(states, [None, Some("Draft"), Some("Approved"), Some("In Progress"), Some("Archived")], "{told:#?}");
+    let ticked: Vec<_> = told.iter().map(|(_, told)| told["changes"][0]["tasks"]["done"].as_u64()).collect();
+    assert_eq!(ticked[1..4], [Some(0), Some(0), Some(1)], "{told:#?}");
+    let nothing = serde_json::json!({"changes": [], "specs": []});
+    // All of it is in the ring; nearly all of it is in git alone, where commits stand by their times.
+    for (frames, lines) in [(10_000, "/api/history?from=0"), (1, "/api/export")] {
+        let capacity = Capacity { frames, bytes: 64 << 20 };
+        let station = Station::open_with(&village, Plan { capacity, ..Plan::default() });
+        let at = |offset: u64| station.get(&format!("/api/specs?at={offset}"), &[]);
+        let landed = landed(&station.get(lines, &[]).body);
+        let subjects: Vec<_> = landed.iter().map(|(subject, _)| subject.as_str()).collect();
+        assert_eq!(subjects[1..], told.iter().map(|(subject, _)| *subject).collect::<Vec<_>>(), "{frames}");
+        for ((subject, offset), (_, told)) in landed[1..].iter().zip(&told) {
+            assert_eq!(at(*offset).json(), *told, "{frames} {subject}");
+        }
+        // A moment is that of what came last, and before the first commit there was nothing.
+        assert_eq!((at(landed[2].1 - 1).json(), at(0).json()), (told[0].1.clone(), nothing.clone()), "{frames}");
+        let newest = station.shared.hub.now_at().1;
+        let now = station.get("/api/specs", &[]).json();
+        assert_eq!((&at(newest).json(), &now), (&now, &told.last().unwrap().1), "{frames}");
+        at(newest + 1).is_problem(404, "not-found");
+        station.get("/api/specs?at=x", &[]).is_problem(400, "bad-request");
+        station.close();
+    }
+}
+
+#[test]
+fn a_commit_that_cannot_be_read_takes_no_other_moment_with_it() {
+    let (village, told) = with_a_change_over_time();
+    let tree = village.git(["rev-parse", "main~1^{tree}"]);
+    std::fs::remove_file(village.dir().join(".git/objects").join(&tree[..2]).join(&tree[2..])).unwrap();
+    let station = Station::open(&village);
+    let landed = landed(&station.get("/api/history?from=0", &[]).body);
+    for ((subject, offset), (_, told)) in landed[1..].iter().zip(&told) {
+        let answer = station.get(&format!("/api/specs?at={offset}"), &[]);
+        if subject == "Do it" {
+            answer.is_problem(503, "unreadable");
+        } else {
+            assert_eq!(answer.json(), *told, "{subject}");
+        }
+    }
+}
+
 // covers: town-api#an-answer-is-sent-once-until-something-happens/a-page-asks-again
 #[test]
 fn an_answer_is_sent_once_until_something_happens() {
@@ -214,7 +305,8 @@ fn an_answer_is_sent_once_until_something_happens() {
         "/api/history",
         "/api/history/index",
     ];
-    let of_stream = ["/api/state", "/api/state?at=1", "/api/town", "/api/events?after=now", "/openapi.json"];
+    let of_stream =
+        ["/api/state", "/api/state?at=1", "/api/specs?at=1", "/api/town", "/api/events?after=now", "/openapi.json"];
     for path in of_repository.into_iter().chain(of_stream) {
         let first = station.get(path, &[]);
         assert_eq!(first.status, 200, "{path}: {first:?}");

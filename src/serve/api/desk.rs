@@ -76,6 +76,18 @@ pub struct TownNow {
     pub world: World,
 }
 
+impl TownNow {
+    /// The files of a commit.
+    ///
+    /// # Errors
+    /// [`Failure::Git`] when the tree cannot be read.
+    pub fn of(home: &Home, main: Oid) -> Result<Self, Failure> {
+        let checked = check::check(&town_files::of(&Files::open(home.repo.git(), main)?));
+        let check::Checked { settings, charters, world, .. } = checked;
+        Ok(Self { main, settings, charters, world })
+    }
+}
+
 /// One answer as it goes over the wire.
 #[derive(Debug)]
 pub struct Document {
@@ -187,9 +199,7 @@ impl Desk {
         if let Some(known) = lock(&self.files).as_ref().filter(|known| known.main == main) {
             return Ok(known.clone());
         }
-        let checked = check::check(&town_files::of(&Files::open(home.repo.git(), main)?));
-        let check::Checked { settings, charters, world, .. } = checked;
-        let now = Arc::new(TownNow { main, settings, charters, world });
+        let now = Arc::new(TownNow::of(home, main)?);
         *lock(&self.files) = Some(now.clone());
         Ok(now)
     }

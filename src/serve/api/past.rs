@@ -425,7 +425,7 @@ mod tests {
                 let offset = offset::of_seq(seq);
                 hub.put([Incoming { offset, seq: Some(seq), id: "x", json: &json }]);
             }
-            None if kind == landed::KIND => drop(hub.place(&[("x", &json)])),
+            None if kind == landed::KIND => drop(hub.place(&[(git2::Oid::ZERO_SHA1, "x", &json)])),
             None => drop(hub.publish(&[("x", &json)])),
         }
     }

@@ -1,15 +1,26 @@
 //! OpenSpec as the default branch has it: specs, changes, their gates.
-//! Lives here: `/api/specs`. Never here: the rules (see [`crate::town::spec`]).
+//! Lives here: `/api/specs`, now and at a moment of the stream. Never here: the rules (see [`crate::town::spec`]).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use git2::Oid;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::git::files::Files;
 use crate::git::home::Home;
 use crate::git::spec_tree;
+use crate::serve::chronicle::{Chronicle, Heads};
+use crate::serve::problem::Problem;
+use crate::serve::ring::Offset;
+use crate::serve::stood::Stood;
+use crate::serve::{Shared, offset};
 use crate::town::fold::Town;
 use crate::town::ids::RunId;
 use crate::town::spec::lifecycle::Lifecycle;
@@ -19,17 +30,18 @@ use crate::town::spec::putaway::OPENSPEC;
 use crate::town::spec::trace::{self, Trace};
 use crate::town::spec::tree::Archive;
 
-use super::desk::{Failure, TownNow};
+use super::desk::{Document, Failure, TownNow};
+use super::states;
 
 /// Archived changes that are told, newest first.
 const ARCHIVED: usize = 200;
 
 /// Specs and changes.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Specs {
     /// Open ones by name, then archived ones, newest first.
     pub changes: Vec<Change>,
-    /// What holds now.
+    /// What holds.
     pub specs: Vec<Spec>,
     /// What could not be read, and so is not counted; none where all could.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,7 +118,66 @@ pub struct Spec {
     covered: usize,
 }
 
-/// `GET /api/specs`.
+/// A moment of the stream.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Moment {
+    /// The offset at which it was so, as events and lines of history have it; now where it is left out.
+    at: Option<Offset>,
+}
+
+/// `GET /api/specs`: OpenSpec; with `at=`, as it was at that offset.
+pub async fn answer(
+    State(shared): State<Arc<Shared>>,
+    moment: Result<Query<Moment>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let at = match moment {
+        Err(_) => return Problem::bad_request("at= is an offset of the stream").into_response(),
+        Ok(Query(Moment { at: None })) => {
+            return super::document(shared, &headers, "specs".to_owned(), |a| specs(a.home, a.now, a.town)).await;
+        }
+        Ok(Query(Moment { at: Some(at) })) => at,
+    };
+    match super::worked_out_at_length(shared, move |shared| then(shared, at)).await {
+        Ok(made) => super::tagged(&headers, &made.tag, || made.bytes.clone()),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// What stood at an offset: in the files of the default branch, and in the state after the last recorded event.
+fn then(shared: &Shared, at: Offset) -> Result<Arc<Document>, Failure> {
+    let stood = shared.hub.stood(at);
+    if at > stood.newest {
+        return Err(Failure::NotFound(format!("there is no offset {at}; the newest one is {}", stood.newest)));
+    }
+    let town = states::at(shared, offset::seq_of(at))?;
+    let desk = &shared.desk;
+    desk.with(|home| {
+        let main = match stood.main {
+            None => before_the_oldest(home, at, &stood)?,
+            main => main,
+        };
+        let name = format!("specs at {} of {}", town.seq, main.map(|main| main.to_string()).unwrap_or_default());
+        // What could not be read for a moment is read again.
+        let version = format!("{} {}", stood.epoch, desk.now().timestamp().div_euclid(60));
+        desk.kept(&name, &version, || {
+            let told = main.map(|main| specs(home, &TownNow::of(home, main)?, &town)).transpose()?;
+            Ok(serde_json::to_vec(&told.unwrap_or_default())?)
+        })
+    })
+}
+
+/// The commit of the default branch where the stream knows none. It may know no more than where the newer ones stand; in git they
+/// stand by their times, as in an export.
+fn before_the_oldest(home: &Home, at: Offset, stood: &Stood) -> Result<Option<Oid>, Failure> {
+    match stood.oldest {
+        None => Ok(None),
+        Some((place, oid)) if offset::seq_of(place) == 0 && home.repo.is_first(oid)? => Ok(None),
+        Some(_) => Chronicle::of(home, Heads::now(home)?, "")?.stood(home, at),
+    }
+}
+
+/// OpenSpec as these files have it.
 ///
 /// # Errors
 /// [`Failure`] when the repository cannot be read.
