@@ -8,7 +8,7 @@ import { accountOf, pullsOf, sourceOf, standing } from "../src/screens/agent-fac
 import { people, reactionsOf, threads } from "../src/screens/board-threads";
 import { OTHERS, accounts, csv, overTime, runsUntil, sumsBy, type RunRow } from "../src/screens/ledger-sums";
 import { sizeOf } from "../src/screens/patch";
-import { changeAt, columnOf, weight, type Change } from "../src/screens/specs-columns";
+import { columnOf, weight } from "../src/screens/specs-columns";
 import { bytes, duration, histogram, millis, quantile } from "../src/screens/stream-figures";
 import { BLOCK, Blocks, MAIN, OTHERS as PEOPLE, around, holds, lanesOf, placeOf, placesOf, upToDate, windowOf } from "../src/screens/timeline-window";
 import type { Entry } from "../src/stream/wire";
@@ -225,23 +225,6 @@ describe("the ledger", () => {
 });
 
 describe("specs", () => {
-  const gate = (name: string, verdict: string, day: number) => ({ name, verdict, actor: "human:ana", at: `2026-01-0${day}T00:00:00Z` });
-  const change: Change = {
-    name: "c", state: "Archived", tasks: { done: 1, total: 1 }, scenarios: { total: 1, ok: 1 }, next: null, archived: "2026-01-08",
-    gates: [gate("architect", "approved", 1), gate("implement", "in-progress", 2), gate("implement", "done", 3), gate("pm", "pass", 4), gate("test", "fail", 5), gate("implement", "done", 6), gate("test", "pass", 7)],
-  };
-  const on = (day: number) => changeAt(change, Date.parse(`2026-01-0${day}T12:00:00Z`));
-
-  it("follow the gate records back in time", () => {
-    expect(changeAt(change, 0).state).toBe("Draft");
-    expect([1, 2, 3, 4, 5, 6].map((day) => on(day).state)).toEqual(["Approved", "In Progress", "Validation", "Validation", "In Progress", "Validation"]);
-    // What failed has to pass both gates again.
-    expect(on(7).state).toBe("Validation");
-    expect(changeAt({ ...change, gates: [...change.gates, gate("pm", "pass", 7)] }, Date.parse("2026-01-07T12:00:00Z")).state).toBe("Completed");
-    expect(on(8)).toMatchObject({ state: "Archived", archived: "2026-01-08" });
-    expect(on(2).gates).toHaveLength(2);
-  });
-
   it("stand in a column whatever their state is called", () => {
     expect(["Draft", "Blocked", "Needs Revision", "Withdrawn", "constructor"].map(columnOf)).toEqual(["Draft", "In Progress", "Draft", "Archived", "Draft"]);
     expect(["pass", "needs-revision", "superseded"].map(weight)).toEqual(["good", "bad", "open"]);

@@ -4,7 +4,7 @@ import type { SpecInfo } from "../ui/api";
 import * as app from "../ui/app";
 import { AgentLink, Empty, Got, Said, When } from "../ui/parts";
 import { go, route } from "../ui/route";
-import { COLUMNS, changeAt, columnOf, weight, type Change } from "./specs-columns";
+import { COLUMNS, columnOf, weight, type Change } from "./specs-columns";
 
 const SIGNS = { good: "✓", bad: "✕", open: "○" };
 
@@ -66,7 +66,7 @@ function Columns({ changes }: { changes: Change[] }) {
 function Holding({ specs }: { specs: SpecInfo["specs"] }) {
   return (
     <section class="panel" aria-label="Specs that hold">
-      <h2>Specs that hold <small>{app.past.value ? "now, not at the moment shown" : `${specs.length}`}</small></h2>
+      <h2>Specs that hold <small>{specs.length}</small></h2>
       {specs.length === 0 ? <p class="muted">None yet. A change that is archived brings the first one.</p> : (
         <div class="wide" tabIndex={0} role="region" aria-label="Table of specs"><table>
           <thead><tr><th scope="col">spec</th><th scope="col">requirements</th><th scope="col">scenarios</th><th scope="col">tests name</th></tr></thead>
@@ -80,12 +80,11 @@ function Holding({ specs }: { specs: SpecInfo["specs"] }) {
 export function Specs() {
   return (
     <div class="page specs">
-      <Got of={app.specs.want()}>
+      <Got of={app.specsShown()}>
         {({ changes, specs }) => (
           <>
-            {app.past.value && <p class="notice">States at this moment are what the gate records by then say. Tasks and scenarios are those of now.</p>}
             {changes.length === 0 ? <Empty title="No change is proposed">A folder below <code>openspec/changes</code> is the beginning of one; <code>monkeytown spec new</code> makes it.</Empty>
-              : <Columns changes={app.past.value ? changes.map((change) => changeAt(change, app.shownNow())) : changes} />}
+              : <Columns changes={changes} />}
             <Holding specs={specs} />
           </>
         )}

@@ -25,12 +25,12 @@ function asOf(charter: AgentInfo): CharterLike {
 
 function model(): WorldModel {
   const charters = app.agents.want();
-  const specs = app.specs.want();
+  const specs = app.specsShown();
   return worldModel({
     town: app.town(),
     world: app.info.value?.world,
     charters: charters.state === "there" ? charters.value.map(asOf) : undefined,
-    changes: specs.state === "there" && !app.past.value ? specs.value.changes : undefined,
+    changes: specs.state === "there" ? specs.value.changes : specs.state === "failed" ? specs.why : "changes are being looked up",
     recent: app.recent(200).map((entry) => entry.event),
     hides: (post) => !!hiddenBy(post),
     now: app.shownNow(),

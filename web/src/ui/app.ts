@@ -10,11 +10,12 @@ import { ranked } from "../stream/shards";
 import type { Entry, Frame } from "../stream/wire";
 import { parse } from "../fold/json";
 import { adopt } from "../fold/state";
-import { Acts, Resource, type AgentInfo, type LedgerInfo, type PullDetail, type PullInfo, type SpecInfo, type StreamInfo, type TownInfo } from "./api";
+import { Acts, Resource, type AgentInfo, type LedgerInfo, type Loaded, type PullDetail, type PullInfo, type SpecInfo, type StreamInfo, type TownInfo } from "./api";
 import { chance, steadyClock, wallClock, witness } from "./edge";
 import { breath } from "./growing";
 import { knowing, touched } from "./sentence";
 import { go, keepSession, route, storedSession, takeToken } from "./route";
+import { Then } from "./then";
 import { takesTurn } from "./turns";
 
 const base = new URL(".", document.baseURI).href;
@@ -111,6 +112,16 @@ export const specs = new Resource<SpecInfo>(api("api/specs", "specs.json"));
 export const ledger = new Resource<LedgerInfo>(api("api/ledger", "ledger.json"));
 export const health = new Resource<StreamInfo>(api("api/stream", null));
 export const index = new Resource<HistoryIndex>(api("api/history/index", "history/index.json"), 5_000);
+const specsAt = new Then<SpecInfo>((at) => new URL(`api/specs?at=${at}`, base));
+
+/** Specs and changes of the moment that is shown. */
+export function specsShown(): Loaded<SpecInfo> {
+  if (!past.value) return specs.want();
+  if (info.value?.static) return { state: "failed", why: "changes are known live only" };
+  // Where nothing had happened yet, there is the beginning of the stream.
+  return ready.value ? specsAt.at(recent(1).at(-1)?.offset ?? "0") : { state: "loading" };
+}
+
 /** What the town's own files say of it, which may be something else after any commit. */
 const about = new Resource<TownInfo>(api("api/town", null), 5_000);
 effect(() => {
@@ -187,6 +198,7 @@ async function findTown(): Promise<TownInfo> {
 
 /** What was read of the past goes with the history that it was read from. */
 function forgetPast(): void {
+  specsAt.forget();
   const before = replay?.playing;
   replay = new Replay(new Machine(history, head), head, () => {
     // Playing moves the address, and before anybody looks: another one than that comes from outside. A seek only follows it.

@@ -39,7 +39,7 @@ export function worldModel(input: WorldInput): WorldModel {
     crates: cratesOf(pulls, residents),
     lanterns: lanternsOf(pulls),
     notes: Object.entries(town.posts ?? {}).filter(([, post]) => !post.closed).slice(-NOTES).map(([id, post]) => ({ source: `post/${id}`, title: input.hides?.(id) ? undefined : post.title })),
-    stones: stonesOf(input.changes ?? []),
+    stones: stonesOf(typeof input.changes === "object" ? input.changes : []),
   };
   return {
     seed, at: now, residents, frozen, ...parts,
@@ -240,13 +240,13 @@ function numbersOf(input: WorldInput, residents: readonly Resident[], parts: Par
   const gate = lastGate(recent);
   const memories = sum((input.charters ?? []).filter((charter) => town.agents[charter.name]).map((charter) => charter.memories?.length ?? 0));
   const known = (input.charters ?? []).some((charter) => charter.memories !== undefined);
-  const changes = input.changes ? sum(parts.stones.map((stone) => stone.length)) : null;
+  const changes = (words: string) => (typeof input.changes === "object" ? [sum(parts.stones.map((stone) => stone.length)), words] : [null, input.changes ?? "changes are not known"]) as [number | null, string];
   const treasury = input.treasury;
   return {
     hall: [residents.length, "residents"],
     library: known ? [memories, "memories"] : [null, "memories are known live only"],
-    tower: changes === null ? [null, "changes are known live only"] : [changes, "changes under way"],
-    stones: changes === null ? [null, "changes are known live only"] : [changes, "changes in five states"],
+    tower: changes("changes under way"),
+    stones: changes("changes in five states"),
     bank: treasury === null || treasury === undefined ? [Math.round(Number(town.totals?.cost_micros ?? 0) / 10_000) / 100, "USD spent so far"] : [treasury / 1000, "a$ in the treasury"],
     studio: [mergedBy("studio"), "merged from here"],
     lab: gate ? [count(gate.data, gate.type.includes("failed") ? "total" : "checks"), gate.type.includes("failed") ? "findings in the last check" : "checks passed last"] : [null, "no check yet"],

@@ -105,7 +105,8 @@ export interface WorldInput {
   readonly charters?: readonly CharterLike[] | undefined;
   /** The last events, oldest first, none later than `now`. */
   readonly recent?: readonly EventLike[] | undefined;
-  readonly changes?: readonly ChangeLike[] | undefined;
+  /** Or why they are not known. */
+  readonly changes?: readonly ChangeLike[] | string;
   /** Whether somebody hid a post, then or since: nobody speaks its words. */
   readonly hides?: ((post: string) => boolean) | undefined;
   /** The treasury in thousandths, where a ledger is kept. */
