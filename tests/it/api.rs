@@ -5,7 +5,7 @@ use monkeytown::serve::ring::Capacity;
 use serde_json::Value;
 
 use crate::export::record;
-use crate::station::{Plan, Station};
+use crate::station::{Plan, Station, until};
 use crate::village::{Village, finish, write};
 
 fn with_a_pull() -> Village {
@@ -212,7 +212,9 @@ fn with_a_change_over_time() -> (Village, Vec<(&'static str, Value)>) {
     let mut told = Vec::new();
     let mut save = |subject: &'static str| {
         village.save(subject);
-        told.push((subject, Station::open(&village).get("/api/specs", &[]).json()));
+        let station = Station::open(&village);
+        told.push((subject, station.get("/api/specs", &[]).json()));
+        station.close();
     };
     let change = "openspec/changes/add-x";
     village.put("NOTES.md", "Nothing yet.\n");
@@ -250,12 +252,22 @@ fn specs_of_a_moment_are_those_that_stood_then() {
     let ticked: Vec<_> = told.iter().map(|(_, told)| told["changes"][0]["tasks"]["done"].as_u64()).collect();
     assert_eq!(ticked[1..4], [Some(0), Some(0), Some(1)], "{told:#?}");
     let nothing = serde_json::json!({"changes": [], "specs": []});
-    // All of it is in the ring; nearly all of it is in git alone, where commits stand by their times.
-    for (frames, lines) in [(10_000, "/api/history?from=0"), (1, "/api/export")] {
+    // All of it is in the ring; next to nothing is, and where commits stand was written down; not even that, and they stand by
+    // their times.
+    let mut known = String::new();
+    for (frames, is_written) in [(10_000, true), (1, true), (1, false)] {
         let capacity = Capacity { frames, bytes: 64 << 20 };
+        if !is_written {
+            std::fs::remove_file(village.dir().join(".git/monkeytown/stream/places")).unwrap();
+        }
         let station = Station::open_with(&village, Plan { capacity, ..Plan::default() });
         let at = |offset: u64| station.get(&format!("/api/specs?at={offset}"), &[]);
-        let landed = landed(&station.get(lines, &[]).body);
+        match (frames, is_written) {
+            (1, true) => {}
+            (1, false) => known = station.get("/api/export", &[]).body,
+            _ => known = station.get("/api/history?from=0", &[]).body,
+        }
+        let landed = landed(&known);
         let subjects: Vec<_> = landed.iter().map(|(subject, _)| subject.as_str()).collect();
         assert_eq!(subjects[1..], told.iter().map(|(subject, _)| *subject).collect::<Vec<_>>(), "{frames}");
         for ((subject, offset), (_, told)) in landed[1..].iter().zip(&told) {
@@ -270,6 +282,25 @@ fn specs_of_a_moment_are_those_that_stood_then() {
         station.get("/api/specs?at=x", &[]).is_problem(400, "bad-request");
         station.close();
     }
+}
+
+#[test]
+fn a_branch_that_went_back_stands_there_from_then_on_also_for_the_next_server() {
+    let (village, told) = with_a_change_over_time();
+    let at = |station: &Station, offset: u64| station.get(&format!("/api/specs?at={offset}"), &[]).json();
+    let station = Station::open(&village);
+    let before = station.shared.hub.now_at().1;
+    village.git(["reset", "-q", "--hard", "main~3"]);
+    until(|| at(&station, station.shared.hub.now_at().1) == told[1].1);
+    let (epoch, back) = station.shared.hub.now_at();
+    village.save("Again");
+    until(|| station.shared.hub.now_at().1 > back);
+    let stood = |station: &Station| [before, back].map(|offset| at(station, offset));
+    let wanted = [4, 1].map(|nth: usize| told[nth].1.clone());
+    assert_eq!(stood(&station), wanted);
+    station.close();
+    let station = Station::open(&village);
+    assert_eq!((station.shared.hub.now_at().0, stood(&station)), (epoch, wanted));
 }
 
 #[test]
