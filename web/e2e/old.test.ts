@@ -26,6 +26,18 @@ test("every year of it is on the axis, and each moment shows what was done by th
     await expect.poll(() => last(witness).innerText(), { timeout: 20_000 }).toContain(`Work of day ${day}”`);
     expect(await witness.text(".clock")).toContain(new Date(at).toISOString().slice(0, 10));
   }
+  // Who plays from there and pauses stays where the clock is then, also where no event has a number.
+  const clock = () => witness.text(".clock");
+  const begun = await clock();
+  await witness.page.getByRole("button", { name: "1 h/s" }).click();
+  await witness.page.getByRole("button", { name: "Play", exact: true }).click();
+  await expect.poll(clock, { timeout: 10_000 }).not.toBe(begun);
+  await witness.page.getByRole("button", { name: "Pause", exact: true }).click();
+  await witness.page.getByRole("button", { name: "Play", exact: true }).waitFor();
+  expect(await clock()).not.toBe(begun);
+  // A click leads to a moment again.
+  await witness.page.mouse.click((axis?.x ?? 0) + (axis?.width ?? 0) * 0.8, (axis?.y ?? 0) + 40);
+  await expect.poll(() => witness.page.url()).toContain("t=");
   // What somebody copies from the address leads another person to the same moment.
   const other = await (await Witness.open(on.browser, witness.page.url())).ready();
   await expect.poll(() => last(other).innerText()).toBe(await last(witness).innerText());

@@ -75,7 +75,7 @@ describe("the time machine", () => {
     const landed: Entry = { offset: "x", seq: null, event: { ...(journal[0] as Envelope), id: "landed", subject: `commit/${"ab".repeat(20)}`, type: "monkeytown.commit.landed.v1" } };
     const machine = new Machine(new Memory([...entries.slice(0, 5), landed, ...entries.slice(5, 9)]), () => 9);
     for (const name of ["ab".repeat(20), "abababa"]) expect(await machine.locate(name)).toEqual({ id: "landed", seq: 5 });
-    for (const name of ["cd", "commit/ab", "bab"]) expect(await machine.locate(name)).toBeUndefined();
+    for (const name of ["cd", "commit/ab", "bab", "a", "ababab"]) expect(await machine.locate(name)).toBeUndefined();
   });
 
   test("derived events are in their places, and a hole is an error", async () => {

@@ -1,9 +1,9 @@
 // What the page decides without a DOM: addresses, words for events, patches, the axis of time, and writing deep documents.
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { write } from "../src/fold/json";
 import { splitInvisible } from "../src/fold/text";
 import { readPatch, sideBySide } from "../src/screens/patch";
-import { readRoute, writeRoute, type Route } from "../src/ui/route";
+import { go, readRoute, route, writeRoute, type Route } from "../src/ui/route";
 import { iconOf, squares } from "../src/ui/icons";
 import { agentOf, detail, many, sentence, toneOf, touched } from "../src/ui/sentence";
 import { journal } from "./fixture";
@@ -19,6 +19,16 @@ test("an address holds the screen, what is selected and the moment, and reads ba
   for (const route of routes) expect(readRoute(writeRoute(route))).toEqual(route);
   expect(readRoute("#/nowhere/%E0%A4%A?at=-1")).toEqual({ screen: "terrarium", selected: "%E0%A4%A", at: null, event: null });
   expect(readRoute("")).toEqual({ screen: "terrarium", selected: null, at: null, event: null });
+});
+
+test("a browser that refuses to write the address so often does not stop what is shown", () => {
+  const refuse = () => { throw new Error("SecurityError"); };
+  vi.stubGlobal("history", { replaceState: refuse, pushState: refuse });
+  vi.stubGlobal("location", { hash: "" });
+  for (const quietly of [true, false]) go({ at: quietly ? 7 : 8 }, quietly);
+  expect(route.value.at).toBe(8);
+  go({ at: null }, true);
+  vi.unstubAllGlobals();
 });
 
 test("every event has words, a tone and a picture, whatever its payload is", () => {

@@ -10,7 +10,7 @@ import { OTHERS, accounts, csv, overTime, runsUntil, sumsBy, type RunRow } from 
 import { sizeOf } from "../src/screens/patch";
 import { columnOf, weight } from "../src/screens/specs-columns";
 import { bytes, duration, histogram, millis, quantile } from "../src/screens/stream-figures";
-import { BLOCK, Blocks, MAIN, OTHERS as PEOPLE, around, holds, lanesOf, placeOf, placesOf, upToDate, windowOf } from "../src/screens/timeline-window";
+import { BLOCK, Blocks, MAIN, OTHERS as PEOPLE, around, chosenOf, holds, lanesOf, placeOf, placesOf, upToDate, windowOf } from "../src/screens/timeline-window";
 import type { Entry } from "../src/stream/wire";
 import { detail, knowing, sentence } from "../src/ui/sentence";
 import type { AgentInfo, FileInfo } from "../src/ui/api";
@@ -133,6 +133,11 @@ describe("lanes", () => {
     expect(around(many, 2510)).toContain(many[2510]);
     expect([around(many, 0).length, around(many.slice(0, 900), 3).length]).toEqual([1000, 900]);
     expect(around(many, 4999).at(-1)).toBe(many[4999]);
+    // A commit from long before the first event is what is looked at, and not the oldest ones.
+    const old = many.map((entry) => ({ ...entry, seq: null }));
+    const place = chosenOf(old, placeOf(old, 0, Infinity), `${many[4200]?.event.id}`);
+    expect([place, around(old, chosenOf(old, -1, `${many[4200]?.event.id}`)).includes(old[4200] as (typeof old)[0])]).toEqual([4999, true]);
+    expect([chosenOf(many, -1, `${many[7]?.event.id}`), chosenOf(many, 3, null)]).toEqual([-1, 3]);
   });
 });
 

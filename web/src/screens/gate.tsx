@@ -30,12 +30,12 @@ function queue(): { pull: Pull; risk: Risk[] }[] {
     .sort((a, b) => worst(a.risk) - worst(b.risk) || a.pull.opened_at.localeCompare(b.pull.opened_at));
 }
 
-/** The one that is shown. Where nobody chose, it is the one that stood in front when the risks were known: whatever comes or goes after that, nothing else is shown in its place. */
+/** The one that is shown. Where nobody chose, it is the one that stood in front when the risks were known: whatever comes or goes after that, nothing else is shown in its place. In the past nothing is decided, and the front of its queue is shown. */
 function shown(first: { current: string }): string {
   const { selected } = route.value;
-  if (selected) first.current = "";
+  if (selected || app.past.value) first.current = "";
   else if (app.pulls.want().state !== "loading") first.current ||= `${queue()[0]?.pull.number ?? ""}`;
-  return selected ?? first.current;
+  return selected ?? (app.past.value ? `${queue()[0]?.pull.number ?? ""}` : first.current);
 }
 
 /** Walks to another one; what was begun over this one is forgotten. */

@@ -149,6 +149,12 @@ export function placeOf(entries: Entry[], seq: number, until = -Infinity): numbe
   return at + 1 + entries.slice(at + 1, next < 0 ? undefined : next).findLastIndex(({ event }) => Date.parse(event.time) <= until);
 }
 
+/** Where the chosen one stands: an event without a number of its own stands behind the last one that has. */
+export function chosenOf(entries: Entry[], last: number, id: string | null): number {
+  const chosen = entries.findIndex(({ event }) => event.id === id);
+  return chosen > last && entries.slice(last + 1, chosen + 1).every((entry) => entry.seq === null) ? chosen : last;
+}
+
 /** With what was heard since they were read up to an event; without it where something lies between, which has to be read. */
 export function upToDate(entries: Entry[], to: number, recent: Entry[]): Entry[] {
   const since = recent.slice(recent.findLastIndex(({ seq }) => seq !== null && seq <= to) + 1);

@@ -8,7 +8,7 @@ import { AgentLink, Empty, Got, Mark as Sign, Said, stamp } from "../ui/parts";
 import { route } from "../ui/route";
 import { SHAPES, TONES, agentOf, detail, many, sentence, type Tone } from "../ui/sentence";
 import { Controls, SPEEDS, Scrubber, set, speedName } from "./minitimeline";
-import { Blocks, around, holds, lanesOf, placeOf, placesOf, upToDate, windowOf, type Lane } from "./timeline-window";
+import { Blocks, around, chosenOf, holds, lanesOf, placeOf, placesOf, type Lane, upToDate, windowOf } from "./timeline-window";
 
 const hidden = signal<ReadonlySet<Tone>>(new Set());
 const read = signal<{ of?: Blocks; from: number; to: number; entries: Entry[]; why: string }>({ from: 0, to: 0, entries: [], why: "" });
@@ -46,7 +46,7 @@ async function readOn(): Promise<void> {
 function useWindow(seq: number): { entries: Entry[]; there: boolean } {
   const head = app.head();
   const { from, to } = windowOf(seq, head);
-  const { of, from: first, to: last, entries: known } = read.value;
+  const { of, from: first, to: last, entries: known, why } = read.value;
   const now = source();
   const own = of === now;
   const entries = !own ? [] : to < head ? known : upToDate(known, last, app.live.recent);
@@ -55,7 +55,8 @@ function useWindow(seq: number): { entries: Entry[]; there: boolean } {
     if (whole) return;
     wanted = [from, to];
     void readOn();
-  }, [whole, from, to, now]);
+    // What could not be read is asked for again.
+  }, [whole, from, to, now, why && app.minute.value]);
   return { entries, there: own && holds(entries, first, seq) };
 }
 
@@ -192,12 +193,10 @@ export function Timeline() {
   const { entries: all, there } = useWindow(seq);
   const { why } = read.value;
   const moment = app.past.value ? route.value.moment : Infinity;
-  const entries = there ? around(all, placeOf(all, seq, moment)) : [];
-  const last = placeOf(entries, seq, moment);
   const { selected } = route.value;
-  // An event without a number of its own stands right behind the one that has.
-  const chosen = entries.findIndex(({ event }) => event.id === selected);
-  const at = chosen > last && entries.slice(last + 1, chosen + 1).every((entry) => entry.seq === null) ? chosen : last;
+  const entries = there ? around(all, chosenOf(all, placeOf(all, seq, moment), selected)) : [];
+  const last = placeOf(entries, seq, moment);
+  const at = chosenOf(entries, last, selected);
   const entry = entries[at];
   const related = entry?.event.corr ? entries.filter((one) => one.event.corr === entry.event.corr && one !== entry) : [];
   return (
@@ -207,7 +206,7 @@ export function Timeline() {
         <More />
         <Got of={app.index.want()}>{(index) => (index.buckets.length === 0 ? <Empty title="Nothing has happened yet">The first run of an agent writes the first line of this history.</Empty> : <Scrubber index={index} tall />)}</Got>
       </section>
-      {why ? <Empty title="The lanes could not be read">{why}.</Empty> : !there && <p class="empty" role="status">Reading the lanes…</p>}
+      {!there && (why ? <Empty title="The lanes could not be read">{why}.</Empty> : <p class="empty" role="status">Reading the lanes…</p>)}
       {entries.length > 0 && <Lanes entries={entries} at={last} />}
       {entries.length > 0 && <div class="halves"><Closely entry={entry} related={related} linked={entry?.event.id === selected} /><Around entries={entries} at={at} /></div>}
     </div>

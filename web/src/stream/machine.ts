@@ -153,7 +153,7 @@ export class Machine {
     for (let index = blockOf(this.head()); index >= 0; index--) {
       await this.load(index, this.head());
       const block = this.blocks.get(index);
-      const place = block?.entries.findIndex(({ event: { id, subject } }) => id === wanted || subject?.startsWith(`commit/${wanted}`)) ?? -1;
+      const place = block?.entries.findIndex(({ event: { id, subject } }) => id === wanted || (wanted.length > 6 && subject?.startsWith(`commit/${wanted}`))) ?? -1;
       const id = block?.entries[place]?.event.id;
       if (block && id) return { id, seq: block.entries.slice(0, place + 1).findLast((entry) => entry.seq !== null)?.seq ?? block.first - 1 };
     }

@@ -137,12 +137,21 @@ function tick(): ReturnType<typeof setInterval> {
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) for (const one of fetched()) one.catchUp();
   });
-  return setInterval(() => (minute.value = wallClock()), 10_000);
+  return setInterval(() => {
+    minute.value = wallClock();
+    const known = agents.value.peek();
+    // Who did not begin when planned waits for the next time, and no event says so.
+    if (known.state === "there" && known.value.some((one) => Date.parse(one.next_slot ?? "") < minute.value)) agents.stale();
+  }, 10_000);
 }
 
 export function detail(number: string): Resource<PullDetail> {
   let one = details.get(number);
-  if (!one) details.set(number, (one = new Resource<PullDetail>(api(`api/pulls/${number}`, `pulls/${number}.json`))));
+  if (!one) {
+    // Each may have megabytes; who walks on and on needs none of those far back.
+    if (details.size > 20) details.clear();
+    details.set(number, (one = new Resource<PullDetail>(api(`api/pulls/${number}`, `pulls/${number}.json`))));
+  }
   return one;
 }
 
@@ -164,7 +173,7 @@ function told(fresh: Entry[]): void {
 const REASONS: { [reason: string]: string } = { evicted: "the server keeps no more of them", rewritten: "the history was rewritten", restarted: "the server was started again" };
 
 function heard(frame: Frame): void {
-  if (frame.kind === "gap") notice.value = `Events ${frame.from} to ${frame.to} did not come through here: ${REASONS[frame.reason] ?? frame.reason}. The town is read anew, whole.`;
+  if (frame.kind === "gap") notice.value = `Events may not have come through here: ${REASONS[frame.reason] ?? frame.reason}. The town is read anew, whole.`;
   // What was asked for while nobody answered is asked for again, whatever came through meanwhile.
   if (frame.kind === "hello" && greeted) for (const one of fetched()) one.stale();
   greeted ||= frame.kind === "hello";
@@ -319,6 +328,7 @@ async function seek(): Promise<void> {
   while (wish !== null) {
     const wanted = wish;
     wish = null;
+    refused = null;
     try {
       await (typeof wanted === "string" ? toEvent(wanted) : toSeq(wanted));
     } catch (error) {
@@ -387,6 +397,8 @@ export function play(on: boolean): void {
   playThen = on && seeking;
   if (playThen) return;
   replay.playing.on = on && past.value;
+  // What is shown from now on is no moment that the address names.
+  if (replay.playing.on) go({ at: replay.seq }, true);
   version.value += 1;
   if (!on || painting) return;
   painting = true;

@@ -54,8 +54,12 @@ export function go(change: Partial<Route>, quietly = false): void {
   const { moment, ...before } = route.value;
   const next = { ...before, event: null, ...("at" in change || moment === undefined ? {} : { moment }), ...change };
   const hash = writeRoute(next);
-  if (quietly) history.replaceState(null, "", hash);
-  else if (hash !== location.hash) history.pushState(null, "", hash);
+  try {
+    if (quietly) history.replaceState(null, "", hash);
+    else if (hash !== location.hash) history.pushState(null, "", hash);
+  } catch {
+    // Too often for this browser: what is shown goes on, and the address follows with the next step.
+  }
   route.value = next;
 }
 
