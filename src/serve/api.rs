@@ -33,7 +33,7 @@ use crate::git::home::Home;
 use crate::git::journal::Journal;
 use crate::town::fold::Town;
 
-use self::desk::{Document, Failure, TownNow, lock};
+use self::desk::{Document, Failure, TownNow, in_turn, lock};
 use super::hub::Standing;
 use super::openapi::{Operation, Paths};
 use super::pieces::Said;
@@ -157,11 +157,9 @@ pub(super) async fn worked_out<T: Send + 'static>(
     shared: Arc<Shared>,
     act: impl FnOnce(&Shared) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Problem> {
-    let gone = || Problem::unavailable("ending", "the server ends", 5);
-    let asker = shared.clone();
-    let _turn = asker.desk.turns.acquire().await.map_err(|_| gone())?;
-    let acted = tokio::task::spawn_blocking(move || act(&shared)).await.map_err(|_| gone())?;
-    acted.map_err(Problem::from)
+    let turns = shared.desk.turns.clone();
+    let acted = in_turn(&turns, move || act(&shared)).await;
+    acted.ok_or_else(|| Problem::unavailable("ending", "the server ends", 5))?.map_err(Problem::from)
 }
 
 /// As [`worked_out`], for what may read far into the past: others have turns beside it.
@@ -169,9 +167,11 @@ async fn worked_out_at_length<T: Send + 'static>(
     shared: Arc<Shared>,
     act: impl FnOnce(&Shared) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Problem> {
-    let asker = shared.clone();
-    // Nobody closes it.
-    let _turn = asker.desk.long.acquire().await;
+    let long = shared.desk.long_turn().await;
+    let act = move |shared: &Shared| {
+        let _long = long;
+        act(shared)
+    };
     worked_out(shared, act).await
 }
 
@@ -182,9 +182,12 @@ async fn agents(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respon
 
 /// `GET /api/ledger`: what runs cost.
 async fn ledger(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    let asker = shared.clone();
-    let _turn = asker.desk.long.acquire().await;
-    document(shared, &headers, "ledger".to_owned(), |a| ledger::ledger(&a.shared.desk, a.home, a.town)).await
+    let long = shared.desk.long_turn().await;
+    let make = move |a: &Asked<'_>| {
+        let _long = long;
+        ledger::ledger(&a.shared.desk, a.home, a.town)
+    };
+    document(shared, &headers, "ledger".to_owned(), make).await
 }
 
 /// `GET /api/pulls`: pull requests with what to look at.

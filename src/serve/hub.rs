@@ -100,7 +100,7 @@ pub struct Hub {
     inner: RwLock<Inner>,
     pub(super) views: Views,
     /// Long looks at the ring are taken by one after the other, so that they leave a processor to who is served.
-    pub(super) looking: Semaphore,
+    pub(super) looking: Arc<Semaphore>,
     /// The state as JSON; made once for each state.
     rendered: Mutex<Option<(Arc<Town>, Arc<RawValue>)>>,
     /// Grows with each pass: who waits, waits for this.
@@ -192,7 +192,7 @@ impl Hub {
         Self {
             inner: RwLock::new(Inner::new(0, capacity, Beginning::default())),
             views: Views::new(BOUNDS),
-            looking: Semaphore::new(1),
+            looking: Arc::new(Semaphore::new(1)),
             rendered: Mutex::default(),
             passes: watch::Sender::new(0),
             dirty: Notify::new(),

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Shared;
+use super::api::desk::in_turn;
 use super::cursor::Cursor;
 use super::problem::Problem;
 use super::ring::Offset;
@@ -36,14 +37,12 @@ impl Shared {
     pub async fn look_ahead(self: &Arc<Self>, cursor: &mut Cursor) {
         let mut scout = cursor.scout();
         loop {
-            // Nobody closes it.
-            let _turn = self.hub.looking.acquire().await;
             let shared = self.clone();
             let look = move || {
                 let more = (0..LOOKS).all(|_| shared.hub.look(&mut scout));
                 (scout, more)
             };
-            let Ok((came, more)) = tokio::task::spawn_blocking(look).await else { return };
+            let Some((came, more)) = in_turn(&self.hub.looking, look).await else { return };
             cursor.follow(&came);
             if !more {
                 return;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::body::Bytes;
 use chrono::{DateTime, Utc};
 use git2::Oid;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::git::errors::GitError;
 use crate::git::files::Files;
@@ -48,9 +48,9 @@ pub struct Desk {
     kept: Mutex<Kept>,
     entries: Mutex<Arc<Entries>>,
     /// So many may ask the repository at one time.
-    pub turns: Semaphore,
+    pub turns: Arc<Semaphore>,
     /// So many of them may ask for what takes long. It is waited for before a turn is taken.
-    pub long: Semaphore,
+    pub long: Arc<Semaphore>,
     /// What the stream tells of the past.
     pub past: Mutex<Past>,
     /// States of earlier moments.
@@ -146,6 +146,17 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Waits for a turn, and acts with it on a thread that serves nobody. It is given back when that is done: whoever asked may be gone
+/// long before, and the work goes on all the same. `None` where the server ends.
+pub async fn in_turn<T: Send + 'static>(turns: &Arc<Semaphore>, act: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let turn = turns.clone().acquire_owned().await.ok()?;
+    let acted = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        act()
+    });
+    acted.await.ok()
+}
+
 impl Desk {
     /// A desk that has not opened anything yet.
     #[must_use]
@@ -157,14 +168,20 @@ impl Desk {
             files: Mutex::default(),
             kept: Mutex::default(),
             entries: Mutex::default(),
-            turns: Semaphore::new(AT_ONCE),
-            long: Semaphore::new(LONG_AT_ONCE),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            long: Arc::new(Semaphore::new(LONG_AT_ONCE)),
             past: Mutex::default(),
             states: Mutex::default(),
             weighed: Mutex::default(),
             verified: Mutex::default(),
             exports: Exports::default(),
         }
+    }
+
+    /// Waits for one of the turns of those who ask for what takes long, to be held until that is done; another one is taken behind it.
+    /// `None` is never said: nobody closes them.
+    pub async fn long_turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.long.clone().acquire_owned().await.ok()
     }
 
     /// The moment that it is.
@@ -232,5 +249,39 @@ impl Desk {
         let made = Arc::new(Document::new(make()?));
         lock(&self.kept).put(name, version, made.clone());
         Ok(made)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_turn_is_given_back_when_the_work_is_done_and_not_when_who_asked_goes() {
+        let turns = Arc::new(Semaphore::new(2));
+        let ((begun, begins), (end, ends)) = (mpsc::channel(), mpsc::channel::<()>());
+        let work = move || {
+            begun.send(()).unwrap();
+            ends.recv().unwrap();
+        };
+        // Looked at once, and dropped.
+        assert!(in_turn(&turns, work).now_or_never().is_none());
+        begins.recv().unwrap();
+        assert_eq!(turns.available_permits(), 1);
+        end.send(()).unwrap();
+        drop(turns.acquire_many(2).await.unwrap());
+        assert_eq!(in_turn(&turns, || 7).await, Some(7));
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_gives_its_turn_back() {
+        let turns = Arc::new(Semaphore::new(1));
+        assert_eq!(in_turn(&turns, || panic!("a fault")).await, None::<()>);
+        assert_eq!(in_turn(&turns, || 7).await, Some(7));
     }
 }

@@ -119,14 +119,15 @@ async fn sending(shared: &Arc<Shared>, heads: Heads, tag: String) -> Result<Send
         let exports = &shared.desk.exports;
         let known = Some(lock(&exports.last)).filter(|last| last.0 == tag).and_then(|last| last.1.upgrade());
         if let Some(known) = known {
-            return Ok(known);
+            return Ok((known, seat));
         }
         let made = shared.desk.with(|home| Chronicle::of(home, heads, &shared.town.source))?;
         let made = Arc::new(made);
         *lock(&exports.last) = (tag, Arc::downgrade(&made));
-        Ok(made)
+        Ok((made, seat))
     };
-    let chronicle = worked_out(shared.clone(), look).await?;
+    // Whoever goes meanwhile has the seat for as long as the look goes on.
+    let (chronicle, seat) = worked_out(shared.clone(), look).await?;
     Ok(Sending { reader: Reader::new(chronicle), _seat: seat })
 }
 
