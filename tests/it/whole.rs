@@ -201,6 +201,8 @@ fn who_stops_reading_holds_nobody_up() {
         station.get("/api/export", &[]).status == 503
     });
     station.get("/api/export", &[]).is_problem(503, "busy");
+    let head = station.head("/api/export");
+    assert!(head.status == 200 && head.head.contains("\netag: "), "who asks for the tag alone needs no place: {head:?}");
     drop(held);
     until(|| station.get("/api/export", &[]).status == 200);
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
@@ -22,7 +22,7 @@ use crate::serve::problem::Problem;
 use crate::serve::{Shared, poll};
 
 use super::desk::{Failure, lock};
-use super::{VERSION, tagged, worked_out};
+use super::{VERSION, tagged, worked_out, worked_out_at_length};
 
 /// Who may read all of history at one time.
 const AT_ONCE: usize = 16;
@@ -67,7 +67,7 @@ struct Sending {
 }
 
 /// `GET /api/export`.
-async fn export(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+async fn export(State(shared): State<Arc<Shared>>, method: Method, headers: HeaderMap) -> Response {
     let found = worked_out(shared.clone(), |shared| {
         shared.desk.with(|home| {
             let heads = Heads::now(home)?;
@@ -82,18 +82,20 @@ async fn export(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respon
     if response.status() == StatusCode::NOT_MODIFIED {
         return response;
     }
-    match sending(&shared, heads, tag).await {
-        Err(problem) => problem.into_response(),
-        Ok(sending) => {
-            let name = file_name(&shared.town.name);
-            *response.body_mut() = Body::from_stream(stream::try_unfold((shared, sending), next));
-            response.headers_mut().insert(header::CONTENT_TYPE, LINES);
-            if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
-                response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-            }
-            response
-        }
+    response.headers_mut().insert(header::CONTENT_TYPE, LINES);
+    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{}\"", file_name(&shared.town.name))) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
     }
+    *response.body_mut() = if method == Method::HEAD {
+        // Nothing is looked through for who wants nothing of it; how long it would be is not known.
+        Body::from_stream(stream::empty::<io::Result<Bytes>>())
+    } else {
+        match sending(&shared, heads, tag).await {
+            Err(problem) => return problem.into_response(),
+            Ok(sending) => Body::from_stream(stream::try_unfold((shared, sending), next)),
+        }
+    };
+    response
 }
 
 /// The same history has the same tag, whoever serves it.
@@ -108,7 +110,7 @@ fn file_name(town: &str) -> String {
     format!("{}-history.ndjson", town.chars().take(64).map(plain).collect::<String>())
 }
 
-/// Takes a seat, and looks through history.
+/// Takes a seat, and looks through history, which takes long.
 async fn sending(shared: &Arc<Shared>, heads: Heads, tag: String) -> Result<Sending, Problem> {
     let seat = shared.desk.exports.seats.clone().try_acquire_owned().map_err(|_| {
         let detail =
@@ -127,7 +129,7 @@ async fn sending(shared: &Arc<Shared>, heads: Heads, tag: String) -> Result<Send
         Ok((made, seat))
     };
     // Whoever goes meanwhile has the seat for as long as the look goes on.
-    let (chronicle, seat) = worked_out(shared.clone(), look).await?;
+    let (chronicle, seat) = worked_out_at_length(shared.clone(), look).await?;
     Ok(Sending { reader: Reader::new(chronicle), _seat: seat })
 }
 
