@@ -225,19 +225,21 @@ fn start_run(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<Vec<Draf
         lease_until,
         holder: ask.holder.clone(),
         brain: ask.brain.clone(),
-        hold_micros: hold(town, ask, now)?,
+        hold_micros: hold(town, name, (ask.usd_per_run, ask.usd_per_day), now)?,
     };
     drafts.push(of_run(Event::RunStarted(started), Actor::Agent(name.clone()), &ask.run, ask.run.as_str()));
     Ok(drafts)
 }
 
 /// What is put aside for a run: what it may spend, or what is left of the day's money. Nothing is put aside for what costs
-/// nothing.
-fn hold(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<u64, Rejected> {
-    if ask.usd_per_run == Usd(0) {
+/// nothing. The amounts are those of the run and of the day.
+///
+/// # Errors
+/// [`Rejected::NoFunds`] where too little is left.
+pub fn hold(town: &Town, name: &AgentId, (per_run, per_day): (Usd, Usd), now: DateTime<Utc>) -> Result<u64, Rejected> {
+    if per_run == Usd(0) {
         return Ok(0);
     }
-    let name = &ask.agent.agent;
     let others = || {
         let others = town.agents.iter().filter(|(other, _)| *other != name);
         others.filter_map(|(_, agent)| agent.active.as_ref())
@@ -252,19 +254,18 @@ fn hold(town: &Town, ask: &StartRun, now: DateTime<Utc>) -> Result<u64, Rejected
     // A run of this agent that is given up in the same append is settled in full.
     let given_up = town.agents.get(name).and_then(|agent| agent.active.as_ref()).map_or(0, |run| run.hold_micros);
     let spent = town.spent.on(now).saturating_add(given_up).saturating_add(lost);
-    let remaining = ask.usd_per_day.0.saturating_sub(spent).saturating_sub(held);
+    let remaining = per_day.0.saturating_sub(spent).saturating_sub(held);
     // Too little for any answer is as good as nothing.
-    if remaining < ask.usd_per_run.0.min(LEAST_HOLD) {
-        let (requested, cap) = (ask.usd_per_run, ask.usd_per_day);
+    if remaining < per_run.0.min(LEAST_HOLD) {
         return Err(Rejected::NoFunds {
             agent: name.clone(),
-            requested,
+            requested: per_run,
             remaining: Usd(remaining),
             held: Usd(held),
-            cap,
+            cap: per_day,
         });
     }
-    Ok(ask.usd_per_run.0.min(remaining))
+    Ok(per_run.0.min(remaining))
 }
 
 enum TakeOver {

@@ -114,10 +114,12 @@ fn is_overdue(town: &Town, settings: &Settings, charter: &Charter, now: DateTime
     let started = agent.active.iter().map(|run| run.started).chain(agent.runs.iter().map(|run| run.started));
     let began = agent.slots.contains(&slot_of(planned)) || started.max() >= Some(planned);
     let is_running = agent.active.as_ref().is_some_and(|run| run.lease_until > now.timestamp());
-    let spent = town.spent.on(now);
+    // What thinks is known to who starts it. Where the town has no money at all, it is something that costs nothing.
+    let has_money = limits.usd_per_day.0 == 0
+        || decide::hold(town, name, (limits.usd_of_a_run(&charter.limits), limits.usd_per_day), now).is_ok();
     let may_start = decide::may_start(town, name, settings.paused.contains(name)).is_ok()
         && decide::within_the_day(name, agent, limits.runs_per_day, now).is_ok()
-        && (spent == 0 || spent < limits.usd_per_day.0);
+        && has_money;
     Some(!began && !is_running && may_start)
 }
 
@@ -325,8 +327,22 @@ mod tests {
         for (runs, due) in [(23, 1), (24, 0)] {
             assert_eq!(overdue_where(|_, ada, _, _| (ada.day, ada.started_today) = (today, runs)), due, "{runs} runs");
         }
-        for (day, cost_micros, due) in [(today, 9_999_999, 1), (today, 10_000_000, 0), (today - 1, 10_000_000, 1)] {
+        for (day, cost_micros, due) in [(today, 9_990_000, 1), (today, 9_990_001, 0), (today - 1, 10_000_000, 1)] {
             assert_eq!(overdue_where(|town, _, _, _| town.spent = Spent { day, cost_micros }), due, "{cost_micros}");
+        }
+        // Another one is at work, or died today, and has put aside what was left.
+        for (until, hold_micros, due) in [
+            ("2026-11-21T05:00:01Z", 500_000, 0),
+            ("2026-11-21T05:00:01Z", 490_000, 1),
+            ("2026-11-21T01:00:00Z", 500_000, 0),
+            ("2026-11-20T23:59:59Z", 500_000, 1),
+        ] {
+            let held = |town: &mut Town, _: &mut Agent, _: &mut Settings, _: &mut DateTime<Utc>| {
+                town.spent = Spent { day: today, cost_micros: 9_500_000 };
+                let active = Some(Run { hold_micros, ..running("2026-11-20T23:00:00Z", until) });
+                town.agents.insert("eve".parse().unwrap(), Agent { active, ..Agent::default() });
+            };
+            assert_eq!(overdue_where(held), due, "{hold_micros} held until {until}");
         }
         assert_eq!(
             overdue_where(|_, _, settings, _| settings.limits.usd_per_day.0 = 0),
