@@ -42,6 +42,9 @@ const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// Where one listens, which is no page to go to.
 const HELD: [&str; 3] = ["/ws", "/events", "/api/events"];
 
+/// Seconds after which it is worth another try for who reads all of history as often as it may.
+const READING: u64 = 10;
+
 /// Looks at every request before anything else does.
 pub struct Doorman {
     rules: Rules,
@@ -54,6 +57,8 @@ pub struct Doorman {
     pub connected: Arc<Doors>,
     /// Those that listen through a proxy.
     listening: Arc<Doors>,
+    /// Those that read all of history.
+    reading: Arc<Doors>,
 }
 
 impl Doorman {
@@ -62,8 +67,8 @@ impl Doorman {
     pub fn new(rules: Rules) -> Arc<Self> {
         let rate = || RateLimiter::keyed(Quota::per_second(rules.a_second).allow_burst(rules.at_once));
         let (rate, refused) = (rate(), rate());
-        let (connected, listening) = (Arc::default(), Arc::default());
-        Arc::new(Self { rules, rate, refused, clock: DefaultClock::default(), connected, listening })
+        let (connected, listening, reading) = (Arc::default(), Arc::default(), Arc::default());
+        Arc::new(Self { rules, rate, refused, clock: DefaultClock::default(), connected, listening, reading })
     }
 
     /// The rules.
@@ -143,6 +148,17 @@ impl Doorman {
         }
         let Some(address) = self.address(&request.headers, peer_of(&request.extensions)) else { return Ok(None) };
         self.listening.enter(address, most).map(Some).ok_or_else(|| Problem::too_many(address, most))
+    }
+
+    /// Lets somebody read all of history, which may last, so many times at once.
+    ///
+    /// # Errors
+    /// The problem to answer with where its address does so already.
+    pub fn read(&self, request: &Parts, most: usize) -> Result<Option<Pass>, Problem> {
+        let Some(address) = self.address(&request.headers, peer_of(&request.extensions)) else { return Ok(None) };
+        let detail =
+            || format!("{address} reads all of history {most} times already; go on when one of them has ended");
+        self.reading.enter(address, most).map(Some).ok_or_else(|| Problem::too_fast(detail(), READING))
     }
 
     /// The origin of a foreign page that asks and may, for the header that lets its browser read the answer.
@@ -302,6 +318,19 @@ mod tests {
         let ask = |address: &str| doorman.look(&asked(address, &[("host", "localhost:4180")])).map_err(|p| p.code);
         assert_eq!([ask("10.0.0.1"), ask("10.0.0.1"), ask("10.0.0.1")], [Ok(()); 3]);
         assert_eq!((ask("10.0.0.1"), ask("10.0.0.2")), (Err("too-fast"), Ok(())));
+    }
+
+    #[test]
+    fn each_address_reads_all_of_history_so_many_times_at_once() {
+        let doorman = Doorman::new(Rules { proxy_header: Some("x-forwarded-for".to_owned()), ..rules() });
+        let read = |address: &str| {
+            let (parts, _) = asked("10.0.0.1", &[("x-forwarded-for", address)]).into_parts();
+            doorman.read(&parts, 2).map_err(|problem| problem.code)
+        };
+        let (one, _two) = (read("10.9.9.9").unwrap(), read("10.9.9.9").unwrap());
+        assert_eq!((read("10.9.9.9").err(), read("10.9.9.8").err()), (Some("too-fast"), None));
+        drop(one);
+        assert!(read("10.9.9.9").is_ok_and(|pass| pass.is_some()));
     }
 
     #[test]

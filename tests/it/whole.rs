@@ -174,12 +174,12 @@ fn long() -> Village {
 fn patient(village: &Village) -> Station {
     let plan = Plan::default();
     let limits = Limits { stalled: Duration::from_secs(3_600), ..plan.limits };
-    Station::open_with(village, Plan { limits, ..plan })
+    Station::open_with(village, Plan { limits, proxy_header: Some("x-forwarded-for".to_owned()), ..plan })
 }
 
 /// One who wants all of history and reads so many bytes of it.
-fn begun(station: &Station, bytes: usize) -> TcpStream {
-    let mut stream = station.ask("/api/export", &[]);
+fn begun(station: &Station, address: usize, bytes: usize) -> TcpStream {
+    let mut stream = station.ask("/api/export", &[("x-forwarded-for", &format!("10.0.0.{address}"))]);
     stream.read_exact(&mut vec![0; bytes]).unwrap();
     stream
 }
@@ -189,7 +189,9 @@ fn begun(station: &Station, bytes: usize) -> TcpStream {
 fn who_stops_reading_holds_nobody_up() {
     let village = long();
     let station = patient(&village);
-    let mut held: Vec<TcpStream> = (0..15).map(|_| begun(&station, 100)).collect();
+    let mut held: Vec<TcpStream> = (0..15).map(|nth| begun(&station, nth / 4, 100)).collect();
+    let again = station.get("/api/export", &[("x-forwarded-for", "10.0.0.0")]);
+    again.is_problem(429, "too-fast");
     // More of them than there are turns at the repository, and whoever reads is told all of it.
     let whole = station.get("/api/export", &[]);
     assert_eq!((whole.status, whole.whole, whole.body.len() > 24 << 20), (200, true, true), "{}", whole.body.len());
@@ -197,12 +199,15 @@ fn who_stops_reading_holds_nobody_up() {
     assert_eq!(station.get("/api/state", &[]).json()["seq"], recorded);
     assert_eq!(station.get("/api/pulls", &[]).status, 200);
     until(|| {
-        held.push(begun(&station, 10));
+        held.push(begun(&station, held.len(), 10));
         station.get("/api/export", &[]).status == 503
     });
     station.get("/api/export", &[]).is_problem(503, "busy");
     let head = station.head("/api/export");
-    assert!(head.status == 200 && head.head.contains("\netag: "), "who asks for the tag alone needs no place: {head:?}");
+    assert!(
+        head.status == 200 && head.head.contains("\netag: "),
+        "who asks for the tag alone needs no place: {head:?}"
+    );
     drop(held);
     until(|| station.get("/api/export", &[]).status == 200);
 }
@@ -211,7 +216,7 @@ fn who_stops_reading_holds_nobody_up() {
 fn what_cannot_be_read_to_its_end_breaks_off() {
     let village = long();
     let station = patient(&village);
-    let mut stream = begun(&station, 100);
+    let mut stream = begun(&station, 0, 100);
     let (objects, away) = (village.path("town/.git/objects"), village.path("objects"));
     std::fs::rename(&objects, &away).unwrap();
     let mut rest = Vec::new();

@@ -3,20 +3,23 @@
 //! it stands (see [`crate::serve::chronicle`]).
 //!
 //! A piece is read out of git when the one before it is on its way, and in a turn of its own: who reads slowly, or not at all, has
-//! one piece waiting and keeps nobody from reading.
+//! one piece waiting and holds up no turn. Its seat it has all the while, and no address has more than some of them.
 
 use std::io;
 use std::sync::{Arc, Mutex, Weak};
 
 use axum::body::Body;
+use axum::extract::Request;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::serve::chronicle::{Chronicle, Heads, Reader};
+use crate::serve::doors::Pass;
 use crate::serve::openapi::{Operation, Paths};
 use crate::serve::problem::Problem;
 use crate::serve::{Shared, poll};
@@ -26,6 +29,8 @@ use super::{VERSION, tagged, worked_out, worked_out_at_length};
 
 /// Who may read all of history at one time.
 const AT_ONCE: usize = 16;
+/// Those of them that one address may be.
+const OF_ONE: usize = 4;
 /// Seconds after which it is worth another try where so many do.
 const BUSY: u64 = 10;
 /// The media type of JSON, one value on each line.
@@ -63,11 +68,12 @@ impl Default for Exports {
 /// Someone who is sent all of history.
 struct Sending {
     reader: Reader,
-    _seat: OwnedSemaphorePermit,
+    _seat: (OwnedSemaphorePermit, Option<Pass>),
 }
 
 /// `GET /api/export`.
-async fn export(State(shared): State<Arc<Shared>>, method: Method, headers: HeaderMap) -> Response {
+async fn export(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (asked, _) = request.into_parts();
     let found = worked_out(shared.clone(), |shared| {
         shared.desk.with(|home| {
             let heads = Heads::now(home)?;
@@ -78,7 +84,7 @@ async fn export(State(shared): State<Arc<Shared>>, method: Method, headers: Head
         Ok(found) => found,
         Err(problem) => return problem.into_response(),
     };
-    let mut response = tagged(&headers, &tag, Vec::new);
+    let mut response = tagged(&asked.headers, &tag, Vec::new);
     if response.status() == StatusCode::NOT_MODIFIED {
         return response;
     }
@@ -86,11 +92,11 @@ async fn export(State(shared): State<Arc<Shared>>, method: Method, headers: Head
     if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{}\"", file_name(&shared.town.name))) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
     }
-    *response.body_mut() = if method == Method::HEAD {
+    *response.body_mut() = if asked.method == Method::HEAD {
         // Nothing is looked through for who wants nothing of it; how long it would be is not known.
         Body::from_stream(stream::empty::<io::Result<Bytes>>())
     } else {
-        match sending(&shared, heads, tag).await {
+        match sending(&shared, &asked, heads, tag).await {
             Err(problem) => return problem.into_response(),
             Ok(sending) => Body::from_stream(stream::try_unfold((shared, sending), next)),
         }
@@ -111,12 +117,14 @@ fn file_name(town: &str) -> String {
 }
 
 /// Takes a seat, and looks through history, which takes long.
-async fn sending(shared: &Arc<Shared>, heads: Heads, tag: String) -> Result<Sending, Problem> {
+async fn sending(shared: &Arc<Shared>, asked: &Parts, heads: Heads, tag: String) -> Result<Sending, Problem> {
+    let pass = shared.doorman.read(asked, OF_ONE)?;
     let seat = shared.desk.exports.seats.clone().try_acquire_owned().map_err(|_| {
         let detail =
             format!("{AT_ONCE} others read all of history just now; try again, or read `/api/history` in parts");
         Problem::unavailable("busy", detail, BUSY)
     })?;
+    let seat = (seat, pass);
     let look = move |shared: &Shared| {
         let exports = &shared.desk.exports;
         let known = Some(lock(&exports.last)).filter(|last| last.0 == tag).and_then(|last| last.1.upgrade());
