@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -95,6 +95,8 @@ pub struct Places {
     exact: bool,
     /// Looks at the repository since the file could not be written; it is not there then.
     behind: Option<u32>,
+    /// Whether a file stands that says less than it should and cannot be taken away: a later process would believe it.
+    stale: bool,
 }
 
 impl Places {
@@ -185,7 +187,7 @@ impl Places {
         let beside = self.path.with_extension("new");
         let whole = self.folder().and_then(|()| fs::write(&beside, self.lines()));
         if whole.and_then(|()| fs::rename(&beside, &self.path)).is_ok() {
-            self.file = None;
+            (self.file, self.stale) = (None, false);
             if self.behind.take().is_some() {
                 tracing::info!(path = %self.path.display(), "where commits stand is written down again");
             }
@@ -193,6 +195,7 @@ impl Places {
             // Where there is a long file, it is as good.
             let _ = fs::remove_file(&beside);
             self.behind = self.behind.map(|_| 0);
+            self.stale = self.behind.is_some() && !is_removed(&self.path);
         }
     }
 
@@ -201,7 +204,7 @@ impl Places {
     }
 
     /// Writes down what is known already. A file that takes a part of it is worth nothing to any later process: it is taken away,
-    /// and written anew as a whole when that can be.
+    /// and written anew as a whole when that can be. Where it cannot be taken away either, it is `stale` until one of both is done.
     fn append(&mut self, lines: &str) {
         if self.path.as_os_str().is_empty() {
             return;
@@ -212,8 +215,7 @@ impl Places {
         if let Err(error) = self.try_append(lines) {
             // The stream goes on.
             tracing::warn!(%error, path = %self.path.display(), "cannot write down where commits stand; as long as that is so, a restart begins a new epoch");
-            let _ = fs::remove_file(&self.path);
-            (self.file, self.behind) = (None, Some(0));
+            (self.file, self.behind, self.stale) = (None, Some(0), !is_removed(&self.path));
         }
     }
 
@@ -275,8 +277,9 @@ impl Places {
         self.append(&format!("end {newest} {}\n", lost.unwrap_or_default()));
     }
 
-    /// Writes down that offsets up to this one, and some more, may be given away without being written down one by one.
-    pub fn mark(&mut self, offset: Offset) {
+    /// Writes down that offsets up to this one, and some more, may be given away without being written down one by one. Says up to
+    /// where that holds for any later process; nowhere as long as that one would read less than is known.
+    pub fn mark(&mut self, offset: Offset) -> Option<Offset> {
         if offset.saturating_add(MARK / 2) > self.mark {
             (self.mark, self.exact) = (offset.saturating_add(MARK), false);
             self.append(&format!("mark {}\n", self.mark));
@@ -286,7 +289,14 @@ impl Places {
                 self.tidy();
             }
         }
+        (!self.stale).then_some(self.mark)
     }
+}
+
+/// Takes a file away; `false` where it may still be there.
+fn is_removed(path: &Path) -> bool {
+    let is_gone = |error: &io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+    fs::remove_file(path).is_ok() || fs::symlink_metadata(path).is_err_and(|error| is_gone(&error))
 }
 
 #[cfg(test)]
@@ -347,18 +357,44 @@ mod tests {
             fs::write(folder.path().join("stream"), "").unwrap();
             places.file = None;
             places.keep(&[(oid('b'), 8)], Some(oid('b')));
-            (1..calls).for_each(|_| places.mark(1));
+            for _ in 1..calls {
+                places.mark(1);
+            }
             fs::remove_file(folder.path().join("stream")).unwrap();
             // By what is written next, or else after some looks.
             if calls == 1 {
                 places.relayed(3, oid('c'));
             } else {
-                (calls..=RETRY).for_each(|_| places.mark(1));
+                for _ in calls..=RETRY {
+                    places.mark(1);
+                }
             }
             let read = Places::read(&path).unwrap();
             assert_eq!((read.epoch, read.commits.len(), read.main), (places.epoch.clone(), 2, Some(oid('b'))));
             assert_eq!((read.mark, read.lost), (1 + MARK, Some(1 + MARK)), "what may have been given away is bounded");
         }
+    }
+
+    #[test]
+    fn no_mark_holds_as_long_as_a_file_that_says_less_can_neither_be_written_nor_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stream/places");
+        let mut places = Places::anew(&path, 0xabc);
+        assert_eq!(places.mark(1), Some(1 + MARK));
+        // What stands there is no file, and stays, whoever asks.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir_all(path.join("in the way")).unwrap();
+        places.file = None;
+        for _ in 0..=RETRY {
+            assert_eq!(places.mark(1 + MARK), None);
+        }
+        fs::remove_dir_all(&path).unwrap();
+        let held = (0..=RETRY).find_map(|_| places.mark(1 + MARK));
+        assert_eq!((held, Places::read(&path).map(|read| read.mark)), (Some(1 + 2 * MARK), Some(1 + 2 * MARK)));
+        // One that can be taken away is believed by nobody.
+        fs::remove_dir_all(folder.path().join("stream")).unwrap();
+        fs::write(folder.path().join("stream"), "").unwrap();
+        assert_eq!(places.mark(1 + 2 * MARK), Some(1 + 3 * MARK));
     }
 
     #[test]

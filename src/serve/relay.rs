@@ -181,13 +181,14 @@ impl Relay {
             self.places.journal = Some((self.tip.at.seq, oid));
         }
         self.places.tidy();
-        self.places.mark(newest);
+        // Nothing, as long as a later process would not know of it.
+        let bound = self.places.mark(newest).unwrap_or_default();
         let beginning = Beginning {
             epoch: self.places.epoch.clone(),
             floor: past.floor,
             newest,
             lost,
-            bound: Some(self.places.mark),
+            bound: Some(bound),
             rewritten: self.places.rewritten,
             main: self.places.main_over_time(),
             town: self.tip.town.clone(),
@@ -221,10 +222,12 @@ impl Relay {
         self.places.end(newest, lost);
     }
 
-    /// Writes down that offsets some way behind this one may be given to what is in no repository, and lets that be.
+    /// Writes down that offsets some way behind this one may be given to what is in no repository, and lets that be where a later
+    /// process knows of it.
     fn mark(&mut self, hub: &Hub, offset: Offset) {
-        self.places.mark(offset);
-        hub.allow(self.places.mark);
+        if let Some(bound) = self.places.mark(offset) {
+            hub.allow(bound);
+        }
     }
 
     /// Looks once for what is new. Says whether there was something.
