@@ -30,7 +30,7 @@ const AT_ONCE: usize = 512;
 pub struct Heads {
     /// Of the journal.
     pub journal: Option<Oid>,
-    /// Of the default branch; none where it cannot be read.
+    /// Of the default branch; none where there is none.
     pub main: Option<Oid>,
 }
 
@@ -38,9 +38,9 @@ impl Heads {
     /// Those of this moment.
     ///
     /// # Errors
-    /// [`Failure`] when the journal's reference cannot be read.
+    /// [`Failure`] when one of the two references cannot be read: a history without its commits would look whole.
     pub fn now(home: &Home) -> Result<Self, Failure> {
-        Ok(Self { journal: Journal::told(home).head()?, main: home.main().ok() })
+        Ok(Self { journal: Journal::told(home).head()?, main: home.tip(&home.branch)? })
     }
 }
 
@@ -190,4 +190,27 @@ fn line(place: Offset, seq: Option<u64>, event: &impl Serialize) -> Result<Vec<u
         event: &'a E,
     }
     serde_json::to_vec(&Line { offset: place.to_string(), seq, event })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::cell::Cell;
+    use std::fs;
+
+    use super::*;
+    use crate::git::repo::Repo;
+
+    #[test]
+    fn a_branch_that_is_not_there_is_none_and_one_that_cannot_be_read_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        git2::Repository::init(folder.path()).unwrap();
+        let repo = Repo::open(folder.path()).unwrap();
+        let main = repo.common_dir().join("refs/heads/main");
+        let home = Home { repo, remote: None, branch: "main".to_owned(), online: Cell::new(true) };
+        assert_eq!(Heads::now(&home).unwrap(), Heads { journal: None, main: None });
+        fs::write(main, "neither a commit nor a name\n").unwrap();
+        let error = Heads::now(&home).unwrap_err();
+        assert!(matches!(error, Failure::Git(GitError::ReadReference { .. })), "{error}");
+    }
 }
