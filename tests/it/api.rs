@@ -4,7 +4,7 @@
 use monkeytown::serve::ring::Capacity;
 use serde_json::Value;
 
-use crate::export::record;
+use crate::export::{export, record};
 use crate::station::{Plan, Station, until};
 use crate::village::{Village, finish, write};
 
@@ -14,6 +14,24 @@ fn with_a_pull() -> Village {
         .says([write("qa/links.md", "The first link leads nowhere.\nIt should lead home.\n"), finish("List the link")]);
     village.run("chaostester").ended(0, "opened");
     village
+}
+
+#[test]
+fn a_journal_that_was_rewritten_does_not_hold_what_was_shown_and_is_told_all_the_same() {
+    const JOURNAL: &str = "refs/heads/monkeytown/journal";
+    let village = with_a_pull();
+    let seen = village.git(["rev-parse", JOURNAL]);
+    village.git(["update-ref", JOURNAL, &format!("{JOURNAL}~1")]);
+    let site = village.path("site");
+    assert_eq!(export(&village, &site).code, 0);
+    let ledger: Value = serde_json::from_slice(&std::fs::read(site.join("ledger.json")).unwrap()).unwrap();
+    let station = Station::open(&village);
+    let verify = || station.get("/api/ledger", &[]).json()["verify"].clone();
+    let told = verify();
+    assert_eq!((&told["ok"], &told["head"]), (&false.into(), &village.git(["rev-parse", JOURNAL]).into()), "{told}");
+    assert_eq!(ledger["verify"], told);
+    village.git(["update-ref", JOURNAL, &seen]);
+    until(|| verify()["ok"] == true);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::git::home::Home;
-use crate::git::journal::{Journal, Tip};
+use crate::git::journal::{Journal, JournalError, Tip};
 use crate::town::fold::Town;
 
 use super::desk::{Desk, Failure, lock};
@@ -110,21 +110,27 @@ fn verify(desk: &Desk, home: &Home) -> Result<Verify, Failure> {
     let mut folded = last.as_ref().map(|(tip, _)| tip.clone()).unwrap_or_default();
     for _ in 0..ATTEMPTS {
         let entries = desk.entries(&journal)?;
-        if let Some((_, known)) = last.as_ref().filter(|(tip, _)| tip.oid == entries.tip()) {
+        // What did not hold is looked at again: it may have been put right meanwhile.
+        if let Some((_, known)) = last.as_ref().filter(|(tip, known)| known.ok && tip.oid == entries.tip()) {
             return Ok(known.clone());
         }
         let Some(fresh) = journal.fold_up(folded, &entries)? else {
             folded = Tip::default();
             continue;
         };
-        let loaded = journal.load()?;
-        if loaded.oid == fresh.oid {
-            let same = loaded.at == fresh.at && loaded.town == fresh.town;
+        let same = match journal.load() {
+            // More came in between: it is folded too.
+            Ok(loaded) if loaded.oid != fresh.oid => None,
+            Ok(loaded) => Some(loaded.at == fresh.at && loaded.town == fresh.town),
+            // It is told as it is now, and it is not what was shown before.
+            Err(JournalError::Rewritten { .. }) => Some(false),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(same) = same {
             let made = Verify { ok: same, head: fresh.oid.map(|oid| oid.to_string()), seq: fresh.town.seq };
             *last = Some((fresh, made.clone()));
             return Ok(made);
         }
-        // More came in between: it is folded too.
         folded = fresh;
     }
     Err(Failure::Moving)
