@@ -13,7 +13,7 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
 use super::doors::{Doors, Pass, neighbourhood};
-use super::http::Peer;
+use super::http::{self, Peer};
 use super::problem::Problem;
 use super::publish;
 
@@ -85,8 +85,10 @@ impl Doorman {
         if let Err(problem) = self.is_meant(request) {
             return self.count(&self.refused, request.headers(), request.extensions()).and(Err(problem));
         }
-        // Who publishes has a rate of its own; whoever may not is counted when that is known.
-        if request.method() == Method::POST && request.uri().path() == publish::PATH {
+        // Who publishes has a rate of its own; whoever may not is counted when that is known, which it never is of a head that is
+        // too large.
+        let publishes = request.method() == Method::POST && request.uri().path() == publish::PATH;
+        if publishes && http::fits(request).is_ok() {
             return Ok(());
         }
         self.count(&self.rate, request.headers(), request.extensions())
@@ -318,6 +320,27 @@ mod tests {
         let ask = |address: &str| doorman.look(&asked(address, &[("host", "localhost:4180")])).map_err(|p| p.code);
         assert_eq!([ask("10.0.0.1"), ask("10.0.0.1"), ask("10.0.0.1")], [Ok(()); 3]);
         assert_eq!((ask("10.0.0.1"), ask("10.0.0.2")), (Err("too-fast"), Ok(())));
+    }
+
+    #[test]
+    fn who_publishes_is_not_counted_here_unless_the_head_is_too_large() {
+        let doorman = Doorman::new(rules());
+        let publish = |name: &str| {
+            let mut request =
+                asked_for(publish::PATH, "127.0.0.1", &[("host", "localhost:4180"), (name, &"x".repeat(65_536))]);
+            *request.method_mut() = Method::POST;
+            if name == "x-small" {
+                request.headers_mut().remove(name);
+            }
+            doorman.look(&request).map_err(|problem| problem.code)
+        };
+        assert!((0..10).all(|_| publish("x-small").is_ok()));
+        assert_eq!(
+            [publish("x-large"), publish("x-large"), publish("x-large")],
+            [Ok(()); 3],
+            "it is refused for its size"
+        );
+        assert_eq!((publish("x-large"), publish("x-small")), (Err("too-fast"), Ok(())));
     }
 
     #[test]
