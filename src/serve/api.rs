@@ -18,6 +18,7 @@ pub mod states;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Path, Query, State};
@@ -124,7 +125,9 @@ async fn document<T: Serialize>(
             // The next planned runs change with the minute, and a branch with what people push to it.
             let minute = desk.now().timestamp().div_euclid(60);
             let head = head.unwrap_or_default();
-            let version = format!("{epoch} {head} {} {minute} {}", now.main, tips(home, &town)?);
+            // A commit may have landed in git that the stream, and with it the past, has not seen yet.
+            let landed = shared.hub.counts.landed.load(Ordering::Relaxed);
+            let version = format!("{epoch} {head} {} {landed} {minute} {}", now.main, tips(home, &town)?);
             let asked = Asked { shared, home, now: &now, town: &town };
             desk.kept(&name, &version, || {
                 lock(&desk.past).keep_up(&shared.hub);

@@ -1,6 +1,8 @@
 //! What the server says of the repository: pull requests, agents, specs, history, earlier states.
 //! Lives here: the reading paths of the API. Never here: the stream (see `stream`).
 
+use std::sync::atomic::Ordering;
+
 use monkeytown::serve::ring::Capacity;
 use serde_json::Value;
 
@@ -32,6 +34,26 @@ fn a_journal_that_was_rewritten_does_not_hold_what_was_shown_and_is_told_all_the
     assert_eq!(ledger["verify"], told);
     village.git(["update-ref", JOURNAL, &seen]);
     until(|| verify()["ok"] == true);
+}
+
+#[test]
+fn an_answer_from_before_the_stream_saw_a_commit_is_not_kept_for_after() {
+    let village = Village::small();
+    let station = Station::open(&village);
+    let landed = || station.shared.hub.counts.landed.load(Ordering::Relaxed);
+    let commits: u64 = village.git(["rev-list", "--count", "main"]).parse().unwrap();
+    let known = || station.get("/api/history/index", &[]).json()["chunks"][0]["events"].clone();
+    until(|| known() == commits);
+    let before = landed();
+    // Git has it already, and the clock stands still.
+    let event = serde_json::json!({
+        "specversion": "1.0", "id": "landed-late", "type": "monkeytown.commit.landed.v1", "source": "/towns/smalltown",
+        "time": crate::village::MORNING, "actor": "human:ada", "data": {},
+    });
+    let json = serde_json::value::to_raw_value(&event).unwrap();
+    let oid = village.git(["rev-parse", "main"]).parse().unwrap();
+    station.shared.hub.place(&[(oid, "landed-late", &json)]);
+    assert_eq!((landed(), known()), (before + 1, (commits + 1).into()));
 }
 
 #[test]
