@@ -17,8 +17,10 @@ use crate::town::fold::Town;
 use super::desk::{Desk, Failure, lock};
 use super::past::{self, Line};
 
-/// Events between two states that are kept.
+/// Events between two states that are kept, at the least.
 const EVERY: u64 = 1_000;
+/// States that are kept of one way, at the most: each is made and measured as a whole.
+const ON_THE_WAY: u64 = 64;
 /// States that are kept, and how long all of them would be as JSON.
 const KEPT: usize = 128;
 const BYTES: usize = 32 << 20;
@@ -48,7 +50,8 @@ pub fn at(shared: &Shared, seq: u64) -> Result<Arc<Town>, Failure> {
     if nearest.seq == seq {
         return Ok(nearest);
     }
-    let mut folding = Folding { desk: &shared.desk, epoch: &epoch, town: (*nearest).clone(), to: seq };
+    let every = every(nearest.seq, seq);
+    let mut folding = Folding { desk: &shared.desk, epoch: &epoch, town: (*nearest).clone(), to: seq, every };
     if !folding.by_ring(shared) {
         // The ring has let go of what lies between; git has it.
         folding.by_git()?;
@@ -67,12 +70,19 @@ struct Folding<'a> {
     epoch: &'a str,
     town: Town,
     to: u64,
+    /// Events between two states that are kept.
+    every: u64,
+}
+
+/// Events between two states that are kept on the way from one event to another.
+fn every(from: u64, to: u64) -> u64 {
+    to.saturating_sub(from).div_ceil(ON_THE_WAY).next_multiple_of(EVERY).max(EVERY)
 }
 
 impl Folding<'_> {
     fn take(&mut self, event: &Envelope) {
         self.town.fold_on([event]);
-        if self.town.seq.is_multiple_of(EVERY) && self.town.seq < self.to {
+        if self.town.seq.is_multiple_of(self.every) && self.town.seq < self.to {
             keep(self.desk, self.epoch, Arc::new(self.town.clone()));
         }
     }
@@ -205,6 +215,16 @@ mod tests {
         assert_eq!(states.kept.len(), KEPT);
         assert_eq!(states.nearest("anew", 1_000).seq, 0);
         assert_eq!((states.kept.len(), states.bytes), (0, 0));
+    }
+
+    #[test]
+    fn on_a_long_way_no_more_states_are_made_than_are_kept_of_it() {
+        for (from, to, wanted) in
+            [(0, 1, 1_000), (0, 64_000, 1_000), (0, 64_001, 2_000), (936_500, 1_000_000, 1_000), (7, 1_000_000, 16_000)]
+        {
+            assert_eq!(every(from, to), wanted, "{from} to {to}");
+            assert!((from + 1..to).filter(|seq| seq.is_multiple_of(wanted)).count() as u64 <= ON_THE_WAY);
+        }
     }
 
     #[test]
