@@ -140,8 +140,8 @@ function tick(): ReturnType<typeof setInterval> {
   return setInterval(() => {
     minute.value = wallClock();
     const known = agents.value.peek();
-    // Who did not begin when planned waits for the next time, and no event says so.
-    if (known.state === "there" && known.value.some((one) => Date.parse(one.next_slot ?? "") < minute.value)) agents.stale();
+    // Who did not begin when planned waits for the next time, and no event says so; an export knows no other.
+    if (!info.value?.static && known.state === "there" && known.value.some((one) => Date.parse(one.next_slot ?? "") < minute.value)) agents.stale();
   }, 10_000);
 }
 
@@ -328,9 +328,10 @@ async function seek(): Promise<void> {
   while (wish !== null) {
     const wanted = wish;
     wish = null;
-    refused = null;
     try {
       await (typeof wanted === "string" ? toEvent(wanted) : toSeq(wanted));
+      // Where it failed before, that is over.
+      refused = null;
     } catch (error) {
       refused = wanted;
       if (wish === null) unreadable.value = (error as Error).message;
