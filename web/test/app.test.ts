@@ -110,3 +110,32 @@ test("an exported page does not ask for its agents again and again", async () =>
   end();
   expect(asked.filter((name) => name === "agents.json").length).toBe(1);
 });
+
+test("a frame that fails does not stop playing for good", async () => {
+  const { app, go } = await page();
+  go({ at: 10 });
+  await settled();
+  app.play(true);
+  const tick = vi.spyOn(app.replay as NonNullable<typeof app.replay>, "tick").mockImplementation(() => {
+    throw new Error("once");
+  });
+  expect(() => frames.splice(0).forEach((frame) => frame(0))).toThrow("once");
+  tick.mockRestore();
+  app.play(false);
+  app.play(true);
+  expect(frames.length).toBe(1);
+});
+
+test("all that came meanwhile is counted, however much of it one painting has", async () => {
+  const { app, go } = await page();
+  go({ at: 10 });
+  await settled();
+  for (let seq = HEAD + 1; seq <= HEAD + 600; seq++) {
+    const { event } = entries[HEAD] as Entry;
+    app.live.take({ kind: "event", offset: `${seq}`, seq, event } as never);
+  }
+  await paint();
+  expect(app.missed.value).toBe(600);
+  go({ at: null });
+  expect(app.missed.value).toBe(0);
+});

@@ -26,8 +26,9 @@ export const failure = signal<string | null>(null);
 export const version = signal(0);
 export const line = signal<Line | null>(null);
 export const minute = signal(wallClock());
-/** Events that came while the past was shown. */
+/** Events that came while the past was shown, and the last one before it was. */
 export const missed = signal(0);
+let left: number | undefined;
 export const notice = signal<string | null>(null);
 
 export const acts = new Acts(base, storedSession(), keepSession);
@@ -158,7 +159,8 @@ export function detail(number: string): Resource<PullDetail> {
 function told(fresh: Entry[]): void {
   pause = breath(fresh.length);
   if (live.hole) connection?.startOver("an event was missing");
-  if (past.value) missed.value += fresh.filter((entry) => entry.seq !== null).length;
+  // Of a flood only the newest are told here.
+  if (past.value) missed.value = Math.max(0, live.town.seq - (left ??= live.town.seq));
   const nouns = touched(fresh);
   if (["pull", "gate", "run", "commit"].some((noun) => nouns.has(noun))) for (const one of [pulls, ...details.values()]) one.stale();
   if (["agent", "commit", "run"].some((noun) => nouns.has(noun))) agents.stale();
@@ -311,6 +313,7 @@ function follow(): void {
   if (wanted === null) {
     replay.playing.on = false;
     missed.value = 0;
+    left = live.town.seq;
     return;
   }
   const there = event === null && at === replay.seq && arrived.peek();
@@ -406,10 +409,12 @@ export function play(on: boolean): void {
   let last = steadyClock();
   const frame = () => {
     const now = steadyClock();
+    // Where this one fails, the next press of Play begins anew.
+    painting = false;
     replay?.tick(Math.min(250, now - last));
     last = now;
-    if (replay?.playing.on && !document.hidden) requestAnimationFrame(frame);
-    else painting = false;
+    painting = !!replay?.playing.on && !document.hidden;
+    if (painting) requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
 }
