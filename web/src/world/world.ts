@@ -92,7 +92,7 @@ class World implements WorldHandle {
   update(model: WorldModel, now: number, rate = 0): void {
     this.model = model;
     // Nothing moves by itself, and yet it is another moment that is looked at; live it is the same one until somebody goes on.
-    const stays = rate === 1 && this.base.rate === 1;
+    const stays = rate === 1 && this.base.rate === 1 && Math.abs(now - this.base.now) < 60_000;
     this.base = { now, at: steadyClock(), rate };
     if (this.paused && !stays) this.paused = { ...this.paused, now };
     this.prepare(model.seed);
