@@ -44,7 +44,8 @@ struct Data {
     paths: Vec<String>,
     /// How many paths differ; none where that cannot be said.
     files: Option<usize>,
-    /// Lines added and deleted, as `git show --numstat` counts them; none where that is too much to read at every start.
+    /// Lines added and deleted, as `git diff --numstat --no-renames` counts them where no attribute says otherwise, and none of
+    /// submodules; none where that is too much to read at every start.
     adds: Option<u64>,
     dels: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]

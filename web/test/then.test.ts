@@ -72,7 +72,18 @@ test("a few moments are kept, a failure is not, and another history begins with 
   expect(then.at("1")).toMatchObject({ state: "failed" });
   await rest();
   expect(asked.length).toBe(6);
-  then.at("2");
+  // Asked for again, it is told what it was until there is an answer.
+  then.retry();
+  await rest();
+  expect([asked.length, then.at("1").state]).toEqual([7, "failed"]);
+  await answer("1");
+  expect(then.at("1")).toEqual({ state: "there", value: "1" });
+  then.retry();
+  await rest();
+  expect(asked.length).toBe(7);
+  then.at("4");
+  await rest();
+  then.forget();
   expect(then.at("1")).toEqual(loading);
   await rest();
   // The answer is of a history that has ended meanwhile.

@@ -49,7 +49,7 @@ function Map({ shown }: { shown: WorldModel }) {
   }, []);
   useEffect(() => {
     const { on, by, speed } = app.replay?.playing ?? { on: false, by: "time", speed: 0 };
-    world.current?.update(shown, app.shownNow(), app.past.value ? (on && by === "time" ? speed : 0) : 1);
+    world.current?.update(shown, app.shownNow(), app.past.value ? (on && by === "time" ? speed : 0) : 1, !app.past.value);
     world.current?.select(route.value.selected ?? undefined);
   });
   return <div class="map" ref={host} />;

@@ -140,6 +140,7 @@ function tick(): ReturnType<typeof setInterval> {
   });
   return setInterval(() => {
     minute.value = wallClock();
+    if (past.value) specsAt.retry();
     const known = agents.value.peek();
     // Who did not begin when planned waits for the next time, and no event says so; an export knows no other.
     if (!info.value?.static && known.state === "there" && known.value.some((one) => Date.parse(one.next_slot ?? "") < minute.value)) agents.stale();
@@ -341,7 +342,9 @@ async function seek(): Promise<void> {
     }
   }
   seeking = false;
-  if (playThen) play(true);
+  const on = playThen && refused === null;
+  playThen = false;
+  if (on) play(true);
 }
 
 async function toSeq(seq: number): Promise<void> {

@@ -36,6 +36,11 @@ export class Then<T> {
     this.wish = undefined;
   }
 
+  /** What could not be read is asked for again. */
+  retry(): void {
+    if (this.trouble) this.soon();
+  }
+
   private soon(): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.load(), REST);

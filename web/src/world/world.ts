@@ -20,7 +20,7 @@ export interface WorldOptions {
 
 export interface WorldHandle {
   /** Shows a model at a moment of the town, which goes on by itself at `rate` (1 follows live, 0 stands still). */
-  update(model: WorldModel, now: number, rate?: number): void;
+  update(model: WorldModel, now: number, rate?: number, live?: boolean): void;
   select(id: string | undefined): void;
   pause(on: boolean): void;
   destroy(): void;
@@ -52,6 +52,7 @@ class World implements WorldHandle {
   private seed: number | undefined;
   private model: WorldModel | undefined;
   private base = { now: 0, at: 0, rate: 0 };
+  private live = false;
   private where: ReadonlyMap<string, Standing> = new Map();
   private view: View = { scale: 1, left: 0, top: 0, width: 0 };
   /** What somebody moved into the middle. */
@@ -89,11 +90,12 @@ class World implements WorldHandle {
     this.fit();
   }
 
-  update(model: WorldModel, now: number, rate = 0): void {
+  update(model: WorldModel, now: number, rate = 0, live = false): void {
     this.model = model;
     // Nothing moves by itself, and yet it is another moment that is looked at; live it is the same one until somebody goes on.
-    const stays = rate === 1 && this.base.rate === 1 && Math.abs(now - this.base.now) < 60_000;
+    const stays = live && this.live;
     this.base = { now, at: steadyClock(), rate };
+    this.live = live;
     if (this.paused && !stays) this.paused = { ...this.paused, now };
     this.prepare(model.seed);
     this.overlay.update(model);
