@@ -74,7 +74,8 @@ test("each moment is the one that a server shows, and a link leads to it", async
     for (const witness of [files, served]) {
       await at(witness, seq);
       await expect.poll(() => witness.seq()).toBe(seq);
-      lists.push(await witness.list());
+      // What stood in the files of the default branch then, a server looks up, and no file of an export says.
+      lists.push((await witness.list()).filter((row) => !/^(Tower|Spec stones),/.test(row)));
     }
     expect(lists[0], `at ${seq}`).toEqual(lists[1]);
     shown.add(lists.join());
