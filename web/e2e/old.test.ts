@@ -37,7 +37,7 @@ test("every year of it is on the axis, and each moment shows what was done by th
   expect(await clock()).not.toBe(begun);
   // A click leads to a moment again.
   await witness.page.mouse.click((axis?.x ?? 0) + (axis?.width ?? 0) * 0.8, (axis?.y ?? 0) + 40);
-  await expect.poll(() => witness.page.url()).toContain("t=");
+  await expect.poll(() => witness.page.url()).toMatch(/[?&]t=/);
   // What somebody copies from the address leads another person to the same moment.
   const other = await (await Witness.open(on.browser, witness.page.url())).ready();
   await expect.poll(() => last(other).innerText()).toBe(await last(witness).innerText());
