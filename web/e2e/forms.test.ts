@@ -96,7 +96,9 @@ test("the list tells what the map shows", async () => {
   const witness = await (await Witness.open(on.browser, on.server.origin)).ready();
   const shown = await witness.page.locator(".world-who, .world-place").allInnerTexts();
   const said = await witness.page.locator(".world-say").allTextContents();
-  // Commits from before are fetched after the state.
+  // One that lands now: those of the second in which the town began stand before its first event, further back than a page asks.
+  on.town.write("bridge.txt", "blue\n");
+  on.town.commit("Paint the bridge");
   await expect.poll(async () => (await witness.list()).join("\n"), { timeout: 15_000 }).toContain(" blossoms in the main tree: ");
   const list = (await witness.list()).join("\n");
   // What is in the air, what hangs on the board, what blossoms in the tree.
