@@ -73,7 +73,7 @@ pub fn resume(context: &Context, args: &ResumeArgs) -> anyhow::Result<u8> {
 /// When it is frozen already or the journal fails.
 pub fn freeze(context: &Context, args: &FreezeArgs) -> anyhow::Result<u8> {
     let reason = args.reason.clone();
-    act(context, None, "frozen; `monkeytown thaw` lets it go on", |by| Command::Freeze { by, reason })
+    act(context, None, "frozen; `monkeytown thaw --reason …` lets it go on", |by| Command::Freeze { by, reason })
 }
 
 /// Thaws.

@@ -52,10 +52,10 @@ Exit codes: 0 after SIGINT or SIGTERM, 130 or 143 after a second one, which ends
 Examples:
   monkeytown serve
   monkeytown serve --listen 0.0.0.0:4180 --host town.example --origin https://pages.example
-  curl -N http://127.0.0.1:4180/events?types=pull.*")]
+  curl -N 'http://127.0.0.1:4180/events?types=pull.*'")]
 pub struct Args {
     /// The address to listen at; port 0 takes a free one, and it is printed
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4180")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4180", value_parser = address)]
     listen: SocketAddr,
     /// A name under which browsers ask for this server, with its port where it has one; can be repeated
     #[arg(long, value_name = "NAME")]
@@ -208,6 +208,11 @@ fn watching() -> std::io::Result<Runtime> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = processors.saturating_sub(1).max(1);
     tokio::runtime::Builder::new_multi_thread().worker_threads(threads).thread_name("watching").enable_all().build()
+}
+
+/// Reads where to listen.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "an IP address and a port from 0 to 65535 are wanted, as in 127.0.0.1:4180".to_owned())
 }
 
 /// Takes the address.

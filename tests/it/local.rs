@@ -558,3 +558,14 @@ fn a_secret_is_in_no_log() {
         assert!(!log.contains(&secret), "{log}");
     }
 }
+
+#[test]
+fn a_wrong_address_to_listen_at_is_answered_with_a_right_one() {
+    let village = with_a_pull();
+    for address in ["127.0.0.1:99999", "4180", "localhost:4180", ""] {
+        let ended = village.command(&["serve", "--listen", address]).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{address}: {said}");
+        assert!(said.contains("as in 127.0.0.1:4180"), "{address}: {said}");
+    }
+}

@@ -178,7 +178,7 @@ pub struct Publish {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
     /// The town is frozen.
-    #[error("the town was frozen by {by}: {reason}; `monkeytown thaw` lets it go on")]
+    #[error("the town was frozen by {by}: {reason}; `monkeytown thaw --reason …` lets it go on")]
     Frozen {
         /// Who froze it.
         by: String,
