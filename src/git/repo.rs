@@ -72,7 +72,14 @@ pub struct Facts {
 /// A lock on a name, held as long as this value lives. The system releases it when the process dies.
 #[derive(Debug)]
 pub struct LockGuard {
-    _file: File,
+    pub(super) file: File,
+}
+
+impl Drop for LockGuard {
+    /// Closing is not enough: a child that another thread is starting has the file too, until it is the other program.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 impl Repo {
@@ -194,7 +201,7 @@ impl Repo {
     pub fn lock(&self, name: &str) -> Result<Option<LockGuard>, GitError> {
         let (file, path) = self.lock_file(name)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(LockGuard { _file: file })),
+            Ok(()) => Ok(Some(LockGuard { file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => Err(GitError::File { operation: "lock", path, source }),
         }
@@ -204,7 +211,7 @@ impl Repo {
     pub fn lock_waiting(&self, name: &str) -> Result<LockGuard, GitError> {
         let (file, path) = self.lock_file(name)?;
         file.lock().map_err(GitError::file("lock", path))?;
-        Ok(LockGuard { _file: file })
+        Ok(LockGuard { file })
     }
 
     /// What git calls the user here, if it is configured.
