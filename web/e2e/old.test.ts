@@ -35,9 +35,11 @@ test("every year of it is on the axis, and each moment shows what was done by th
   await witness.page.getByRole("button", { name: "Pause", exact: true }).click();
   await witness.page.getByRole("button", { name: "Play", exact: true }).waitFor();
   expect(await clock()).not.toBe(begun);
-  // A click leads to a moment again.
-  await witness.page.mouse.click((axis?.x ?? 0) + (axis?.width ?? 0) * 0.8, (axis?.y ?? 0) + 40);
   await expect.poll(() => witness.page.url()).toMatch(/[?&]t=/);
+  const paused = witness.page.url();
+  // A click leads to another moment.
+  await witness.page.mouse.click((axis?.x ?? 0) + (axis?.width ?? 0) * 0.8, (axis?.y ?? 0) + 40);
+  await expect.poll(() => witness.page.url()).not.toBe(paused);
   // What somebody copies from the address leads another person to the same moment.
   const other = await (await Witness.open(on.browser, witness.page.url())).ready();
   await expect.poll(() => last(other).innerText()).toBe(await last(witness).innerText());

@@ -5,7 +5,7 @@ import { apply } from "../src/fold/fold";
 import { write } from "../src/fold/json";
 import { copy, emptyTown, type Town } from "../src/fold/state";
 import { StaticHistory, between, readLines, type History } from "../src/stream/history";
-import { BLOCK, Machine } from "../src/stream/machine";
+import { BLOCK, Machine, type Place } from "../src/stream/machine";
 import { Replay } from "../src/stream/replay";
 import type { Entry } from "../src/stream/wire";
 import { entries, journal, townAt } from "./fixture";
@@ -74,7 +74,7 @@ describe("the time machine", () => {
   test("finds a commit by its own name, whole or cut short, where it landed", async () => {
     const landed: Entry = { offset: "x", seq: null, event: { ...(journal[0] as Envelope), id: "landed", subject: `commit/${"ab".repeat(20)}`, type: "monkeytown.commit.landed.v1" } };
     const machine = new Machine(new Memory([...entries.slice(0, 5), landed, ...entries.slice(5, 9)]), () => 9);
-    for (const name of ["ab".repeat(20), "abababa"]) expect(await machine.locate(name)).toEqual({ id: "landed", seq: 5 });
+    for (const name of ["ab".repeat(20), "abababa"]) expect(await machine.locate(name)).toEqual({ id: "landed", seq: 5, moment: Date.parse(landed.event.time) });
     for (const name of ["cd", "commit/ab", "bab", "a", "ababab"]) expect(await machine.locate(name)).toBeUndefined();
   });
 
@@ -230,6 +230,90 @@ describe("between two events", () => {
       seen.add(machine.recent(9, replay.until).map((entry) => entry.event.id).join(""));
     }
     expect([...seen]).toEqual(["", "a", "ab", "abe1", "abe1c", "abe1ce2"]);
+  });
+
+  test("a step leads to the next of what is shown, commits among them, both ways and as far as there are any", async () => {
+    const machine = new Machine(history, () => 2);
+    const shown = async (place: Place) => {
+      await machine.seek(place.seq);
+      return machine.recent(9, place.moment).map((entry) => entry.event.id).join("");
+    };
+    const walked = async (from: Place, by: number) => {
+      const seen = [];
+      for (let place = from, i = 0; i < 7; i++) {
+        place = await machine.walk(place, by);
+        seen.push(await shown(place));
+      }
+      return seen;
+    };
+    expect(await walked({ seq: 2 }, -1)).toEqual(["abe1c", "abe1", "ab", "a", "", "", ""]);
+    expect(await walked({ seq: 0, moment: 0 }, 1)).toEqual(["a", "ab", "abe1", "abe1c", "abe1ce2", "abe1ce2", "abe1ce2"]);
+    expect(await shown(await machine.walk({ seq: 2 }, -3))).toBe("ab");
+    expect(await shown(await machine.walk({ seq: 0, moment: Date.parse("2020-06-01T00:00:00Z") }, 1))).toBe("ab");
+    expect(await shown(await machine.walk({ seq: 0, moment: Date.parse("2020-06-01T00:00:00Z") }, -1))).toBe("");
+  });
+
+  test("a step goes from block to block, and commits of one second go together", async () => {
+    const many = [...Array.from({ length: BLOCK }, (_, i) => ({ ...event(1, "2026-01-01T00:00:00Z"), seq: i + 1 })), commit("x", "2026-01-02T00:00:00Z"), commit("y", "2026-01-02T00:00:00Z"), { ...event(1, "2026-01-03T00:00:00Z"), seq: BLOCK + 1 }];
+    const machine = new Machine(new Memory(many, new Map([[BLOCK, emptyTown()]])), () => BLOCK + 1);
+    const second = { seq: BLOCK, moment: Date.parse("2026-01-02T00:00:00Z") };
+    expect(await machine.walk({ seq: BLOCK + 1 }, -1)).toEqual({ seq: BLOCK });
+    expect(await machine.walk({ seq: BLOCK }, -1)).toEqual({ seq: BLOCK, moment: Date.parse("2026-01-01T00:00:00Z") });
+    expect(await machine.walk({ seq: BLOCK }, -2)).toEqual({ seq: BLOCK - 1 });
+    expect(await machine.walk({ seq: BLOCK - 1 }, 2)).toEqual(second);
+    expect(await machine.walk(second, 1)).toEqual({ seq: BLOCK + 1 });
+  });
+
+  test("a town of commits alone is played too: by time, by event, and in circles", async () => {
+    const machine = new Machine({ ...history, events: (from, to) => Promise.resolve(between(all.slice(0, 2), from, to)) }, () => 0);
+    const replay = new Replay(machine, () => 0, () => undefined);
+    const shown = () => machine.recent(9, replay.until).map((entry) => entry.event.id).join("");
+    const play = async (change: Partial<Replay["playing"]>, ms: number) => {
+      await replay.seek(0);
+      replay.look(Date.parse("2019-12-31T00:00:00Z"));
+      Object.assign(replay.playing, { on: true, speed: 60, by: "time", loop: false }, change);
+      const seen = new Set<string>();
+      for (let i = 0; i < 100 && replay.playing.on; i++) {
+        seen.add(shown());
+        replay.tick(ms);
+        await Promise.resolve();
+      }
+      return [...seen, replay.playing.on];
+    };
+    expect(await play({}, 250)).toEqual(["", "a", "ab", false]);
+    expect(await play({ by: "event", speed: 4 }, 250)).toEqual(["", "a", "ab", false]);
+    expect(await play({ loop: true }, 250)).toEqual(["", "a", "ab", true]);
+    expect([replay.over, replay.place.seq]).toEqual([false, 0]);
+    // What is paused has a place that leads there again.
+    const [place, was] = [replay.place, shown()];
+    await replay.seek(0);
+    replay.look(place.moment);
+    expect(shown()).toBe(was);
+  });
+
+  test("a commit that lands behind the last event is read once somebody looks there, and lost to nobody", async () => {
+    let known = all.slice(0, 3);
+    let [head, up] = [1, true];
+    const machine = new Machine({ ...history, events: (from, to) => (up ? Promise.resolve(between(known, from, to)) : Promise.reject(new Error("away"))) }, () => head);
+    const shown = async (seq: number) => {
+      await machine.seek(seq);
+      return machine.recent(9).map((entry) => entry.event.id).join("");
+    };
+    expect(await shown(1)).toBe("abe1");
+    known = all.slice(0, 4);
+    machine.grown();
+    // What was read before is there without a server.
+    up = false;
+    expect(await shown(1)).toBe("abe1");
+    up = true;
+    expect(await shown(1)).toBe("abe1c");
+    // Also where the next event came before anybody looked.
+    const other = new Machine({ ...history, events: (from, to) => Promise.resolve(between(known, from, to)) }, () => head);
+    known = all.slice(0, 3);
+    await other.seek(1);
+    [known, head] = [all, 2];
+    await other.seek(2);
+    expect(other.recent(9).map((entry) => entry.event.id).join("")).toBe("abe1ce2");
   });
 
   test("a town where nobody has run has its commits all the same", async () => {

@@ -108,7 +108,9 @@ describe("lanes", () => {
     expect(placesOf([at(0), at(4)], "event")).toEqual([0.25, 0.75]);
     expect(placesOf([at(2)], "time")).toEqual([0.5]);
     const three = [at(0), made("c", "commit.landed", {}, null, "2026-01-01T00:00:02Z"), at(4)];
-    expect([placeOf(three, 3), placeOf(three, 3, Date.parse("2026-01-01T00:00:02Z")), placeOf(three, 3, 0), placeOf(three.slice(1), 0, Infinity)]).toEqual([0, 1, 0, 0]);
+    expect([placeOf(three, 3), placeOf(three, 3, Date.parse("2026-01-01T00:00:02Z")), placeOf(three, 3, 0), placeOf(three.slice(1), 0), placeOf(three.slice(1), 0, 0)]).toEqual([1, 1, 0, 0, -1]);
+    // Who follows a link to one of the moment looks at that, and not at the last of it.
+    expect([chosenOf(three, 1, "0"), chosenOf(three, 1, "c"), chosenOf(three, 0, "c"), chosenOf(three, 1, "4"), chosenOf(three, 2, "0")]).toEqual([0, 1, 1, 1, 2]);
   });
 
   it("have what was heard since they were read, once, and not what passed by", () => {
@@ -135,8 +137,8 @@ describe("lanes", () => {
     expect(around(many, 4999).at(-1)).toBe(many[4999]);
     // A commit from long before the first event is what is looked at, and not the oldest ones.
     const old = many.map((entry) => ({ ...entry, seq: null }));
-    const place = chosenOf(old, placeOf(old, 0, Infinity), `${many[4200]?.event.id}`);
-    expect([place, around(old, chosenOf(old, -1, `${many[4200]?.event.id}`)).includes(old[4200] as (typeof old)[0])]).toEqual([4999, true]);
+    const place = chosenOf(old, placeOf(old, 0), `${many[4200]?.event.id}`);
+    expect([place, around(old, chosenOf(old, -1, `${many[4200]?.event.id}`)).includes(old[4200] as (typeof old)[0])]).toEqual([4200, true]);
     expect([chosenOf(many, -1, `${many[7]?.event.id}`), chosenOf(many, 3, null)]).toEqual([-1, 3]);
   });
 });

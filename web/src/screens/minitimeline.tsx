@@ -83,14 +83,20 @@ function paintVerdicts(pen: CanvasRenderingContext2D, index: HistoryIndex, width
   }
 }
 
-function paint(canvas: HTMLCanvasElement, index: HistoryIndex, seq: number): void {
+/** Where the moment that is shown is on the axis, from 0 to 1, or already the one that is on its way. */
+function hereOn(index: HistoryIndex, seq: number): number {
+  const { at, moment: next } = route.value;
+  if (app.going.value && at !== null) return next === undefined ? xOf(index, at) : xOfTime(index, next);
+  const moment = app.momentShown();
+  return moment === undefined ? xOf(index, seq) : xOfTime(index, moment);
+}
+
+function paint(canvas: HTMLCanvasElement, index: HistoryIndex, here: number): void {
   const pen = canvas.getContext("2d");
   const ratio = devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth * ratio, canvas.clientHeight * ratio];
   if (canvas.width !== Math.round(width) || canvas.height !== Math.round(height)) Object.assign(canvas, { width, height });
   if (!pen || width === 0) return;
-  const { moment } = route.value;
-  const here = !app.past.value ? 1 : moment === undefined ? xOf(index, seq) : xOfTime(index, moment);
   paintSky(pen, index, width, height);
   paintBars(pen, index, here, [width, height], ratio);
   paintVerdicts(pen, index, width, ratio);
@@ -102,28 +108,44 @@ function paint(canvas: HTMLCanvasElement, index: HistoryIndex, seq: number): voi
   pen.fill();
 }
 
+/** The places of the slider, and what a key on it does: a step, a share of the axis, or the way back to live. */
+const PLACES = 1000;
+const STEPS: { [key: string]: number } = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -0.05, PageUp: 0.05, Home: -0.9999, End: Infinity };
+
 export function Scrubber({ index, tall }: { index: HistoryIndex; tall?: boolean }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const seq = app.town().seq;
+  const here = hereOn(index, seq);
   const { merged, rejected } = app.live.town.totals;
   // It is many bars, and what comes live changes none of them before the index is read again.
   useEffect(() => {
-    const again = () => canvas.current && paint(canvas.current, index, seq);
+    const again = () => canvas.current && paint(canvas.current, index, here);
     again();
     const observer = new ResizeObserver(again);
     if (canvas.current) observer.observe(canvas.current);
     return () => observer.disconnect();
-  }, [index, app.past.value ? seq : -1, route.value.moment, merged, rejected]);
+  }, [index, here, merged, rejected]);
+  const go = (x: number) => {
+    const { seq: to, moment } = placeAt(index, x);
+    app.rewind(to, moment);
+  };
   const to = (event: PointerEvent) => {
     const box = canvas.current?.getBoundingClientRect();
-    if (!box || event.buttons === 0 || index.buckets.length === 0) return;
-    const { seq: to, moment } = placeAt(index, (event.clientX - box.left) / box.width);
-    app.rewind(to, moment);
+    if (box && event.buttons !== 0 && index.buckets.length > 0) go((event.clientX - box.left) / box.width);
+  };
+  // By arrows it goes from event to event, as a long history has more of them than a slider has places.
+  const key = (event: KeyboardEvent) => {
+    const by = STEPS[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    if (by === Infinity) app.goLive();
+    else if (Math.abs(by) < 1) go(here + by * Math.max(1, 20 / index.buckets.length));
+    else if (app.past.value || by < 0) void app.step(by);
   };
   const spoken = `event ${seq} of ${app.head()}, ${stamp(app.shownNow())} UTC`;
   return (
     <div class={tall ? "scrubber tall" : "scrubber"}>
-      <input type="range" class="sr" aria-label="Moment of the town, by event" aria-valuetext={spoken} min={0} max={app.head()} value={seq} onInput={(event) => app.rewind(Number(event.currentTarget.value))} />
+      <input type="range" class="sr" aria-label="Moment of the town" aria-valuetext={spoken} min={0} max={PLACES} value={here * PLACES} onKeyDown={key} onInput={(event) => go(Number(event.currentTarget.value) / PLACES)} />
       <canvas ref={canvas} onPointerDown={to} onPointerMove={to} aria-hidden="true" />
       <div class="axis" aria-hidden="true">{index.buckets.length > 0 && marks(index).map((text, i) => <span key={i}>{text}</span>)}</div>
     </div>
@@ -142,15 +164,14 @@ export function Controls() {
   const { replay } = app;
   const past = app.past.value;
   const files = app.info.value?.static ?? false;
-  const at = app.town().seq;
   const playing = replay?.playing.on ?? false;
   const speed = replay?.playing.speed ?? 60;
   const skip = replay?.playing.skipQuiet ?? true;
   return (
     <div class="controls" role="group" aria-label="Time">
-      <button type="button" aria-label="Previous event" disabled={at === 0} onClick={() => app.rewind(at - 1)}>◀◀</button>
+      <button type="button" aria-label="Previous event" disabled={app.recent(1).length === 0} onClick={() => void app.step(-1)}>◀◀</button>
       <button type="button" aria-label={playing ? "Pause" : "Play"} onClick={app.playOrPause}>{playing ? "❚❚" : "▶"}</button>
-      <button type="button" aria-label="Next event" disabled={!past} onClick={() => app.rewind(at + 1)}>▶▶</button>
+      <button type="button" aria-label="Next event" disabled={!past} onClick={() => void app.step(1)}>▶▶</button>
       <button type="button" class={past ? "live off" : "live"} aria-pressed={!past} onClick={app.goLive}>{past ? (files ? "To the end" : "Back to live") : files ? "END" : "LIVE"}</button>
       {QUICK.map((one) => <button type="button" key={one} class="speed" aria-pressed={speed === one} onClick={() => set({ speed: one, by: "time" })}>{speedName(one)}</button>)}
       <button type="button" class="speed" aria-pressed={skip} onClick={() => set({ skipQuiet: !skip })}>skip quiet</button>

@@ -142,17 +142,18 @@ export function placesOf(entries: Entry[], by: "time" | "event"): number[] {
   return times.map((time) => (Number.isFinite(time) ? (time - from) / (to - from) : 0));
 }
 
-/** The index of the last entry at or before a moment of the town: an event, or what is derived after it up to a time. */
-export function placeOf(entries: Entry[], seq: number, until = -Infinity): number {
+/** The index of the last entry at or before a moment of the town: an event, and what is derived behind it up to a time. */
+export function placeOf(entries: Entry[], seq: number, until = Infinity): number {
   const at = entries.findLastIndex((entry) => entry.seq !== null && entry.seq <= seq);
   const next = entries.findIndex((entry) => entry.seq !== null && entry.seq > seq);
   return at + 1 + entries.slice(at + 1, next < 0 ? undefined : next).findLastIndex(({ event }) => Date.parse(event.time) <= until);
 }
 
-/** Where the chosen one stands: an event without a number of its own stands behind the last one that has. */
+/** Where the chosen one stands, if it is of the moment: the event, or something that is derived between it and the next. */
 export function chosenOf(entries: Entry[], last: number, id: string | null): number {
   const chosen = entries.findIndex(({ event }) => event.id === id);
-  return chosen > last && entries.slice(last + 1, chosen + 1).every((entry) => entry.seq === null) ? chosen : last;
+  const [from, to] = chosen < last ? [chosen, last] : [last, chosen];
+  return chosen >= 0 && entries.slice(from + 1, to + 1).every((entry) => entry.seq === null) ? chosen : last;
 }
 
 /** With what was heard since they were read up to an event; without it where something lies between, which has to be read. */

@@ -111,7 +111,7 @@ function Row({ lane, places }: { lane: Lane; places: number[] }) {
   );
 }
 
-function Lanes({ entries, at: moment }: { entries: Entry[]; at: number }) {
+function Lanes({ entries, at: moment, of }: { entries: Entry[]; at: number; of: number }) {
   const by = axis.value;
   const off = hidden.value;
   const places = useMemo(() => placesOf(entries, by), [entries[0], entries.length, by]);
@@ -122,7 +122,7 @@ function Lanes({ entries, at: moment }: { entries: Entry[]; at: number }) {
   const at = (share: number) => stamp(Date.parse(entries[Math.min(entries.length - 1, Math.max(0, places.findLastIndex((place) => place <= share)))]?.event.time ?? ""));
   return (
     <section class="panel lanes" aria-label="Lanes of the agents">
-      <h2>Lanes <small>{numbers[0] ? `events ${numbers[0]} to ${numbers[1]} of ${app.head()}` : `${many(entries.length, "commit")} before the first event`}</small></h2>
+      <h2>Lanes <small>{numbers[0] ? `events ${numbers[0]} to ${numbers[1]} of ${app.head()}` : `${entries.length < of ? `${entries.length} of ` : ""}${many(of, "commit")} ${app.head() > 0 ? "before the first event" : "and no event yet"}`}</small></h2>
       <div class="lane-box">
         <ol>{rows}</ol>
         <div class="lane-line" aria-hidden="true"><i class={app.past.value ? "" : "live"} style={{ left: percent(here) }} /></div>
@@ -192,7 +192,7 @@ export function Timeline() {
   const { seq } = app.town();
   const { entries: all, there } = useWindow(seq);
   const { why } = read.value;
-  const moment = app.past.value ? route.value.moment : Infinity;
+  const moment = app.momentShown();
   const { selected } = route.value;
   const entries = there ? around(all, chosenOf(all, placeOf(all, seq, moment), selected)) : [];
   const last = placeOf(entries, seq, moment);
@@ -207,7 +207,7 @@ export function Timeline() {
         <Got of={app.index.want()}>{(index) => (index.buckets.length === 0 ? <Empty title="Nothing has happened yet">The first run of an agent writes the first line of this history.</Empty> : <Scrubber index={index} tall />)}</Got>
       </section>
       {!there && (why ? <Empty title="The lanes could not be read">{why}.</Empty> : <p class="empty" role="status">Reading the lanes…</p>)}
-      {entries.length > 0 && <Lanes entries={entries} at={last} />}
+      {entries.length > 0 && <Lanes entries={entries} at={last} of={all.length} />}
       {entries.length > 0 && <div class="halves"><Closely entry={entry} related={related} linked={entry?.event.id === selected} /><Around entries={entries} at={at} /></div>}
     </div>
   );

@@ -15,11 +15,19 @@ interface Block {
   first: number;
   /** Recorded and derived events in their order. */
   entries: Entry[];
+  /** When each of them happened, in milliseconds. */
+  times: number[];
   /** The place in `entries` of each recorded event. */
   places: number[];
   /** The ids of the derived ones. */
   derived: Set<string>;
   strides: Town[];
+}
+
+/** A place in history: after an event, and up to a moment of what is derived before the next; with all of it where none is given. */
+export interface Place {
+  seq: number;
+  moment?: number;
 }
 
 export class Machine {
@@ -84,18 +92,52 @@ export class Machine {
     return block?.entries[block.places[seq - block.first] ?? -1];
   }
 
-  /** What is derived between where the machine stands and the next event, and where it lies in its block. */
-  private beside(block: Block): { start: number; end: number } {
-    const nth = this.town.seq - block.first;
-    return { start: (block.places[nth] ?? -1) + 1, end: block.places[nth + 1] ?? block.entries.length };
+  /** Where what is derived between an event and the next lies in its block. */
+  private beside(block: Block, seq: number): [number, number] {
+    const nth = seq - block.first;
+    return [(block.places[nth] ?? -1) + 1, block.places[nth + 1] ?? block.entries.length];
   }
 
-  /** When the next of what is derived before the next event happened, after a moment. */
-  nextDerived(after: number): number {
-    const block = this.blocks.get(blockOf(this.town.seq));
-    if (!block) return Infinity;
-    const { start, end } = this.beside(block);
-    return Math.min(...block.entries.slice(start, end).map(({ event }) => Date.parse(event.time)).filter((time) => time > after), Infinity);
+  /** When what is derived between an event and the next happened. */
+  times(seq: number): number[] {
+    const block = this.blocks.get(blockOf(seq));
+    return block ? block.times.slice(...this.beside(block, seq)) : [];
+  }
+
+  /** The next place, where it is here already: an event, or a commit, which is as much of one to whoever looks. */
+  after({ seq, moment = Infinity }: Place): Place | undefined {
+    const times = this.times(seq);
+    const next = times[shownOf(times, moment) + 1];
+    if (next !== undefined) return { seq, moment: next };
+    return this.entry(seq + 1) && this.alone(seq + 1);
+  }
+
+  private before({ seq, moment = Infinity }: Place): Place | undefined {
+    const times = this.times(seq);
+    const last = times[shownOf(times, moment)];
+    if (last === undefined) return seq > 0 ? { seq: seq - 1 } : undefined;
+    const left = times[shownOf(times, last - 1)];
+    return left === undefined ? this.alone(seq) : { seq, moment: left };
+  }
+
+  /** At an event, with nothing of what is derived behind it. */
+  private alone(seq: number): Place {
+    const times = this.times(seq);
+    const own = Date.parse(this.entry(seq)?.event.time ?? "");
+    return times.length === 0 ? { seq } : { seq, moment: times.reduce((least, time) => Math.min(least, time - 1), own || Infinity) };
+  }
+
+  /** So many places on or back, as far as there are any; fetches what is missing. */
+  async walk(from: Place, by: number): Promise<Place> {
+    let place = from;
+    for (let left = Math.abs(by); left > 0; left--) {
+      await this.load(blockOf(place.seq), place.seq);
+      if (by > 0 && place.seq < this.head()) await this.load(blockOf(place.seq + 1), place.seq + 1);
+      const next = by > 0 ? this.after(place) : this.before(place);
+      if (!next) break;
+      place = next;
+    }
+    return place;
   }
 
   /** The last events up to where the machine stands, oldest first; derived ones in their places, up to a moment. */
@@ -103,12 +145,19 @@ export class Machine {
     const { seq } = this.town;
     const block = this.blocks.get(blockOf(seq));
     if (!block) return [];
-    const { start, end: next } = this.beside(block);
-    const end = start + block.entries.slice(start, next).findLastIndex(({ event }) => Date.parse(event.time) <= until) + 1;
+    const [start] = this.beside(block, seq);
+    const end = start + shownOf(this.times(seq), until) + 1;
     const here = block.entries.slice(Math.max(0, end - count), end);
     const before = this.blocks.get(blockOf(block.first - 1));
     return here.length < count && before && before !== block ? [...before.entries.slice(here.length - count), ...here] : here;
   }
+
+  /** More was derived behind the last event: its block is read on where somebody looks there. */
+  grown(): void {
+    this.ragged = true;
+  }
+
+  private ragged = false;
 
   /** Fetches the block of an event, and what the block needs before it can be folded. */
   async load(index: number, upTo: number): Promise<void> {
@@ -116,11 +165,17 @@ export class Machine {
     const first = index * BLOCK + 1;
     const last = Math.min(this.head(), first + BLOCK - 1);
     const have = known ? known.first + known.places.length - 1 : first - 1;
-    if (known && have >= Math.min(upTo, last)) return;
+    const there = known !== undefined && have >= Math.min(upTo, last);
+    const ends = last === this.head();
+    if (there && !(this.ragged && ends)) return;
     if (last < first && index > 0) return;
     const base = known?.strides[0] ?? (await this.base(index));
-    const entries = await this.history.events(have === 0 ? 0 : have + 1, last);
-    const block = known ?? { first, entries: [], places: [], derived: new Set(), strides: [copy(base)] };
+    // Behind the last that is here, more may have been derived since.
+    const reading = this.history.events(known || have === 0 ? have : have + 1, last);
+    const entries = await (there ? reading.catch(() => null) : reading);
+    if (!entries) return;
+    if (ends) this.ragged = false;
+    const block = known ?? { first, entries: [], times: [], places: [], derived: new Set(), strides: [copy(base)] };
     for (const entry of entries) this.add(block, entry);
     this.blocks.delete(index);
     this.blocks.set(index, block);
@@ -136,6 +191,7 @@ export class Machine {
     else if (block.derived.has(entry.event.id)) return;
     else block.derived.add(entry.event.id);
     block.entries.push(entry);
+    block.times.push(Date.parse(entry.event.time));
   }
 
   /** The state before a block. */
@@ -148,17 +204,26 @@ export class Machine {
     return base;
   }
 
-  /** The number of an event by its id, or of a commit by its own, whole or cut short; the newest blocks first. */
-  async locate(wanted: string): Promise<{ id: string; seq: number } | undefined> {
+  /** The place of an event by its id, or of a commit by its own, whole or cut short; the newest blocks first. */
+  async locate(wanted: string): Promise<(Place & { id: string }) | undefined> {
     for (let index = blockOf(this.head()); index >= 0; index--) {
       await this.load(index, this.head());
       const block = this.blocks.get(index);
-      const place = block?.entries.findIndex(({ event: { id, subject } }) => id === wanted || (wanted.length > 6 && subject?.startsWith(`commit/${wanted}`))) ?? -1;
-      const id = block?.entries[place]?.event.id;
-      if (block && id) return { id, seq: block.entries.slice(0, place + 1).findLast((entry) => entry.seq !== null)?.seq ?? block.first - 1 };
+      const nth = block?.entries.findIndex(({ event: { id, subject } }) => id === wanted || (wanted.length > 6 && subject?.startsWith(`commit/${wanted}`))) ?? -1;
+      const found = block?.entries[nth];
+      if (!block || !found) continue;
+      const { seq, event } = found;
+      if (seq !== null) return { id: event.id, seq };
+      const before = block.entries.slice(0, nth).findLast((entry) => entry.seq !== null);
+      return { id: event.id, seq: before?.seq ?? block.first - 1, moment: block.times[nth] as number };
     }
     return undefined;
   }
+}
+
+/** The place of the last that had happened by a moment. */
+function shownOf(times: number[], moment: number): number {
+  return times.findLastIndex((time) => time <= moment);
 }
 
 export function blockOf(seq: number): number {

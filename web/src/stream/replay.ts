@@ -1,5 +1,5 @@
 // Playing the past: by time or by event, faster or slower, over quiet hours, in circles; the states come from machine.ts.
-import { blockOf, type Machine } from "./machine";
+import { blockOf, type Machine, type Place } from "./machine";
 
 export interface Playing {
   on: boolean;
@@ -56,47 +56,61 @@ export class Replay {
     this.changed();
   }
 
-  timeOf(seq: number): number {
+  /** When an event happened; before the first one: when that did, or else the last commit. */
+  private timeOf(seq: number): number {
     const entry = this.machine.entry(Math.max(1, seq));
-    return entry ? Date.parse(entry.event.time) : 0;
+    return entry ? Date.parse(entry.event.time) : (this.machine.times(seq).at(-1) ?? 0);
+  }
+
+  /** What is shown: an event, and the moment behind it, where commits lie there. */
+  get place(): Place {
+    const between = Number.isFinite(this.until) && this.machine.times(this.seq).length > 0;
+    return { seq: this.seq, ...(between ? { moment: Math.floor(this.until) } : {}) };
+  }
+
+  /** Whether nothing comes after what is shown. */
+  get over(): boolean {
+    return this.seq >= this.head() && !this.machine.after({ seq: this.seq, moment: this.until });
   }
 
   /** Lets so many milliseconds pass. */
   tick(ms: number): void {
     if (!this.playing.on || this.fetching) return;
-    if (this.seq >= this.head()) return this.ended();
-    if (!this.machine.entry(this.seq + 1)) return this.fetchOn();
-    const before = this.seq;
-    if (this.playing.by === "event") this.byEvent(ms);
-    else this.byTime(ms);
-    if (this.playing.by === "event" && this.seq === before) return;
+    if (this.over) return this.ended();
+    if (this.seq < this.head() && !this.machine.entry(this.seq + 1)) return this.fetchOn();
+    if (this.playing.by === "time") this.byTime(ms);
+    else if (!this.byEvent(ms)) return;
     this.changed();
   }
 
-  private byEvent(ms: number): void {
+  /** Whether it moved: by as many events as are due, commits among them. */
+  private byEvent(ms: number): boolean {
     this.owed += (ms / 1000) * this.playing.speed;
     const steps = Math.floor(this.owed);
     this.owed -= steps;
-    for (let i = 0; i < steps; i++) if (!this.forward()) break;
-    if (steps > 0) this.stand();
+    for (let i = 0; i < steps; i++) {
+      const next = this.machine.after({ seq: this.seq, moment: this.until });
+      if (!next || !this.machine.move(next.seq)) break;
+      this.stand();
+      if (next.moment !== undefined) this.now = this.until = next.moment;
+    }
+    return steps > 0;
   }
 
   private byTime(ms: number): void {
     const { speed, skipQuiet } = this.playing;
     this.now += ms * speed;
-    const next = Math.min(this.timeOf(this.seq + 1), this.machine.nextDerived(this.now));
+    const event = this.machine.entry(this.seq + 1)?.event.time;
+    const behind = this.machine.times(this.seq).find((time) => time > this.now) ?? Infinity;
+    const next = Math.min(event === undefined ? Infinity : Date.parse(event), behind);
     const lead = PATIENCE * 1000 * speed;
     if (skipQuiet && next - this.now > lead) this.now = next - lead / 3;
     while (this.seq < this.head()) {
       const entry = this.machine.entry(this.seq + 1);
-      if (!entry || Date.parse(entry.event.time) > this.now || !this.forward()) break;
+      if (!entry || Date.parse(entry.event.time) > this.now || !this.machine.move(this.seq + 1)) break;
     }
     this.until = this.now;
     this.looked = undefined;
-  }
-
-  private forward(): boolean {
-    return this.machine.entry(this.seq + 1) !== undefined && this.machine.move(this.seq + 1);
   }
 
   private fetchOn(): void {
@@ -124,7 +138,8 @@ export class Replay {
     this.fetching = true;
     this.seek(0)
       .then(() => {
-        this.now = this.timeOf(1);
+        // Years of commits before the first event are no part of the circle, unless they are all there is.
+        if (this.head() === 0) this.now = this.until = (this.machine.times(0)[0] ?? 0) - 1;
       })
       .catch(() => {
         this.playing.on = false;

@@ -4,7 +4,7 @@ import { emptyTown, type Town } from "../fold/state";
 import { Connection, WAYS, type Line } from "../stream/connection";
 import { ServedHistory, StaticHistory, fetchText, type History, type HistoryIndex } from "../stream/history";
 import { Live } from "../stream/live";
-import { Machine } from "../stream/machine";
+import { Machine, type Place } from "../stream/machine";
 import { Replay } from "../stream/replay";
 import { ranked } from "../stream/shards";
 import type { Entry, Frame } from "../stream/wire";
@@ -64,10 +64,15 @@ export function untilRetry(): number {
   return Math.max(0, (line.value?.retryAt ?? 0) - steadyClock());
 }
 
-export const past = computed(() => route.value.at !== null || route.value.event !== null);
-export let replay: Replay | undefined;
 /** Whether the past was ever reached: before that there is nothing of it to show. */
 const arrived = signal(false);
+const followed = signal(false);
+/** Whether the address names a moment of the past. */
+const asked = computed(() => route.value.at !== null || route.value.event !== null);
+/** Whether the past is shown. Who followed the live town goes on doing so until what was asked for is there. */
+export const past = computed(() => asked.value && (arrived.value || !followed.value));
+export const going = computed(() => asked.value && !past.value);
+export let replay: Replay | undefined;
 /** Whether there is a town to show: live or past. */
 export const ready = computed(() => {
   void version.value;
@@ -99,6 +104,12 @@ export function shownNow(): number {
 export function asOf(): number {
   const last = live.recent.at(-1)?.event.time;
   return info.value?.static && !past.value && last !== undefined ? Date.parse(last) : shownNow();
+}
+
+/** The moment up to which commits behind the event are shown: all of them where there is none, and live whatever comes. */
+export function momentShown(): number | undefined {
+  void version.value;
+  return past.value ? replay?.place.moment : Infinity;
 }
 
 export function head(): number {
@@ -167,7 +178,10 @@ function told(fresh: Entry[]): void {
   if (["agent", "commit", "run"].some((noun) => nouns.has(noun))) agents.stale();
   if (nouns.has("commit") || nouns.has("pull")) specs.stale();
   if (nouns.has("run")) ledger.stale();
-  if (nouns.has("commit")) about.stale();
+  if (nouns.has("commit")) {
+    about.stale();
+    replay?.machine.grown();
+  }
   if (nouns.size > 0) index.stale();
   if (connection && fresh.length > 0) line.value = { ...connection.line };
   version.value += 1;
@@ -219,6 +233,7 @@ function forgetPast(): void {
   });
   Object.assign(replay.playing, before, { on: false });
   arrived.value = false;
+  followed.value = !asked.peek();
 }
 
 export async function start(): Promise<void> {
@@ -313,6 +328,7 @@ function follow(): void {
   }
   if (wanted === null) {
     replay.playing.on = false;
+    followed.value = true;
     missed.value = 0;
     left = live.town.seq;
     return;
@@ -362,13 +378,35 @@ async function toEvent(id: string): Promise<void> {
   const found = await replay?.machine.locate(id);
   if (route.value.event !== id) return;
   if (!found) notice.value = `There is no event ${id} in this history.`;
-  go({ screen: "timeline", selected: found?.id ?? null, at: found?.seq ?? null }, true);
+  const { seq: at = null, moment } = found ?? {};
+  go({ screen: "timeline", selected: found?.id ?? null, at, ...(moment === undefined ? {} : { moment }) }, true);
 }
 
 /** Goes to a moment of the past, after an event and, where one is given, up to a moment before the next; the address follows, and nothing plays on. */
 export function rewind(seq: number, moment?: number): void {
   play(false);
-  go({ at: Math.max(0, Math.min(seq, head())), ...(moment === undefined ? {} : { moment }) }, true);
+  goTo({ seq, ...(moment === undefined ? {} : { moment }) });
+}
+
+function goTo({ seq, moment }: Place): void {
+  // On the timeline the event that was looked at is left with its moment.
+  const left = route.value.screen === "timeline" ? { selected: null } : {};
+  go({ ...left, at: Math.max(0, Math.min(seq, head())), ...(moment === undefined ? {} : { moment }) }, true);
+}
+
+let steps = Promise.resolve();
+
+/** Goes so many events on or back, commits among them, from what is shown then; one step after the other, however fast they come. */
+export function step(by: number, start?: Place): Promise<void> {
+  play(false);
+  steps = steps.then(async () => {
+    if (!replay) return;
+    const { at, moment } = route.value;
+    const from = start ?? { seq: at ?? (past.value ? replay.seq : head()), ...(moment === undefined ? {} : { moment }) };
+    const to: Place = await replay.machine.walk(from, by).catch(() => ({ seq: from.seq + by }));
+    rewind(to.seq, to.moment);
+  });
+  return steps;
 }
 
 /** Tries again to read the moment that could not be read. */
@@ -391,11 +429,11 @@ export function tell(text: string | null): void {
 /** How many events before now playing begins when the town is followed live. */
 const LEAD = 50;
 
-/** Play or pause; from the live town a little way back first. */
+/** Play or pause; from the live town and from the end a little way back first. */
 export function playOrPause(): void {
   const on = !(replay?.playing.on ?? false);
-  if (on && (!past.value || town().seq >= head())) rewind(Math.max(0, head() - LEAD));
-  play(on);
+  if (!on || (asked.value && !(past.value && replay?.over))) return play(on);
+  void step(-LEAD, { seq: head() }).then(() => play(true));
 }
 
 /** Plays, frame by frame, while playing is on. */
@@ -403,9 +441,11 @@ export function play(on: boolean): void {
   if (!replay) return;
   playThen = on && seeking;
   if (playThen) return;
+  const { on: played } = replay.playing;
   replay.playing.on = on && past.value;
-  // What is shown from now on is no moment that the address names.
-  if (replay.playing.on) go({ at: replay.seq }, true);
+  // While it plays the address names the event alone, and where it stands the moment too.
+  if (replay.playing.on) goTo({ seq: replay.seq });
+  else if (played) goTo(replay.place);
   version.value += 1;
   if (!on || painting) return;
   painting = true;

@@ -28,12 +28,11 @@ export function isWriting(event: KeyboardEvent): boolean {
 
 function act(key: string): boolean {
   const screen = SCREENS[Number(key) - 1];
-  const { seq } = app.town();
   if (screen) go({ screen, selected: null });
   else if (key === "?") shown.value = true;
   else if (key === "l") app.goLive();
-  else if (key === ",") app.rewind(seq - 1);
-  else if (key === "." && app.past.value) app.rewind(seq + 1);
+  else if (key === ",") void app.step(-1);
+  else if (key === "." && app.past.value) void app.step(1);
   else if (key === "p") app.playOrPause();
   else return false;
   return true;

@@ -28,7 +28,8 @@ export function ago(at: string): string {
   if (!Number.isFinite(seconds)) return "";
   if (seconds < 60) return "now";
   if (seconds < 3600) return `${Math.floor(seconds / 60)} m`;
-  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
+  return seconds < 63_072_000 ? `${Math.floor(seconds / 86_400)} d` : `${Math.floor(seconds / 31_557_600)} y`;
 }
 
 /** How long ago it was; `since` says so in words, where it stands in a sentence. */

@@ -114,6 +114,7 @@ function Banners() {
           <button type="button" onClick={app.goLive}>Back to live <kbd>l</kbd></button>
         </p>
       )}
+      {app.going.value && !app.unreadable.value && <p class="banner" role="status">Reading the past…</p>}
       {frozen && <p class="banner frozen" role="status"><b>The town is frozen</b> <span>by <Said text={frozen.by} />: <Said text={frozen.reason} /></span></p>}
       {down && <p class="banner bad" role="status"><b>The server cannot be heard</b> <span>{`${line.value?.why}. What you see is from before; it is caught up when the line is back.`}</span> <button type="button" onClick={app.retry}>Try now</button></p>}
       {notice.value && <p class="banner" role="alert"><span>{notice.value}</span> <button type="button" onClick={() => app.tell(null)}>Dismiss</button></p>}
@@ -126,7 +127,7 @@ function Body() {
   const { screen } = route.value;
   if (failure.value) return <Empty title="No town can be read here">{failure.value}. <button type="button" onClick={app.retry}>Try again</button></Empty>;
   if (!info.value) return <p class="empty" role="status">Looking for the town…</p>;
-  if (past.value && unreadable.value) {
+  if (unreadable.value) {
     return <Empty title="The past cannot be read">{unreadable.value}. <button type="button" onClick={app.readAgain}>Try again</button> <button type="button" onClick={app.goLive}>Back to live</button></Empty>;
   }
   if (!app.ready.value) return <p class="empty" role="status">{past.value ? "Reading the past…" : "Reading the town…"}</p>;
