@@ -187,7 +187,10 @@ pub fn specs(home: &Home, now: &TownNow, town: &Town) -> Result<Specs, Failure> 
     let tree = spec_tree::read(&files, OPENSPEC, Archive::Names);
     let project = Project::new(&tree, OPENSPEC);
     let mut unread = None;
-    let tags = match spec_tree::tags(repo, repo.tree_of(now.main)?) {
+    let specified = !project.specs().is_empty() || !project.changes().is_empty();
+    // Where nothing is specified no file is read for the sake of a scenario.
+    let tags = if specified { spec_tree::tags(repo, repo.tree_of(now.main)?) } else { Ok(Vec::new()) };
+    let tags = match tags {
         // What the default branch holds elsewhere is no reason to show none of its specs.
         Err(error) if error.is_unreadable() => {
             unread = Some(format!("no test was looked for that names a scenario: {}", error.whole()));
