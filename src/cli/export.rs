@@ -18,8 +18,8 @@ use crate::serve::export::{self, ExportError};
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 All of it is of one moment of the repository, and the same moment gives the same bytes. An export that
-is in DIR already is replaced whole: who looks sees the old one or the new one. Anything else in DIR is
-left alone, and said.
+is in DIR already is replaced whole: who looks sees the old one or the new one. Where DIR holds anything
+else, nothing is written, and the first such file is named.
 Exit codes: 0 written · 1 the journal is damaged · 2 DIR cannot be written, or here is no town · 3 try
 again later
 Examples:

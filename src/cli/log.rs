@@ -138,7 +138,10 @@ pub fn position(house: &House, journal: &Journal<'_>, at: &str) -> anyhow::Resul
     if at.len() < 12
         && let Ok(seq) = at.parse::<u64>()
     {
-        return Ok(seq);
+        return match journal.tip_position()?.seq {
+            last if seq > last => Err(none(at, last)),
+            _ => Ok(seq),
+        };
     }
     let moment = moment(at);
     let mut until = moment;
@@ -155,6 +158,10 @@ pub fn position(house: &House, journal: &Journal<'_>, at: &str) -> anyhow::Resul
     Ok(placed(journal.commits_after(0)?).take_while(|e| e.event.time <= until).last().map_or(0, |e| e.seq))
 }
 
+fn none(wanted: &str, last: u64) -> anyhow::Error {
+    Usage(format!("there is no event {wanted}; the last one is {last}")).into()
+}
+
 fn moment(text: &str) -> Option<DateTime<Utc>> {
     let full = DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());
     let day = || Some(text.parse::<NaiveDate>().ok()?.and_hms_opt(23, 59, 59)?.and_utc());
@@ -166,9 +173,7 @@ fn show(journal: &Journal<'_>, wanted: &str) -> anyhow::Result<u8> {
     let after = seq.map_or(0, |seq| seq.saturating_sub(1));
     let found = placed(journal.commits_after(after)?).find(|e| Some(e.seq) == seq || e.event.id == wanted);
     let Some(found) = found else {
-        return Err(
-            Usage(format!("there is no event {wanted}; the last one is {}", journal.tip_position()?.seq)).into()
-        );
+        return Err(none(wanted, journal.tip_position()?.seq));
     };
     say::json(&json!({"seq": found.seq, "commit": found.commit.to_string(), "event": found.event}))?;
     Ok(0)

@@ -41,6 +41,7 @@ enum Sub {
     /// Look at one
     Show {
         /// Its number
+        #[arg(value_parser = parse_number)]
         number: u64,
         /// With the whole change
         #[arg(long)]
@@ -49,6 +50,7 @@ enum Sub {
     /// Merge one into the default branch
     Merge {
         /// Its number
+        #[arg(value_parser = parse_number)]
         number: u64,
         /// Even if it is a draft
         #[arg(long)]
@@ -57,6 +59,7 @@ enum Sub {
     /// Reject one; its agent reads why before its next run
     Reject {
         /// Its number
+        #[arg(value_parser = parse_number)]
         number: u64,
         /// Why: duplicate, wrong, out-of-scope, too-large, low-value, spam, path-violation or other
         #[arg(long, value_parser = parse_reason, value_name = "CODE")]
@@ -67,10 +70,16 @@ enum Sub {
     /// Say something about one; its agent reads it before its next run
     Comment {
         /// Its number
+        #[arg(value_parser = parse_number)]
         number: u64,
         /// What
         text: String,
     },
+}
+
+fn parse_number(text: &str) -> Result<u64, String> {
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    digits.parse().map_err(|_| "use its number, such as 3; `monkeytown pulls` lists them".to_owned())
 }
 
 fn parse_reason(text: &str) -> Result<Reason, String> {

@@ -3,7 +3,7 @@
 
 use clap::Args as ClapArgs;
 
-use super::{Context, say};
+use super::{Context, open, say};
 use crate::config;
 use crate::serve::publish;
 use crate::town::ids::AgentId;
@@ -25,6 +25,15 @@ pub struct Args {
 /// # Errors
 /// When the system has no randomness.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<u8> {
+    // It may be made anywhere; where a town is, its name is most likely one of its agents'.
+    if let Ok(house) = open::house(context, Some("none"))
+        && !house.charters.iter().any(|charter| charter.name == args.agent)
+    {
+        say::story(
+            context,
+            &format!("warning: no agent of this town is named {}; `monkeytown agents` lists them", args.agent),
+        );
+    }
     let (token, hash) = publish::token(config::secret()?.reveal());
     let line = format!("{} {hash}", args.agent);
     if context.json {

@@ -69,6 +69,25 @@ fn text_is_for_people() {
     assert!(village.monkeytown(&["log"]).stdout.contains("pull request #1 opened"));
 }
 
+#[test]
+fn what_is_named_wrongly_is_said_with_what_there_is() {
+    let village = Village::small();
+    village.says([write("qa/links.md", "The first link leads nowhere.\n"), finish("List the broken link")]);
+    village.run("chaostester").ended(0, "opened");
+    let last = village.monkeytown(&["log", "--json", "-n", "0"]).stdout.lines().count();
+    for command in ["state", "log"] {
+        let none = format!("there is no event 999; the last one is {last}");
+        village.monkeytown(&[command, "--at", "999"]).says(2, &none);
+        assert_eq!(village.monkeytown(&[command, "--at", &last.to_string()]).code, 0);
+    }
+    village.monkeytown(&["pulls", "show", "first"]).says(2, "use its number, such as 3; `monkeytown pulls` lists them");
+    assert_eq!(village.monkeytown(&["pulls", "show", "#1"]).stdout, village.monkeytown(&["pulls", "show", "1"]).stdout);
+    // A token may be for a town elsewhere.
+    let token = village.monkeytown(&["token", "chaostestre"]);
+    token.says(0, "warning: no agent of this town is named chaostestre; `monkeytown agents` lists them");
+    assert!(!village.monkeytown(&["token", "chaostester"]).stderr.contains("warning"));
+}
+
 /// Whether a runner would obey a line: a workflow command begins the line, after blanks.
 fn obeyed(text: &str) -> Vec<&str> {
     text.lines().filter(|line| line.trim_start().starts_with("::")).collect()
