@@ -1,6 +1,7 @@
 // How the page is built and tested; nothing that runs in the browser lives here.
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { minify } from "terser";
 import { defineConfig } from "vitest/config";
 import type { Plugin } from "vite";
 
@@ -10,6 +11,24 @@ function served(): Plugin {
     name: "served",
     apply: "build",
     transformIndexHtml: (html) => html.replace('name="monkeytown" content=""', 'name="monkeytown" content="served"'),
+  };
+}
+
+/** Shortens what the bundler has shortened once more, which saves a hundredth. To read a signal is to subscribe to it: no reading is left out. */
+function shortened(): Plugin {
+  return {
+    name: "shortened",
+    apply: "build",
+    generateBundle: {
+      order: "post",
+      async handler(_options, bundle) {
+        for (const file of Object.values(bundle)) {
+          if (file.type !== "chunk") continue;
+          const { code } = await minify(file.code, { module: true, ecma: 2020, compress: { passes: 3, pure_getters: false } });
+          if (code !== undefined) file.code = code;
+        }
+      },
+    },
   };
 }
 
@@ -41,7 +60,7 @@ const TOWN = { target: "http://127.0.0.1:7878", changeOrigin: true, headers: { o
 
 export default defineConfig({
   base: "./",
-  plugins: [served(), packed()],
+  plugins: [served(), shortened(), packed()],
   // The package of this name hands text to the browser as markup, which the policy forbids.
   resolve: { alias: { "decode-named-character-reference": join(import.meta.dirname, "src/ui/entities.ts") } },
   build: { target: "es2022", modulePreload: { polyfill: false, resolveDependencies: needed }, assetsInlineLimit: 0, reportCompressedSize: false },
