@@ -74,6 +74,16 @@ test("the years are played: commit by commit, and to the end", async () => {
   await page.keyboard.press("p");
   await now.filter({ hasText: "Make it a town" }).waitFor({ timeout: 20_000 });
   await page.getByRole("button", { name: "Play", exact: true }).waitFor();
+  // By time it waits for no commit for years, and the clock stays with the last of them.
+  await page.getByRole("combobox", { name: /^Play/ }).selectOption("time");
+  await page.getByRole("combobox", { name: /^Speed/ }).selectOption("3600");
+  await page.evaluate((hash) => (location.hash = hash), `#/timeline?at=0&t=${(FIRST_DAY + (COMMITS - 2) * 86_400) * 1000}`);
+  await now.filter({ hasText: `Work of day ${COMMITS - 1}` }).waitFor();
+  await page.keyboard.press("p");
+  await now.filter({ hasText: "Make it a town" }).waitFor({ timeout: 20_000 });
+  await page.getByRole("button", { name: "Play", exact: true }).waitFor();
+  const last = Number(on.town.git("log", "-1", "--format=%ct")) * 1000;
+  await expect.poll(() => witness.text(".clock")).toContain(new Date(last).toISOString().slice(0, 16).replace("T", " "));
   await witness.end();
 });
 

@@ -139,3 +139,57 @@ test("all that came meanwhile is counted, however much of it one painting has", 
   go({ at: null });
   expect(app.missed.value).toBe(0);
 });
+
+test("who goes back to live from a past that cannot be read is there", async () => {
+  const { app, go } = await page();
+  const { answer } = holdBack(app);
+  go({ at: 10 });
+  await settled();
+  await answer();
+  expect(app.unreadable.value).toBe("away");
+  app.goLive();
+  expect([app.unreadable.value, app.past.value, app.ready.value]).toEqual([null, false, true]);
+  // Nor does it come up later, where somebody went back while it was read.
+  go({ at: 12 });
+  await settled();
+  app.goLive();
+  await answer();
+  expect([app.unreadable.value, app.ready.value]).toEqual([null, true]);
+});
+
+test("the live town is shown until the past is there, and says what it waits for", async () => {
+  const { app, go } = await page();
+  const { answer } = holdBack(app);
+  for (const at of [10, 30]) {
+    go({ at });
+    expect([app.going.value, app.past.value, app.town().seq]).toEqual([true, false, HEAD]);
+    await settled();
+    await answer(at === 10 ? entries.slice(0, HEAD) : undefined);
+    expect([app.going.value, app.past.value, app.town().seq]).toEqual([false, true, at]);
+    app.goLive();
+  }
+});
+
+test("a step that is still on its way overtakes nobody", async () => {
+  const ways: [string, (app: Awaited<ReturnType<typeof page>>["app"]) => void, (number | boolean | null)[]][] = [
+    ["steps and back", (app) => void [app.step(-1), app.step(-1), app.step(1)], [HEAD - 1, false]],
+    ["back to live", (app) => void [app.step(-1), app.goLive()], [null, false]],
+    ["play, and back to live", (app) => void [app.playOrPause(), app.goLive()], [null, false]],
+    ["play", (app) => app.playOrPause(), [0, true]],
+    ["play, and no", (app) => void [app.playOrPause(), app.playOrPause()], [null, false]],
+    ["a place of the axis", (app) => void [app.step(-1), app.rewind(5)], [5, false]],
+    ["nowhere to go on to", (app) => void app.step(1), [null, false]],
+  ];
+  for (const [way, take, wanted] of ways) {
+    vi.resetModules();
+    const { app } = await page();
+    const { route } = await import("../src/ui/route");
+    const { answer } = holdBack(app);
+    take(app);
+    await answer(entries.slice(0, HEAD));
+    await answer(entries.slice(0, HEAD));
+    await settled();
+    expect([route.value.at, app.replay?.playing.on ?? false], way).toEqual(wanted);
+    app.play(false);
+  }
+});

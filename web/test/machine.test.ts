@@ -215,7 +215,8 @@ describe("between two events", () => {
     replay.look(Date.parse("2026-01-01T12:00:00Z"));
     expect(shown()).toBe("abe1");
     replay.look(undefined);
-    expect([shown(), replay.now]).toEqual(["abe1c", Date.parse("2026-01-01T00:00:00Z")]);
+    // The clock is that of the last of what is shown.
+    expect([shown(), replay.now]).toEqual(["abe1c", Date.parse("2026-01-02T00:00:00Z")]);
   });
 
   test("playing by time passes commits one by one, and waits before none of them for years", async () => {
@@ -281,6 +282,7 @@ describe("between two events", () => {
       return [...seen, replay.playing.on];
     };
     expect(await play({}, 250)).toEqual(["", "a", "ab", false]);
+    expect([replay.now >= Date.parse("2021-01-01T00:00:00Z"), Number.isFinite(replay.now)]).toEqual([true, true]);
     expect(await play({ by: "event", speed: 4 }, 250)).toEqual(["", "a", "ab", false]);
     expect(await play({ loop: true }, 250)).toEqual(["", "a", "ab", true]);
     expect([replay.over, replay.place.seq]).toEqual([false, 0]);
@@ -314,6 +316,103 @@ describe("between two events", () => {
     [known, head] = [all, 2];
     await other.seek(2);
     expect(other.recent(9).map((entry) => entry.event.id).join("")).toBe("abe1ce2");
+  });
+
+  test("stepping back turns the clock back, never forward", async () => {
+    const machine = new Machine(history, () => 2);
+    const replay = new Replay(machine, () => 2, () => undefined);
+    const clock = [];
+    let place: Place = { seq: 2 };
+    for (let i = 0; i < 6; i++) {
+      await replay.seek(place.seq);
+      replay.look(place.moment);
+      clock.push(replay.now);
+      expect(await machine.walk(replay.place, 0)).toEqual(replay.place);
+      place = await machine.walk(place, -1);
+    }
+    expect(clock).toEqual([...clock].sort((a, b) => b - a));
+  });
+
+  test("a time that is none, or that runs backward, hides nothing and stops nobody", async () => {
+    const odd = [commit("a", "2020-01-01T00:00:00Z"), commit("b", "+12000-01-01T00:00:00Z"), commit("c", "2019-01-01T00:00:00Z"), commit("d", "2021-01-01T00:00:00Z")];
+    const machine = new Machine({ ...history, events: (from, to) => Promise.resolve(between(odd, from, to)) }, () => 0);
+    await machine.seek(0);
+    const end = await machine.walk({ seq: 0, moment: 0 }, 9);
+    expect([end, machine.recent(9, end.moment).length]).toEqual([{ seq: 0, moment: Date.parse("2021-01-01T00:00:00Z") }, 4]);
+    expect(machine.recent(9, (await machine.walk(end, -1)).moment).map((entry) => entry.event.id).join("")).toBe("abc");
+  });
+
+  /** A history that the test lets grow and hold back. */
+  function growing(known: Entry[], head: number) {
+    const now = { known, head, asked: 0, gate: Promise.resolve() };
+    const events = async (from: number, to: number) => {
+      now.asked += 1;
+      const answer = between(now.known, from, to);
+      await now.gate;
+      return answer;
+    };
+    return { now, machine: new Machine({ ...history, events }, () => now.head) };
+  }
+  const told = (machine: Machine) => machine.recent(3).map((entry) => entry.event.id).join(" ");
+
+  test("a commit that lands while the last block is read anew is read as well", async () => {
+    const { now, machine } = growing(all.slice(0, 3), 1);
+    await machine.seek(1);
+    now.known = all.slice(0, 4);
+    machine.grown();
+    let open = () => undefined as void;
+    now.gate = new Promise((done) => (open = done));
+    const reading = machine.seek(1);
+    now.known = [...now.known, commit("late", "2026-01-02T00:00:01Z")];
+    machine.grown();
+    open();
+    await reading;
+    expect(told(machine)).toBe("b e1 c");
+    await machine.seek(1);
+    expect([told(machine), now.asked]).toEqual(["e1 c late", 3]);
+    await machine.seek(1);
+    expect(now.asked).toBe(3);
+  });
+
+  test("a commit behind the last event of a block is read, though the next event came before anybody looked", async () => {
+    const recorded = Array.from({ length: BLOCK }, (_, i) => ({ ...event(1, "2026-01-01T00:00:00Z"), seq: i + 1 }));
+    const { now, machine } = growing(recorded, BLOCK);
+    await machine.seek(BLOCK);
+    now.known = [...recorded, commit("between", "2026-01-02T00:00:00Z"), { ...event(1, "2026-01-03T00:00:00Z"), seq: BLOCK + 1 }];
+    machine.grown();
+    now.head = BLOCK + 1;
+    const place = await machine.walk({ seq: BLOCK + 1 }, -1);
+    await machine.seek(place.seq);
+    expect(told(machine)).toBe("e1 e1 between");
+    // It is whole now, and is not read again.
+    const { asked } = now;
+    await machine.seek(BLOCK);
+    expect(now.asked).toBe(asked);
+  });
+
+  test("a way of many steps asks once for what cannot be read", async () => {
+    const { now, machine } = growing(all, 2);
+    await machine.seek(2);
+    machine.grown();
+    now.asked = 0;
+    now.gate = Promise.reject(new Error("away"));
+    now.gate.catch(() => undefined);
+    expect(await machine.walk({ seq: 2 }, -50)).toEqual({ seq: 0, moment: Date.parse("2020-01-01T00:00:00Z") - 1 });
+    expect(now.asked).toBe(1);
+  });
+
+  test("playing goes on to what landed behind the last event meanwhile, and no further", async () => {
+    const { now, machine } = growing(all.slice(0, 3), 1);
+    const replay = new Replay(machine, () => now.head, () => undefined);
+    await replay.seek(1);
+    now.known = all.slice(0, 4);
+    machine.grown();
+    Object.assign(replay.playing, { on: true, speed: 3600 });
+    for (let i = 0; i < 200 && replay.playing.on; i++) {
+      replay.tick(250);
+      await new Promise((done) => setImmediate(done));
+    }
+    expect([told(machine), replay.playing.on, replay.until > Date.parse("2026-01-02T00:00:00Z")]).toEqual(["b e1 c", false, true]);
   });
 
   test("a town where nobody has run has its commits all the same", async () => {

@@ -108,9 +108,9 @@ function paint(canvas: HTMLCanvasElement, index: HistoryIndex, here: number): vo
   pen.fill();
 }
 
-/** The places of the slider, and what a key on it does: a step, a share of the axis, or the way back to live. */
+/** The places of the slider, and what a key on it does: a step, a share of the axis, to the beginning, or the way back to live. */
 const PLACES = 1000;
-const STEPS: { [key: string]: number } = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -0.05, PageUp: 0.05, Home: -0.9999, End: Infinity };
+const STEPS: { [key: string]: number } = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -0.05, PageUp: 0.05, Home: -Infinity, End: Infinity };
 
 export function Scrubber({ index, tall }: { index: HistoryIndex; tall?: boolean }) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -126,26 +126,33 @@ export function Scrubber({ index, tall }: { index: HistoryIndex; tall?: boolean 
     return () => observer.disconnect();
   }, [index, here, merged, rejected]);
   const go = (x: number) => {
-    const { seq: to, moment } = placeAt(index, x);
-    app.rewind(to, moment);
+    const { seq, moment } = placeAt(index, x);
+    if (index.buckets.length > 0) app.rewind(seq, moment);
   };
   const to = (event: PointerEvent) => {
     const box = canvas.current?.getBoundingClientRect();
-    if (box && event.buttons !== 0 && index.buckets.length > 0) go((event.clientX - box.left) / box.width);
+    if (box && event.buttons !== 0) go((event.clientX - box.left) / box.width);
+  };
+  // Where nothing else is so near it goes on by one: a short history has fewer events than the slider has places.
+  const near = (x: number) => {
+    const { seq: next, moment } = placeAt(index, x);
+    if (moment === undefined && next === (app.past.value ? seq : index.last)) void app.step(Math.sign(x - here));
+    else go(x);
   };
   // By arrows it goes from event to event, as a long history has more of them than a slider has places.
   const key = (event: KeyboardEvent) => {
     const by = STEPS[event.key];
-    if (by === undefined) return;
+    if (by === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     if (by === Infinity) app.goLive();
-    else if (Math.abs(by) < 1) go(here + by * Math.max(1, 20 / index.buckets.length));
-    else if (app.past.value || by < 0) void app.step(by);
+    else if (by === -Infinity) go(0);
+    else if (Math.abs(by) < 1) near(here + by);
+    else void app.step(by);
   };
   const spoken = `event ${seq} of ${app.head()}, ${stamp(app.shownNow())} UTC`;
   return (
     <div class={tall ? "scrubber tall" : "scrubber"}>
-      <input type="range" class="sr" aria-label="Moment of the town" aria-valuetext={spoken} min={0} max={PLACES} value={here * PLACES} onKeyDown={key} onInput={(event) => go(Number(event.currentTarget.value) / PLACES)} />
+      <input type="range" class="sr" aria-label="Moment of the town" aria-valuetext={spoken} min={0} max={PLACES} value={here * PLACES} onKeyDown={key} onInput={(event) => near(Number(event.currentTarget.value) / PLACES)} />
       <canvas ref={canvas} onPointerDown={to} onPointerMove={to} aria-hidden="true" />
       <div class="axis" aria-hidden="true">{index.buckets.length > 0 && marks(index).map((text, i) => <span key={i}>{text}</span>)}</div>
     </div>
@@ -169,7 +176,7 @@ export function Controls() {
   const skip = replay?.playing.skipQuiet ?? true;
   return (
     <div class="controls" role="group" aria-label="Time">
-      <button type="button" aria-label="Previous event" disabled={app.recent(1).length === 0} onClick={() => void app.step(-1)}>◀◀</button>
+      <button type="button" aria-label="Previous event" disabled={app.town().seq === 0 && app.recent(1).length === 0} onClick={() => void app.step(-1)}>◀◀</button>
       <button type="button" aria-label={playing ? "Pause" : "Play"} onClick={app.playOrPause}>{playing ? "❚❚" : "▶"}</button>
       <button type="button" aria-label="Next event" disabled={!past} onClick={() => void app.step(1)}>▶▶</button>
       <button type="button" class={past ? "live off" : "live"} aria-pressed={!past} onClick={app.goLive}>{past ? (files ? "To the end" : "Back to live") : files ? "END" : "LIVE"}</button>

@@ -15,13 +15,15 @@ interface Block {
   first: number;
   /** Recorded and derived events in their order. */
   entries: Entry[];
-  /** When each of them happened, in milliseconds. */
+  /** When each of them happened, in milliseconds; what is derived never before what stands in front of it between two events. */
   times: number[];
   /** The place in `entries` of each recorded event. */
   places: number[];
   /** The ids of the derived ones. */
   derived: Set<string>;
   strides: Town[];
+  /** Whether it ended with the last event there was when it was read: more may have been derived behind that since. */
+  open: boolean;
 }
 
 /** A place in history: after an event, and up to a moment of what is derived before the next; with all of it where none is given. */
@@ -98,42 +100,66 @@ export class Machine {
     return [(block.places[nth] ?? -1) + 1, block.places[nth + 1] ?? block.entries.length];
   }
 
-  /** When what is derived between an event and the next happened. */
-  times(seq: number): number[] {
+  /** The place in its block of the last of what is shown, and those around what is derived there. */
+  private shown(block: Block, { seq, moment = Infinity }: Place): [number, number, number] {
+    const [start, end] = this.beside(block, seq);
+    let [low, high] = [start, end];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((block.times[middle] as number) <= moment) low = middle + 1;
+      else high = middle;
+    }
+    return [low - 1, start, end];
+  }
+
+  /** When the first and the last of what is derived between an event and the next happened. */
+  derived(seq: number): { first?: number | undefined; last?: number | undefined } {
     const block = this.blocks.get(blockOf(seq));
-    return block ? block.times.slice(...this.beside(block, seq)) : [];
+    if (!block) return {};
+    const [start, end] = this.beside(block, seq);
+    return start < end ? { first: block.times[start], last: block.times[end - 1] } : {};
   }
 
   /** The next place, where it is here already: an event, or a commit, which is as much of one to whoever looks. */
-  after({ seq, moment = Infinity }: Place): Place | undefined {
-    const times = this.times(seq);
-    const next = times[shownOf(times, moment) + 1];
-    if (next !== undefined) return { seq, moment: next };
+  after(place: Place): Place | undefined {
+    const { seq } = place;
+    const block = this.blocks.get(blockOf(seq));
+    if (block) {
+      const [at, , end] = this.shown(block, place);
+      if (at + 1 < end) return { seq, moment: block.times[at + 1] as number };
+    }
     return this.entry(seq + 1) && this.alone(seq + 1);
   }
 
-  private before({ seq, moment = Infinity }: Place): Place | undefined {
-    const times = this.times(seq);
-    const last = times[shownOf(times, moment)];
-    if (last === undefined) return seq > 0 ? { seq: seq - 1 } : undefined;
-    const left = times[shownOf(times, last - 1)];
-    return left === undefined ? this.alone(seq) : { seq, moment: left };
+  private before(place: Place): Place | undefined {
+    const { seq } = place;
+    const block = this.blocks.get(blockOf(seq));
+    if (!block) return undefined;
+    const [at, start] = this.shown(block, place);
+    if (at < start) return seq > 0 ? { seq: seq - 1 } : undefined;
+    const moment = (block.times[at] as number) - 1;
+    const [left] = this.shown(block, { seq, moment });
+    return left < start ? this.alone(seq) : { seq, moment: block.times[left] as number };
   }
 
   /** At an event, with nothing of what is derived behind it. */
   private alone(seq: number): Place {
-    const times = this.times(seq);
-    const own = Date.parse(this.entry(seq)?.event.time ?? "");
-    return times.length === 0 ? { seq } : { seq, moment: times.reduce((least, time) => Math.min(least, time - 1), own || Infinity) };
+    const { first } = this.derived(seq);
+    return first === undefined ? { seq } : { seq, moment: Math.min(Date.parse(this.entry(seq)?.event.time ?? "") || Infinity, first - 1) };
   }
 
   /** So many places on or back, as far as there are any; fetches what is missing. */
   async walk(from: Place, by: number): Promise<Place> {
     let place = from;
+    let block = -1;
     for (let left = Math.abs(by); left > 0; left--) {
-      await this.load(blockOf(place.seq), place.seq);
-      if (by > 0 && place.seq < this.head()) await this.load(blockOf(place.seq + 1), place.seq + 1);
-      const next = by > 0 ? this.after(place) : this.before(place);
+      const { seq } = place;
+      if (blockOf(seq) !== block) await this.load((block = blockOf(seq)), seq);
+      let next = by > 0 ? this.after(place) : this.before(place);
+      if (!next && by > 0 && seq < this.head()) {
+        await this.load(blockOf(seq + 1), seq + 1);
+        next = this.after(place);
+      }
       if (!next) break;
       place = next;
     }
@@ -145,8 +171,7 @@ export class Machine {
     const { seq } = this.town;
     const block = this.blocks.get(blockOf(seq));
     if (!block) return [];
-    const [start] = this.beside(block, seq);
-    const end = start + shownOf(this.times(seq), until) + 1;
+    const end = this.shown(block, { seq, moment: until })[0] + 1;
     const here = block.entries.slice(Math.max(0, end - count), end);
     const before = this.blocks.get(blockOf(block.first - 1));
     return here.length < count && before && before !== block ? [...before.entries.slice(here.length - count), ...here] : here;
@@ -157,7 +182,7 @@ export class Machine {
     this.ragged = true;
   }
 
-  private ragged = false;
+  ragged = false;
 
   /** Fetches the block of an event, and what the block needs before it can be folded. */
   async load(index: number, upTo: number): Promise<void> {
@@ -165,17 +190,27 @@ export class Machine {
     const first = index * BLOCK + 1;
     const last = Math.min(this.head(), first + BLOCK - 1);
     const have = known ? known.first + known.places.length - 1 : first - 1;
-    const there = known !== undefined && have >= Math.min(upTo, last);
-    const ends = last === this.head();
-    if (there && !(this.ragged && ends)) return;
+    const open = last === this.head();
+    if (known && have >= Math.min(upTo, last)) {
+      // Whoever was looked at last is the last to go.
+      this.blocks.delete(index);
+      this.blocks.set(index, known);
+      if (!known.open || (open && !this.ragged)) return;
+    }
     if (last < first && index > 0) return;
     const base = known?.strides[0] ?? (await this.base(index));
-    // Behind the last that is here, more may have been derived since.
-    const reading = this.history.events(known || have === 0 ? have : have + 1, last);
-    const entries = await (there ? reading.catch(() => null) : reading);
-    if (!entries) return;
-    if (ends) this.ragged = false;
-    const block = known ?? { first, entries: [], times: [], places: [], derived: new Set(), strides: [copy(base)] };
+    if (open) this.ragged = false;
+    let entries: Entry[];
+    try {
+      // Behind the last that is here, more may have been derived since.
+      entries = await this.history.events(known || have === 0 ? have : have + 1, last);
+    } catch (error) {
+      if (open) this.ragged = true;
+      if (known && have >= Math.min(upTo, last)) return;
+      throw error;
+    }
+    const block = known ?? { first, entries: [], times: [], places: [], derived: new Set(), strides: [copy(base)], open };
+    block.open = open;
     for (const entry of entries) this.add(block, entry);
     this.blocks.delete(index);
     this.blocks.set(index, block);
@@ -190,8 +225,10 @@ export class Machine {
     if (entry.seq !== null) block.places.push(block.entries.length);
     else if (block.derived.has(entry.event.id)) return;
     else block.derived.add(entry.event.id);
+    const before = entry.seq === null && block.places.at(-1) !== block.entries.length - 1 ? (block.times.at(-1) ?? -Infinity) : -Infinity;
+    const time = Date.parse(entry.event.time);
     block.entries.push(entry);
-    block.times.push(Date.parse(entry.event.time));
+    block.times.push(Math.max(before, Number.isFinite(time) ? time : 0));
   }
 
   /** The state before a block. */
@@ -219,11 +256,6 @@ export class Machine {
     }
     return undefined;
   }
-}
-
-/** The place of the last that had happened by a moment. */
-function shownOf(times: number[], moment: number): number {
-  return times.findLastIndex((time) => time <= moment);
 }
 
 export function blockOf(seq: number): number {

@@ -42,7 +42,7 @@ export class Replay {
 
   /** Stands at the event itself, with all that lies before the next. */
   private stand(): void {
-    this.now = this.timeOf(this.seq);
+    this.now = Math.max(this.timeOf(this.seq) ?? 0, this.machine.derived(this.seq).last ?? 0);
     this.until = Infinity;
     this.looked = undefined;
   }
@@ -56,16 +56,16 @@ export class Replay {
     this.changed();
   }
 
-  /** When an event happened; before the first one: when that did, or else the last commit. */
-  private timeOf(seq: number): number {
-    const entry = this.machine.entry(Math.max(1, seq));
-    return entry ? Date.parse(entry.event.time) : (this.machine.times(seq).at(-1) ?? 0);
+  /** When an event happened; before the first one: when that did. */
+  private timeOf(seq: number): number | undefined {
+    const time = this.machine.entry(Math.max(1, seq))?.event.time;
+    return time === undefined ? undefined : Date.parse(time);
   }
 
   /** What is shown: an event, and the moment behind it, where commits lie there. */
   get place(): Place {
-    const between = Number.isFinite(this.until) && this.machine.times(this.seq).length > 0;
-    return { seq: this.seq, ...(between ? { moment: Math.floor(this.until) } : {}) };
+    const { last } = this.machine.derived(this.seq);
+    return { seq: this.seq, ...(last === undefined ? {} : { moment: Math.floor(Math.min(this.until, last)) }) };
   }
 
   /** Whether nothing comes after what is shown. */
@@ -76,8 +76,8 @@ export class Replay {
   /** Lets so many milliseconds pass. */
   tick(ms: number): void {
     if (!this.playing.on || this.fetching) return;
-    if (this.over) return this.ended();
-    if (this.seq < this.head() && !this.machine.entry(this.seq + 1)) return this.fetchOn();
+    if (this.over && !this.machine.ragged) return this.ended();
+    if (this.over || (this.seq < this.head() && !this.machine.entry(this.seq + 1))) return this.fetchOn();
     if (this.playing.by === "time") this.byTime(ms);
     else if (!this.byEvent(ms)) return;
     this.changed();
@@ -91,20 +91,22 @@ export class Replay {
     for (let i = 0; i < steps; i++) {
       const next = this.machine.after({ seq: this.seq, moment: this.until });
       if (!next || !this.machine.move(next.seq)) break;
-      this.stand();
-      if (next.moment !== undefined) this.now = this.until = next.moment;
+      this.until = next.moment ?? Infinity;
     }
-    return steps > 0;
+    if (steps === 0) return false;
+    const { until } = this;
+    this.stand();
+    if (until !== Infinity) this.now = this.until = until;
+    return true;
   }
 
   private byTime(ms: number): void {
     const { speed, skipQuiet } = this.playing;
     this.now += ms * speed;
-    const event = this.machine.entry(this.seq + 1)?.event.time;
-    const behind = this.machine.times(this.seq).find((time) => time > this.now) ?? Infinity;
-    const next = Math.min(event === undefined ? Infinity : Date.parse(event), behind);
+    const next = this.machine.after({ seq: this.seq, moment: this.now });
+    const time = (next?.seq === this.seq ? next.moment : next && this.timeOf(next.seq)) ?? this.now;
     const lead = PATIENCE * 1000 * speed;
-    if (skipQuiet && next - this.now > lead) this.now = next - lead / 3;
+    if (skipQuiet && time - this.now > lead) this.now = time - lead / 3;
     while (this.seq < this.head()) {
       const entry = this.machine.entry(this.seq + 1);
       if (!entry || Date.parse(entry.event.time) > this.now || !this.machine.move(this.seq + 1)) break;
@@ -115,16 +117,14 @@ export class Replay {
 
   private fetchOn(): void {
     this.fetching = true;
+    const next = Math.min(this.seq + 1, this.head());
     this.machine
-      .load(blockOf(this.seq + 1), this.seq + 1)
-      .then(() => {
-        if (!this.machine.entry(this.seq + 1)) this.playing.on = false;
-      })
-      .catch(() => {
-        this.playing.on = false;
-      })
+      .load(blockOf(next), next)
+      .catch(() => undefined)
       .finally(() => {
         this.fetching = false;
+        if (this.over) return this.ended();
+        if (this.seq < this.head() && !this.machine.entry(this.seq + 1)) this.playing.on = false;
         this.changed();
       });
   }
@@ -139,7 +139,7 @@ export class Replay {
     this.seek(0)
       .then(() => {
         // Years of commits before the first event are no part of the circle, unless they are all there is.
-        if (this.head() === 0) this.now = this.until = (this.machine.times(0)[0] ?? 0) - 1;
+        if (this.head() === 0) this.now = this.until = (this.machine.derived(0).first ?? 0) - 1;
       })
       .catch(() => {
         this.playing.on = false;

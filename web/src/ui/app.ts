@@ -71,7 +71,9 @@ const followed = signal(false);
 const asked = computed(() => route.value.at !== null || route.value.event !== null);
 /** Whether the past is shown. Who followed the live town goes on doing so until what was asked for is there. */
 export const past = computed(() => asked.value && (arrived.value || !followed.value));
-export const going = computed(() => asked.value && !past.value);
+const walking = signal(0);
+/** Whether a moment of the past is on its way. */
+export const going = computed(() => (asked.value || walking.value > 0) && !past.value);
 export let replay: Replay | undefined;
 /** Whether there is a town to show: live or past. */
 export const ready = computed(() => {
@@ -232,8 +234,8 @@ function forgetPast(): void {
     version.value += 1;
   });
   Object.assign(replay.playing, before, { on: false });
+  followed.value = !asked.peek() || going.peek();
   arrived.value = false;
-  followed.value = !asked.peek();
 }
 
 export async function start(): Promise<void> {
@@ -322,13 +324,14 @@ function follow(): void {
   const ready = version.value > 0 && live.ready;
   if (!ready || !replay) return;
   const wanted = event ?? at;
-  if (wanted !== refused) {
+  if (wanted === null || wanted !== refused) {
     refused = null;
     unreadable.value = null;
   }
   if (wanted === null) {
     replay.playing.on = false;
     followed.value = true;
+    arrived.value = false;
     missed.value = 0;
     left = live.town.seq;
     return;
@@ -353,6 +356,7 @@ async function seek(): Promise<void> {
       // Where it failed before, that is over.
       refused = null;
     } catch (error) {
+      if (!asked.peek()) continue;
       refused = wanted;
       if (wish === null) unreadable.value = (error as Error).message;
     }
@@ -369,7 +373,7 @@ async function toSeq(seq: number): Promise<void> {
   // Another history began meanwhile.
   if (own !== replay) return toSeq(seq);
   if (route.value.at === seq) replay?.look(route.value.moment);
-  arrived.value = true;
+  arrived.value = asked.peek();
   // There is nothing behind the last event.
   if (replay && route.value.at === seq && replay.seq !== seq) go({ at: replay.seq }, true);
 }
@@ -384,6 +388,7 @@ async function toEvent(id: string): Promise<void> {
 
 /** Goes to a moment of the past, after an event and, where one is given, up to a moment before the next; the address follows, and nothing plays on. */
 export function rewind(seq: number, moment?: number): void {
+  overtake();
   play(false);
   goTo({ seq, ...(moment === undefined ? {} : { moment }) });
 }
@@ -395,18 +400,28 @@ function goTo({ seq, moment }: Place): void {
 }
 
 let steps = Promise.resolve();
+/** Counts what overtakes the steps that are on their way. */
+let turn = 0;
 
-/** Goes so many events on or back, commits among them, from what is shown then; one step after the other, however fast they come. */
-export function step(by: number, start?: Place): Promise<void> {
+/** Goes so many events on or back, commits among them, from what is shown then; one step after the other, however fast they come. Answers whether it went, or somebody was elsewhere by then. */
+export async function step(by: number, start?: Place): Promise<boolean> {
+  if (by > 0 && !past.value && !going.value) return false;
   play(false);
-  steps = steps.then(async () => {
-    if (!replay) return;
-    const { at, moment } = route.value;
+  const own = turn;
+  let went = false;
+  walking.value += 1;
+  const walk = async () => {
+    const { at, moment, event } = route.value;
+    if (!replay || own !== turn) return;
     const from = start ?? { seq: at ?? (past.value ? replay.seq : head()), ...(moment === undefined ? {} : { moment }) };
-    const to: Place = await replay.machine.walk(from, by).catch(() => ({ seq: from.seq + by }));
-    rewind(to.seq, to.moment);
-  });
-  return steps;
+    const to = await replay.machine.walk(from, by).catch((): Place => ({ seq: from.seq + by }));
+    const now = route.value;
+    went = own === turn && at === now.at && moment === now.moment && event === now.event;
+    if (went) goTo(to);
+  };
+  await (steps = steps.then(walk).catch(() => undefined));
+  walking.value -= 1;
+  return went;
 }
 
 /** Tries again to read the moment that could not be read. */
@@ -417,8 +432,14 @@ export function readAgain(): void {
 }
 
 export function goLive(): void {
-  refused = null;
+  overtake();
   go({ at: null });
+}
+
+/** What somebody wants now is waited for by nothing that was wanted before. */
+function overtake(): void {
+  turn += 1;
+  steps = Promise.resolve();
 }
 
 /** Says something above the screen, until it is put away. */
@@ -429,11 +450,22 @@ export function tell(text: string | null): void {
 /** How many events before now playing begins when the town is followed live. */
 const LEAD = 50;
 
+/** Play begins once the way back to where it begins is read. */
+let begins = false;
+
 /** Play or pause; from the live town and from the end a little way back first. */
 export function playOrPause(): void {
-  const on = !(replay?.playing.on ?? false);
+  const on = !(begins || replay?.playing.on);
+  begins = false;
+  overtake();
   if (!on || (asked.value && !(past.value && replay?.over))) return play(on);
-  void step(-LEAD, { seq: head() }).then(() => play(true));
+  begins = true;
+  const own = turn;
+  void step(-LEAD, { seq: head() }).then((went) => {
+    if (own !== turn) return;
+    begins = false;
+    if (went) play(true);
+  });
 }
 
 /** Plays, frame by frame, while playing is on. */
@@ -442,7 +474,7 @@ export function play(on: boolean): void {
   playThen = on && seeking;
   if (playThen) return;
   const { on: played } = replay.playing;
-  replay.playing.on = on && past.value;
+  replay.playing.on = on && past.value && arrived.peek();
   // While it plays the address names the event alone, and where it stands the moment too.
   if (replay.playing.on) goTo({ seq: replay.seq });
   else if (played) goTo(replay.place);

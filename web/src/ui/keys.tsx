@@ -32,7 +32,7 @@ function act(key: string): boolean {
   else if (key === "?") shown.value = true;
   else if (key === "l") app.goLive();
   else if (key === ",") void app.step(-1);
-  else if (key === "." && app.past.value) void app.step(1);
+  else if (key === ".") void app.step(1);
   else if (key === "p") app.playOrPause();
   else return false;
   return true;

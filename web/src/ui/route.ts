@@ -31,8 +31,9 @@ export function readRoute(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   const [head = "", ...rest] = path.split("/");
   const asked = new URLSearchParams(query);
-  const number = (name: string) => (/^\d{1,15}$/.test(asked.get(name) ?? "") ? Number(asked.get(name)) : null);
-  const at = number("at");
+  const number = (name: string) => (/^-?\d{1,15}$/.test(asked.get(name) ?? "") ? Number(asked.get(name)) : null);
+  const count = number("at");
+  const at = count !== null && count < 0 ? null : count;
   const t = number("t");
   const when = { at, ...(at !== null && t !== null ? { moment: t } : {}) };
   const selected = rest.length > 0 && rest[0] !== "" ? decoded(rest.join("/")) : null;
