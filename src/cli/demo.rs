@@ -190,6 +190,6 @@ fn summary(context: &Context, show: &Show, place: &Path, reports: &[Report]) {
         town::MEND
     ));
     tell("and then", "run chaostester");
-    tell("What happened so far, and the proof that all of it adds up:", "log -n 0");
-    tell("", "log verify");
+    tell("What happened so far:", "log -n 0");
+    tell("The proof that all of it adds up:", "log verify");
 }
