@@ -104,6 +104,34 @@ fn a_clone_that_is_cut_is_made_whole_and_told_from_the_beginning() {
     }
 }
 
+#[test]
+fn two_servers_that_fetch_into_one_clone_tell_the_same() {
+    let village = Village::small_with_remote();
+    let other = village.another_clone("other");
+    let servers = [program(&village, &FOLLOWS), program(&village, &FOLLOWS)];
+    let mut ears = [0, 1].map(|nth| Ear::at(servers[nth].1, "after=0"));
+    for what in ["freeze", "thaw", "freeze", "thaw", "freeze", "thaw"] {
+        act(&other, what);
+    }
+    let [one, two] = [0, 1].map(|nth| {
+        ears[nth].expect("hello");
+        let mut told: Vec<(Value, Value)> = Vec::new();
+        while told.len() < 20 {
+            let event = ears[nth].expect("event");
+            told.push((event["offset"].clone(), event["event"]["id"].clone()));
+            if event["seq"] == 6 {
+                break;
+            }
+        }
+        told
+    });
+    assert!(one.len() > 6, "commits are among them: {one:?}");
+    assert_eq!(one, two);
+    for (child, _) in servers {
+        assert_eq!(ended(child, "-TERM").0, Some(0));
+    }
+}
+
 // covers: event-stream#silence-never-hides-a-loss/the-remotes-journal-was-replaced
 #[test]
 fn a_journal_that_was_replaced_at_the_remote_is_told_once_as_it_is_now() {
