@@ -15,7 +15,10 @@ const BRANCH: &str = "agent/saboteur";
 
 /// A town in which saboteur has opened pull request 1, chaostester 2 and scribe 3; clerk has none.
 fn town() -> Village {
-    let mut village = Village::new();
+    town_in(Village::new())
+}
+
+fn town_in(mut village: Village) -> Village {
     for (name, owns) in [("saboteur", "sab/**"), ("chaostester", "qa/**"), ("scribe", "notes/**"), ("clerk", "desk/**")]
     {
         village = village.agent(name, owns);
@@ -456,11 +459,14 @@ fn a_branch_that_became_a_folder_at_the_remote_stops_nobody() {
 
 #[test]
 fn a_main_that_cannot_be_read_is_shown_as_far_as_it_can() {
-    let village = town();
+    let spec = "# X\n## Purpose\nIt is tried.\n## Requirements\n### Requirement: One\nIt SHALL be.\n#### Scenario: So\n\
+                - **WHEN** so\n- **THEN** so\n";
+    let village = town_in(Village::new().file("openspec/specs/x/spec.md", spec));
     deep(&village);
     let tip = village.git(["rev-parse", BRANCH]);
     village.git(["update-ref", "refs/heads/main", &tip]);
     let page = served_at(&village, "main");
+    assert_eq!(page.get("/api/specs")["specs"][0]["scenarios"], 1);
     assert!(page.get("/api/specs")["unread"].as_str().unwrap().contains("nested deeper than 512"));
     assert_eq!(page.get("/api/agents").as_array().unwrap().len(), 4);
     let pulls = page.get("/api/pulls");
