@@ -176,6 +176,7 @@ test("a step that is still on its way overtakes nobody", async () => {
     ["back to live", (app) => void [app.step(-1), app.goLive()], [null, false]],
     ["play, and back to live", (app) => void [app.playOrPause(), app.goLive()], [null, false]],
     ["play", (app) => app.playOrPause(), [0, true]],
+    ["play, and a step", (app) => void [app.playOrPause(), app.step(1)], [1, false]],
     ["play, and no", (app) => void [app.playOrPause(), app.playOrPause()], [null, false]],
     ["a place of the axis", (app) => void [app.step(-1), app.rewind(5)], [5, false]],
     ["nowhere to go on to", (app) => void app.step(1), [null, false]],
@@ -190,6 +191,13 @@ test("a step that is still on its way overtakes nobody", async () => {
     await answer(entries.slice(0, HEAD));
     await settled();
     expect([route.value.at, app.replay?.playing.on ?? false], way).toEqual(wanted);
+    app.play(false);
+    // What was overtaken holds nothing up: nobody waits for it, and Play plays.
+    expect(app.going.value, way).toBe(false);
+    app.goLive();
+    app.playOrPause();
+    await answer(entries.slice(0, HEAD));
+    expect(app.replay?.playing.on, way).toBe(true);
     app.play(false);
   }
 });

@@ -109,6 +109,8 @@ describe("lanes", () => {
     expect(placesOf([at(2)], "time")).toEqual([0.5]);
     const three = [at(0), made("c", "commit.landed", {}, null, "2026-01-01T00:00:02Z"), at(4)];
     expect([placeOf(three, 3), placeOf(three, 3, Date.parse("2026-01-01T00:00:02Z")), placeOf(three, 3, 0), placeOf(three.slice(1), 0), placeOf(three.slice(1), 0, 0)]).toEqual([1, 1, 0, 0, -1]);
+    const back = [at(3), made("d", "commit.landed", {}, null, "2026-01-01T00:00:09Z"), made("e", "commit.landed", {}, null, "2026-01-01T00:00:05Z")];
+    expect([8, 9].map((second) => placeOf(back, 4, Date.parse(`2026-01-01T00:00:0${second}Z`)))).toEqual([0, 2]);
     // Who follows a link to one of the moment looks at that, and not at the last of it.
     expect([chosenOf(three, 1, "0"), chosenOf(three, 1, "c"), chosenOf(three, 0, "c"), chosenOf(three, 1, "4"), chosenOf(three, 2, "0")]).toEqual([0, 1, 1, 1, 2]);
   });

@@ -136,7 +136,8 @@ export function Scrubber({ index, tall }: { index: HistoryIndex; tall?: boolean 
   // Where nothing else is so near it goes on by one: a short history has fewer events than the slider has places.
   const near = (x: number) => {
     const { seq: next, moment } = placeAt(index, x);
-    if (moment === undefined && next === (app.past.value ? seq : index.last)) void app.step(Math.sign(x - here));
+    const [from, way] = [app.past.value ? seq : (route.value.at ?? index.last), Math.sign(x - here)];
+    if (moment === undefined && (next - from) * way <= 0) void app.step(way);
     else go(x);
   };
   // By arrows it goes from event to event, as a long history has more of them than a slider has places.

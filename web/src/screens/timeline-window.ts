@@ -146,7 +146,11 @@ export function placesOf(entries: Entry[], by: "time" | "event"): number[] {
 export function placeOf(entries: Entry[], seq: number, until = Infinity): number {
   const at = entries.findLastIndex((entry) => entry.seq !== null && entry.seq <= seq);
   const next = entries.findIndex((entry) => entry.seq !== null && entry.seq > seq);
-  return at + 1 + entries.slice(at + 1, next < 0 ? undefined : next).findLastIndex(({ event }) => Date.parse(event.time) <= until);
+  const derived = entries.slice(at + 1, next < 0 ? undefined : next);
+  // What stands behind another did not happen before it, whatever its clock said.
+  let latest = -Infinity;
+  const later = derived.findIndex(({ event }) => (latest = Math.max(latest, Date.parse(event.time) || 0)) > until);
+  return at + (later < 0 ? derived.length : later);
 }
 
 /** Where the chosen one stands, if it is of the moment: the event, or something that is derived between it and the next. */

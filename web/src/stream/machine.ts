@@ -179,10 +179,16 @@ export class Machine {
 
   /** More was derived behind the last event: its block is read on where somebody looks there. */
   grown(): void {
-    this.ragged = true;
+    this.growth += 1;
   }
 
-  ragged = false;
+  private growth = 0;
+  private seen = 0;
+
+  /** Whether more was derived there than was read. */
+  get ragged(): boolean {
+    return this.growth !== this.seen;
+  }
 
   /** Fetches the block of an event, and what the block needs before it can be folded. */
   async load(index: number, upTo: number): Promise<void> {
@@ -199,18 +205,18 @@ export class Machine {
     }
     if (last < first && index > 0) return;
     const base = known?.strides[0] ?? (await this.base(index));
-    if (open) this.ragged = false;
+    const { growth } = this;
     let entries: Entry[];
     try {
       // Behind the last that is here, more may have been derived since.
       entries = await this.history.events(known || have === 0 ? have : have + 1, last);
     } catch (error) {
-      if (open) this.ragged = true;
       if (known && have >= Math.min(upTo, last)) return;
       throw error;
     }
     const block = known ?? { first, entries: [], times: [], places: [], derived: new Set(), strides: [copy(base)], open };
     block.open = open;
+    if (open) this.seen = growth;
     for (const entry of entries) this.add(block, entry);
     this.blocks.delete(index);
     this.blocks.set(index, block);

@@ -42,7 +42,8 @@ export class Replay {
 
   /** Stands at the event itself, with all that lies before the next. */
   private stand(): void {
-    this.now = Math.max(this.timeOf(this.seq) ?? 0, this.machine.derived(this.seq).last ?? 0);
+    const last = Math.min(this.machine.derived(this.seq).last ?? 0, this.timeOf(this.seq + 1) ?? Infinity);
+    this.now = Math.max(this.timeOf(this.seq) ?? 0, last);
     this.until = Infinity;
     this.looked = undefined;
   }
@@ -65,7 +66,7 @@ export class Replay {
   /** What is shown: an event, and the moment behind it, where commits lie there. */
   get place(): Place {
     const { last } = this.machine.derived(this.seq);
-    return { seq: this.seq, ...(last === undefined ? {} : { moment: Math.floor(Math.min(this.until, last)) }) };
+    return { seq: this.seq, ...(last === undefined ? {} : { moment: Number.isFinite(this.until) ? Math.floor(this.until) : last }) };
   }
 
   /** Whether nothing comes after what is shown. */
@@ -104,9 +105,9 @@ export class Replay {
     const { speed, skipQuiet } = this.playing;
     this.now += ms * speed;
     const next = this.machine.after({ seq: this.seq, moment: this.now });
-    const time = (next?.seq === this.seq ? next.moment : next && this.timeOf(next.seq)) ?? this.now;
+    const time = Math.min((next?.seq === this.seq ? next.moment : undefined) ?? Infinity, this.timeOf(this.seq + 1) ?? Infinity);
     const lead = PATIENCE * 1000 * speed;
-    if (skipQuiet && time - this.now > lead) this.now = time - lead / 3;
+    if (skipQuiet && Number.isFinite(time) && time - this.now > lead) this.now = time - lead / 3;
     while (this.seq < this.head()) {
       const entry = this.machine.entry(this.seq + 1);
       if (!entry || Date.parse(entry.event.time) > this.now || !this.machine.move(this.seq + 1)) break;
@@ -119,11 +120,12 @@ export class Replay {
     this.fetching = true;
     const next = Math.min(this.seq + 1, this.head());
     this.machine
-      .load(blockOf(next), next)
+      .load(blockOf(this.seq), this.seq)
+      .then(() => this.machine.load(blockOf(next), next))
       .catch(() => undefined)
       .finally(() => {
         this.fetching = false;
-        if (this.over) return this.ended();
+        if (this.playing.on && this.over) return this.ended();
         if (this.seq < this.head() && !this.machine.entry(this.seq + 1)) this.playing.on = false;
         this.changed();
       });
@@ -131,6 +133,7 @@ export class Replay {
 
   private ended(): void {
     if (!this.playing.loop) {
+      this.stand();
       this.playing.on = false;
       this.changed();
       return;

@@ -406,6 +406,7 @@ let turn = 0;
 /** Goes so many events on or back, commits among them, from what is shown then; one step after the other, however fast they come. Answers whether it went, or somebody was elsewhere by then. */
 export async function step(by: number, start?: Place): Promise<boolean> {
   if (by > 0 && !past.value && !going.value) return false;
+  if (!start) begins = false;
   play(false);
   const own = turn;
   let went = false;
@@ -420,7 +421,7 @@ export async function step(by: number, start?: Place): Promise<boolean> {
     if (went) goTo(to);
   };
   await (steps = steps.then(walk).catch(() => undefined));
-  walking.value -= 1;
+  if (own === turn) walking.value -= 1;
   return went;
 }
 
@@ -440,6 +441,8 @@ export function goLive(): void {
 function overtake(): void {
   turn += 1;
   steps = Promise.resolve();
+  walking.value = 0;
+  begins = false;
 }
 
 /** Says something above the screen, until it is put away. */
@@ -456,15 +459,14 @@ let begins = false;
 /** Play or pause; from the live town and from the end a little way back first. */
 export function playOrPause(): void {
   const on = !(begins || replay?.playing.on);
-  begins = false;
   overtake();
   if (!on || (asked.value && !(past.value && replay?.over))) return play(on);
   begins = true;
   const own = turn;
   void step(-LEAD, { seq: head() }).then((went) => {
     if (own !== turn) return;
+    if (went && begins) play(true);
     begins = false;
-    if (went) play(true);
   });
 }
 
