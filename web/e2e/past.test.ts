@@ -119,6 +119,35 @@ test("who goes somewhere while the past plays is there, and plays no more", asyn
   await witness.end();
 });
 
+test("the slider goes back by pages to the beginning and on to the end, in a short history too, and leaves the browser its own keys", async () => {
+  const witness = await (await Witness.open(on.browser, on.server.origin)).ready();
+  const { page } = witness;
+  const head = await witness.seq();
+  await page.getByRole("slider", { name: "Moment of the town" }).focus();
+  /** Where each press leads, until one leads no further. */
+  const pressed = async (key: string) => {
+    const seen: number[] = [];
+    for (let before = ""; seen.length < 200 && before !== page.url(); ) {
+      before = page.url();
+      await page.keyboard.press(key);
+      await witness.settled();
+      seen.push(await witness.seq());
+    }
+    return seen;
+  };
+  const back = await pressed("PageDown");
+  expect(back).toEqual([...back].sort((a, b) => b - a));
+  expect(back.at(-1)).toBe(0);
+  const forth = await pressed("PageUp");
+  expect(forth).toEqual([...forth].sort((a, b) => a - b));
+  expect(forth.at(-1)).toBe(head);
+  const taken = await page.getByRole("slider").evaluate((slider) =>
+    [{}, { altKey: true }, { ctrlKey: true }, { metaKey: true }].map((held) => !slider.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true, cancelable: true, ...held }))),
+  );
+  expect(taken).toEqual([true, false, false, false]);
+  await witness.end();
+});
+
 test("at the gate of the past no diff is asked for, as none is shown", async () => {
   const witness = await (await Witness.open(on.browser, `${on.server.origin}/#/terrarium?at=20`)).ready();
   const { page } = witness;
